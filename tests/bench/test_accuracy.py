@@ -1,10 +1,8 @@
-"""The program from end to end, with our own forecasters alone."""
+"""The accuracy benchmark, end to end with our own forecasters only."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from bench import report
 from bench.accuracy import main
+from bench.peers import PEERS, missing
 from bench.runs import Entry, Run, run_all
 from bench.targets import Target
 from forecast.backtest import BacktestConfig, rolling_origin
@@ -28,7 +27,7 @@ NAIVE = 'family = "seasonal_naive"\nrole = "baseline"\n'
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """Two declarations that are fast to fit."""
+    """Two models that are quick to fit."""
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "best.toml").write_text(CHAMPION)
@@ -36,53 +35,50 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
-def bench(models: Path, *options: str) -> Result:
+def run_bench(models: Path, *options: str) -> Result:
     return CliRunner().invoke(main, ["--models-dir", str(models), *options])
 
 
-def test_nothing_depends_on_where_the_file_ends(models: Path, tmp_path: Path) -> None:
-    """The same origins, on a file that ends with the last of their days and on a longer one."""
+def test_data_after_last_horizon_does_not_change_scores(models: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.csv"
     lines = FIGURES.read_text("utf-8").splitlines()
     short.write_text("\n".join(line for line in lines if line[:10] <= "2023-03-26" or "d" in line))
-    found: list[Any] = []
+    results: list[Any] = []
     for data in (short, FIGURES):
-        to = tmp_path / "scores.json"
-        done = bench(
+        output = tmp_path / "scores.json"
+        result = run_bench(
             models,
             *("--data", str(data), "--first", "2023-01-01", "--last", "2023-02-26"),
-            *("--models", "ours", "--paths", "100", "--json", str(to)),
+            *("--models", "ours", "--paths", "100", "--json", str(output)),
         )
-        assert done.exit_code == 0, done.stderr
-        scores = json.loads(to.read_text())
+        assert result.exit_code == 0, result.stderr
+        scores = json.loads(output.read_text())
         for row in scores["forecasters"].values():
             assert row.pop("peak_mb") > 20
             assert row.pop("seconds_per_origin") > 0
-        found.append(scores)
-    assert found[0]["forecasters"]["best"]["origins"][-1] == "2023-02-26"
-    assert found[0] == found[1]
+        results.append(scores)
+    assert results[0]["forecasters"]["best"]["origins"][-1] == "2023-02-26"
+    assert results[0] == results[1]
 
 
 def test_quick_prints_every_table(models: Path) -> None:
-    command = [sys.executable, "-m", "bench.accuracy", "--models-dir", str(models)]
-    command += ["--quick", "--models", "ours"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "QUICK" in done.stdout
-    assert "4 origins" in done.stdout
-    assert "| Best (champion) |" in done.stdout
-    assert "| best against |" in done.stdout
-    assert "Not run, so not among the best peers: prophet_defaults, auto_ets" in done.stdout
-    assert "| in people, at most " in done.stdout
+    result = run_bench(models, "--quick", "--models", "ours")
+    assert result.exit_code == 0, result.stderr
+    assert "QUICK" in result.stdout
+    assert "4 origins" in result.stdout
+    assert "| Best (champion) |" in result.stdout
+    assert "| best against |" in result.stdout
+    assert "Not run, so not among the best peers: prophet_defaults, auto_ets" in result.stdout
+    assert "| in people, at most " in result.stdout
 
 
-def test_a_second_crossing_is_judged_by_its_own_protocol(models: Path) -> None:
-    done = bench(models, "--quick", "--models", "ours", "--second", str(FIGURES))
-    assert done.exit_code == 0, done.stderr
-    assert "4 origins every 350 days from 2022-01-01 to 2024-12-01" in done.stdout
-    assert "Protocol I: " in done.stdout
-    assert "| coverage between " in done.stdout
-    assert "in people, at most" not in done.stdout
+def test_second_route_has_its_own_protocol(models: Path) -> None:
+    result = run_bench(models, "--quick", "--models", "ours", "--second", str(FIGURES))
+    assert result.exit_code == 0, result.stderr
+    assert "4 origins every 350 days from 2022-01-01 to 2024-12-01" in result.stdout
+    assert "Protocol I: " in result.stdout
+    assert "| coverage between " in result.stdout
+    assert "in people, at most" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -96,62 +92,59 @@ def test_a_second_crossing_is_judged_by_its_own_protocol(models: Path) -> None:
         (["--models", "ours", "--weather", "nowhere.csv", "nowhere.csv.gz"], "--weather"),
     ],
 )
-def test_what_cannot_be_is_one_clear_line(models: Path, options: list[str], message: str) -> None:
-    done = bench(models, *options)
-    assert done.exit_code == 2
-    assert message in done.stderr
+def test_invalid_options_are_usage_errors(models: Path, options: list[str], message: str) -> None:
+    result = run_bench(models, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
-def test_a_package_that_is_not_there_is_named(models: Path) -> None:
-    from bench.peers import PEERS, missing
-
+def test_missing_package_is_named(models: Path) -> None:
     if not missing(PEERS.values()):
         pytest.skip("all packages of the peers are installed")
-    done = bench(models, "--models", "champion,auto_ets")
-    assert done.exit_code == 2
-    assert "not installed: statsforecast; `make bench`" in done.stderr
+    result = run_bench(models, "--models", "champion,auto_ets")
+    assert result.exit_code == 2
+    assert "not installed: statsforecast; `make bench`" in result.stderr
 
 
-def test_a_process_of_its_own_changes_no_score(
+def test_separate_processes_give_the_same_scores_and_report_failures(
     figures: dict[str, DailySeries], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    protocol = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")
+    config = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")
     entries = [
         Entry("one", "", "ours", Climatology(), "climatology"),
         Entry("broken", "", "ours", None, "broken"),  # type: ignore[arg-type]
     ]
-    runs = run_all(entries, figures, protocol, 2)
-    [[score, *_], *_] = rolling_origin({"climatology": Climatology()}, figures, protocol)[
-        0
-    ].values()
-    assert runs["one"].scores[0].crps.tolist() == score.crps.tolist()
+    runs = run_all(entries, figures, config, 2)
+    scores, _ = rolling_origin({"climatology": Climatology()}, figures, config)
+    assert runs["one"].scores[0].crps.tolist() == scores["climatology"][0].crps.tolist()
     assert runs["one"].peak_mb > 20
     assert "AttributeError" in runs["broken"].failure
-    ended = sorted(capsys.readouterr().err.splitlines())
-    assert ended == [f"broken: {runs['broken'].failure}", "one: 0 s"]
+    messages = sorted(capsys.readouterr().err.splitlines())
+    assert messages == [f"broken: {runs['broken'].failure}", "one: 0 s"]
 
 
-def test_failures_and_declined_origins_are_said() -> None:
-    entry = Entry("broken", "Broken", "champion", Climatology(), "broken")
-    shy = Entry("shy", "Shy", "ours", Climatology(), "shy")
-    runs = {"broken": Run(failure="its process died"), "shy": Run(declined=["2024-01-01: too few"])}
-    text = report.as_text(
-        report.evaluate(
-            BacktestConfig("2024-01-01", "2024-02-01", series="people"), [entry, shy], runs
-        )
-    )
+def test_failures_and_declined_origins_are_reported() -> None:
+    entries = [
+        Entry("broken", "", "champion", Climatology(), "broken"),
+        Entry("short", "", "ours", Climatology(), "short"),
+    ]
+    runs = {
+        "broken": Run(failure="its process died"),
+        "short": Run(declined=["2024-01-01: too few"]),
+    }
+    config = BacktestConfig("2024-01-01", "2024-02-01", series="people")
+    text = report.as_text(report.evaluate(config, entries, runs))
     assert "broken failed: its process died" in text
-    assert "shy declined 1 origins; 2024-01-01: too few" in text
+    assert "short declined 1 origins; 2024-01-01: too few" in text
 
 
 def test_tables_are_aligned() -> None:
-    target = Target("at most", "day_1", 0.0, 51.0, Interval(50.0, 48.0, 52.0))
-    other = Target("coverage", "cover_80_total_7", 0.7, 0.9, Interval(0.95, 0.92, 0.97), "x")
-    lines = report.grid(report.target_rows([target, other])).splitlines()
+    people = Target("at most", "day_1", 0.0, 51.0, Interval(50.0, 48.0, 52.0))
+    share = Target("coverage", "cover_80_total_7", 0.7, 0.9, Interval(0.95, 0.92, 0.97), "x")
+    lines = report.grid(report.target_rows([people, share])).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert [cell.strip() for cell in lines[2].split("|")[3:8]] == [
-        *("51.0", "50.0", "48.0-52.0", "met", "no")
-    ]
-    assert [cell.strip() for cell in lines[3].split("|")[3:8]] == [
-        *("0.70-0.90", "0.950", "0.920-0.970", "MISSED", "yes")
+    cells = [[cell.strip() for cell in line.split("|")[3:8]] for line in lines[2:4]]
+    assert cells == [
+        ["51.0", "50.0", "48.0-52.0", "met", "no"],
+        ["0.70-0.90", "0.950", "0.920-0.970", "MISSED", "yes"],
     ]

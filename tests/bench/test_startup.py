@@ -1,4 +1,4 @@
-"""What a program cost: what its children used counts, and one that fails is not measured."""
+"""CPU time and peak memory of programs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 from bench import startup
 
 
-def test_memory_and_work_of_what_a_program_starts_are_its_own() -> None:
-    work = "import time\nheld = bytearray(100_000_000)\nwhile time.process_time() < 0.5: pass"
+def test_cost_includes_child_processes() -> None:
+    work = "import time\nmemory = bytearray(100_000_000)\nwhile time.process_time() < 0.5: pass"
     script = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {work!r}])"
-    # From a small process: a child's peak counts its parent's memory until it is another program.
+    # From a small process, since a child's peak includes its parent's memory until exec.
     measure = (
         f"from bench import startup\nprint(*startup.cost([{sys.executable!r}, '-c', {script!r}]))"
     )
-    measured = subprocess.check_output([sys.executable, "-c", measure], cwd=startup.ROOT, text=True)
-    seconds, peak = map(float, measured.split())
+    output = subprocess.check_output([sys.executable, "-c", measure], cwd=startup.ROOT, text=True)
+    seconds, peak = map(float, output.split())
     assert seconds >= 0.5
     assert 95 < peak < 200
 
 
-def test_a_program_that_fails_is_named() -> None:
+def test_failing_program_is_reported() -> None:
     with pytest.raises(SystemExit, match="import nothing_of_the_kind ended with 1"):
         startup.cost([sys.executable, "-c", "import nothing_of_the_kind"])
 
 
 @pytest.mark.parametrize("script", [startup._NAMES, startup._PROPHET])
-def test_the_scripts_run(script: str) -> None:
+def test_scripts_run(script: str) -> None:
     startup.cost([sys.executable, "-c", script])

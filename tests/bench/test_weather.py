@@ -1,4 +1,4 @@
-"""The runs of protocol W: what the champion is given of the weather at an origin."""
+"""The weather benchmark: the weather each run is given at an origin."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DRIVERS = weather.Drivers("sea", CovariateTable(NAMES, START, VALUES[None], 400,
 CHAMPION = Entry("climatology", "Climatology", "champion", Climatology(), "climatology")
 
 
-def test_each_run_is_given_what_its_name_says() -> None:
+def test_each_run_is_given_its_weather() -> None:
     entries = weather.entries(CHAMPION, [], [DRIVERS, replace(DRIVERS, name="inland")], 28)
     names = ["none", "perfect sea", "ensemble sea", "ensemble inland"]
     assert [entry.name for entry in entries] == names
@@ -32,15 +32,15 @@ def test_each_run_is_given_what_its_name_says() -> None:
     assert none is None
     assert perfect is not None
     assert ensemble is not None
-    as_came, as_issued = perfect(ORIGINS[1]), ensemble(ORIGINS[1])
-    np.testing.assert_array_equal(as_came.history, VALUES[:39])
-    np.testing.assert_array_equal(as_came.future, VALUES[None, 39:46])
-    np.testing.assert_array_equal(as_issued.future, ARCHIVE.values[1])
-    assert as_issued.archive is not None
-    assert as_issued.archive.origins.tolist() == ORIGINS[:1].tolist()
+    observed, issued = perfect(ORIGINS[1]), ensemble(ORIGINS[1])
+    np.testing.assert_array_equal(observed.history, VALUES[:39])
+    np.testing.assert_array_equal(observed.future, VALUES[None, 39:46])
+    np.testing.assert_array_equal(issued.future, ARCHIVE.values[1])
+    assert issued.archive is not None
+    assert issued.archive.origins.tolist() == ORIGINS[:1].tolist()
 
 
-def test_peers_are_given_each_weather_that_there_is() -> None:
+def test_peers_are_given_every_weather() -> None:
     peer = Entry("tree", "Trees", "peer", Climatology(), "tree")
     sets = [DRIVERS, replace(DRIVERS, name="inland")]
     ours, peers = (weather.entries(CHAMPION, some, sets, 28) for some in ([], [peer]))
@@ -51,27 +51,26 @@ def test_peers_are_given_each_weather_that_there_is() -> None:
     assert peers[5].title == "ensemble sea: Trees"
 
 
-def test_origins_are_those_of_the_archive() -> None:
-    protocol = weather.protocol_of(DRIVERS, "people", 40, 2)
-    assert protocol == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2, series="people")
-    assert weather.protocol_of(DRIVERS, "people", 40, 2, 3) == replace(protocol, every=21)
-    apart = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2 * ONE_DAY)
-    uneven = weather.Drivers("sea", replace(DRIVERS.table, archive=apart))
+def test_origins_are_those_of_archive() -> None:
+    config = weather.protocol_of(DRIVERS, "people", 40, 2)
+    assert config == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2, series="people")
+    assert weather.protocol_of(DRIVERS, "people", 40, 2, 3) == replace(config, every=21)
+    archive = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2 * ONE_DAY)
+    uneven = weather.Drivers("sea", replace(DRIVERS.table, archive=archive))
     with pytest.raises(ValueError, match="equally far apart"):
         weather.protocol_of(uneven, "people", 40, 2)
 
 
-def test_a_champion_without_covariates_is_not_judged(figures: dict[str, DailySeries]) -> None:
-    protocol = weather.protocol_of(DRIVERS, "people", 40, 1)
-    scores = rolling_origin({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
-    found, remark = weather.judge(
-        {entry.name: Run(scores) for entry in weather.entries(CHAMPION, [], [DRIVERS], 28)}
-    )
-    assert not found
+def test_champion_without_covariates_is_not_judged(figures: dict[str, DailySeries]) -> None:
+    config = weather.protocol_of(DRIVERS, "people", 40, 1)
+    scores = rolling_origin({"climatology": Climatology()}, figures, config)[0]["climatology"]
+    entries = weather.entries(CHAMPION, [], [DRIVERS], 28)
+    results, remark = weather.judge({entry.name: Run(scores) for entry in entries})
+    assert not results
     assert "takes no covariates" in remark
 
 
-def test_a_run_without_scores_is_named() -> None:
-    found, remark = weather.judge({"none": Run(failure="its process died")})
-    assert not found
+def test_run_without_scores_is_reported() -> None:
+    results, remark = weather.judge({"none": Run(failure="its process died")})
+    assert not results
     assert "none: its process died" in remark

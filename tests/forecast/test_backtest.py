@@ -1,4 +1,4 @@
-"""Rolling origins: nothing later than the origin is seen, and averages are what they say."""
+"""Rolling-origin backtests: no look-ahead, scores and their averages."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from forecast.paths import Paths
 from forecast.scores import crps
 from forecast.series import ONE_DAY, DailySeries, Day
 
-PROTOCOL = BacktestConfig(
+CONFIG = BacktestConfig(
     "2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3, series="people"
 )
 
 
 @dataclass
 class Spy:
-    """A forecaster that says a fixed number, and remembers what it saw."""
+    """Forecasts a fixed number; records the last day of each series it is fitted to."""
 
     value: int = 5
     seen: list[Day] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Spy:
         return {}, {}
 
 
-class Declines(Spy):
+class Declining(Spy):
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Spy:
         raise FitError("never")
 
@@ -65,30 +65,29 @@ class Declines(Spy):
         ("2024-02-28", "2024-03-01", 1, 1, ["2024-02-28", "2024-02-29", "2024-03-01"]),
     ],
 )
-def test_origins_keep_their_whole_horizon_within_the_figures(
+def test_origins_leave_a_full_horizon_of_data(
     first: str, last: str, every: int, horizon: int, expected: list[str]
 ) -> None:
-    protocol = BacktestConfig(first, last, every, horizon, series="people")
-    assert [str(o) for o in protocol.origins(np.datetime64("2025-12-31"))] == expected
+    config = BacktestConfig(first, last, every, horizon, series="people")
+    assert [str(origin) for origin in config.origins(np.datetime64("2025-12-31"))] == expected
 
 
-def test_the_protocol_of_the_benchmark_has_77_origins() -> None:
-    protocol = BacktestConfig("2023-01-01", "2025-12-01", series="people")
-    origins = protocol.origins(np.datetime64("2025-12-31"))
+def test_default_backtest_has_77_origins() -> None:
+    config = BacktestConfig("2023-01-01", "2025-12-01", series="people")
+    origins = config.origins(np.datetime64("2025-12-31"))
     assert (len(origins), str(origins[0]), str(origins[-1])) == (77, "2023-01-01", "2025-11-30")
 
 
-def test_a_model_sees_the_days_up_to_the_origin(figures: dict[str, DailySeries]) -> None:
+def test_model_is_fitted_up_to_each_origin(figures: dict[str, DailySeries]) -> None:
     spy = Spy()
-    rolling_origin({"spy": spy}, figures, PROTOCOL)
-    assert spy.seen == PROTOCOL.origins(figures["people"].data_through)
+    rolling_origin({"spy": spy}, figures, CONFIG)
+    assert spy.seen == CONFIG.origins(figures["people"].data_through)
     assert len(spy.seen) == 5
 
 
-def test_later_figures_cannot_matter(figures: dict[str, DailySeries]) -> None:
-    """Other days after the horizon leave every score as it was, the seconds apart."""
+def test_data_after_horizon_does_not_change_scores(figures: dict[str, DailySeries]) -> None:
     origin = np.datetime64("2023-01-15", "D")
-    end = origin + PROTOCOL.horizon * ONE_DAY
+    end = origin + CONFIG.horizon * ONE_DAY
     changed = {}
     for name, series in figures.items():
         values = series.values.copy()
@@ -96,15 +95,15 @@ def test_later_figures_cannot_matter(figures: dict[str, DailySeries]) -> None:
         changed[name] = DailySeries(name, series.start, values)
     for forecaster in (Climatology(), SeasonalNaive()):
         one, two = (
-            replace(score_origin("m", forecaster, f, origin, PROTOCOL), seconds=0.0)
+            replace(score_origin("m", forecaster, f, origin, CONFIG), seconds=0.0)
             for f in (figures, changed)
         )
         assert repr(one) == repr(two)
 
 
-def test_scores_by_a_slow_loop(figures: dict[str, DailySeries]) -> None:
+def test_scores_match_plain_loop(figures: dict[str, DailySeries]) -> None:
     origin = np.datetime64("2024-02-20", "D")
-    score = score_origin("m", Climatology(), figures, origin, PROTOCOL)
+    score = score_origin("m", Climatology(), figures, origin, CONFIG)
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(3, "m", origin)
     paths = joint.fit(Climatology(), seen).draw(28, 40, rng)["people"]
@@ -116,52 +115,53 @@ def test_scores_by_a_slow_loop(figures: dict[str, DailySeries]) -> None:
         assert score.within[80][day] == (column[3] <= truth[day] <= column[35])
     for name, days in (("total_7", 7), ("total_28", 28)):
         sums = np.array([sum(path[:days]) for path in paths.values.tolist()])
-        came = sum(truth[:days])
-        assert score.totals[name]["crps"] == pytest.approx(crps(sums[:, None], [came])[0])
-        assert score.totals[name]["truth"] == came
-        assert score.totals[name]["error"] == pytest.approx(sums.mean() - came)
+        observed = sum(truth[:days])
+        assert score.totals[name]["crps"] == pytest.approx(crps(sums[:, None], [observed])[0])
+        assert score.totals[name]["truth"] == observed
+        assert score.totals[name]["error"] == pytest.approx(sums.mean() - observed)
         ordered = sorted(sums.tolist())
-        assert score.totals[name]["within_80"] == float(ordered[3] <= came <= ordered[35])
+        assert score.totals[name]["within_80"] == float(ordered[3] <= observed <= ordered[35])
 
 
-def test_boats_are_judged_through_the_people(figures: dict[str, DailySeries]) -> None:
-    protocol = replace(PROTOCOL, series="boats")
+def test_scores_are_of_the_configured_series(figures: dict[str, DailySeries]) -> None:
     origin = np.datetime64("2024-02-20", "D")
-    score = score_origin("m", Climatology(), figures, origin, protocol)
-    people = score_origin("m", Climatology(), figures, origin, PROTOCOL)
-    assert score.totals["total_28"]["truth"] < people.totals["total_28"]["truth"] / 20
-    assert score.crps.mean() < people.crps.mean() / 10
+    people, boats = (
+        score_origin("m", Climatology(), figures, origin, replace(CONFIG, series=series))
+        for series in ("people", "boats")
+    )
+    assert boats.totals["total_28"]["truth"] < people.totals["total_28"]["truth"] / 20
+    assert boats.crps.mean() < people.crps.mean() / 10
 
 
-def test_a_model_that_declines_is_said(figures: dict[str, DailySeries]) -> None:
+def test_declined_origins_are_reported(figures: dict[str, DailySeries]) -> None:
     ticks: list[int] = []
-    models = {"spy": Spy(), "declines": Declines()}
-    scores, declined = rolling_origin(models, figures, PROTOCOL, progress=lambda: ticks.append(1))
+    models = {"spy": Spy(), "declines": Declining()}
+    scores, declined = rolling_origin(models, figures, CONFIG, progress=lambda: ticks.append(1))
     assert len(ticks) == 10
     assert (len(scores["spy"]), len(scores["declines"])) == (5, 0)
     assert declined["declines"][0] == "2023-01-01: never"
-    table = json.loads(json.dumps(summary(PROTOCOL, scores, declined), allow_nan=False))
-    nothing = table["models"]["declines"]
-    assert (nothing["origins"], nothing["crps"]["day_1"]) == (0, None)
-    assert len(nothing["declined"]) == 5
+    table = json.loads(json.dumps(summary(CONFIG, scores, declined), allow_nan=False))
+    averages = table["models"]["declines"]
+    assert (averages["origins"], averages["crps"]["day_1"]) == (0, None)
+    assert len(averages["declined"]) == 5
 
 
-def test_an_origin_before_the_figures_is_declined(figures: dict[str, DailySeries]) -> None:
-    protocol = replace(PROTOCOL, first="2017-12-20", last="2018-01-05")
-    scores, declined = rolling_origin({"spy": Spy()}, figures, protocol)
+def test_origin_before_first_data_is_declined(figures: dict[str, DailySeries]) -> None:
+    config = replace(CONFIG, first="2017-12-20", last="2018-01-05")
+    scores, declined = rolling_origin({"spy": Spy()}, figures, config)
     assert declined["spy"] == ["2017-12-20: no figures up to 2017-12-20"]
     assert [str(score.origin) for score in scores["spy"]] == ["2018-01-03"]
 
 
-def test_the_summary_averages_origins_and_days(figures: dict[str, DailySeries]) -> None:
-    """For a forecast of one number the CRPS is the absolute error."""
+def test_summary_averages_over_origins_and_days(figures: dict[str, DailySeries]) -> None:
+    """The CRPS of a point forecast is its absolute error."""
     people = {"people": figures["people"]}
-    scores, declined = rolling_origin({"spy": Spy(value=5)}, people, PROTOCOL)
-    table = summary(PROTOCOL, scores, declined)
+    scores, declined = rolling_origin({"spy": Spy(value=5)}, people, CONFIG)
+    table = summary(CONFIG, scores, declined)
     errors = np.array(
         [
             [abs(5 - people["people"].on(origin + k * ONE_DAY)) for k in range(1, 29)]
-            for origin in PROTOCOL.origins(people["people"].data_through)
+            for origin in CONFIG.origins(people["people"].data_through)
         ]
     )
     averages = table["models"]["spy"]
@@ -179,7 +179,7 @@ def test_the_summary_averages_origins_and_days(figures: dict[str, DailySeries]) 
 
 
 @pytest.mark.parametrize(
-    ("horizon", "known"),
+    ("horizon", "measures"),
     [
         (1, {"day_1"}),
         (7, {"day_1", "days_1_7", "total_7"}),
@@ -187,39 +187,38 @@ def test_the_summary_averages_origins_and_days(figures: dict[str, DailySeries]) 
         (28, {"day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28"}),
     ],
 )
-def test_what_the_horizon_does_not_reach_is_null(
-    figures: dict[str, DailySeries], horizon: int, known: set[str]
+def test_measures_beyond_horizon_are_null(
+    figures: dict[str, DailySeries], horizon: int, measures: set[str]
 ) -> None:
-    protocol = replace(PROTOCOL, horizon=horizon, last="2023-01-15")
-    scores, declined = rolling_origin({"spy": Spy()}, {"people": figures["people"]}, protocol)
-    averages = summary(protocol, scores, declined)["models"]["spy"]
-    assert {name for name, value in averages["crps"].items() if value is not None} == known
-    assert (averages["coverage"]["total_28"]["80"] is None) == ("total_28" not in known)
+    config = replace(CONFIG, horizon=horizon, last="2023-01-15")
+    scores, declined = rolling_origin({"spy": Spy()}, {"people": figures["people"]}, config)
+    averages = summary(config, scores, declined)["models"]["spy"]
+    assert {name for name, value in averages["crps"].items() if value is not None} == measures
+    assert (averages["coverage"]["total_28"]["80"] is None) == ("total_28" not in measures)
 
 
-def test_the_same_seed_gives_the_same_scores(figures: dict[str, DailySeries]) -> None:
-    def scores(protocol: BacktestConfig, models: list[str]) -> OriginScore:
-        found, _ = rolling_origin({name: Climatology() for name in models}, figures, protocol)
-        return replace(found["m"][-1], seconds=0.0)
+def test_scores_depend_on_seed_not_on_other_models(figures: dict[str, DailySeries]) -> None:
+    def last_score(config: BacktestConfig, models: list[str]) -> OriginScore:
+        scores, _ = rolling_origin({name: Climatology() for name in models}, figures, config)
+        return replace(scores["m"][-1], seconds=0.0)
 
-    alone = scores(PROTOCOL, ["m"])
-    assert repr(alone) == repr(scores(PROTOCOL, ["other", "m"])), "whichever runs beside it"
-    assert repr(alone) != repr(scores(replace(PROTOCOL, seed=4), ["m"]))
+    alone = last_score(CONFIG, ["m"])
+    assert repr(alone) == repr(last_score(CONFIG, ["other", "m"]))
+    assert repr(alone) != repr(last_score(replace(CONFIG, seed=4), ["m"]))
 
 
 @pytest.mark.parametrize(("foreseen", "ahead"), [(None, 5), (3, 3), (9, 5)])
-def test_the_covariates_reach_as_far_as_is_said(foreseen: int | None, ahead: int) -> None:
+def test_covariates_reach_as_far_as_configured(foreseen: int | None, ahead: int) -> None:
     table = CovariateTable(("a",), np.datetime64("2024-01-01"), np.ones((1, 60, 1)), 60)
-    protocol = BacktestConfig("2024-02-01", "2024-02-01", horizon=5, series="people")
-    work = Work({}, {}, protocol, table, foreseen)
-    known = work.covariates(np.datetime64("2024-02-01"))
-    assert known is not None
-    assert known.n_ahead == ahead
+    config = BacktestConfig("2024-02-01", "2024-02-01", horizon=5, series="people")
+    covariates = Work({}, {}, config, table, foreseen).covariates(np.datetime64("2024-02-01"))
+    assert covariates is not None
+    assert covariates.n_ahead == ahead
 
 
-def scored(model: str, origins: int, day: float, total: float) -> list[OriginScore]:
-    """Rows of a model whose first week has these CRPS and whose later days are far off."""
-    none = np.zeros(28)
+def make_scores(model: str, origins: int, day: float, total: float) -> list[OriginScore]:
+    """Scores with these CRPS in the first week and very poor ones after it."""
+    zeros = np.zeros(28)
     crps = np.r_[np.full(7, day), np.full(21, 1e6)]
     return [
         OriginScore(
@@ -227,39 +226,39 @@ def scored(model: str, origins: int, day: float, total: float) -> list[OriginSco
             origin=f"2024-01-{at + 1:02}",
             seconds=0.0,
             crps=crps * (1 + at),
-            wis=none,
-            pit=none,
-            error=none,
+            wis=zeros,
+            pit=zeros,
+            error=zeros,
             within={},
-            p_zero=none,
-            truth=none.astype(np.int64),
+            p_zero=zeros,
+            truth=zeros.astype(np.int64),
             totals={"total_7": {"crps": total * (1 + at)}},
         )
         for at in range(origins)
     ]
 
 
-def test_the_best_baseline_is_chosen_for_each_measure() -> None:
+def test_best_baseline_is_chosen_per_measure() -> None:
     scores = {
-        "ours": scored("ours", 9, 4, 30),
-        "near": scored("near", 9, 5, 100),
-        "far": scored("far", 9, 8, 60),
+        "ours": make_scores("ours", 9, 4, 30),
+        "near": make_scores("near", 9, 5, 100),
+        "far": make_scores("far", 9, 8, 60),
     }
-    found = against_best("ours", ["near", "far"], scores)
-    assert {key: (name, round(ratio.value, 9)) for key, (name, ratio) in found.items()} == {
+    ratios = against_best("ours", ["near", "far"], scores)
+    assert {key: (name, round(ratio.value, 9)) for key, (name, ratio) in ratios.items()} == {
         "days_1_7": ("near", 0.8),
         "total_7": ("far", 0.5),
     }
 
 
-def test_origins_that_any_declined_are_left_out_and_few_are_not_judged() -> None:
-    ours, near = scored("ours", 9, 4, 30), scored("near", 9, 5, 60)
+def test_comparison_uses_common_origins_if_enough() -> None:
+    ours, near = make_scores("ours", 9, 4, 30), make_scores("near", 9, 5, 60)
     ours[0] = replace(ours[0], crps=ours[0].crps * 1000)
-    found = against_best("ours", ["near"], {"ours": ours, "near": near[1:]})
-    assert found["days_1_7"][1].value == pytest.approx(0.8)
+    ratios = against_best("ours", ["near"], {"ours": ours, "near": near[1:]})
+    assert ratios["days_1_7"][1].value == pytest.approx(0.8)
     assert against_best("ours", ["near"], {"ours": ours, "near": near[2:]}) == {}
 
 
-def test_nothing_is_compared_with_a_baseline_that_is_never_wrong() -> None:
-    scores = {"ours": scored("ours", 9, 4, 30), "near": scored("near", 9, 0, 0)}
+def test_perfect_baseline_is_not_compared() -> None:
+    scores = {"ours": make_scores("ours", 9, 4, 30), "near": make_scores("near", 9, 0, 0)}
     assert against_best("ours", ["near"], scores) == {}

@@ -1,5 +1,3 @@
-"""Crossability against a slow loop, and what it learns."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +12,7 @@ from forecast.crossability import (
 )
 
 
-def test_columns_are_those_of_a_slow_loop() -> None:
+def test_columns_match_plain_loop() -> None:
     chance = np.random.default_rng(1).random((3, 12))
     columns = crossability_columns(chance)
     assert columns.shape == (3, 12, WIDTH)
@@ -25,12 +23,12 @@ def test_columns_are_those_of_a_slow_loop() -> None:
             np.testing.assert_allclose(columns[path, day], expected)
 
 
-def test_the_recent_mean_is_over_five_days() -> None:
+def test_recent_mean_is_over_five_days() -> None:
     chance = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9])
     assert crossability_columns(chance)[6].tolist() == pytest.approx([0.9, 0.6, 0.4])
 
 
-def test_it_learns_when_the_sea_can_be_crossed() -> None:
+def test_fit_recovers_effect_of_wind() -> None:
     rng = np.random.default_rng(2)
     wind = rng.standard_normal((800, 1))
     busy = (rng.random(800) < 1 / (1 + np.exp(1 + 2 * wind[:, 0]))).astype(float)

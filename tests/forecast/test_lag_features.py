@@ -1,4 +1,4 @@
-"""The recent past as features, against loops that go day by day."""
+"""Features of recent days, compared with plain loops."""
 
 from __future__ import annotations
 
@@ -15,58 +15,53 @@ COUNTS = np.where(np.arange(40) % 3 == 0, 0, np.random.default_rng(1).integers(1
 LONG = np.random.default_rng(1).poisson(100, 900) * np.random.default_rng(2).integers(0, 2, 900)
 
 
-def slow_level(values: list[float], half_life: float) -> float:
-    """Weighted mean of all `values`, the last of them at age 0."""
+def reference_level(values: list[float], half_life: float) -> float:
+    """Weighted mean of all `values`, the last at age 0."""
     weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
 
 
-def slow_features(past: list[float]) -> list[float]:
-    """What `MEMORY` holds at the end of the last day of `past`."""
+def reference_features(past: list[float]) -> list[float]:
+    """Features of `MEMORY` at the end of the last day of `past`."""
     busy = [float(v > 0) for v in past]
-    row = [np.log(1.0 + slow_level(past, days)) for days in (5.0, 20.0)]
-    row.append(slow_level(busy, 3.0))
+    row = [np.log(1.0 + reference_level(past, days)) for days in (5.0, 20.0)]
+    row.append(reference_level(busy, 3.0))
     row += [busy[-k] if k <= len(past) else 0.0 for k in (1, 2, 3)]
     row += [np.log(1.0 + past[-k]) if k <= len(past) else 0.0 for k in (1, 2, 3)]
     return row
 
 
-def test_a_level_is_the_weighted_mean_of_the_days_so_far() -> None:
-    for half_life in (1.0, 7.5, 60.0):
-        slow = [slow_level(COUNTS[: n + 1].tolist(), half_life) for n in range(len(COUNTS))]
-        np.testing.assert_allclose(level_of(COUNTS, half_life), slow)
+def test_features_of_history_match_plain_loop() -> None:
+    expected = [reference_features(COUNTS[: n + 1].tolist()) for n in range(len(COUNTS))]
+    features = MEMORY.features(MEMORY.states(COUNTS))
+    assert features.shape == (40, MEMORY.width) == (40, 9)
+    np.testing.assert_allclose(features, expected)
 
 
-def test_the_features_of_a_day_are_those_of_the_days_up_to_it() -> None:
-    slow = [slow_features(COUNTS[: n + 1].tolist()) for n in range(len(COUNTS))]
-    history = MEMORY.features(MEMORY.states(COUNTS))
-    assert history.shape == (40, MEMORY.width) == (40, 9)
-    np.testing.assert_allclose(history, slow)
-
-
-def test_the_state_is_levels_shares_and_the_last_counts_newest_first() -> None:
+def test_state_is_levels_shares_and_last_counts_newest_first() -> None:
     past = COUNTS.tolist()
     busy = [float(v > 0) for v in past]
-    slow = [slow_level(past, 5.0), slow_level(past, 20.0), slow_level(busy, 3.0)]
-    np.testing.assert_allclose(MEMORY.states(COUNTS)[:, -1], [*slow, past[-1], past[-2], past[-3]])
+    means = [reference_level(past, 5.0), reference_level(past, 20.0), reference_level(busy, 3.0)]
+    np.testing.assert_allclose(MEMORY.states(COUNTS)[:, -1], [*means, past[-1], past[-2], past[-3]])
 
 
-def test_a_path_sees_what_it_would_see_as_history() -> None:
-    """After a long past the weights of the first days do not matter."""
+def test_features_along_path_match_those_of_history() -> None:
+    """After long enough a past that the weights of its first days vanish."""
     past = np.tile(COUNTS, 40)
     ahead = np.array([[0.0, 700.0], [30.0, 0.0], [5.0, 2.0], [0.0, 0.0]])  # (days, paths)
-    carried = MemoryState(MEMORY, MEMORY.states(past)[:, -1], 2)
-    wide = np.full(2, -np.inf), np.full(2, np.inf)
+    state = MemoryState(MEMORY, MEMORY.states(past)[:, -1], 2)
+    unbounded = np.full(2, -np.inf), np.full(2, np.inf)
     for day in range(len(ahead) + 1):
-        features = carried.features(*wide)
+        features = state.features(*unbounded)
         for path in range(2):
-            lived = np.concatenate([past, ahead[:day, path]])
-            np.testing.assert_allclose(features[:, path], MEMORY.features(MEMORY.states(lived))[-1])
+            counts = np.concatenate([past, ahead[:day, path]])
+            expected = MEMORY.features(MEMORY.states(counts))[-1]
+            np.testing.assert_allclose(features[:, path], expected)
         if day < len(ahead):
-            carried.step(ahead[day])
+            state.step(ahead[day])
 
 
-def test_each_path_may_begin_with_a_state_of_its_own() -> None:
+def test_paths_may_begin_in_different_states() -> None:
     states = np.stack([MEMORY.states(COUNTS)[:, -1], MEMORY.states(COUNTS[:-5])[:, -1]], axis=1)
     both = MemoryState(MEMORY, states, 2).features(np.zeros(2), np.full(2, 99.0)).copy()
     for path in range(2):
@@ -74,15 +69,15 @@ def test_each_path_may_begin_with_a_state_of_its_own() -> None:
         np.testing.assert_array_equal(both[:, path], alone[:, 0])
 
 
-def test_only_log_levels_are_held_within_the_bounds() -> None:
-    carried = MemoryState(MEMORY, MEMORY.states(COUNTS)[:, -1], 1)
-    free = carried.features(np.zeros(2), np.full(2, 99.0))[:, 0].copy()
-    held = carried.features(np.array([7.0, 0.0]), np.array([8.0, 0.5]))[:, 0]
-    assert held[:2].tolist() == [7.0, 0.5]
-    np.testing.assert_array_equal(held[2:], free[2:])
+def test_only_log_levels_are_bounded() -> None:
+    state = MemoryState(MEMORY, MEMORY.states(COUNTS)[:, -1], 1)
+    free = state.features(np.zeros(2), np.full(2, 99.0))[:, 0].copy()
+    bounded = state.features(np.array([7.0, 0.0]), np.array([8.0, 0.5]))[:, 0]
+    assert bounded[:2].tolist() == [7.0, 0.5]
+    np.testing.assert_array_equal(bounded[2:], free[2:])
 
 
-def test_one_enormous_day_is_held_below_three_times_the_95_per_cent_quantile() -> None:
+def test_extreme_day_is_winsorised_at_three_times_95_percent_quantile() -> None:
     counts = np.array([0.0, 100.0] * 30 + [50_000.0, 0.0])
     busy = sorted(c for c in counts[-40:].tolist() if c > 0)
     at = 0.95 * (len(busy) - 1)
@@ -92,21 +87,21 @@ def test_one_enormous_day_is_held_below_three_times_the_95_per_cent_quantile() -
     assert winsorise(counts, 40)[-2] == cap < 50_000
 
 
-@pytest.mark.parametrize(("busy", "tamed"), [(9, False), (10, True)])
-def test_few_busy_days_tell_no_quantile(busy: int, tamed: bool) -> None:
+@pytest.mark.parametrize(("busy", "winsorised"), [(9, False), (10, True)])
+def test_counts_are_winsorised_only_with_ten_busy_days(busy: int, winsorised: bool) -> None:
     counts = np.array([900.0] + [0.0] * 20 + [1.0] * busy)
-    assert (winsorise(counts, 20 + busy).max() < 900) == tamed
+    assert (winsorise(counts, 20 + busy).max() < 900) == winsorised
 
 
 @pytest.mark.parametrize("half_life", [0.5, 3.0, 20.0, 365.0])
-def test_a_level_is_scipys_filter_bit_for_bit(half_life: float) -> None:
+def test_level_equals_scipy_filter_exactly(half_life: float) -> None:
     counts, keep = LONG.astype(np.float64), 0.5 ** (1 / half_life)
-    weighed = lfilter([1 - keep], [1, -keep], counts)
-    expected = weighed / (1 - keep ** np.arange(1, len(counts) + 1))
+    weighted = lfilter([1 - keep], [1, -keep], counts)
+    expected = weighted / (1 - keep ** np.arange(1, len(counts) + 1))
     assert (level_of(counts, half_life) == expected).all()
 
 
-def test_a_state_knows_nothing_of_later_days() -> None:
+def test_state_does_not_depend_on_later_days() -> None:
     memory, counts = Memory(lags=3), LONG.astype(np.float64)
     states = memory.states(counts)
     assert states.shape == (memory.n_means + 3, 900)

@@ -1,4 +1,4 @@
-"""Scores, beside the double loops that define them and beside published numbers."""
+"""Scores, compared with their definitions and with published values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from forecast.scores import CRPS_ESTIMATOR, coverage, crps, held_by_pit, pit, sk
 SAMPLES = hnp.arrays(np.int64, st.integers(2, 25), elements=st.integers(0, 1500))
 
 
-def slow_crps(sample: list[int], observed: float) -> float:
-    """E|X - y| - E|X - X'| / 2, the pairs without repetition: the fair estimator."""
+def reference_crps(sample: list[int], observed: float) -> float:
+    """The fair estimator: E|X - y| - E|X - X'| / 2 over pairs without repetition."""
     n = len(sample)
     apart = sum(abs(x - observed) for x in sample) / n
     spread = sum(abs(x - z) for x in sample for z in sample) / (2 * n * (n - 1))
@@ -24,30 +24,32 @@ def slow_crps(sample: list[int], observed: float) -> float:
 
 
 @given(SAMPLES, st.integers(0, 2000))
-def test_crps_by_a_double_loop(sample: np.ndarray, observed: int) -> None:
+def test_crps_matches_definition(sample: np.ndarray, observed: int) -> None:
     assert CRPS_ESTIMATOR == "pwm"
-    fast = crps(sample[:, None], [observed])
-    assert fast.shape == (1,)
-    assert fast[0] == pytest.approx(slow_crps(sample.tolist(), observed), abs=1e-8)
+    score = crps(sample[:, None], [observed])
+    assert score.shape == (1,)
+    assert score[0] == pytest.approx(reference_crps(sample.tolist(), observed), abs=1e-8)
 
 
-def test_crps_of_a_known_distribution() -> None:
-    """For y at the mean of N(0, sigma) the score is sigma (2 phi(0) - 1 / sqrt(pi))."""
+def test_crps_matches_closed_form_of_normal_distribution() -> None:
+    """At the mean of N(0, sigma) it is sigma (2 phi(0) - 1 / sqrt(pi))."""
     draws = np.random.default_rng(1).normal(0, 1000, size=(200_000, 1))
     expected = 1000 * (2 / math.sqrt(2 * math.pi) - 1 / math.sqrt(math.pi))
     assert crps(draws, [0.0])[0] == pytest.approx(expected, rel=0.02)
 
 
-def test_crps_of_many_days_is_the_crps_of_each() -> None:
+def test_crps_of_several_days_is_per_day() -> None:
     sample = np.random.default_rng(2).integers(0, 500, size=(40, 3, 5))
     observed = np.random.default_rng(3).integers(0, 500, size=(3, 5))
-    fast = crps(sample, observed)
+    scores = crps(sample, observed)
     for i in range(3):
         for j in range(5):
-            assert fast[i, j] == pytest.approx(slow_crps(sample[:, i, j].tolist(), observed[i, j]))
+            assert scores[i, j] == pytest.approx(
+                reference_crps(sample[:, i, j].tolist(), observed[i, j])
+            )
 
 
-def slow_interval_score(lo: float, hi: float, y: float, alpha: float) -> float:
+def reference_interval_score(lo: float, hi: float, y: float, alpha: float) -> float:
     """Bracher et al. (2021), eq. 1."""
     score = hi - lo
     if y < lo:
@@ -58,7 +60,7 @@ def slow_interval_score(lo: float, hi: float, y: float, alpha: float) -> float:
 
 
 @given(SAMPLES, st.integers(0, 2000))
-def test_wis_by_its_definition(sample: np.ndarray, observed: int) -> None:
+def test_wis_matches_definition(sample: np.ndarray, observed: int) -> None:
     """Bracher et al. (2021), eq. 2, with w_0 = 1/2 and w_k = alpha_k / 2."""
     ordered = sorted(sample.tolist())
 
@@ -69,31 +71,26 @@ def test_wis_by_its_definition(sample: np.ndarray, observed: int) -> None:
     for level in (50, 80, 95):
         lo, hi = quantile(500 - 5 * level), quantile(500 + 5 * level)
         alpha = 1 - level / 100
-        total += alpha / 2 * slow_interval_score(lo, hi, observed, alpha)
+        total += alpha / 2 * reference_interval_score(lo, hi, observed, alpha)
     assert wis(sample[:, None], [observed])[0] == pytest.approx(total / 3.5)
 
 
-def test_wis_of_a_hand_made_forecast() -> None:
-    """Of 1..100: median 50, 50 % 25-75, 80 % 10-90; seen 95: (22.5 + 32.5 + 13) / 2.5."""
+def test_wis_of_worked_example() -> None:
+    """Forecast 1..100: median 50, 50% interval 25-75, 80% interval 10-90; observed 95."""
     sample = np.arange(1, 101)[:, None]
     expected = (0.5 * 45 + (0.25 * 50 + 20) + (0.1 * 80 + 5)) / 2.5
     assert wis(sample, [95], levels=(50, 80))[0] == pytest.approx(expected)
 
 
-def test_wis_of_a_point_forecast_is_its_absolute_error() -> None:
-    assert wis(np.full((10, 1), 30), [42])[0] == pytest.approx(12)
-
-
-def test_wis_nears_half_the_crps_doubled() -> None:
-    """With many levels the weighted interval score becomes the CRPS."""
+def test_wis_with_many_levels_approximates_crps() -> None:
     sample = np.random.default_rng(5).gamma(1.0, 200.0, size=(4000, 6)).astype(int)
     observed = np.array([0, 50, 120, 300, 700, 1500])
-    levels = [100 * k / 100 for k in range(2, 100, 2)]
+    levels = list(range(2, 100, 2))
     np.testing.assert_allclose(wis(sample, observed, levels), crps(sample, observed), rtol=0.03)
 
 
 @given(SAMPLES, st.integers(0, 2000))
-def test_coverage_counts_the_bounds_in(sample: np.ndarray, observed: int) -> None:
+def test_coverage_includes_bounds(sample: np.ndarray, observed: int) -> None:
     ordered = np.sort(sample)
     n = len(ordered)
     lo, hi = ordered[max(math.ceil(n / 10), 1) - 1], ordered[math.ceil(9 * n / 10) - 1]
@@ -102,48 +99,43 @@ def test_coverage_counts_the_bounds_in(sample: np.ndarray, observed: int) -> Non
     assert coverage(sample[:, None], [hi], 80)[0]
 
 
-def test_pit_of_a_right_forecast_is_uniform_in_spite_of_zeros() -> None:
+def test_pit_of_calibrated_forecast_is_uniform_despite_zeros() -> None:
     rng = np.random.default_rng(6)
     days = 4000
     sample = rng.poisson(0.7, size=(500, days))
     observed = rng.poisson(0.7, size=days)
     values = pit(sample, observed, rng)
     counts, _ = np.histogram(values, bins=10, range=(0, 1))
-    # Chi-square with nine degrees of freedom passes 27.9 once in a thousand.
+    # Chi-square with nine degrees of freedom exceeds 27.9 with probability 0.001.
     assert ((counts - days / 10) ** 2 / (days / 10)).sum() < 27.9
+    for level in (50, 80, 95):
+        held = held_by_pit(values, level).mean()
+        assert held == pytest.approx(level / 100, abs=0.03)
+        assert coverage(sample, observed, level).mean() > held
 
 
 @given(SAMPLES, st.integers(0, 2000))
-def test_pit_lies_between_the_shares_below_and_not_above(sample: np.ndarray, observed: int) -> None:
+def test_pit_lies_between_shares_below_and_at_most(sample: np.ndarray, observed: int) -> None:
     value = pit(sample[:, None], [observed], np.random.default_rng(0))[0]
     below = sum(x < observed for x in sample.tolist()) / len(sample)
     upto = sum(x <= observed for x in sample.tolist()) / len(sample)
     assert below - 1e-12 <= value <= upto + 1e-12
 
 
-def test_what_an_interval_held_is_told_by_the_pit() -> None:
-    at = [0.09, 0.11, 0.5, 0.89, 0.91]
-    assert held_by_pit(at, 80).tolist() == [False, True, True, True, False]
-    assert held_by_pit(at, 50).tolist() == [False, False, True, False, False]
+def test_held_by_pit_compares_pit_with_interval_tails() -> None:
+    values = [0.09, 0.11, 0.5, 0.89, 0.91]
+    assert held_by_pit(values, 80).tolist() == [False, True, True, True, False]
+    assert held_by_pit(values, 50).tolist() == [False, False, True, False, False]
     assert held_by_pit([], 80).shape == (0,)
 
 
 @pytest.mark.parametrize("level", [50, 80, 95])
-def test_of_many_draws_the_pit_and_the_interval_tell_the_same(level: int) -> None:
-    sample = np.random.default_rng(7).permutation(100_000)[:, None]
-    observed = np.arange(0, 100_000, 997)
+def test_held_by_pit_agrees_with_coverage_of_large_samples(level: int) -> None:
+    sample = np.random.default_rng(7).permutation(10_000)[:, None]
+    observed = np.arange(0, 10_000, 97)
     same = sample.repeat(len(observed), axis=1)
-    told = held_by_pit(pit(same, observed, np.random.default_rng(8)), level)
-    np.testing.assert_array_equal(told, coverage(same, observed, level))
-
-
-@pytest.mark.parametrize("level", [50, 80, 95])
-def test_a_right_forecast_holds_its_level_by_the_pit_in_spite_of_zeros(level: int) -> None:
-    rng = np.random.default_rng(9)
-    sample, observed = rng.poisson(0.7, size=(500, 4000)), rng.poisson(0.7, size=4000)
-    held = held_by_pit(pit(sample, observed, rng), level).mean()
-    assert held == pytest.approx(level / 100, abs=0.03)
-    assert coverage(sample, observed, level).mean() > held
+    held = held_by_pit(pit(same, observed, np.random.default_rng(8)), level)
+    np.testing.assert_array_equal(held, coverage(same, observed, level))
 
 
 def test_skill() -> None:

@@ -1,4 +1,4 @@
-"""Fitted forecasters as values and arrays; every family is asked in forecasters/test_base.py."""
+"""Serialised fits; forecasters/test_base.py tests the round trip of every family."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEPT = Path(__file__).parent / "kept"
 SERIES = DailySeries("people", np.datetime64("2024-01-01"), np.arange(60))
 
 
-def test_the_family_is_named() -> None:
+def test_state_names_its_family() -> None:
     values, arrays = dump(SeasonalNaive().fit(SERIES))
     assert values["family"] == "seasonal_naive"
     restored = restore(values, arrays)
@@ -39,25 +39,25 @@ def test_the_family_is_named() -> None:
         {"family": "pool", "values": {"members": [["a", {"family": "oracle"}]]}},
     ],
 )
-def test_other_states_are_refused(values: dict[str, Any]) -> None:
+def test_invalid_states_are_rejected(values: dict[str, Any]) -> None:
     with pytest.raises(StateError, match="expected the state of a family"):
         restore(values, {})
 
 
-def test_under() -> None:
+def test_under_selects_arrays_by_prefix() -> None:
     arrays = {"a/x": 1, "ab/x": 2, "a/b/x": 3, "x": 4}
     assert under("a", arrays) == {"x": 1, "b/x": 3}
     assert under("b", arrays) == {}
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_versions_of_the_past_load_with_the_same_paths(family: str) -> None:
-    """Files stay as they were written; a new form of a family adds one, and changes none."""
+def test_stored_fits_load_and_give_the_same_paths(family: str) -> None:
+    """A new format adds a file and never changes one."""
     versions = sorted(KEPT.glob(f"{family}-*.json"))
-    assert versions, f"keep a serialised {family} in {KEPT.name}/"
+    assert versions, f"store a serialised {family} in {KEPT.name}/"
     for file in versions:
-        kept = json.loads(file.read_text("utf-8"))
+        stored = json.loads(file.read_text("utf-8"))
         with np.load(file.with_suffix(".npz"), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        drawn = restore(kept["state"], arrays).simulate(10, 8, np.random.default_rng(5))
-        np.testing.assert_array_equal(drawn.values, kept["paths"])
+        paths = restore(stored["state"], arrays).simulate(10, 8, np.random.default_rng(5))
+        np.testing.assert_array_equal(paths.values, stored["paths"])

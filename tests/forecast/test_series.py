@@ -1,4 +1,4 @@
-"""A series of daily counts, and what is refused at its door."""
+"""DailySeries: validation, slices and totals of daily counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forecast.series import ONE_DAY, DailySeries, SeriesError, as_day
 COUNTS = st.lists(st.integers(0, 2000), min_size=1, max_size=60)
 
 
-def series(values: Any, start: str = "2024-02-27") -> DailySeries:
+def make_series(values: Any, start: str = "2024-02-27") -> DailySeries:
     return DailySeries("people", np.datetime64(start, "D"), np.asarray(values))
 
 
@@ -27,21 +27,17 @@ def test_as_day(day: Any) -> None:
     assert as_day(day).dtype == np.dtype("datetime64[D]")
 
 
-def test_days_cross_the_leap_day() -> None:
-    one = series([1, 2, 3, 4])
-    assert [str(day) for day in one.dates] == [
-        "2024-02-27",
-        "2024-02-28",
-        "2024-02-29",
-        "2024-03-01",
-    ]
-    assert str(one.data_through) == "2024-03-01"
-    assert one.on("2024-02-29") == 3
-    assert (len(one), one.name) == (4, "people")
+def test_dates_include_leap_day() -> None:
+    series = make_series([1, 2, 3, 4])
+    dates = [str(day) for day in series.dates]
+    assert dates == ["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01"]
+    assert str(series.data_through) == "2024-03-01"
+    assert series.on("2024-02-29") == 3
+    assert (len(series), series.name) == (4, "people")
 
 
 @pytest.mark.parametrize(
-    ("values", "index", "words"),
+    ("values", "index", "message"),
     [
         ([1, -2, 3], 1, "0 or more, found -2"),
         ([1, 2.5], 1, "a whole number such as 437, found 2.5"),
@@ -59,19 +55,19 @@ def test_days_cross_the_leap_day() -> None:
         ([1 + 2j], None, "numbers"),
     ],
 )
-def test_what_is_no_count_is_refused(values: Any, index: int | None, words: str) -> None:
-    with pytest.raises(SeriesError, match=words) as caught:
-        series(values)
-    assert caught.value.index == index
+def test_invalid_counts_are_rejected(values: Any, index: int | None, message: str) -> None:
+    with pytest.raises(SeriesError, match=message) as error:
+        make_series(values)
+    assert error.value.index == index
 
 
-def test_a_series_needs_a_first_day() -> None:
+def test_missing_first_day_is_rejected() -> None:
     with pytest.raises(SeriesError, match="first day"):
-        series([1], "NaT")
+        make_series([1], "NaT")
 
 
 @pytest.mark.parametrize(
-    ("days", "index", "words"),
+    ("days", "index", "message"),
     [
         (["2024-02-28", "2024-03-01"], 1, "2024-02-29, the day after 2024-02-28, found 2024-03-01"),
         (["2024-02-28", "2024-02-28"], 1, "found 2024-02-28"),
@@ -80,60 +76,62 @@ def test_a_series_needs_a_first_day() -> None:
         (["2024-02-28"], None, "1 values, one a day, found 2"),
     ],
 )
-def test_days_must_follow_each_other(days: list[str], index: int | None, words: str) -> None:
-    with pytest.raises(SeriesError, match=words) as caught:
+def test_non_consecutive_days_are_rejected(
+    days: list[str], index: int | None, message: str
+) -> None:
+    with pytest.raises(SeriesError, match=message) as error:
         DailySeries.from_days("people", days, [1, 2])
-    assert caught.value.index == index
+    assert error.value.index == index
 
 
-def test_no_days_at_all() -> None:
+def test_empty_series_is_rejected() -> None:
     with pytest.raises(SeriesError, match="at least one day"):
         DailySeries.from_days("people", [], [])
 
 
-def test_values_are_read_only_and_no_window_on_the_callers_array() -> None:
-    given_values = np.array([1, 2, 3])
-    one = series(given_values)
-    given_values[0] = 99
-    assert one.values[0] == 1
+def test_values_are_copied_and_read_only() -> None:
+    values = np.array([1, 2, 3])
+    series = make_series(values)
+    values[0] = 99
+    assert series.values[0] == 1
     with pytest.raises(ValueError, match="read-only"):
-        one.values[0] = 5
+        series.values[0] = 5
 
 
 @given(COUNTS, st.integers(-10, 70), st.integers(-10, 70))
-def test_between_and_total_by_a_slow_loop(values: list[int], first: int, last: int) -> None:
-    one = series(values)
-    a, b = one.start + first * ONE_DAY, one.start + last * ONE_DAY
-    kept = [v for day, v in zip(one.dates, values, strict=True) if a <= day <= b]
-    assert one.total(a, b) == sum(kept)
-    if kept:
-        part = one.between(a, b)
-        assert part.values.tolist() == kept
-        assert part.start == max(a, one.start)
-        assert all(one.on(day) == part.on(day) for day in part.dates)
+def test_between_and_total_match_plain_loop(values: list[int], first: int, last: int) -> None:
+    series = make_series(values)
+    a, b = series.start + first * ONE_DAY, series.start + last * ONE_DAY
+    expected = [v for day, v in zip(series.dates, values, strict=True) if a <= day <= b]
+    assert series.total(a, b) == sum(expected)
+    if expected:
+        part = series.between(a, b)
+        assert part.values.tolist() == expected
+        assert part.start == max(a, series.start)
+        assert all(series.on(day) == part.on(day) for day in part.dates)
     else:
         with pytest.raises(SeriesError):
-            one.between(a, b)
+            series.between(a, b)
 
 
 @given(COUNTS, st.integers(0, 59))
-def test_upto_keeps_the_past_alone(values: list[int], days: int) -> None:
-    one = series(values)
-    origin = one.start + min(days, len(one) - 1) * ONE_DAY
-    assert one.upto(origin).data_through == origin
-    assert one.upto(origin).values.tolist() == values[: min(days, len(one) - 1) + 1]
+def test_upto_keeps_only_the_past(values: list[int], days: int) -> None:
+    series = make_series(values)
+    origin = series.start + min(days, len(series) - 1) * ONE_DAY
+    assert series.upto(origin).data_through == origin
+    assert series.upto(origin).values.tolist() == values[: min(days, len(series) - 1) + 1]
 
 
-def test_outside() -> None:
-    one = series([1, 2])
-    assert "2024-02-26" not in one
-    assert "2024-02-29" not in one
-    assert one.index("2024-02-26") == -1
+def test_days_outside_series() -> None:
+    series = make_series([1, 2])
+    assert "2024-02-26" not in series
+    assert "2024-02-29" not in series
+    assert series.index("2024-02-26") == -1
     with pytest.raises(KeyError, match="2024-02-29 is outside 2024-02-27..2024-02-28"):
-        one.on("2024-02-29")
+        series.on("2024-02-29")
 
 
-def test_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
+def test_embedded_data_matches_published_figures(figures: dict[str, DailySeries]) -> None:
     people, boats = figures["people"], figures["boats"]
     assert (people.on("2024-10-18"), boats.on("2024-10-18")) == (647, 10)
     assert people.total("2024-01-01", "2024-10-18") == 28_204
@@ -141,6 +139,6 @@ def test_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
 
 
 @pytest.mark.parametrize("last", ["9999-12-31", "9000-01-01", "12000-01-01", "0999-12-31"])
-def test_days_that_a_forecast_would_not_have_are_refused(last: str) -> None:
+def test_years_outside_supported_range_are_rejected(last: str) -> None:
     with pytest.raises(SeriesError, match="days of the years 1000 to 8999"):
         DailySeries("people", np.datetime64(last) - ONE_DAY, np.zeros(2, int))

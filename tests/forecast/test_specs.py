@@ -1,4 +1,4 @@
-"""Declarations of models: what they may say, and what is answered to the rest."""
+"""Model declarations: parsing, building and error messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 HURDLE = parse("hurdle", 'family = "hurdle"')
 
 
-def declared(**texts: str) -> dict[str, Spec]:
+def parse_specs(**texts: str) -> dict[str, Spec]:
     return {name: parse(name, text) for name, text in texts.items()}
 
 
@@ -42,13 +42,13 @@ def calibrated_of(member: str) -> str:
     return f'family = "calibrated"\n[members]\n{member} = 1.0'
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_omitted_keys_have_defaults() -> None:
     assert HURDLE == Spec("hurdle", "hurdle", "hurdle", "challenger", {}, {})
     assert build("hurdle", {"hurdle": HURDLE}) == Hurdle()
 
 
 def test_parameters_reach_the_family() -> None:
-    specs = declared(
+    specs = parse_specs(
         a='family = "sarimax"\n[parameters]\norder = [2, 0, 0]\npower = 1',
         b='family = "hurdle"\n[parameters]\nharmonics = 3\nridge = 0.5',
     )
@@ -56,8 +56,8 @@ def test_parameters_reach_the_family() -> None:
     assert build("b", specs) == Hurdle(harmonics=3, ridge=0.5)
 
 
-def test_a_pool_has_its_members() -> None:
-    specs = declared(hurdle='family = "hurdle"', inner=pool_of("hurdle"), p=pool_of("inner"))
+def test_pool_is_built_with_its_members() -> None:
+    specs = parse_specs(hurdle='family = "hurdle"', inner=pool_of("hurdle"), p=pool_of("inner"))
     pool = build("p", specs)
     assert isinstance(pool, LinearPool)
     inner = pool.members["inner"]
@@ -67,7 +67,7 @@ def test_a_pool_has_its_members() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("family = ", "expected TOML"),
         ('family = "oracle"', "expected a family of .* found 'oracle'"),
@@ -90,19 +90,19 @@ def test_a_pool_has_its_members() -> None:
         ('family = "pool"\n[members]\na = true', "expected a weight of 0 or more"),
     ],
 )
-def test_declarations_that_say_too_little_or_too_much(text: str, words: str) -> None:
-    with pytest.raises(SpecError, match=f"model m: {words}"):
+def test_invalid_declaration_is_rejected(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=f"model m: {message}"):
         parse("m", text)
 
 
 @pytest.mark.parametrize("name", ["my model", "été", "", ".x", "a..b", "a/b", "a-"])
-def test_a_name_that_is_no_name_of_a_folder(name: str) -> None:
+def test_invalid_model_name_is_rejected(name: str) -> None:
     with pytest.raises(SpecError, match="expected a name of letters, digits and _"):
         parse(name, 'family = "hurdle"')
 
 
 @given(st.text(alphabet='family="hrdl\n[] .1pogt\x00é'))
-def test_any_text_is_a_declaration_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
         parse("m", text)
     except SpecError as error:
@@ -110,32 +110,31 @@ def test_any_text_is_a_declaration_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "words"),
+    ("family", "parameters", "message"),
     [
-        ("colour = 1", r"expected parameters of \['harmonics'.* found \['colour'\]"),
-        ('harmonics = "two"', "expected harmonics to be like 2, found 'two'"),
-        ("harmonics = 2.5", "expected harmonics to be like 2"),
-        ("harmonics = true", "expected harmonics to be like 2"),
-        ("harmonics = -1", "expected harmonics to be like 2"),
-        ("ridge = inf", "expected ridge to be like 1.0"),
-        ("ridge = [1.0]", "expected ridge to be like 1.0"),
+        ("hurdle", "colour = 1", r"expected parameters of \['harmonics'.* found \['colour'\]"),
+        ("hurdle", 'harmonics = "two"', "expected harmonics to be like 2, found 'two'"),
+        ("hurdle", "harmonics = 2.5", "expected harmonics to be like 2"),
+        ("hurdle", "harmonics = true", "expected harmonics to be like 2"),
+        ("hurdle", "harmonics = -1", "expected harmonics to be like 2"),
+        ("hurdle", "ridge = inf", "expected ridge to be like 1.0"),
+        ("hurdle", "ridge = [1.0]", "expected ridge to be like 1.0"),
+        ("sarimax", "order = [1, 0]", "expected order to be like"),
+        ("sarimax", "order = [1, 0, 0.5]", "expected order to be like"),
+        ("sarimax", "order = 3", "expected order to be like"),
+        ("sarimax", 'order = "1,0,1"', "expected order to be like"),
     ],
 )
-def test_parameters_are_of_the_family_and_of_its_kind(parameters: str, words: str) -> None:
-    specs = declared(m=f'family = "hurdle"\n[parameters]\n{parameters}')
-    with pytest.raises(SpecError, match=f"model m: {words}"):
+def test_unknown_or_mistyped_parameter_is_rejected(
+    family: str, parameters: str, message: str
+) -> None:
+    specs = parse_specs(m=f'family = "{family}"\n[parameters]\n{parameters}')
+    with pytest.raises(SpecError, match=f"model m: {message}"):
         build("m", specs)
 
 
-@pytest.mark.parametrize("order", ["[1, 0]", "[1, 0, 0.5]", "3", '"1,0,1"'])
-def test_lists_keep_their_length_and_kind(order: str) -> None:
-    specs = declared(m=f'family = "sarimax"\n[parameters]\norder = {order}')
-    with pytest.raises(SpecError, match="expected order to be like"):
-        build("m", specs)
-
-
-def test_pools_that_do_not_close() -> None:
-    specs = declared(a=pool_of("b"), b=pool_of("a"), c=pool_of("nobody"))
+def test_cyclic_or_unknown_members_are_rejected() -> None:
+    specs = parse_specs(a=pool_of("b"), b=pool_of("a"), c=pool_of("nobody"))
     with pytest.raises(SpecError, match="a pool among its own members: a -> b"):
         build("a", specs)
     with pytest.raises(SpecError, match="found 'nobody'"):
@@ -146,13 +145,13 @@ def test_pools_that_do_not_close() -> None:
         build("e", {"e": Spec("e", "e", "pool", "champion", {"x": 1}, {"a": 1.0})})
 
 
-def test_pools_that_are_members_of_each_other_have_a_closure() -> None:
-    specs = declared(a=pool_of("b"), b=pool_of("a"), c=pool_of("a"))
+def test_closure_of_cyclic_pools_is_finite() -> None:
+    specs = parse_specs(a=pool_of("b"), b=pool_of("a"), c=pool_of("a"))
     assert [spec.name for spec in closure("c", specs)] == ["c", "a", "b"]
     assert reads_covariates("c", specs) is False
 
 
-def test_there_is_one_champion() -> None:
+def test_exactly_one_champion_is_required() -> None:
     one = Spec("a", "a", "hurdle", "champion")
     two = Spec("b", "b", "hurdle", "champion")
     assert champion({"a": one, "hurdle": HURDLE}) == "a"
@@ -162,8 +161,7 @@ def test_there_is_one_champion() -> None:
         champion({"hurdle": HURDLE})
 
 
-def test_the_declared_models_are_built() -> None:
-    """Every declaration of the project holds, and every family is declared."""
+def test_project_models_can_be_built_and_cover_all_families() -> None:
     specs = {file.stem: parse(file.stem, file.read_text("utf-8")) for file in MODELS.glob("*.toml")}
     for name in specs:
         build(name, specs)
@@ -172,15 +170,16 @@ def test_the_declared_models_are_built() -> None:
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f not in ("pool", "calibrated")])
-def test_who_reads_covariates(family: str, people: DailySeries) -> None:
-    """A family is said to read them when its paths are others with them."""
-    specs = declared(a=f'family = "{family}"', b=pool_of("a"), c=calibrated_of("b"))
-    seen = people.upto("2024-12-31")
-    waves = np.random.default_rng(1).random((900, 1))
-    known = Covariates(("wave_m",), np.datetime64("2022-07-16"), waves, np.full((1, 7, 1), 0.9))
-    without, given = (
-        build("a", specs).fit(seen, what).simulate(7, 50, np.random.default_rng(1)).values
-        for what in (None, known)
+def test_reads_covariates_tells_whether_paths_depend_on_them(
+    family: str, people: DailySeries
+) -> None:
+    specs = parse_specs(a=f'family = "{family}"', b=pool_of("a"), c=calibrated_of("b"))
+    series = people.between("2023-10-01", "2024-12-31")
+    waves = np.random.default_rng(1).random((len(series), 1))
+    weather = Covariates(("wave_m",), series.start, waves, np.full((1, 7, 1), 0.9))
+    without, with_weather = (
+        build("a", specs).fit(series, given).simulate(7, 50, np.random.default_rng(1)).values
+        for given in (None, weather)
     )
     reads = [reads_covariates(name, specs) for name in specs]
-    assert reads == [not np.array_equal(without, given)] * 3
+    assert reads == [not np.array_equal(without, with_weather)] * 3

@@ -1,4 +1,4 @@
-"""Weather as columns: the past, the members, what is beyond them, and what is assumed."""
+"""Weather terms: past drivers, ensemble members, days beyond them and assumed seas."""
 
 from __future__ import annotations
 
@@ -33,60 +33,66 @@ def covariates(ahead: int = 7, value: float = 1.0, members: int = 1) -> Covariat
     return Covariates(("wave_m", "wind_kmh"), ORIGIN - (N - 1) * ONE_DAY, waves(N), future)
 
 
-def fitted(known: Covariates) -> FittedWeather:
-    return WeatherTerms().fit(known)[0]
+def fit_weather(covariates: Covariates) -> FittedWeather:
+    return WeatherTerms().fit(covariates)[0]
 
 
-def drawn(weather: FittedWeather, horizon: int = 30, seed: int = 3) -> np.ndarray:  # type: ignore[type-arg]
-    """The drivers alone, shape (n_paths, horizon, 2), in standard deviations."""
-    return weather.draw(horizon, 400, np.random.default_rng(seed))[:, :, :2]
+def draw_drivers(weather: FittedWeather) -> np.ndarray:  # type: ignore[type-arg]
+    """Two drivers in standard deviations, shape (400, 30, 2)."""
+    return weather.draw(30, 400, np.random.default_rng(3))[:, :, :2]
 
 
-def test_a_driver_that_never_changed_tells_nothing() -> None:
-    known = covariates()
-    stuck = known.history.copy()
-    stuck[:, 1] = 0.1
-    past = WeatherTerms().fit(replace(known, history=stuck))[0].past
+def test_constant_driver_has_no_effect() -> None:
+    history = waves(N)
+    history[:, 1] = 0.1
+    past = fit_weather(replace(covariates(), history=history)).past
     assert past[:, 1] == pytest.approx(0)
     assert past[:, 0].std() == pytest.approx(1, abs=0.05)
 
 
-def test_a_covered_day_is_what_is_given_and_the_next_is_of_the_season() -> None:
-    weather = fitted(covariates(value=0.5))
-    told = (0.5 - weather.mean) / weather.sd
-    found = drawn(weather)
-    np.testing.assert_allclose(found[:, :7], np.broadcast_to(told, (400, 7, 2)))
-    beyond = found[:, 7:]
-    assert beyond.std(axis=0).min() > 0.2, "never a mean"
+def test_covered_days_are_as_given_and_later_days_are_seasonal() -> None:
+    weather = fit_weather(covariates(value=0.5))
+    given = (0.5 - weather.mean) / weather.sd
+    drivers = draw_drivers(weather)
+    np.testing.assert_allclose(drivers[:, :7], np.broadcast_to(given, (400, 7, 2)))
+    beyond = drivers[:, 7:]
+    assert beyond.std(axis=0).min() > 0.2, "days vary between paths"
     january = weather.past[[n for n in range(N) if (N - 1 - n + 15) % 365 < 30]]
     assert beyond.mean() == pytest.approx(january.mean(), abs=0.3)
 
 
-def test_each_member_has_its_share_of_the_paths() -> None:
-    known = covariates(members=4)
-    known.future[:] = np.arange(4)[:, None, None] / 4
-    weather = fitted(known)
-    values, counts = np.unique(drawn(weather)[:, 0, 0], return_counts=True)
+def test_members_have_equal_shares_of_paths() -> None:
+    four = covariates(members=4)
+    four.future[:] = np.arange(4)[:, None, None] / 4
+    weather = fit_weather(four)
+    values, counts = np.unique(draw_drivers(weather)[:, 0, 0], return_counts=True)
     np.testing.assert_allclose(values, (np.arange(4) / 4 - weather.mean[0]) / weather.sd[0])
     assert counts.tolist() == [100] * 4
 
 
-def test_seas_are_thirds_of_the_season() -> None:
-    past = fitted(covariates()).past
+def test_seas_are_equal_thirds_ordered_by_roughness() -> None:
+    past = fit_weather(covariates()).past
     thirds = [season_days(past, 10, sea) for sea in SEAS]
-    together = np.sort(np.concatenate(thirds))
-    assert len(np.unique(together)) == len(together)
     assert max(map(len, thirds)) - min(map(len, thirds)) <= 1
-    ahead = (N - 1 - together + 10) % 365.25
-    assert np.minimum(ahead, 365.25 - ahead).max() <= 46
-    alike = sum(row[0] * row[1] for row in past.tolist()) / N
-    assert 0.5 < alike < 1
-    rough = [[row[0] + alike * row[1] for row in past[third].tolist()] for third in thirds]
+    correlation = sum(row[0] * row[1] for row in past.tolist()) / N
+    assert 0.5 < correlation < 1
+    rough = [[row[0] + correlation * row[1] for row in past[third].tolist()] for third in thirds]
     assert max(rough[0]) <= min(rough[1]) <= max(rough[1]) <= min(rough[2])
 
 
-def test_the_direction_of_the_wind_makes_no_day_rough() -> None:
-    """A strong wind from one side is as rough as one from the other."""
+def test_season_spans_45_days_either_side() -> None:
+    past = np.random.default_rng(13).normal(size=(3 * 366, 1))
+    ahead = 40
+    days = np.sort(np.concatenate([season_days(past, ahead, sea) for sea in SEAS]))
+    expected = []
+    for day in range(len(past)):
+        gap = (len(past) - 1 - day + ahead) % 365.2425
+        if min(gap, 365.2425 - gap) <= 45:
+            expected.append(day)
+    assert days.tolist() == expected
+
+
+def test_wind_direction_does_not_change_roughness() -> None:
     rng = np.random.default_rng(1)
     speed, side = np.abs(rng.standard_normal(N)), rng.choice([-1.0, 1.0], N)
     past = np.column_stack([speed, speed, speed * side])
@@ -97,36 +103,37 @@ def test_the_direction_of_the_wind_makes_no_day_rough() -> None:
     assert 0.4 < (side[rough] > 0).mean() < 0.6
 
 
-def test_an_assumed_day_is_of_that_sea_and_leaves_the_others_alone() -> None:
-    weather = fitted(covariates())
+def test_assumed_day_is_drawn_from_its_sea_and_others_are_unchanged() -> None:
+    weather = fit_weather(covariates())
     assumed = replace(weather, assumed={2: "rough", 9: "calm", 300: "calm"})
     assert (weather.covered_days, assumed.covered_days) == (7, 7)
-    plain, found = drawn(weather), drawn(assumed)
+    plain, drivers = draw_drivers(weather), draw_drivers(assumed)
     others = [day for day in range(30) if day not in (2, 9)]
-    np.testing.assert_array_equal(found[:, others], plain[:, others])
+    np.testing.assert_array_equal(drivers[:, others], plain[:, others])
     for day, sea in ((2, "rough"), (9, "calm")):
         allowed = {tuple(row) for row in weather.past[season_days(weather.past, day + 1, sea)]}
-        assert {tuple(row) for row in found[:, day]} <= allowed
-        assert len({tuple(row) for row in found[:, day]}) > 20
+        rows = {tuple(row) for row in drivers[:, day]}
+        assert rows <= allowed
+        assert len(rows) > 20
 
 
-def test_what_is_assumed_is_not_kept() -> None:
-    weather = replace(fitted(covariates()), assumed={2: "rough"})
+def test_assumptions_are_not_part_of_state() -> None:
+    weather = replace(fit_weather(covariates()), assumed={2: "rough"})
     assert FittedWeather.from_state(*weather.to_state()).assumed == {}
 
 
-def nested(figures: dict[str, DailySeries], known: Covariates | None) -> Joint:
-    """A calibrated pool of one who reads the weather and two who do not."""
+def fit_nested(figures: dict[str, DailySeries], covariates: Covariates | None) -> Joint:
+    """A calibrated pool of one member with weather and two without."""
     pool = LinearPool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
     seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
-    return fit(Calibrated({"pool": pool}, origins=1), seen, known)
+    return fit(Calibrated({"pool": pool}, origins=1), seen, covariates)
 
 
-def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) -> None:
+def test_assumptions_reach_members_of_pools(figures: dict[str, DailySeries]) -> None:
     people = figures["people"].between(ORIGIN - (N - 1) * ONE_DAY, ORIGIN).values
-    known = covariates()
-    known.history[:, 0] = np.where(people > 0, 0.5, 2.0)  # nobody comes through high waves
-    joint = nested(figures, known)
+    weather = covariates()
+    weather.history[:, 0] = np.where(people > 0, 0.5, 2.0)  # nobody arrives in high waves
+    joint = fit_nested(figures, weather)
     assert joint.covered_days == 7
     means = {
         sea: joint.with_weather({12: sea}).draw(14, 300, np.random.default_rng(1))["people"].mean()
@@ -136,34 +143,31 @@ def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) ->
     np.testing.assert_array_equal(means["calm"][:7], means["rough"][:7])
 
 
-def test_days_before_the_first_that_is_assumed_stay_as_they_are(
-    figures: dict[str, DailySeries],
-) -> None:
-    """In every path, of people and boats, whichever member drew it."""
-    joint = nested(figures, covariates())
+def test_days_before_first_assumed_day_are_unchanged(figures: dict[str, DailySeries]) -> None:
+    joint = fit_nested(figures, covariates())
     assert isinstance(joint.fitted, FittedCalibrated)
     joint = replace(joint, fitted=replace(joint.fitted, stretch=0.3))
     plain = joint.draw(40, 300, np.random.default_rng(1))
     for assumed in ({3: "rough"}, {20: "calm"}, {12: "calm", 13: "calm", 30: "rough"}):
-        found = joint.with_weather(assumed).draw(40, 300, np.random.default_rng(1))
+        changed = joint.with_weather(assumed).draw(40, 300, np.random.default_rng(1))
         first = min(assumed)
-        for name, paths in found.items():
+        for name, paths in changed.items():
             np.testing.assert_array_equal(paths.values[:, :first], plain[name].values[:, :first])
-        changed = (found["people"].values != plain["people"].values).mean(axis=0)
-        assert all(changed[day] > 0.1 for day in assumed)
+        share = (changed["people"].values != plain["people"].values).mean(axis=0)
+        assert all(share[day] > 0.1 for day in assumed)
 
 
-def test_without_weather_an_assumption_changes_nothing(figures: dict[str, DailySeries]) -> None:
-    joint = nested(figures, None)
+def test_assumptions_change_nothing_in_fit_without_weather(figures: dict[str, DailySeries]) -> None:
+    joint = fit_nested(figures, None)
     assert joint.covered_days == 0
     draws = [
-        one.draw(7, 50, np.random.default_rng(1))["people"].values
-        for one in (joint, joint.with_weather({1: "rough"}))
+        fitted.draw(7, 50, np.random.default_rng(1))["people"].values
+        for fitted in (joint, joint.with_weather({1: "rough"}))
     ]
     np.testing.assert_array_equal(*draws)
 
 
-def test_columns_by_a_slow_loop() -> None:
+def test_columns_match_plain_loop() -> None:
     terms = WeatherTerms()
     days = np.random.default_rng(8).normal(0, 1.5, size=(6, 3))
     table = terms.columns(days)
@@ -182,17 +186,16 @@ def test_columns_by_a_slow_loop() -> None:
         np.testing.assert_allclose(row, expected, atol=1e-12)
 
 
-def test_runs_beyond_the_members_are_of_the_season_and_consecutive() -> None:
-    """Past weather that is its own day's number tells which day was drawn."""
+def test_runs_beyond_members_are_seasonal_and_consecutive() -> None:
     n, horizon, paths = 5 * 366, 90, 300
-    past = np.arange(n, dtype=float)[:, None]
+    past = np.arange(n, dtype=float)[:, None]  # each value identifies its day
     given = np.full((paths, 2, 1), n - 366.0)
     runs = _season_runs(past, horizon, paths, np.random.default_rng(9), given)[:, :, 0]
     assert runs.shape == (paths, horizon - 2)
     for begin in range(0, horizon - 2, 21):
         run = runs[:, begin : begin + 21]
         np.testing.assert_array_equal(np.diff(run, axis=1), 1)
-        # Day h ahead is past day n - 1 + h; a run begins on its day of another year, 20 days about.
+        # Day h ahead is past day n - 1 + h; a run begins within 20 days of it in another year.
         years_back = (n - 1 + 3 + begin - run[:, 0]) / 365.2425
         assert np.abs((years_back - np.rint(years_back)) * 365.2425).max() <= 21
         assert years_back.min() > 0.9
@@ -202,13 +205,13 @@ def test_runs_beyond_the_members_are_of_the_season_and_consecutive() -> None:
 @pytest.mark.parametrize(
     ("n", "ahead", "years"),
     [
-        (1781, 325, {1, 2, 3, 4, 5}),  # the last day of the run and 20 more are the 365th ahead
+        (1781, 325, {1, 2, 3, 4, 5}),  # 20 days after the end of the run is day 365 ahead
         (1781, 326, {2, 3, 4, 5}),
-        (1461, 20, {1, 2, 3}),  # 20 days before it is day 1460: no whole four years
+        (1461, 20, {1, 2, 3}),  # 20 days earlier is day 1460: less than four years
         (1462, 20, {1, 2, 3, 4}),
     ],
 )
-def test_a_run_begins_in_years_that_hold_it_and_20_days_on_either_side(
+def test_runs_begin_in_years_with_20_days_of_margin_either_side(
     n: int, ahead: int, years: set[int]
 ) -> None:
     begin = _begins(n, ahead, 21, (4000, 1), np.random.default_rng(1))
@@ -216,36 +219,24 @@ def test_a_run_begins_in_years_that_hold_it_and_20_days_on_either_side(
     assert 0 <= begin.min() <= begin.max() <= n - 21
 
 
-def test_the_first_run_joins_the_last_given_day() -> None:
-    """Of eight candidates the one that begins behind the most similar day is drawn."""
+def test_first_run_follows_day_like_last_given_day() -> None:
+    """Of eight candidate runs, the one that follows the most similar day is drawn."""
     rng = np.random.default_rng(10)
     past = rng.normal(size=(4 * 366, 2))
-    joins, anyhow = [], []
+    chosen, average = [], []
     for value in (-1.5, 1.5):
         given = np.full((400, 3, 2), value)
         first = _season_runs(past, 40, 400, np.random.default_rng(11), given)[:, 0]
         at = {tuple(day): index for index, day in enumerate(past.tolist())}
-        behind = np.array([past[at[tuple(day)] - 1] for day in first.tolist()])
-        joins.append(np.linalg.norm(behind - value, axis=1).mean())
-        anyhow.append(np.linalg.norm(past - value, axis=1).mean())
-    assert np.mean(joins) < 0.6 * np.mean(anyhow)
+        before = np.array([past[at[tuple(day)] - 1] for day in first.tolist()])
+        chosen.append(np.linalg.norm(before - value, axis=1).mean())
+        average.append(np.linalg.norm(past - value, axis=1).mean())
+    assert np.mean(chosen) < 0.6 * np.mean(average)
 
 
-def test_without_a_given_day_the_first_run_joins_the_last_of_the_past() -> None:
+def test_first_run_without_given_days_follows_day_like_last_past_day() -> None:
     past = np.zeros((4 * 366, 1))
     past[::2] = 5.0
     past[-1] = 5.0
     runs = _season_runs(past, 3, 200, np.random.default_rng(12), np.empty((200, 0, 1)))
-    assert (runs[:, 0] == 0.0).mean() > 0.95, "behind a 5 comes a 0, but for the last day"
-
-
-def test_a_season_is_45_days_on_either_side() -> None:
-    past = np.random.default_rng(13).normal(size=(3 * 366, 1))
-    ahead = 40
-    together = np.sort(np.concatenate([season_days(past, ahead, sea) for sea in SEAS]))
-    slow = []
-    for day in range(len(past)):
-        gap = (len(past) - 1 - day + ahead) % 365.2425
-        if min(gap, 365.2425 - gap) <= 45:
-            slow.append(day)
-    assert together.tolist() == slow
+    assert (runs[:, 0] == 0.0).mean() > 0.95, "every 5 but the last is followed by a 0"

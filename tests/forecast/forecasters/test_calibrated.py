@@ -1,4 +1,4 @@
-"""A calibrated forecaster: what it is fitted on, by a slow loop, and what it does to totals."""
+"""Calibrated: estimating the stretch from past forecasts and applying it to totals."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ MEAN = 100.0
 
 @dataclass
 class LogNormal:
-    """Every day of a path is `MEAN` times one log-normal factor, so wide; remembers its fits."""
+    """Paths are constant: `MEAN` times a log-normal factor of this width. Records its fits."""
 
     width: float
-    least: int = 0
-    seen: list[tuple[Day, Covariates | None]] = field(default_factory=list)
+    least_days: int = 0
+    fits: list[tuple[Day, Covariates | None]] = field(default_factory=list)
     origin: Day = START
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> LogNormal:
-        if len(series) < self.least:
+        if len(series) < self.least_days:
             raise FitError("too short")
-        self.seen.append((series.data_through, covariates))
+        self.fits.append((series.data_through, covariates))
         return LogNormal(self.width, origin=series.data_through)
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
@@ -48,34 +48,39 @@ class LogNormal:
 
 @pytest.fixture(scope="module")
 def series() -> DailySeries:
-    """Weeks that are as many times `MEAN` as a log-normal factor of width 0.4 says."""
+    """Weeks of `MEAN` times a log-normal factor of width 0.4."""
     rng = np.random.default_rng(6)
     weeks = np.repeat(np.exp(0.4 * rng.standard_normal(DAYS // 7 + 1)), 7)[-DAYS:]
     return DailySeries("people", START, np.rint(MEAN * weeks).astype(int))
 
 
-def calibrated(member: Any, **more: Any) -> Calibrated:
-    settings = {"origins": 20, "step_days": 7, "window_days": 7, "least_days": 30} | more
-    return Calibrated({"one": member}, **settings)
+def calibrate(member: Any, **settings: Any) -> Calibrated:
+    defaults = {"origins": 20, "step_days": 7, "window_days": 7, "least_days": 30}
+    return Calibrated({"one": member}, **defaults | settings)
+
+
+def days_fitted(member: LogNormal) -> list[int]:
+    """Number of days up to the origin of each fit."""
+    return [int((day - START).astype(int)) + 1 for day, _ in member.fits]
 
 
 @pytest.mark.parametrize(
     ("window", "spans"),
     [(7, [(0, 7)]), (14, [(0, 14), (0, 7), (7, 14)]), (17, [(0, 17), (0, 7), (7, 14)])],
 )
-def test_the_stretch_by_a_slow_loop(
+def test_stretch_matches_plain_loop(
     series: DailySeries, window: int, spans: list[tuple[int, int]]
 ) -> None:
-    """Each past total, and that of each of its weeks, against paths drawn on the days before it."""
-    fitted = calibrated(LogNormal(0.2), window_days=window, step_days=window).fit(series)
+    """Past totals and those of their weeks are ranked among paths from the origin before them."""
+    fitted = calibrate(LogNormal(0.2), window_days=window, step_days=window).fit(series)
     scores = []
     for back in range(20):
-        known = DAYS - window * (back + 1)  # days up to the origin
-        origin = START + (known - 1) * ONE_DAY
+        n = DAYS - window * (back + 1)  # days up to the origin
+        origin = START + (n - 1) * ONE_DAY
         rng = np.random.default_rng([20180101, int(origin.astype(int))])
         factors = np.exp(0.2 * rng.standard_normal((300, 1)))[:, 0]
         for first, last in spans:
-            truth = sum(series.values[known + first : known + last].tolist())
+            truth = sum(series.values[n + first : n + last].tolist())
             totals = [(last - first) * round(MEAN * f) for f in factors.tolist()]
             below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
             rank = min(max(below / 300, 0.5 / 300), 1 - 0.5 / 300)
@@ -86,85 +91,82 @@ def test_the_stretch_by_a_slow_loop(
 
 
 @pytest.mark.parametrize("step", [7, 3, 14])
-def test_overlapping_windows_count_for_less(series: DailySeries, step: int) -> None:
+def test_overlapping_windows_have_less_weight(series: DailySeries, step: int) -> None:
     member = LogNormal(0.2)
-    one = calibrated(member, step_days=step, prior_strength=5.0)
-    scores = np.array(one._past_scores(member, series, None))
+    forecaster = calibrate(member, step_days=step, prior_strength=5.0)
+    scores = np.array(forecaster._past_scores(member, series, None))
     expected = estimate_stretch(scores, {7: 1.0, 3: 3 / 7, 14: 1.0}[step], 5.0)
-    assert one.fit(series).stretch == pytest.approx(expected)
+    assert forecaster.fit(series).stretch == pytest.approx(expected)
 
 
-def test_nothing_is_fitted_on_days_after_its_origin(series: DailySeries) -> None:
+def test_past_fits_end_at_their_origins(series: DailySeries) -> None:
     member = LogNormal(0.2)
-    calibrated(member).fit(series)
-    days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
-    assert days == [DAYS, *(DAYS - 7 - 7 * back for back in range(20))]
+    calibrate(member).fit(series)
+    assert days_fitted(member) == [DAYS, *(DAYS - 7 - 7 * back for back in range(20))]
 
 
-def test_earlier_origins_end_where_too_little_is_known(series: DailySeries) -> None:
-    for member, more in ((LogNormal(0.2), {"least_days": 350}), (LogNormal(0.2, least=350), {})):
-        calibrated(member, **more).fit(series)
-        days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
-        assert days == [400, 393, 386, 379, 372, 365, 358, 351]
+def test_past_origins_without_enough_data_are_skipped(series: DailySeries) -> None:
+    for member, least in ((LogNormal(0.2), 350), (LogNormal(0.2, least_days=350), 30)):
+        calibrate(member, least_days=least).fit(series)
+        assert days_fitted(member) == [400, 393, 386, 379, 372, 365, 358, 351]
 
 
-def test_origins_of_which_no_forecast_was_kept_are_left_out(series: DailySeries) -> None:
-    """A gap in the archive does not hide what was kept before it."""
-    kept = [DAYS - 7 - 7 * back for back in (5, 3, 0)]  # days up to each origin
-    origins = np.array([START + (days - 1) * ONE_DAY for days in kept])
+def test_past_origins_without_archived_forecast_are_skipped(series: DailySeries) -> None:
+    """Origins before a gap in the archive are still used."""
+    archived = [DAYS - 7 - 7 * back for back in (5, 3, 0)]  # days up to each origin
+    origins = np.array([START + (days - 1) * ONE_DAY for days in archived])
     archive = ForecastArchive(("wind",), origins, np.zeros((3, 2, 7, 1)))
     history, future = np.zeros((DAYS, 1)), np.zeros((2, 7, 1))
     member = LogNormal(0.2)
-    calibrated(member).fit(series, Covariates(("wind",), START, history, future, archive))
-    days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
-    assert days == [DAYS, *reversed(kept)]
+    calibrate(member).fit(series, Covariates(("wind",), START, history, future, archive))
+    assert days_fitted(member) == [DAYS, *reversed(archived)]
 
 
-def test_narrow_forecasts_become_wider_and_wide_ones_narrower(series: DailySeries) -> None:
-    true = 0.4
+def test_narrow_forecasts_are_widened_and_wide_ones_narrowed(series: DailySeries) -> None:
+    true_width = 0.4
     for width, wider in ((0.2, True), (0.8, False)):
-        fitted = calibrated(LogNormal(width), prior_strength=1.0).fit(series)
+        fitted = calibrate(LogNormal(width), prior_strength=1.0).fit(series)
         assert (fitted.stretch > 0.15) == wider
         assert (fitted.stretch < -0.15) == (not wider)
-        drawn = fitted.simulate(7, 4_000, np.random.default_rng(1)).values.sum(axis=1)
-        spread = float(np.log(np.quantile(drawn, 0.9) / np.quantile(drawn, 0.1))) / 2.563
-        assert abs(np.log(spread / true)) < abs(np.log(width / true))
+        totals = fitted.simulate(7, 4_000, np.random.default_rng(1)).values.sum(axis=1)
+        spread = float(np.log(np.quantile(totals, 0.9) / np.quantile(totals, 0.1))) / 2.563
+        assert abs(np.log(spread / true_width)) < abs(np.log(width / true_width))
 
 
-def test_a_window_is_stretched_as_a_whole(series: DailySeries) -> None:
+def test_each_window_is_stretched_by_one_factor_per_path(series: DailySeries) -> None:
     base = LogNormal(0.5).fit(series)
     fitted = FittedCalibrated("one", base, 0.3, 7)
     plain = base.simulate(10, 50, np.random.default_rng(2)).values
-    moved = fitted.simulate(10, 50, np.random.default_rng(2))
-    assert moved.start == series.data_through + ONE_DAY
+    stretched = fitted.simulate(10, 50, np.random.default_rng(2))
+    assert stretched.start == series.data_through + ONE_DAY
     for first, last in ((0, 7), (7, 10)):
         totals = plain[:, first:last].sum(axis=1)
         factor = ((totals + 50.0) / (np.median(totals) + 50.0)) ** 0.3
         expected = np.rint(plain[:, first:last] * factor[:, None])
-        np.testing.assert_array_equal(moved.values[:, first:last], np.maximum(expected, 1))
+        np.testing.assert_array_equal(stretched.values[:, first:last], np.maximum(expected, 1))
 
 
-def test_past_weather_is_foreseen_as_far_as_it_is_now(series: DailySeries) -> None:
+def test_past_fits_have_weather_as_far_ahead_as_now(series: DailySeries) -> None:
     history = np.arange(DAYS, dtype=float)[:, None]
-    for ahead, foreseen in ((3, 3), (40, 7)):
+    for ahead, expected in ((3, 3), (40, 7)):
         member = LogNormal(0.2)
-        calibrated(member).fit(series, Covariates(("w",), START, history, np.zeros((5, ahead, 1))))
-        assert member.seen[0][1] is not None and member.seen[0][1].n_members == 5
-        for origin, known in member.seen[1:]:
-            assert known is not None and known.data_through == origin
-            assert known.future.shape == (1, foreseen, 1)
+        calibrate(member).fit(series, Covariates(("w",), START, history, np.zeros((5, ahead, 1))))
+        latest = member.fits[0][1]
+        assert latest is not None and latest.n_members == 5
+        for origin, weather in member.fits[1:]:
+            assert weather is not None and weather.data_through == origin
+            assert weather.future.shape == (1, expected, 1)
             first = int((origin - START).astype(int)) + 1
-            assert known.future[0, :, 0].tolist() == list(range(first, first + foreseen))
+            assert weather.future[0, :, 0].tolist() == list(range(first, first + expected))
 
 
-def test_one_member(series: DailySeries) -> None:
+def test_more_than_one_member_is_rejected() -> None:
     with pytest.raises(ValueError, match="expected one member to calibrate, found \\['a', 'b'\\]"):
         Calibrated({"a": LogNormal(0.1), "b": LogNormal(0.1)})
 
 
-def test_it_is_explained_as_its_member_is(people: DailySeries) -> None:
-    known = people.between("2024-01-01", "2025-06-30")
-    base = LevelHurdle().fit(known)
+def test_explanation_is_that_of_member(people: DailySeries) -> None:
+    base = LevelHurdle().fit(people.between("2024-01-01", "2025-06-30"))
     fitted = FittedCalibrated("one", base, 0.3, 28)
     assert fitted.factors == base.factors
     assert fitted.covered_days == 0
@@ -172,10 +174,10 @@ def test_it_is_explained_as_its_member_is(people: DailySeries) -> None:
     np.testing.assert_array_equal(one, two)
     other = FittedCalibrated("one", LogNormal(0.1), 0.0, 7)
     assert other.factors == ()
-    assert other.with_weather({1: "rough"}) is other, "it takes no weather"
+    assert other.with_weather({1: "rough"}) is other, "the member uses no weather"
 
 
-def test_a_stretch_survives_the_state(people: DailySeries) -> None:
+def test_stretch_is_restored_from_state(people: DailySeries) -> None:
     base = LevelHurdle().fit(people.between("2024-01-01", "2025-06-30"))
     fitted = FittedCalibrated("one", base, -0.2, 14)
     restored = FittedCalibrated.from_state(*fitted.to_state())

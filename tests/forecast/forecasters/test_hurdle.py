@@ -1,4 +1,4 @@
-"""The hurdle model beside a slow simulation of one path after the other."""
+"""Hurdle: paths against a plain loop, regressions against a general optimiser."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 from scipy.optimize import minimize
 
 from forecast.calendar import harmonics, weekday
-from forecast.forecasters.base import FitError
 from forecast.forecasters.hurdle import Hurdle
 from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2021-05-01", "D")
 
 
-def test_paths_by_a_slow_simulation(people: DailySeries) -> None:
+def test_paths_match_plain_loop(people: DailySeries) -> None:
     series = people.between("2021-09-01", "2024-02-20")
     fitted = Hurdle().fit(series)
+    assert fitted.cap == 3 * series.values.max()
     horizon, n = 20, 8
-    fast = fitted.simulate(horizon, n, np.random.default_rng(1)).values
+    paths = fitted.simulate(horizon, n, np.random.default_rng(1)).values
 
     rng = np.random.default_rng(1)
     uniforms = rng.random((horizon, n))
@@ -37,20 +37,20 @@ def test_paths_by_a_slow_simulation(people: DailySeries) -> None:
             p = 1 / (1 + math.exp(-np.dot(x, fitted.any_coefficients)))
             size = math.exp(np.dot(x, fitted.size_coefficients)) * ratios[day, path]
             count = min(max(round(size), 1), fitted.cap) if uniforms[day, path] < p else 0
-            assert fast[path, day] == count
+            assert paths[path, day] == count
             before, yesterday = yesterday, count
             level = keep * level + (1 - keep) * count
 
 
-def test_the_level_by_a_slow_loop(people: DailySeries) -> None:
+def test_level_is_weighted_mean(people: DailySeries) -> None:
     series = people.between("2021-09-01", "2022-02-20")
     weights = [0.5 ** (age / 60) for age in range(len(series))][::-1]
     expected = np.average(series.values, weights=weights)
     assert Hurdle().fit(series).level == pytest.approx(expected)
 
 
-def test_the_coefficients_are_those_of_a_general_optimiser(people: DailySeries) -> None:
-    """Regressors are made day by day of the days before; recent days weigh more."""
+def test_coefficients_match_general_optimiser(people: DailySeries) -> None:
+    """Regressors come from earlier days only; recent days have more weight."""
     series = people.between("2023-01-01", "2024-02-20")
     counts = series.values.tolist()
     hyper = Hurdle(weight_half_life_days=120.0, window_days=300, ridge=2.0)
@@ -79,41 +79,18 @@ def test_the_coefficients_are_those_of_a_general_optimiser(people: DailySeries) 
         eta = x[busy] @ beta
         return float(w[busy] @ (eta + y[busy] * np.exp(-eta)) + 0.5 * penalty @ beta**2)
 
-    for loss, found in (
+    for loss, actual in (
         (any_loss, fitted.any_coefficients),
         (size_loss, fitted.size_coefficients),
     ):
-        best = minimize(loss, np.zeros(10), method="BFGS", options={"gtol": 1e-7}).x
-        np.testing.assert_allclose(found, best, atol=2e-3)
+        expected = minimize(loss, np.zeros(10), method="BFGS", options={"gtol": 1e-7}).x
+        np.testing.assert_allclose(actual, expected, atol=2e-3)
 
 
-def test_it_finds_what_it_simulates() -> None:
-    """Independent days, three in ten busy with 200 people in the mean: so are the paths."""
+def test_paths_recover_rate_and_size_of_independent_days() -> None:
     rng = np.random.default_rng(3)
     n = 1600
     values = np.where(rng.random(n) < 0.3, np.ceil(rng.gamma(2.0, 100.0, n)), 0).astype(int)
     paths = Hurdle().fit(DailySeries("people", START, values)).simulate(200, 300, rng).values
     assert (paths > 0).mean() == pytest.approx(0.3, abs=0.05)
     assert paths[paths > 0].mean() == pytest.approx(200, rel=0.15)
-
-
-def test_saturdays_are_busier_where_they_were() -> None:
-    rng = np.random.default_rng(4)
-    days = START + np.arange(1500) * ONE_DAY
-    busy = rng.random(1500) < np.where(weekday(days) == 5, 0.8, 0.2)
-    series = DailySeries("people", START, np.where(busy, rng.integers(50, 150, 1500), 0))
-    paths = Hurdle().fit(series).simulate(70, 300, rng)
-    on_saturday = weekday(paths.dates) == 5
-    assert (paths.p_zero()[on_saturday] < 0.35).all()
-    assert (paths.p_zero()[~on_saturday] > 0.65).all()
-
-
-def test_no_day_is_more_than_three_times_the_highest(people: DailySeries) -> None:
-    series = people.between("2021-09-01", "2024-02-20")
-    paths = Hurdle().fit(series).simulate(400, 200, np.random.default_rng(5))
-    assert paths.values.max() <= 3 * series.values.max()
-
-
-def test_sixty_days_are_needed() -> None:
-    with pytest.raises(FitError, match="60 days, found 59"):
-        Hurdle().fit(DailySeries("people", START, np.ones(59, int)))

@@ -1,21 +1,23 @@
-"""Seasonal ARIMA: the paths have the mean and the spread that statsmodels forecasts."""
+"""Sarimax: paths against the forecast of statsmodels."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from forecast.forecasters.base import FitError
-from forecast.forecasters.sarimax import Sarimax
+from forecast.forecasters.sarimax import FittedSarimax, Sarimax
 from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2022-01-01", "D")
 SMALL = Sarimax(order=(1, 0, 0), seasonal_order=(0, 0, 0, 7), harmonics=1, power=1.0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def far_from_zero() -> DailySeries:
-    """An autoregression around 3,000 people, so that nothing is cut at zero."""
+    """An autoregression around 3,000 people, never near zero."""
     noise = np.random.default_rng(1).normal(0, 60, 500)
     values = np.zeros(500)
     for day in range(1, 500):
@@ -23,8 +25,14 @@ def far_from_zero() -> DailySeries:
     return DailySeries("people", START, np.rint(values + 3000).astype(int))
 
 
-def test_paths_have_the_mean_and_spread_of_the_forecast(far_from_zero: DailySeries) -> None:
-    fitted = SMALL.fit(far_from_zero)
+@pytest.fixture(scope="module")
+def fitted(far_from_zero: DailySeries) -> FittedSarimax:
+    return SMALL.fit(far_from_zero)
+
+
+def test_paths_have_mean_and_spread_of_statsmodels_forecast(
+    far_from_zero: DailySeries, fitted: FittedSarimax
+) -> None:
     paths = fitted.simulate(15, 4000, np.random.default_rng(2)).values
     days = far_from_zero.data_through + np.arange(1, 16) * ONE_DAY
     results = SMALL.model(far_from_zero.values, far_from_zero.data_through).filter(fitted.params)
@@ -33,17 +41,15 @@ def test_paths_have_the_mean_and_spread_of_the_forecast(far_from_zero: DailySeri
     np.testing.assert_allclose(paths.std(axis=0), forecast.se_mean, rtol=0.06)
 
 
-def test_days_of_a_path_depend_on_each_other(far_from_zero: DailySeries) -> None:
-    fitted = SMALL.fit(far_from_zero)
+def test_days_of_paths_are_autocorrelated(fitted: FittedSarimax) -> None:
     paths = fitted.simulate(15, 4000, np.random.default_rng(3)).values
-    # Far ahead, neighbouring days correlate as the autoregression has them.
     autoregression = fitted.params[-2]
     assert autoregression > 0.4
     assert np.corrcoef(paths[:, 13], paths[:, 14])[0, 1] == pytest.approx(autoregression, abs=0.05)
 
 
-def test_only_the_window_matters(far_from_zero: DailySeries) -> None:
-    windowed = Sarimax(**{**vars(SMALL), "window_days": 200})
+def test_only_the_window_is_fitted(far_from_zero: DailySeries) -> None:
+    windowed = replace(SMALL, window_days=200)
     changed = far_from_zero.values.copy()
     changed[:300] = 0
     one, two = (
@@ -53,8 +59,6 @@ def test_only_the_window_matters(far_from_zero: DailySeries) -> None:
     np.testing.assert_array_equal(one.values, two.values)
 
 
-def test_what_is_declined() -> None:
-    with pytest.raises(FitError, match="60 days, found 59"):
-        SMALL.fit(DailySeries("people", START, np.ones(59, int)))
+def test_series_without_arrivals_is_rejected() -> None:
     with pytest.raises(FitError, match="a day with arrivals"):
         SMALL.fit(DailySeries("people", START, np.zeros(100, int)))
