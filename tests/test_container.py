@@ -1,4 +1,4 @@
-"""The image and the compose file: pinned, without rights, and true to the settings and the lock."""
+"""The image and the compose file: versions, privileges and settings."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def compose(*arguments: str, text: str | None = None) -> subprocess.CompletedPro
     shutil.which("docker") is None or compose("version").returncode != 0,
     reason="docker with its compose plugin is not installed",
 )
-def test_the_compose_file_keeps_to_the_specification() -> None:
+def test_compose_file_is_valid() -> None:
     valid = compose("-f", "compose.yaml", "config", "--quiet")
     assert valid.returncode == 0, valid.stderr
-    wrong = compose("-f", "-", "config", text="services: {api: {image: crossings, replicas: 2}}")
-    assert wrong.returncode != 0
+    invalid = compose("-f", "-", "config", text="services: {api: {image: crossings, replicas: 2}}")
+    assert invalid.returncode != 0
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_pinned_bounded_and_without_more_rights_than_it_needs(name: str) -> None:
+def test_service_has_pinned_image_limits_and_no_privileges(name: str) -> None:
     service = SERVICES[name]
-    assert PINNED.match(service["image"]), "an image by its version"
+    assert PINNED.match(service["image"])
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
     assert "no-new-privileges:true" in service["security_opt"]
     assert "privileged" not in service
     for port in service.get("ports", []):
-        assert port.startswith("127.0.0.1:"), "nothing is open to the network by default"
+        assert port.startswith("127.0.0.1:"), "published on loopback only"
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_ours_run_with_a_read_only_root_and_no_capability(name: str) -> None:
+def test_own_service_has_read_only_root_and_no_capabilities(name: str) -> None:
     service = OURS[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -64,65 +64,65 @@ def test_ours_run_with_a_read_only_root_and_no_capability(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_settings_that_a_service_is_given_exist(name: str) -> None:
-    known = {f"CROSSINGS_{field.upper()}" for field in Settings.model_fields}
-    assert set(OURS[name]["environment"]) <= known
-    assert {secret.upper() for secret in OURS[name]["secrets"]} <= known
+def test_settings_and_secrets_of_service_exist(name: str) -> None:
+    settings = {f"CROSSINGS_{field.upper()}" for field in Settings.model_fields}
+    assert set(OURS[name]["environment"]) <= settings
+    assert {secret.upper() for secret in OURS[name]["secrets"]} <= settings
 
 
-def test_what_a_service_is_given_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings of the API, read as the container would, with the secrets that are made."""
-    copy = tmp_path / "project"
-    (copy / "scripts").mkdir(parents=True)
-    shutil.copy(ROOT / "scripts" / "secrets", copy / "scripts")
+def test_settings_of_api_are_read_with_generated_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "secrets", tmp_path / "scripts")
+    folder = tmp_path / "secrets"
     for _ in range(2):  # the second run changes nothing
-        subprocess.run([copy / "scripts" / "secrets"], check=True, capture_output=True)
-        made = {file.name: file.read_text("utf-8") for file in (copy / "secrets").iterdir()}
-        assert set(made) == {Path(each["file"]).name for each in COMPOSE["secrets"].values()}
-    assert stat.S_IMODE((copy / "secrets").stat().st_mode) == 0o700
-    assert made["postgres_password"] in made["crossings_database_url"]
+        subprocess.run([tmp_path / "scripts" / "secrets"], check=True, capture_output=True)
+        secrets = {file.name: file.read_text("utf-8") for file in folder.iterdir()}
+        assert set(secrets) == {Path(each["file"]).name for each in COMPOSE["secrets"].values()}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert secrets["postgres_password"] in secrets["crossings_database_url"]
     for setting, value in SERVICES["api"]["environment"].items():
         default = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
         monkeypatch.setenv(setting, default)
-    monkeypatch.setattr(module, "FOLDER", copy / "secrets")
+    monkeypatch.setattr(module, "FOLDER", folder)
     settings = Settings()
-    assert settings.database == made["crossings_database_url"]
+    assert settings.database == secrets["crossings_database_url"]
     assert settings.trusted_proxies == 1
 
 
-def test_secrets_stay_out_of_git_and_of_the_image() -> None:
+def test_secrets_are_excluded_from_git_and_image() -> None:
     assert "secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert "*" in ignored and "!secrets" not in ignored
 
 
-def test_nothing_starts_before_what_it_needs_is_well() -> None:
+def test_services_wait_for_their_dependencies() -> None:
     for name, service in SERVICES.items():
-        for other, how in service.get("depends_on", {}).items():
+        for other, dependency in service.get("depends_on", {}).items():
             ends = SERVICES[other].get("restart") == "on-failure"
-            assert how == {
-                "condition": "service_completed_successfully" if ends else "service_healthy"
-            }, f"{name} waits for {other}"
+            condition = "service_completed_successfully" if ends else "service_healthy"
+            assert dependency == {"condition": condition}, f"{name} depends on {other}"
             assert ends or other == "api" or "test" in SERVICES[other]["healthcheck"]
     assert "figures" in SERVICES["api"]["depends_on"]
 
 
-def test_there_are_two_replicas_and_one_scheduler() -> None:
+def test_api_has_two_replicas_and_one_scheduler() -> None:
     assert SERVICES["api"]["deploy"]["replicas"] == 2
-    assert "ports" not in SERVICES["api"], "two cannot have one port: nginx has it"
+    assert "ports" not in SERVICES["api"], "nginx publishes the port for both replicas"
     roles = [each["command"][0] for each in OURS.values()]
     assert sorted(roles) == ["ingest", "scheduler", "serve"]
 
 
-def test_what_is_mounted_is_there() -> None:
+def test_mounted_files_and_volumes_exist() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
-            there = (ROOT / source).exists() if source[0] == "." else source in COMPOSE["volumes"]
-            assert there, source
+            exists = (ROOT / source).exists() if source[0] == "." else source in COMPOSE["volumes"]
+            assert exists, source
 
 
-def test_grafana_is_the_version_that_the_panels_are_tested_with() -> None:
+def test_grafana_has_the_version_tested_with_the_panels() -> None:
     package = json.loads((ROOT / "tests/grafana/package.json").read_text("utf-8"))
     version = SERVICES["grafana"]["image"].partition(":")[2]
     assert package["dependencies"]["@grafana/ui"] == version
@@ -133,19 +133,19 @@ def test_grafana_is_the_version_that_the_panels_are_tested_with() -> None:
     assert folder.group(1) in targets
 
 
-def test_the_image_is_ours_by_version_and_never_root() -> None:
+def test_image_is_versioned_and_runs_as_a_user() -> None:
     assert f"ARG VERSION={VERSION}\n" in DOCKERFILE
     base = re.search(r"^ARG BASE=(\S+)$", DOCKERFILE, re.MULTILINE)
     assert base and PINNED.match(base.group(1))
     final = DOCKERFILE.rpartition("\nFROM ")[2]
-    assert re.search(r"^USER \d+:\d+$", final, re.MULTILINE), "by number, so that it can be checked"
+    assert re.search(r"^USER \d+:\d+$", final, re.MULTILINE), "numeric user"
     assert "pip" not in final and "apt-get" not in final
     assert "/livez" in final
     assert "--require-hashes" in DOCKERFILE
 
 
 @pytest.mark.parametrize("name", ["image-check", "secrets"])
-def test_a_script_is_understood(name: str) -> None:
+def test_script_is_executable_and_parses(name: str) -> None:
     script = ROOT / "scripts" / name
     assert script.stat().st_mode & stat.S_IXUSR
     subprocess.run(["sh", "-n", script], check=True)

@@ -1,4 +1,4 @@
-"""Real processes, ended at any moment: nothing is lost, done twice or left half done."""
+"""Kill real processes at any moment: no work is lost, repeated or left incomplete."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from tests.support.forked import Forked
 from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until
 
-PARTS = ("renew", "ingest", "refit", "score", "compare")
-# Part of a cycle, and from which share of it on: the second half of a refit is the publishing.
+JOBS = ("renew", "ingest", "refit", "score", "compare")
+# Job to kill, and from which share of its time on: the second half of a refit publishes.
 KILLED = (("hindcast", 0), ("ingest", 0), ("refit", 0.5), ("compare", 0), ("refit", 0))
 
 
@@ -50,20 +50,20 @@ def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
     )
 
 
-def all_runs(context: Context) -> list[Run]:
+def list_runs(context: Context) -> list[Run]:
     with context.database.reading() as connection:
         rows = connection.execute(sa.select(table).order_by(table.c.run_id))
         return [Run(**row._mapping) for row in rows]
 
 
 def is_cycle_done(context: Context) -> bool:
-    found = {run.job: run.outcome for run in all_runs(context)}
-    # Both are always due. A kill between the end of tidying and its row leaves nothing to do again.
-    return found.get("renew") == "done" and found.get("tidy") in ("done", "skipped")
+    outcomes = {run.job: run.outcome for run in list_runs(context)}
+    # Both are always due. Tidying killed before its row is written has nothing left to do.
+    return outcomes.get("renew") == "done" and outcomes.get("tidy") in ("done", "skipped")
 
 
-def weeks_replayed(context: Context) -> int:
-    return sum(run.job == "hindcast" and run.outcome == "done" for run in all_runs(context))
+def count_hindcasts(context: Context) -> int:
+    return sum(run.job == "hindcast" and run.outcome == "done" for run in list_runs(context))
 
 
 def has_scheduler(context: Context) -> bool:
@@ -71,16 +71,15 @@ def has_scheduler(context: Context) -> bool:
         return locks.is_held(connection, locks.SCHEDULER)
 
 
-def check_all_is_whole(context: Context) -> None:
-    """One run of each part, every figure, and one issue of each series with all its models."""
-    found = [run for run in all_runs(context) if run.job in PARTS]
-    again = [run for run in found if "after comparing" in run.period]
-    counted = Counter(run.job for run in found if run not in again)
-    assert counted == dict.fromkeys(PARTS, 1), counted
-    assert {run.outcome for run in found} <= {"done", "skipped"}
-    assert {run.outcome for run in all_runs(context) if run.job == "hindcast"} == {"done"}
+def check_complete(context: Context) -> None:
+    """Check one run of each job, all figures, and one issue of each series with all models."""
+    runs = [run for run in list_runs(context) if run.job in JOBS]
+    counts = Counter(run.job for run in runs if "after comparing" not in run.period)
+    assert counts == dict.fromkeys(JOBS, 1), counts
+    assert {run.outcome for run in runs} <= {"done", "skipped"}
+    assert {run.outcome for run in list_runs(context) if run.job == "hindcast"} == {"done"}
     with context.database.reading() as connection:
-        last = max(run.started_at for run in found)
+        last = max(run.started_at for run in runs)
         for name, series in embedded.read().items():
             assert (observation_store.series(connection, name, last).values == series.values).all()
             (issue,) = issue_store.list_issues(connection, name, 10)
@@ -97,29 +96,29 @@ def check_all_is_whole(context: Context) -> None:
 
 
 class Scheduler(Forked):
-    """A scheduler in a fork of a process that has loaded all it needs."""
+    """Schedulers forked from a process that has imported everything."""
 
     def begin(self, settings: Settings, log: Path | None = None) -> int:
-        asked = {"log": str(log)} if log else {}
-        return self.start(settings.model_dump(mode="json", exclude_defaults=True), **asked)
+        options = {"log": str(log)} if log else {}
+        return self.start(settings.model_dump(mode="json", exclude_defaults=True), **options)
 
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[Scheduler]:
-    opened = Scheduler()
-    yield opened
-    opened.close()
+    scheduler = Scheduler()
+    yield scheduler
+    scheduler.close()
 
 
-def family(pid: int) -> list[psutil.Process]:
+def list_descendants(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).children(recursive=True)
     return []
 
 
-def fits(pid: int) -> list[psutil.Process]:
-    """The processes in which models are fitted: children of the one that forks them."""
-    return [one for child in family(pid) for one in family(child.pid)]
+def list_fits(pid: int) -> list[psutil.Process]:
+    """The processes that fit models: children of the one that forks them."""
+    return [fit for child in list_descendants(pid) for fit in list_descendants(child.pid)]
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -130,64 +129,59 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def kill(scheduler: Scheduler, pid: int) -> None:
-    """Kill a scheduler; what it has started does not outlive it for long."""
-    children = family(pid)
+    """Kill a scheduler and wait for its descendants to end."""
+    children = list_descendants(pid)
     scheduler.end(pid, signal.SIGKILL)
     wait_until(lambda: all(is_gone(child) for child in children), "its children end")
 
 
-def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -> bool:
-    """Kill a scheduler so long after it began a part, start another, and look at what there is.
+def kill_and_restart(scheduler: Scheduler, settings: Settings, job: str, after: float) -> bool:
+    """Kill a scheduler some seconds into a job; check that another completes the cycle.
 
-    Where models are fitted in processes of their own, it is killed so long after the first of them
-    has begun.
-
-    Returns
-    -------
-    bool
-        Whether the kill cut a run short.
+    If models are fitted in separate processes, the seconds are counted from the first of them.
+    Return whether the kill interrupted a run.
     """
     context = open_context(settings)
     pid = scheduler.begin(settings)
-    wait_until(lambda: any(run.job == part for run in all_runs(context)), f"{part} begins", 0.02)
+    wait_until(lambda: any(run.job == job for run in list_runs(context)), f"{job} begins", 0.02)
     if settings.fit_seconds:
-        wait_until(lambda: fits(pid), "a fit begins", 0.02)
+        wait_until(lambda: list_fits(pid), "a fit begins", 0.02)
     time.sleep(after)
     kill(scheduler, pid)
-    # Where it is fitted changes nothing of what is found; in the scheduler itself it is quicker.
+    # Fitting in the scheduler itself gives the same result, faster.
     pid = scheduler.begin(settings.model_copy(update={"fit_seconds": 0}))
     try:
         wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
         wait_until(
-            lambda: all(run.outcome != "running" for run in all_runs(context)), "no run goes on"
+            lambda: all(run.outcome != "running" for run in list_runs(context)), "no run goes on"
         )
-        # The first may have come that far by itself; the second takes the lock when it has begun.
+        # The first scheduler may have completed the cycle; the second takes the lock on start.
         wait_until(lambda: has_scheduler(context), "it has the lock")
     finally:
         scheduler.end(pid, signal.SIGTERM)
-    check_all_is_whole(context)
-    is_cut_short = any(run.attempt > 1 for run in all_runs(context))
+    check_complete(context)
+    is_interrupted = any(run.attempt > 1 for run in list_runs(context))
     context.database.close()
-    return is_cut_short
+    return is_interrupted
 
 
 @pytest.fixture(scope="module")
 def seconds(scheduler: Scheduler, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """How long each part of a cycle takes when nobody ends it."""
+    """Duration of each job of a cycle that is not interrupted."""
     settings = settings_for(tmp_path_factory.mktemp("whole"), "")
     context = open_context(settings)
     pid = scheduler.begin(settings)
     wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
     scheduler.end(pid, signal.SIGTERM)
-    check_all_is_whole(context)
-    # The first of each: a second refit, after comparing, has nothing to do.
-    ended = [run for run in reversed(all_runs(context)) if run.job in (*PARTS, "hindcast")]
-    found = {run.job: float(run.detail["seconds"]) for run in ended}
+    check_complete(context)
+    # Reversed, so that the first of each counts: a second refit, after comparing, does nothing.
+    runs = [run for run in reversed(list_runs(context)) if run.job in (*JOBS, "hindcast")]
+    durations = {run.job: float(run.detail["seconds"]) for run in runs}
     context.database.close()
-    return found
+    return durations
 
 
-def empty_again(url: str) -> None:
+def clear_postgresql(url: str) -> None:
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
@@ -195,7 +189,7 @@ def empty_again(url: str) -> None:
     engine.dispose()
 
 
-def kill_often(
+def kill_repeatedly(
     scheduler: Scheduler,
     seconds: dict[str, float],
     folder: Path,
@@ -203,46 +197,47 @@ def kill_often(
     times: int,
     seed: int,
 ) -> None:
-    rng, cut_short = random.Random(seed), 0
+    rng, n_interrupted = random.Random(seed), 0
     for number in range(1, times + 1):
         if number > 1 and "sqlite" not in database_url:
-            empty_again(database_url)
+            clear_postgresql(database_url)
         (home := folder / str(number)).mkdir()
         url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
-        # One in three with fits in processes of their own, as they are by default.
+        # Every third fits in separate processes, as is the default.
         limits = {"fit_seconds": 300} if number % 3 == 0 else {}
-        part, share = KILLED[(number + seed) % len(KILLED)]
-        after = rng.uniform(share, 1) * (0.1 if limits else seconds[part])
-        cut_short += kill_in(scheduler, settings_for(home, url, **limits), part, after)
-    assert cut_short, "no kill came in time"
+        job, share = KILLED[(number + seed) % len(KILLED)]
+        after = rng.uniform(share, 1) * (0.1 if limits else seconds[job])
+        settings = settings_for(home, url, **limits)
+        n_interrupted += kill_and_restart(scheduler, settings, job, after)
+    assert n_interrupted, "no kill interrupted a run"
 
 
-def test_a_scheduler_that_is_killed_anywhere_is_caught_up(
+def test_killed_scheduler_is_resumed(
     scheduler: Scheduler, seconds: dict[str, float], tmp_path: Path, database_url: str
 ) -> None:
-    """Three kills of each database; together they meet every part."""
-    kill_often(
-        scheduler, seconds, tmp_path, database_url, 3, seed=2 if "sqlite" in database_url else 4
-    )
+    """Three kills for each database; together they cover every job of `KILLED`."""
+    seed = 2 if "sqlite" in database_url else 4
+    kill_repeatedly(scheduler, seconds, tmp_path, database_url, 3, seed)
 
 
 @pytest.mark.long
-def test_a_scheduler_that_is_killed_anywhere_many_times(
+def test_scheduler_killed_many_times_is_resumed(
     scheduler: Scheduler, seconds: dict[str, float], tmp_path: Path, database_url: str
 ) -> None:
-    kill_often(scheduler, seconds, tmp_path, database_url, 50 * len(KILLED), seed=int(time.time()))
+    times, seed = 50 * len(KILLED), int(time.time())
+    kill_repeatedly(scheduler, seconds, tmp_path, database_url, times, seed)
 
 
-def test_two_schedulers_and_two_web_workers_run_each_job_once(
+def test_second_scheduler_takes_over_and_each_job_runs_once(
     scheduler: Scheduler, tmp_path: Path, database_url: str
 ) -> None:
-    """And when the one at work is killed, the other goes on where it was."""
+    """Two web workers run beside them."""
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
     context, log = open_context(settings), tmp_path / "log"
     log.touch()
     with serving(settings, workers=2) as address:
         first = scheduler.begin(settings)
-        wait_until(lambda: any(r.job == "refit" for r in all_runs(context)), "a fit begins", 0.02)
+        wait_until(lambda: any(r.job == "refit" for r in list_runs(context)), "a fit begins", 0.02)
         other = scheduler.begin(settings, log)
         try:
             wait_until(lambda: "another scheduler is at work" in log.read_text(), "it waits")
@@ -250,14 +245,13 @@ def test_two_schedulers_and_two_web_workers_run_each_job_once(
             kill(scheduler, first)
             wait_until(lambda: has_scheduler(context), "the other has the lock")
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
-            # The first may have come that far by itself.
-            wait_until(lambda: weeks_replayed(context) == 2, "every week is replayed", 0.2)
-            with urllib.request.urlopen(f"{address}/v1/status") as answer:
-                assert answer.status == 200
+            # The first scheduler may have completed the cycle.
+            wait_until(lambda: count_hindcasts(context) == 2, "every week has a hindcast", 0.2)
+            assert fetch(address, "/v1/status")[0] == 200
         finally:
             scheduler.end(other, signal.SIGTERM)
     assert not has_scheduler(context)
-    check_all_is_whole(context)
+    check_complete(context)
     context.database.close()
 
 
@@ -270,21 +264,20 @@ def own_postgresql() -> Iterator[OwnPostgresql]:
         server.server.cleanup()
 
 
-def ask(address: str, path: str) -> tuple[int, dict[str, str]]:
+def fetch(address: str, path: str) -> tuple[int, dict[str, str]]:
     try:
-        with urllib.request.urlopen(address + path, timeout=BOUND) as answer:
-            return answer.status, dict(answer.headers)
+        with urllib.request.urlopen(address + path, timeout=BOUND) as response:
+            return response.status, dict(response.headers)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, dict(error.headers)
 
 
-# Connections to a server that was killed are dropped, not closed.
+# Connections to a killed server are dropped, not closed.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_database_that_is_killed_and_comes_back(
+def test_server_and_scheduler_recover_from_a_database_outage(
     scheduler: Scheduler, own_postgresql: OwnPostgresql, tmp_path: Path
 ) -> None:
-    """Readers are told to come again, and both roles recover without being started anew."""
     settings = settings_for(tmp_path, own_postgresql.url, anonymous_reading="yes")
     context = open_context(settings)
     ingest(context)
@@ -294,25 +287,25 @@ def test_a_database_that_is_killed_and_comes_back(
         pid = scheduler.begin(settings)
         try:
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
-            assert [ask(address, path)[0] for path in paths] == [200, 200, 200]
+            assert [fetch(address, path)[0] for path in paths] == [200, 200, 200]
             own_postgresql.kill()
             for path in paths:
-                status, headers = ask(address, path)
+                status, headers = fetch(address, path)
                 assert status == 503
                 assert int(headers["retry-after"]) > 0
-            assert ask(address, "/livez")[0] == 200
-            assert ask(address, "/readyz")[0] == 503
+            assert fetch(address, "/livez")[0] == 200
+            assert fetch(address, "/readyz")[0] == 503
             own_postgresql.start()
             wait_until(
-                lambda: [ask(address, path)[0] for path in paths] == [200, 200, 200],
-                "readers are answered again",
+                lambda: [fetch(address, path)[0] for path in paths] == [200, 200, 200],
+                "requests succeed again",
             )
-            with context.database.writing() as connection:  # as if the kill had cut it short
+            with context.database.writing() as connection:  # as if the kill had interrupted it
                 renew = table.update().where(table.c.job == "renew")
                 connection.execute(renew.values(outcome="stopped"))
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
         finally:
             scheduler.end(pid, signal.SIGTERM)
-    (run,) = [run for run in all_runs(context) if run.job == "renew"]
-    assert run.attempt == 2, "by the scheduler that had lost its database"
+    (run,) = [run for run in list_runs(context) if run.job == "renew"]
+    assert run.attempt == 2
     context.database.close()

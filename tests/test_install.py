@@ -1,6 +1,6 @@
-"""The set-up installs the lock as it stands, and says in one line what went wrong.
+"""Set-up scripts: they install the lock unchanged and report a failure in one line.
 
-The packages are wheels made here, so that the installer is real and no index is asked.
+The packages are wheels made here, so that the installer is real but needs no index.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 
 
-def wheel(folder: Path, name: str, version: str, *metadata: str) -> str:
-    """Make a wheel with one module; returns its line of a lock."""
+def build_wheel(folder: Path, name: str, version: str, *metadata: str) -> str:
+    """Build a wheel with one module; return its line of a lock."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     lines = ("Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *metadata)
@@ -41,35 +41,41 @@ def wheel(folder: Path, name: str, version: str, *metadata: str) -> str:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the pip that this Python brings."""
+    """A virtual environment with the pip bundled with this Python."""
     folder = tmp_path_factory.mktemp("environment") / ".venv"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=PROCESS)
     return folder
 
 
 @pytest.fixture
-def project(tmp_path: Path, environment: Path) -> Path:
-    """A folder with the scripts and a copy of the environment."""
+def bare_project(tmp_path: Path) -> Path:
+    """A folder with the scripts and no environment."""
     folder = tmp_path / "a project of 100 %"
     shutil.copytree(SCRIPTS, folder / "scripts")
-    shutil.copytree(environment, folder / ".venv", symlinks=True, copy_function=os.link)
     return folder
+
+
+@pytest.fixture
+def project(bare_project: Path, environment: Path) -> Path:
+    """The same with a copy of the environment."""
+    shutil.copytree(environment, bare_project / ".venv", symlinks=True, copy_function=os.link)
+    return bare_project
 
 
 def install(project: Path, lock: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (project / "lock.txt").write_text(lock, "utf-8")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
     return subprocess.run(
         ["scripts/install-lock", ".venv/bin/python", "lock.txt", "the lock"],
         cwd=project,
-        env=kept | {"PIP_CONFIG_FILE": os.devnull} | environment,
+        env=inherited | {"PIP_CONFIG_FILE": os.devnull} | environment,
         capture_output=True,
         text=True,
         timeout=PROCESS,
     )
 
 
-def version(project: Path, name: str) -> str:
+def read_version(project: Path, name: str) -> str:
     command = [project / ".venv/bin/python", "-c", f"import {name}; print({name}.version)"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -81,37 +87,37 @@ def wheels(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_release_newer_than_the_lock_changes_nothing(project: Path, wheels: Path) -> None:
-    """A package is wanted with an extra; the release after the locked one is there as well."""
+def test_locked_version_is_installed_despite_newer_release(project: Path, wheels: Path) -> None:
+    """One package requires another with an extra."""
     extra = ("Provides-Extra: email", "Requires-Dist: validator>=1 ; extra == 'email'")
     lock = (
-        wheel(wheels, "framework", "1.0", "Requires-Dist: models[email]>=1.0")
-        + wheel(wheels, "models", "1.0", *extra)
-        + wheel(wheels, "validator", "1.0")
+        build_wheel(wheels, "framework", "1.0", "Requires-Dist: models[email]>=1.0")
+        + build_wheel(wheels, "models", "1.0", *extra)
+        + build_wheel(wheels, "validator", "1.0")
     )
-    wheel(wheels, "models", "1.1", *extra, "Requires-Dist: another")
-    wheel(wheels, "validator", "2.0")
+    build_wheel(wheels, "models", "1.1", *extra, "Requires-Dist: another")
+    build_wheel(wheels, "validator", "2.0")
     done = install(project, lock, PIP_NO_INDEX="1", PIP_FIND_LINKS=wheels.as_uri())
     assert done.returncode == 0, done.stderr
-    assert version(project, "models") == version(project, "validator") == "1.0"
+    assert read_version(project, "models") == read_version(project, "validator") == "1.0"
 
 
-def test_a_lock_that_lacks_something_is_refused(project: Path, wheels: Path) -> None:
-    lock = wheel(wheels, "framework", "1.0", "Requires-Dist: models>=1.0")
+def test_incomplete_lock_is_rejected(project: Path, wheels: Path) -> None:
+    lock = build_wheel(wheels, "framework", "1.0", "Requires-Dist: models>=1.0")
     done = install(project, lock, PIP_NO_INDEX="1", PIP_FIND_LINKS=wheels.as_uri())
     assert done.returncode != 0
     assert "framework 1.0 requires models" in done.stderr
 
 
-def test_another_package_of_the_same_name_is_refused(project: Path, wheels: Path) -> None:
-    lock = wheel(wheels, "models", "1.0")
-    wheel(wheels, "models", "1.0", "Summary: not the same")
+def test_package_with_another_hash_is_rejected(project: Path, wheels: Path) -> None:
+    lock = build_wheel(wheels, "models", "1.0")
+    build_wheel(wheels, "models", "1.0", "Summary: not the same")
     done = install(project, lock, PIP_NO_INDEX="1", PIP_FIND_LINKS=wheels.as_uri())
-    assert "is not the one that the lock names" in one_line(done)
+    assert "is not the one that the lock names" in read_error(done)
 
 
-def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of a failure; the log that it names is there."""
+def read_error(done: subprocess.CompletedProcess[str]) -> str:
+    """Check that a failure is one line that names the log; return it."""
     assert done.returncode != 0
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
@@ -121,7 +127,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("variables", "says"),
+    ("variables", "message"),
     [
         ({"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}, "the package index was not reached"),
         (
@@ -130,20 +136,21 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         ),
     ],
 )
-def test_no_index_is_one_line_and_a_log(
-    project: Path, wheels: Path, variables: dict[str, str], says: str
+def test_unreachable_index_is_logged_and_reported_in_one_line(
+    project: Path, wheels: Path, variables: dict[str, str], message: str
 ) -> None:
-    lock = wheel(wheels, "models", "1.0")
+    lock = build_wheel(wheels, "models", "1.0")
     done = install(project, lock, PIP_RETRIES="1", **variables)
-    assert says in one_line(done)
+    assert message in read_error(done)
     assert "Installing the lock failed: " in done.stderr
     assert (project / "var/logs/installing-the-lock.log").stat().st_size > 0
 
 
-def quietly(project: Path, said: str, status: int = 1) -> subprocess.CompletedProcess[str]:
+def run_quietly(project: Path, output: str, status: int = 1) -> subprocess.CompletedProcess[str]:
+    """Run a command with `output` and `status` under `scripts/quietly`."""
     script = f'printf "%s\\n" "line 1" "$0" >&2; exit {status}'
     return subprocess.run(
-        ["scripts/quietly", "A step", "sh", "-c", script, said],
+        ["scripts/quietly", "A step", "sh", "-c", script, output],
         cwd=project,
         capture_output=True,
         text=True,
@@ -152,7 +159,7 @@ def quietly(project: Path, said: str, status: int = 1) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize(
-    ("said", "says"),
+    ("output", "message"),
     [
         ("OSError: [Errno 28] No space left on device", "no space left on the disk"),
         ("ERROR: No matching distribution found for numpy==9", "for numpy==9: the index lacks it"),
@@ -165,14 +172,13 @@ def quietly(project: Path, said: str, status: int = 1) -> subprocess.CompletedPr
         ("", "it ended with status 1"),
     ],
 )
-def test_what_went_wrong_is_one_line_with_what_to_do(tmp_path: Path, said: str, says: str) -> None:
-    shutil.copytree(SCRIPTS, tmp_path / "scripts")
-    assert says in one_line(quietly(tmp_path, said))
-    assert said in (tmp_path / "var/logs/a-step.log").read_text("utf-8")
+def test_failure_is_explained_in_one_line(bare_project: Path, output: str, message: str) -> None:
+    assert message in read_error(run_quietly(bare_project, output))
+    assert output in (bare_project / "var/logs/a-step.log").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
-    ("said", "full", "says"),
+    ("output", "full", "message"),
     [
         ("NewConnectionError", ".", "the package index was not reached"),
         ("", ".", "no space left on the disk of {project};"),
@@ -180,12 +186,15 @@ def test_what_went_wrong_is_one_line_with_what_to_do(tmp_path: Path, said: str, 
         ("No space left on device", "/temporary", "no space left on the disk of /temporary;"),
     ],
 )
-def test_a_full_disk_is_the_cause_where_no_other_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, full: str, says: str
+def test_full_disk_is_reported_unless_another_cause_is_known(
+    bare_project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+    full: str,
+    message: str,
 ) -> None:
-    project = tmp_path / "a project"
-    shutil.copytree(SCRIPTS, project / "scripts")
-    full = str(project) if full == "." else full
+    full = str(bare_project) if full == "." else full
     df = tmp_path / "bin/df"
     df.parent.mkdir()
     df.write_text(
@@ -195,15 +204,15 @@ def test_a_full_disk_is_the_cause_where_no_other_is_named(
     df.chmod(0o755)
     monkeypatch.setenv("PATH", f"{df.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", "/temporary")
-    assert says.format(project=project) in one_line(quietly(project, said))
+    expected = message.format(project=bare_project)
+    assert expected in read_error(run_quietly(bare_project, output))
 
 
 @pytest.mark.parametrize("command", ["prepare run", "tool package==1 command", "bench"])
-def test_without_a_python_the_only_line_says_so(tmp_path: Path, command: str) -> None:
-    shutil.copytree(SCRIPTS, tmp_path / "scripts")
+def test_missing_python_is_reported_in_one_line(bare_project: Path, command: str) -> None:
     name, *arguments = command.split()
     done = subprocess.run(
-        [tmp_path / "scripts" / name, *arguments],
+        [bare_project / "scripts" / name, *arguments],
         env=os.environ | {"PYTHON": "no-such-python"},
         capture_output=True,
         text=True,
@@ -214,56 +223,50 @@ def test_without_a_python_the_only_line_says_so(tmp_path: Path, command: str) ->
     assert re.fullmatch(r"Python 3\.11, .* set PYTHON to its path\n", done.stderr)
 
 
-def test_an_environment_that_is_not_whole_is_made_anew(tmp_path: Path) -> None:
-    project = tmp_path / "a project of 100 %"
-    shutil.copytree(SCRIPTS, project / "scripts")
-    quick = tmp_path / "python"  # to install pip too takes most of the time
-    quick.write_text(
+def test_incomplete_or_moved_environment_is_recreated(bare_project: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"  # without pip, whose installation is slow
+    python.write_text(
         f'#!/bin/sh\nif [ "$1" = -m ]; then shift 2; set -- -m venv --without-pip "$@"; fi\n'
         f'exec "{sys.executable}" "$@"\n'
     )
-    quick.chmod(0o755)
+    python.chmod(0o755)
 
-    def make() -> bytes:
+    def create() -> bytes:
         done = subprocess.run(
             ["scripts/environment", ".venv"],
-            cwd=project,
-            env=os.environ | {"PYTHON": str(quick)},
+            cwd=bare_project,
+            env=os.environ | {"PYTHON": str(python)},
             check=True,
             capture_output=True,
             timeout=PROCESS,
         )
         return done.stdout
 
-    made_at, stray = project / ".venv/made-at", project / ".venv/stray"
-    assert make()
-    assert made_at.read_text() == f"{project}\n"
-    for left in ("/elsewhere\n", None):
+    path_file, stray = bare_project / ".venv/made-at", bare_project / ".venv/stray"
+    assert create()
+    assert path_file.read_text() == f"{bare_project}\n"
+    for damage in (lambda: path_file.write_text("/elsewhere\n"), path_file.unlink):
         stray.touch()
-        if left is None:
-            made_at.unlink()
-        else:
-            made_at.write_text(left)
-        assert make()
-        assert not stray.exists(), left
+        damage()
+        assert create()
+        assert not stray.exists()
     stray.touch()
-    assert (make(), stray.exists()) == (b"", True)
+    assert (create(), stray.exists()) == (b"", True)
 
 
-def test_a_step_that_succeeds_shows_no_log(tmp_path: Path) -> None:
-    shutil.copytree(SCRIPTS, tmp_path / "scripts")
-    done = quietly(tmp_path, "No space left on device", status=0)
+def test_output_of_a_successful_step_is_hidden(bare_project: Path) -> None:
+    done = run_quietly(bare_project, "No space left on device", status=0)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"A step \.\.\. done in \d+ s\n", done.stdout)
 
 
 @pytest.mark.parametrize("file", ["scripts/install-lock", "Dockerfile"])
-def test_wherever_a_lock_is_installed_nothing_else_is(file: str) -> None:
+def test_lock_is_installed_with_hashes_and_without_dependencies(file: str) -> None:
     text = (ROOT / file).read_text("utf-8")
     assert text.count("--require-hashes") == text.count("--no-deps --require-hashes") == 1
     assert " check" in text
 
 
-def test_no_other_script_installs_a_lock() -> None:
+def test_one_script_installs_a_lock() -> None:
     scripts = {s.name for s in SCRIPTS.iterdir() if "--requirement " in s.read_text("utf-8")}
-    assert scripts == {"install-lock", "audit"}, "audit reads the lock and installs nothing"
+    assert scripts == {"install-lock", "audit"}, "audit only reads the lock"

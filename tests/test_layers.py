@@ -1,7 +1,4 @@
-"""Each layer imports only layers below it, and rules of the whole repository hold.
-
-The layers are drawn in docs/architecture.md.
-"""
+"""Import layers, as drawn in docs/architecture.md, and rules of the whole repository."""
 
 from __future__ import annotations
 
@@ -29,16 +26,16 @@ LAYERS = [
 ]
 HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
 
-# What only one package may import.
-ONLY_IN = {
+# Libraries that only one package may import.
+IMPORTED_BY = {
     **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "data"),
     "apscheduler": "scheduler",
     "prometheus_client": "api",
 }
-SQL = ("sqlalchemy", "alembic", "sqlite3")
+SQL = {"sqlalchemy", "alembic", "sqlite3"}
 NEVER = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
-# The forecasting library takes arrays, dates and generators, and reads nothing of the world.
+# The forecasting library takes arrays, dates and generators, and does no I/O.
 IMPURE_MODULES = {
     *("apiflask", "flask", "werkzeug", "sqlalchemy", "alembic", "sqlite3", "click", "rich"),
     *("httpx", "requests", "urllib", "socket", "http", "smtplib", "subprocess"),
@@ -51,48 +48,29 @@ IMPURE_CALLS = {
     *("pd.Timestamp.now", "pd.Timestamp.today"),
 }
 NUMPY_RANDOM_ALLOWED = {"Generator", "default_rng", "SeedSequence"}
-FORCED_BY_A_PACKAGE = {"forecast.forecasters.prophet": {"get_state", "set_state", "seed"}}
+REQUIRED_BY_DEPENDENCY = {"forecast.forecasters.prophet": {"get_state", "set_state", "seed"}}
 
-LONGEST_FILE = 350
-LINED = {".py", ".md", ".html", ".css", ".js", ".toml", ".yaml", ".yml", ".sh", ""}
-# Text of a licence, lists and figures are as long as they are, and a manual is looked up in.
+MAX_LINES = 350
+MEASURED = {".py", ".md", ".html", ".css", ".js", ".toml", ".yaml", ".yml", ".sh", ""}
+# Licences, lists, reference documents and third-party files.
 UNMEASURED = {"LICENSE", "CHANGELOG.md", "operations.md", "rapidoc.js"}
-TEXT = LINED | {".csv", ".json", ".mako", ".txt", ".svg", ".ini", ".cfg"}
+TEXT = MEASURED | {".csv", ".json", ".mako", ".txt", ".svg", ".ini", ".cfg"}
 
 STIGMATISING = re.compile(
     r"\billegals?\b|\bmigrants? (?:caught|intercepted|seized)|\binvasion|\binvaders?\b|\bswarm"
     r"|\bhordes?\b|\binflux|\baliens?\b|\bboat people\b|\bbogus\b|\bflood(?:s|ed|ing)? of\b",
     re.IGNORECASE,
 )
-# Put together here, so that this file does not hold what it forbids.
-HOSTS_AND_PLACES = re.compile(
-    "|".join(
-        [
-            *(
-                re.escape(host)
-                for host in (
-                    "py" + "pi.org",
-                    "python" + "hosted.org",
-                    "npm" + "js.org",
-                    "npm" + "js.com",
-                    "docker" + ".io",
-                    "gh" + "cr.io",
-                    "quay" + ".io",
-                    "crates" + ".io",
-                    "debian" + ".org",
-                )
-            ),
-            r"(?<![\w.])/work" + r"/\w",
-            r"(?<![\w.])/opt/(?:py" + "pi|wheels)",
-            r"(?<![\w.])/(?:home|Users)/\w+/",
-        ]
-    )
+# Hosts of package registries and paths of a machine.
+HOSTS_AND_PATHS = re.compile(
+    r"(?:pypi|pythonhosted|npmjs|debian)\.(?:org|com)|(?:docker|ghcr|quay|crates)\.io"
+    r"|(?<![\w.])/(?:work/\w|opt/(?:pypi|wheels)|(?:home|Users)/\w+/)"
 )
 
 
 @cache
 def tracked() -> list[Path]:
-    """Files that git knows, or would take up."""
+    """Files that git tracks or would add."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -102,24 +80,24 @@ def tracked() -> list[Path]:
             text=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this is no git work tree")
+        pytest.skip("not a git work tree")
     return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
 
 
 @cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the project's packages, by dotted name."""
-    found = {}
+    trees = {}
     for package in ("forecast", "service"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found[name] = ast.parse(path.read_text("utf-8"), str(path))
-    return found
+            trees[name] = ast.parse(path.read_text("utf-8"), str(path))
+    return trees
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Dotted names that a module imports, wherever in it."""
+    """Dotted names that a module imports, at any level."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -131,43 +109,45 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def package_of(module: str) -> str:
-    """Package of a module of the project: ``forecast``, or the part of ``service`` it is in."""
+    """``forecast``, or the subpackage of ``service``."""
     package, _, rest = module.partition(".")
     return package if package == "forecast" else rest.partition(".")[0]
-
-
-def ours(name: str) -> bool:
-    return name.partition(".")[0] in ("forecast", "service")
 
 
 def calls(tree: ast.AST) -> Iterator[str]:
     yield from (ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
+def top_level(tree: ast.AST) -> set[str]:
+    """Top-level packages that a module imports."""
+    return {name.partition(".")[0] for name in imports(tree)}
+
+
 def numpy_random(tree: ast.AST) -> set[str]:
-    """Names of numpy's random module that are used."""
-    found = re.findall(r"\b(?:np|numpy)\.random\.(\w+)", ast.unparse(tree))
-    return set(found) - NUMPY_RANDOM_ALLOWED
+    """Names used from numpy's random module."""
+    names = re.findall(r"\b(?:np|numpy)\.random\.(\w+)", ast.unparse(tree))
+    return set(names) - NUMPY_RANDOM_ALLOWED
 
 
 def across_packages() -> Iterator[tuple[str, str]]:
-    """Each module that imports another package of ours, and what it imports."""
+    """Pairs of a module and a name that it imports from another of the project's packages."""
     for module, tree in modules().items():
         for name in imports(tree):
-            if (
-                ours(name)
-                and package_of(module)
-                and package_of(name) not in ("", package_of(module))
-            ):
+            is_ours = name.partition(".")[0] in ("forecast", "service")
+            if is_ours and package_of(module) and package_of(name) not in ("", package_of(module)):
                 yield module, name
 
 
-def test_every_package_has_its_layer() -> None:
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_package_has_a_layer() -> None:
     packages = {package_of(module) for module in modules()} - {""}
-    assert packages <= set(HEIGHT), "name its layer here and in docs/architecture.md"
+    assert packages <= set(HEIGHT), "add the layer here and to docs/architecture.md"
 
 
-def test_a_layer_imports_only_layers_below_it() -> None:
+def test_layer_imports_only_lower_layers() -> None:
     wrong = [
         f"{module} imports {name}"
         for module, name in across_packages()
@@ -176,78 +156,77 @@ def test_a_layer_imports_only_layers_below_it() -> None:
     assert not wrong
 
 
-def test_no_module_imports_itself_through_others() -> None:
-    below = {
+def test_modules_have_no_import_cycle() -> None:
+    imported = {
         module: {name for name in imports(tree) if name in modules() and name != module}
         for module, tree in modules().items()
     }
-    done: set[str] = set()
+    visited: set[str] = set()
 
-    def walk(module: str, above: tuple[str, ...]) -> None:
-        assert module not in above, " -> ".join((*above, module))
-        if module not in done:
-            for name in below[module]:
-                walk(name, (*above, module))
-            done.add(module)
+    def visit(module: str, importers: tuple[str, ...]) -> None:
+        assert module not in importers, " -> ".join((*importers, module))
+        if module not in visited:
+            for name in imported[module]:
+                visit(name, (*importers, module))
+            visited.add(module)
 
-    for module in below:
-        walk(module, ())
+    for module in imported:
+        visit(module, ())
 
 
-def test_the_library_is_pure() -> None:
+def test_forecast_package_is_pure() -> None:
     wrong = []
     for module, tree in modules().items():
         if package_of(module) != "forecast":
             continue
-        used = {name.partition(".")[0] for name in imports(tree)}
+        used = top_level(tree)
         wrong += [f"{module} imports {name}" for name in used & (IMPURE_MODULES | {"service"})]
         wrong += [f"{module} calls {name}" for name in set(calls(tree)) & IMPURE_CALLS]
-        allowed = FORCED_BY_A_PACKAGE.get(module, set())
+        allowed = REQUIRED_BY_DEPENDENCY.get(module, set())
         wrong += [f"{module} uses np.random.{name}" for name in numpy_random(tree) - allowed]
         if "time" in used and module != "forecast.backtest":
             wrong.append(f"{module} imports time")
     assert not wrong
 
 
-def test_time_is_only_measured() -> None:
+def test_backtest_uses_time_only_for_durations() -> None:
     tree = modules()["forecast.backtest"]
     assert {name for name in calls(tree) if name.startswith("time.")} == {"time.perf_counter"}
 
 
-@pytest.mark.parametrize(("package", "home"), ONLY_IN.items())
-def test_a_library_is_imported_in_one_package(package: str, home: str) -> None:
+@pytest.mark.parametrize(("package", "home"), IMPORTED_BY.items())
+def test_library_is_imported_by_one_package(package: str, home: str) -> None:
     wrong = [
         module
         for module, tree in modules().items()
-        if package_of(module) != home
-        and package in {name.partition(".")[0] for name in imports(tree)}
+        if package_of(module) != home and package in top_level(tree)
     ]
     assert not wrong, f"only service/{home} imports {package}"
 
 
-def test_sql_lies_in_the_stores_and_in_core() -> None:
+def test_only_stores_and_core_import_sql() -> None:
     wrong = [
         module
         for module, tree in modules().items()
         if package_of(module) != "core" and not module.endswith("_store")
-        if set(SQL) & {name.partition(".")[0] for name in imports(tree)}
+        if SQL & top_level(tree)
     ]
     assert not wrong
 
 
-def test_packages_and_arrows_stay_few() -> None:
-    arrows = {(package_of(module), package_of(name)) for module, name in across_packages()}
+def test_packages_and_their_dependencies_are_few() -> None:
+    dependencies = {(package_of(module), package_of(name)) for module, name in across_packages()}
     assert len(HEIGHT) <= 13
-    assert len(arrows) <= 60
+    assert len(dependencies) <= 60
     assert len(LAYERS) <= 8
 
 
-def test_days_are_counted_with_a_unit() -> None:
+def test_day_arithmetic_has_a_unit() -> None:
     """``origin + 7`` is an error from numpy 2.5 on: ``origin + 7 * ONE_DAY``."""
     day = r"\b(?:origin|start|end|data_through|START|ORIGIN)"
     bare = re.compile(day + r" [+-] (?:\d|[A-Z]\b|\(|np\.arange)")
     wrong = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        f"{relative(path)}:{number}: {line.strip()}"
         for path in tracked()
         if path.suffix == ".py"
         and path.relative_to(ROOT).parts[0] in ("forecast", "tests", "bench")
@@ -257,15 +236,16 @@ def test_days_are_counted_with_a_unit() -> None:
     assert not wrong
 
 
-def test_nothing_is_pickled() -> None:
+def test_pickle_is_not_used() -> None:
     wrong = []
     for path in tracked():
-        if path.suffix == ".py":
-            tree = ast.parse(path.read_text("utf-8"), str(path))
+        text = path.read_text("utf-8") if path.suffix == ".py" else ""
+        if any(name in text for name in NEVER):  # most files need no parsing
+            tree = ast.parse(text, str(path))
             names = {n.name for n in ast.walk(tree) if isinstance(n, ast.alias)}
             names |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
             roots = {name.partition(".")[0] for name in names}
-            bad = {*(roots & NEVER)}
+            bad = roots & NEVER
             bad |= {name for name in calls(tree) if name.endswith(("read_pickle", "to_pickle"))}
             bad |= {
                 "allow_pickle"
@@ -273,17 +253,16 @@ def test_nothing_is_pickled() -> None:
                 if isinstance(n, ast.keyword) and n.arg == "allow_pickle"
                 if not (isinstance(n.value, ast.Constant) and n.value.value is False)
             }
-            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(bad)]
+            wrong += [f"{relative(path)}: {name}" for name in sorted(bad)]
     assert not wrong
 
 
-def test_modules_say_first_what_they_offer() -> None:
-    """After the docstring and `from __future__`, `__all__`; each of its names exists."""
+def test_modules_begin_with_docstring_and_all() -> None:
+    """Each name in `__all__` exists, and each public function is in it."""
     wrong = []
     for module, tree in modules().items():
-        if (ROOT / module.replace(".", "/")).is_dir() or re.search(
-            r"\.(migrations|__main__)", module
-        ):
+        is_package = (ROOT / module.replace(".", "/")).is_dir()
+        if is_package or re.search(r"\.(migrations|__main__)", module):
             continue
         body = [n for n in tree.body if ast.unparse(n) != "from __future__ import annotations"]
         first = body[1] if len(body) > 1 and ast.get_docstring(tree) else None
@@ -292,16 +271,16 @@ def test_modules_say_first_what_they_offer() -> None:
             wrong.append(f"{module}: a docstring, then __all__")
             continue
         assert isinstance(first, ast.Assign)
-        offered = ast.literal_eval(first.value)
-        if len(offered) != len(set(offered)):
-            wrong.append(f"{module}: __all__ names something twice")
-        wrong += [f"{module}: no {name}" for name in set(offered) - _defined(tree)]
+        exported = ast.literal_eval(first.value)
+        if len(exported) != len(set(exported)):
+            wrong.append(f"{module}: __all__ has a duplicate")
+        wrong += [f"{module}: no {name}" for name in set(exported) - _defined(tree)]
         wrong += [
             f"{module}: {node.name} is neither in __all__ nor begins with _"
             for node in tree.body
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-            # A view or a command is offered by the route or the group that it is registered with.
-            if node.name not in offered and not node.decorator_list
+            # Views and commands are registered by their decorators.
+            if node.name not in exported and not node.decorator_list
         ]
     assert not wrong
 
@@ -313,8 +292,8 @@ def _defined(tree: ast.Module) -> set[str]:
             names.add(node.name)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
-                several = target.elts if isinstance(target, ast.Tuple) else [target]
-                names |= {ast.unparse(one) for one in several}
+                elements = target.elts if isinstance(target, ast.Tuple) else [target]
+                names |= {ast.unparse(element) for element in elements}
         elif isinstance(node, ast.AnnAssign):
             names.add(ast.unparse(node.target))
         elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -322,27 +301,20 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def test_a_file_can_be_held_in_the_head() -> None:
+def test_files_are_short() -> None:
     wrong = {
-        str(path.relative_to(ROOT)): lines
+        relative(path): lines
         for path in tracked()
-        if path.suffix in LINED and path.name not in UNMEASURED
-        if (lines := len(path.read_text("utf-8").splitlines())) > LONGEST_FILE
+        if path.suffix in MEASURED and path.name not in UNMEASURED
+        if (lines := len(path.read_text("utf-8").splitlines())) > MAX_LINES
     }
-    assert not wrong, f"longer than {LONGEST_FILE} lines"
+    assert not wrong, f"longer than {MAX_LINES} lines"
 
 
-def test_words_are_neutral() -> None:
-    assert not _found(STIGMATISING)
-
-
-def test_no_registry_and_no_machine_is_named() -> None:
-    assert not _found(HOSTS_AND_PLACES)
-
-
-def _found(pattern: re.Pattern[str]) -> list[str]:
-    return [
-        f"{path.relative_to(ROOT)}:{number}: {match.group()}"
+@pytest.mark.parametrize("pattern", [STIGMATISING, HOSTS_AND_PATHS], ids=["stigma", "hosts"])
+def test_files_have_no_stigmatising_words_hosts_or_paths(pattern: re.Pattern[str]) -> None:
+    assert not [
+        f"{relative(path)}:{number}: {match.group()}"
         for path in tracked()
         if path.suffix in TEXT and path.resolve() != Path(__file__).resolve()
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)

@@ -1,83 +1,78 @@
-"""The locked requirements: hashes for all, addresses for none, one version in all of ours."""
+"""Locked requirements: hashes, no URLs, and the same versions in all locks."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("requirements.txt", "requirements-image.txt", "requirements-dev.txt")
-OLD_DAYS = 180
+MAX_DAYS = 180
 LOCKS = (*OURS, "bench/requirements.txt")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?: ; (?P<marker>.+?))? \\$")
 
 
-def lines(lock: str) -> list[str]:
+def read_lines(lock: str) -> list[str]:
     return (ROOT / lock).read_text("utf-8").splitlines()
 
 
-def pins(lock: str) -> set[tuple[str, ...]]:
-    matches = [PIN.match(line) for line in lines(lock) if not line.startswith(" ")]
+def read_pins(lock: str) -> set[tuple[str, ...]]:
+    matches = [PIN.match(line) for line in read_lines(lock) if not line.startswith(" ")]
     return {tuple(match.groups(default="")) for match in matches if match}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_there_is_nothing_but_pins_and_hashes(lock: str) -> None:
-    """No http, no file:, no --index-url: where packages come from is not the project's business."""
+def test_lock_consists_of_pins_with_hashes(lock: str) -> None:
+    """The lock does not say where packages come from: no URL and no index."""
     hashed = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
-    strange = [line for line in lines(lock) if not (PIN.match(line) or hashed.match(line))]
-    assert not strange
-    assert not [line for line in lines(lock) if re.search(r"https?:|file:|git\+|index-url", line)]
-
-
-@pytest.mark.parametrize("lock", LOCKS)
-def test_every_pin_has_a_hash(lock: str) -> None:
-    all_lines = [*lines(lock), ""]
-    bare = [
+    lines = read_lines(lock)
+    assert not [line for line in lines if not (PIN.match(line) or hashed.match(line))]
+    assert not [line for line in lines if re.search(r"https?:|file:|git\+|index-url", line)]
+    assert not [
         line
-        for line, after in zip(all_lines, all_lines[1:], strict=False)
-        if PIN.match(line) and "--hash" not in after
+        for line, following in pairwise([*lines, ""])
+        if PIN.match(line) and "--hash" not in following
     ]
-    assert not bare
 
 
-def test_what_is_tested_is_what_is_run() -> None:
-    service, image, tests = map(pins, OURS)
+def test_tests_use_the_versions_of_service_and_image() -> None:
+    service, image, tests = map(read_pins, OURS)
     assert service <= image <= tests
 
 
-def test_what_is_declared_is_locked() -> None:
+def test_declared_dependencies_are_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     extras = project["project"]["optional-dependencies"]
-    wanted = {
+    declared = {
         "requirements.txt": [*project["project"]["dependencies"], *groups["build"]],
         "requirements-image.txt": [*extras["otel"], *extras["redis"]],
         "requirements-dev.txt": [*groups["lint"], *groups["test"], *extras["cluster"]],
         "bench/requirements.txt": [*project["project"]["dependencies"], *groups["bench"]],
     }
-    for lock, requirements in wanted.items():
+    for lock, requirements in declared.items():
         names = {re.split(r"[\[<>=~! ]", requirement)[0] for requirement in requirements}
-        assert names <= {name for name, *_ in pins(lock)}
+        assert names <= {name for name, *_ in read_pins(lock)}
 
 
-def test_files_beside_the_code_are_packaged() -> None:
-    """What the service reads at run time must be in the wheel, and so in the image."""
+def test_data_files_are_packaged() -> None:
+    """Files read at run time must be in the wheel, and so in the image."""
     package_data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     globs = package_data["package-data"]["service"]
     packaged = {path for pattern in globs for path in (ROOT / "service").glob(pattern)}
-    beside = {
+    data_files = {
         path
         for path in (ROOT / "service").rglob("*")
         if path.is_file()
         and path.suffix not in (".py", ".pyc")
         and "node_modules" not in path.parts
     }
-    assert beside <= packaged
+    assert data_files <= packaged
     declared = {
         path
         for glob in package_data["package-data"]["series"]
@@ -87,10 +82,10 @@ def test_files_beside_the_code_are_packaged() -> None:
     assert "series" in package_data["packages"]["find"]["include"]
 
 
-def test_the_lock_is_not_old() -> None:
-    """An old lock still installs; it is said, and fails nothing."""
+def test_lock_is_recent() -> None:
+    """Skipped with a reason if the lock is old, since it still installs."""
     locked = dt.date.fromisoformat((ROOT / "requirements-date.txt").read_text("utf-8").strip())
     days = (dt.datetime.now(dt.UTC).date() - locked).days
     assert days >= 0
-    if days > OLD_DAYS:
+    if days > MAX_DAYS:
         pytest.skip(f"the lock is {days} days old: `make lock` renews it")

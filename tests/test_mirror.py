@@ -1,4 +1,4 @@
-"""Modules and tests mirror each other: `forecast/paths.py` has `tests/forecast/test_paths.py`."""
+"""Test files mirror modules: `forecast/paths.py` has `tests/forecast/test_paths.py`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = ("forecast", "service/answers")
-"""Packages of which each module has a test file of its own."""
+"""Packages whose every module has its own test file."""
 
 
 @pytest.mark.parametrize("package", STRICT)
-def test_each_module_has_a_test_file(package: str) -> None:
+def test_module_has_test_file(package: str) -> None:
     modules = [p for p in (ROOT / package).rglob("*.py") if p.name != "__init__.py"]
     assert modules
     missing = [
@@ -23,14 +23,14 @@ def test_each_module_has_a_test_file(package: str) -> None:
     assert not missing, f"modules without a test file: {sorted(missing)}"
 
 
-def test_each_test_file_has_its_module() -> None:
-    """Or its package, or its folder of templates or static files; an aspect may follow the name."""
-    strays = []
+def test_test_file_is_named_after_its_subject() -> None:
+    """A module, a package or a folder of files; the name of an aspect may follow."""
+    unmatched = []
     for package in ("forecast", "service"):
         for test in (ROOT / "tests" / package).rglob("test_*.py"):
             folder = ROOT / test.relative_to(ROOT / "tests").parent
             words = test.stem.removeprefix("test_").split("_")
             subjects = [folder / "_".join(words[:n]) for n in range(1, len(words) + 1)]
             if not any(s.is_dir() or s.with_suffix(".py").is_file() for s in subjects):
-                strays.append(str(test.relative_to(ROOT)))
-    assert not strays, f"test files without a module: {sorted(strays)}"
+                unmatched.append(str(test.relative_to(ROOT)))
+    assert not unmatched, f"test files without a module: {sorted(unmatched)}"

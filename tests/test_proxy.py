@@ -1,4 +1,4 @@
-"""deploy/nginx.conf under a real nginx, before two replicas that a name server tells of."""
+"""deploy/nginx.conf in a real nginx, with two replicas and a name server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ from tests.support.waiting import BOUND, wait_until
 ROOT = Path(__file__).resolve().parent.parent
 CONF = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
 _NGINX = shutil.which("nginx")
-pytestmark = pytest.mark.skipif(_NGINX is None, reason="no nginx is at hand")
+pytestmark = pytest.mark.skipif(_NGINX is None, reason="nginx is not installed")
 
 
 class Replica:
-    """Says who it is and what it was sent, or 503."""
+    """A server that returns its host and the request's headers, with `status`."""
 
     def __init__(self, host: str, port: int = 0) -> None:
         replica = self
@@ -37,7 +37,7 @@ class Replica:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                body = json.dumps({"who": host, "headers": dict(self.headers)}).encode()
+                body = json.dumps({"host": host, "headers": dict(self.headers)}).encode()
                 self.send_response(replica.status)
                 self.send_header("Content-Type", "application/problem+json")
                 self.send_header("Content-Length", str(len(body)))
@@ -57,8 +57,8 @@ class Replica:
         self.server.server_close()
 
 
-class Names:
-    """A name server that answers every question with the addresses that it is told."""
+class NameServer:
+    """A name server that answers every query with `addresses`."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses
@@ -70,135 +70,134 @@ class Names:
     def _serve(self) -> None:
         while True:
             try:
-                question, who = self._socket.recvfrom(512)
+                query, client = self._socket.recvfrom(512)
             except OSError:
                 return
             count = len(self.addresses)
-            head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, count, 0, 0)
+            head = query[:2] + struct.pack(">HHHHH", 0x8180, 1, count, 0, 0)
             rows = (
                 struct.pack(">HHHIH", 0xC00C, 1, 1, 600, 4) + socket.inet_aton(address)
                 for address in self.addresses
             )
-            self._socket.sendto(head + question[12:] + b"".join(rows), who)
+            self._socket.sendto(head + query[12:] + b"".join(rows), client)
 
     def stop(self) -> None:
         self._socket.close()
 
 
-class House:
-    """nginx as it is deployed, two replicas on addresses of their own, and their name server."""
+class Deployment:
+    """nginx with the deployed configuration, two replicas and their name server."""
 
     def __init__(self, folder: Path) -> None:
         first = Replica("127.0.0.2")
         self.replicas = [first, Replica("127.0.0.3", first.port)]
-        self.names = Names("127.0.0.2", "127.0.0.3")
+        self.name_server = NameServer("127.0.0.2", "127.0.0.3")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         conf = CONF
-        for name, here in (
+        for deployed, local in (
             ("/tmp/", f"{folder}/"),
             ("/dev/stderr", f"{folder}/log"),
-            ("127.0.0.11", f"127.0.0.1:{self.names.port}"),
+            ("127.0.0.11", f"127.0.0.1:{self.name_server.port}"),
             ("api:8000", f"api:{first.port}"),
             ("listen 8080", f"listen 127.0.0.1:{port}"),
             ("worker_processes auto", "worker_processes 1"),
         ):
-            assert name in conf
-            conf = conf.replace(name, here)
+            assert deployed in conf
+            conf = conf.replace(deployed, local)
         (folder / "nginx.conf").write_text(conf, "utf-8")
         command = [str(_NGINX), "-c", str(folder / "nginx.conf"), "-e", str(folder / "log")]
         self.child = subprocess.Popen([*command, "-g", "daemon off;"])
         self.address = f"http://127.0.0.1:{port}/"
-        self.until(lambda: self.ask()[0] == 200)
+        self.wait_for_status_200()
 
-    def ask(self, **headers: str) -> tuple[int, str, Any]:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+    def fetch(self, **headers: str) -> tuple[int, str, Any]:
+        """Status, content type and body of a response; zero if there is none."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.address, headers=headers)
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(self.address, headers=named), timeout=BOUND
-            ) as answer:
-                return answer.status, answer.headers["Content-Type"], json.load(answer)
+            with urllib.request.urlopen(request, timeout=BOUND) as response:
+                return response.status, response.headers["Content-Type"], json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.headers["Content-Type"], None
         except OSError:
             return 0, "", None
 
-    def until(self, is_so: Callable[[], bool]) -> None:
-        def is_so_or_ended() -> bool:
+    def wait_for_status_200(self) -> None:
+        def is_ready() -> bool:
             assert self.child.poll() is None, "nginx ended"
-            return is_so()
+            return self.fetch()[0] == 200
 
-        wait_until(is_so_or_ended, "nginx answers so")
+        wait_until(is_ready, "nginx responds with status 200")
 
     def stop(self) -> None:
         self.child.terminate()
         self.child.wait(BOUND)
-        self.names.stop()
+        self.name_server.stop()
         for replica in self.replicas:
             replica.stop()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.stop()
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path)
+    yield deployment
+    deployment.stop()
 
 
-def test_a_replica_that_says_503_is_not_taken_for_dead(house: House) -> None:
-    for replica in house.replicas:
+def test_replica_with_status_503_stays_in_use(deployment: Deployment) -> None:
+    for replica in deployment.replicas:
         replica.status = 503
-    found = {house.ask()[:2] for _ in range(30)}
-    assert found == {(503, "application/problem+json")}
-    for replica in house.replicas:
+    assert {deployment.fetch()[:2] for _ in range(30)} == {(503, "application/problem+json")}
+    for replica in deployment.replicas:
         replica.status = 200
-    assert {house.ask()[0] for _ in range(10)} == {200}, "and answers at once when it can"
+    assert {deployment.fetch()[0] for _ in range(10)} == {200}
 
 
-def test_a_replica_that_is_gone_costs_nobody_an_answer(house: House) -> None:
-    found = [house.ask() for _ in range(40)]
-    assert {body["who"] for _, _, body in found} == {"127.0.0.2", "127.0.0.3"}
-    house.replicas.pop().stop()
-    found = [house.ask() for _ in range(20)]
-    assert {(status, body["who"]) for status, _, body in found} == {(200, "127.0.0.2")}
+def test_requests_succeed_without_one_replica(deployment: Deployment) -> None:
+    responses = [deployment.fetch() for _ in range(40)]
+    assert {body["host"] for _, _, body in responses} == {"127.0.0.2", "127.0.0.3"}
+    deployment.replicas.pop().stop()
+    responses = [deployment.fetch() for _ in range(20)]
+    assert {(status, body["host"]) for status, _, body in responses} == {(200, "127.0.0.2")}
 
 
-def test_replicas_may_be_replaced_while_it_runs(house: House) -> None:
-    port = house.replicas[0].port
-    for replica in house.replicas:
+def test_replaced_replicas_are_found(deployment: Deployment) -> None:
+    port = deployment.replicas[0].port
+    for replica in deployment.replicas:
         replica.stop()
-    house.replicas[:] = [Replica("127.0.0.4", port)]
-    assert house.ask()[0] == 502
-    house.names.addresses = ("127.0.0.4",)
-    house.until(lambda: house.ask()[0] == 200)
+    deployment.replicas[:] = [Replica("127.0.0.4", port)]
+    assert deployment.fetch()[0] == 502
+    deployment.name_server.addresses = ("127.0.0.4",)
+    deployment.wait_for_status_200()
 
 
 @pytest.mark.parametrize(
     ("proxies", "address", "scheme", "host"),
     [(1, "127.0.0.1", "http", "127.0.0.1"), (2, "192.0.2.7", "https", "forecast.example.org")],
 )
-def test_what_is_believed_is_what_the_proxies_say(
-    house: House, proxies: int, address: str, scheme: str, host: str
+def test_forwarded_headers_of_a_client_are_trusted_behind_two_proxies(
+    deployment: Deployment, proxies: int, address: str, scheme: str, host: str
 ) -> None:
-    """Of one who comes straight to it nothing; of a proxy before it, when there are two, all."""
-    _, _, body = house.ask(
+    """With one trusted proxy, which is nginx, they are ignored."""
+    _, _, body = deployment.fetch(
         X_Forwarded_For="198.51.100.9, 192.0.2.7",
         X_Forwarded_Proto="https",
         X_Forwarded_Host="forecast.example.org",
     )
     environ = EnvironBuilder(headers=body["headers"]).get_environ()
-    environ["REMOTE_ADDR"] = "172.18.0.5"  # nginx's, in its network
+    environ["REMOTE_ADDR"] = "172.18.0.5"  # nginx
     ProxyFix(lambda *_: [], proxies, proxies, proxies)(environ, lambda *_: None)  # type: ignore
     assert environ["REMOTE_ADDR"] == address
     assert environ["wsgi.url_scheme"] == scheme
     assert environ["HTTP_HOST"].partition(":")[0] == host
 
 
-def test_without_a_proxy_before_it_only_its_own_word_is_sent(house: House) -> None:
-    _, _, body = house.ask()
-    sent = {name.lower(): value for name, value in body["headers"].items()}
-    assert sent["x-forwarded-for"] == "127.0.0.1"
-    assert sent["x-forwarded-proto"] == "http"
-    assert sent["x-forwarded-host"] == sent["host"] == house.address.split("/")[2]
+def test_forwarded_headers_are_set_without_another_proxy(deployment: Deployment) -> None:
+    _, _, body = deployment.fetch()
+    headers = {name.lower(): value for name, value in body["headers"].items()}
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-forwarded-proto"] == "http"
+    assert headers["x-forwarded-host"] == headers["host"] == deployment.address.split("/")[2]

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes as docs/alerts.md has it and evaluates deploy/alerts.yaml."""
+"""A real Prometheus with the scrape configuration of docs/alerts.md and deploy/alerts.yaml."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from tests.support.away import Away
 from tests.support.waiting import BOUND, wait_until
 
 _PROMETHEUS = shutil.which("prometheus")
-pytestmark = pytest.mark.skipif(_PROMETHEUS is None, reason="no prometheus is at hand")
+pytestmark = pytest.mark.skipif(_PROMETHEUS is None, reason="prometheus is not installed")
 
 
-def documented(target: str, key_file: Path) -> dict[str, Any]:
-    """The scrape of the document; Docker's name server alone is left out."""
-    found = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/alerts.md").read_text("utf-8"), re.DOTALL)
-    assert found
-    config: dict[str, Any] = yaml.safe_load(found.group(1))
+def read_config(target: str, key_file: Path) -> dict[str, Any]:
+    """The read_config configuration, with a static target instead of Docker's name server."""
+    block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/alerts.md").read_text("utf-8"), re.DOTALL)
+    assert block
+    config: dict[str, Any] = yaml.safe_load(block.group(1))
     (scrape,) = config["scrape_configs"]
     assert scrape.pop("dns_sd_configs") == [{"names": ["api"], "type": "A", "port": 8000}]
     scrape["static_configs"] = [{"targets": [target]}]
@@ -46,8 +46,8 @@ def documented(target: str, key_file: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def watching(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Prometheus as long as the block lasts; gives what asks for the alerts, by name."""
+def run_prometheus(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Run Prometheus; yield a function that returns the active alerts by name."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -59,13 +59,14 @@ def watching(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict
         )
 
     def alerts() -> dict[str, Any]:
+        url = f"http://{address}/api/v1/alerts"
         try:
-            with urllib.request.urlopen(f"http://{address}/api/v1/alerts", timeout=BOUND) as answer:
-                found = json.load(answer)["data"]["alerts"]
+            with urllib.request.urlopen(url, timeout=BOUND) as response:
+                active = json.load(response)["data"]["alerts"]
         except OSError:
             assert child.poll() is None, (folder / "log").read_text("utf-8")
             return {}
-        return {one["labels"]["alertname"]: one for one in found}
+        return {alert["labels"]["alertname"]: alert for alert in active}
 
     try:
         yield alerts
@@ -74,23 +75,18 @@ def watching(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict
         child.wait(BOUND)
 
 
-def until(alerts: Callable[[], dict[str, Any]], *names: str) -> dict[str, Any]:
-    """The alerts, once those of the names are among them."""
-    found: dict[str, Any] = {}
+def wait_for(name: str, alerts: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the active alerts as soon as `name` is among them."""
 
-    def have_begun() -> bool:
-        found.clear()
-        found.update(alerts())
-        return set(names) <= set(found)
+    def find() -> dict[str, Any] | None:
+        active = alerts()
+        return active if name in active else None
 
-    wait_until(have_begun, f"the alerts {', '.join(names)}")
-    return found
+    return wait_until(find, f"the alert {name}") or {}
 
 
 @pytest.mark.parametrize("is_honoured", [True, False])
-def test_alerts_about_jobs_begin_and_name_the_job(
-    context: Context, tmp_path: Path, is_honoured: bool
-) -> None:
+def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool) -> None:
     now = dt.datetime.now(dt.UTC)
     with context.database.writing() as connection:
         key = key_store.create(connection, "prometheus", "read", now)
@@ -100,33 +96,26 @@ def test_alerts_about_jobs_begin_and_name_the_job(
         )
     (tmp_path / "key").write_text(key)
     with serving(context.settings, anonymous_reading="no") as base:
-        config = documented(base.removeprefix("http://"), tmp_path / "key")
+        config = read_config(base.removeprefix("http://"), tmp_path / "key")
         config["scrape_configs"][0]["honor_labels"] &= is_honoured
-        with watching(config, tmp_path) as alerts:
-            found = until(alerts, "CrossingsJobNotDone")
-            assert (
-                "job ingest of channel was last done 1d 3h"
-                in (found["CrossingsJobNotDone"]["annotations"]["summary"])
-            )
-            assert "CrossingsJobsFail" not in found
-            assert "CrossingsGone" not in found
+        with run_prometheus(config, tmp_path) as alerts:
+            active = wait_for("CrossingsJobNotDone", alerts)
+            summary = active["CrossingsJobNotDone"]["annotations"]["summary"]
+            assert "job ingest of channel was last done 1d 3h" in summary
+            assert "CrossingsJobsFail" not in active
+            assert "CrossingsGone" not in active
             with context.database.writing() as connection:
                 for number in range(3):
                     claimed = run_store.claim(connection, "weather", f"{number}", now, ROUTE.name)
                     assert claimed
                     run_store.finish(connection, claimed, "failed", "for the test", {}, now)
-            found = until(alerts, "CrossingsJobsFail")
-            assert found["CrossingsJobsFail"]["state"] == "firing"
-            assert (
-                "The job weather of channel failed"
-                in found["CrossingsJobsFail"]["annotations"]["summary"]
-            )
+            alert = wait_for("CrossingsJobsFail", alerts)["CrossingsJobsFail"]
+            assert alert["state"] == "firing"
+            assert "The job weather of channel failed" in alert["annotations"]["summary"]
 
 
-def test_a_database_that_goes_away_is_told_to_who_has_a_key(
-    postgresql: str, tmp_path: Path
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path must be short
+def test_database_outage_fires_an_alert(postgresql: str, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # socket paths are limited
         away = Away(postgresql, Path(folder))
         context = open_context(Settings(var_dir=tmp_path / "var", database_url=away.url))
         with context.database.writing() as connection:
@@ -134,11 +123,10 @@ def test_a_database_that_goes_away_is_told_to_who_has_a_key(
         context.database.close()
         (tmp_path / "key").write_text(key)
         with serving(context.settings, anonymous_reading="no") as base:
-            config = documented(base.removeprefix("http://"), tmp_path / "key")
-            with watching(config, tmp_path) as alerts:
-                until(alerts, "CrossingsDegraded")  # it is read, and nothing is published
+            config = read_config(base.removeprefix("http://"), tmp_path / "key")
+            with run_prometheus(config, tmp_path) as alerts:
+                wait_for("CrossingsDegraded", alerts)  # readable, but nothing is published
                 away.go()
-                found = until(alerts, "CrossingsStoreDown")
-                assert "CrossingsGone" not in found
+                assert "CrossingsGone" not in wait_for("CrossingsStoreDown", alerts)
                 away.come_back()
-                until(alerts, "CrossingsDegraded")
+                wait_for("CrossingsDegraded", alerts)

@@ -1,4 +1,4 @@
-"""Series are data: another declared pair gets every answer, and code names no series."""
+"""A service of another declared pair of series; no code names a series."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ PLACES = re.compile(
     r"\b(Channel|Dover|Kent|Strait|Italy|Mediterranean|London|UK|English|Home Office)\b"
 )
 SOURCE = "service.data.source"
-"""The module that says which series GOV.UK publishes."""
+"""The module that maps the series that GOV.UK publishes."""
 
 
 @pytest.fixture(scope="module")
 def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
-    """A service of another pair of series: its figures, hindcasts and two issues."""
+    """A service of another pair of series, with figures, hindcasts and two issues."""
     folder = tmp_path_factory.mktemp("strait")
     (folder / "series").mkdir()
     head = 'title = "The strait"\ntime_zone = "Europe/London"\nlicence = "None"\n'
-    declared = [f'{head}attribution = "{ATTRIBUTION}"\n']
+    tables = [f'{head}attribution = "{ATTRIBUTION}"\n']
     for name, unit in reversed(UNITS.items()):
         day, week = THRESHOLDS[name]
-        declared.append(
+        tables.append(
             f'[series.{name}]\ntitle = "{TITLES[name]}"\nunit = "{unit}"\n'
             f'unit_one = "one of the {unit}"\n'
             f"day_threshold = {day}\nweek_threshold = {week}\n"
             "likely_above = 0.7\nunlikely_below = 0.3\n"
             + ('follows = "strait_entries"\nratio = "a"\n' if unit == "vessels" else "")
         )
-    (folder / "series" / "strait.toml").write_text("\n".join(declared), "utf-8")
+    (folder / "series" / "strait.toml").write_text("\n".join(tables), "utf-8")
     context = open_context(
         Settings(
             var_dir=folder / "var",
@@ -70,7 +70,7 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
             mail_from="a@b.org",
         )
     )
-    ingest(context, "csv", csv_of(embedded.read(), folder / "strait.csv"))
+    ingest(context, "csv", write_csv(embedded.read(), folder / "strait.csv"))
     hindcast(context, [dt.date(2025, 12, 7), dt.date(2025, 12, 14)], n_paths=100)
     score(context)
     refit(context)
@@ -79,7 +79,7 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     context.database.close()
 
 
-def csv_of(figures: dict[str, DailySeries], file: Path) -> Path:
+def write_csv(figures: dict[str, DailySeries], file: Path) -> Path:
     entries, hulls = (figures[name].between("2023-01-01", "2025-12-31") for name in figures)
     days = zip(entries.dates.tolist(), entries.values, hulls.values, strict=True)
     lines = ["date,strait_entries,strait_hulls", *(f"{day},{n},{m}" for day, n, m in days)]
@@ -93,45 +93,42 @@ def client(strait: Context) -> FlaskClient:
 
 
 def get(client: FlaskClient, path: str) -> Any:
-    answer = client.get(path)
-    assert answer.status_code == 200, f"{path}: {answer.text[:500]}"
-    return answer.get_json()
+    response = client.get(path)
+    assert response.status_code == 200, f"{path}: {response.text[:500]}"
+    return response.get_json()
 
 
 @pytest.mark.parametrize("series_id", UNITS)
-def test_another_pair_of_series_gets_every_answer(client: FlaskClient, series_id: str) -> None:
+def test_every_series_endpoint_answers(client: FlaskClient, series_id: str) -> None:
     paths = get(client, "/openapi.json")["paths"]
     issue = get(client, f"/v1/series/{series_id}/issues")["rows"][0]["issue_id"]
-    asked = 0
+    n_requests = 0
     for path, methods in paths.items():
         if not path.startswith("/v1/series/{series_id}/"):
             continue
         url = path.replace("{series_id}", series_id).replace("{issue_id}", issue)
         for method in set(methods) & {"get", "post"}:
             body = {"json": {"level_percent": 20}} if method == "post" else {}
-            answer = client.open(url, method=method, **body)
-            assert answer.status_code == 200, f"{method} {url}: {answer.text[:500]}"
-            found = answer.get_json()
-            assert (found["series_id"], found["unit"]) == (series_id, UNITS[series_id]), url
-            assert found["attribution"] == ATTRIBUTION, url
-            asked += 1
-    assert asked >= 17
+            response = client.open(url, method=method, **body)
+            assert response.status_code == 200, f"{method} {url}: {response.text[:500]}"
+            content = response.get_json()
+            assert (content["series_id"], content["unit"]) == (series_id, UNITS[series_id]), url
+            assert content["attribution"] == ATTRIBUTION, url
+            n_requests += 1
+    assert n_requests >= 17
 
 
-def test_the_catalogue_has_titles_units_and_whether_it_is_forecast(client: FlaskClient) -> None:
-    answer = get(client, "/v1/series")
-    assert answer["attribution"] == ATTRIBUTION
-    told = {row["series_id"]: (row["title"], row["unit"]) for row in answer["rows"]}
-    assert told == {name: (TITLES[name], UNITS[name]) for name in UNITS}
-    assert list(told) == list(UNITS), "the leading series comes first"
-    assert all(row["is_forecast"] and row["frequency"] == "daily" for row in answer["rows"])
+def test_catalogue_lists_series_with_titles_and_units(client: FlaskClient) -> None:
+    catalogue = get(client, "/v1/series")
+    assert catalogue["attribution"] == ATTRIBUTION
+    titles = [(row["series_id"], row["title"], row["unit"]) for row in catalogue["rows"]]
+    assert titles == [(name, TITLES[name], UNITS[name]) for name in UNITS], "leading series first"
+    assert all(row["is_forecast"] and row["frequency"] == "daily" for row in catalogue["rows"])
     assert [row["series_id"] for row in get(client, "/v1/status")["series"]] == list(UNITS)
 
 
 @pytest.mark.parametrize("series_id", UNITS)
-def test_thresholds_are_the_declared_ones_until_another_is_asked(
-    client: FlaskClient, series_id: str
-) -> None:
+def test_declared_thresholds_are_the_defaults(client: FlaskClient, series_id: str) -> None:
     day, week = THRESHOLDS[series_id]
     base = f"/v1/series/{series_id}"
     assert get(client, f"{base}/exceedance")["threshold"] == day
@@ -141,51 +138,49 @@ def test_thresholds_are_the_declared_ones_until_another_is_asked(
     assert f'name="threshold" value="{day}"' in client.get(f"/plan?series={series_id}").text
 
 
-def test_sentences_say_the_units(client: FlaskClient) -> None:
-    both = [get(client, f"/v1/series/{name}/briefing")["sentence"] for name in UNITS]
-    assert re.search(r": [\d,]+ arrivals in [\d,]+ vessels; [\d,]+ arrivals in", both[0])
-    assert re.search(r": [\d,]+ vessels with [\d,]+ arrivals; [\d,]+ vessels in", both[1])
+def test_briefings_contain_units(client: FlaskClient) -> None:
+    first, second = (get(client, f"/v1/series/{name}/briefing")["sentence"] for name in UNITS)
+    assert re.search(r": [\d,]+ arrivals in [\d,]+ vessels; [\d,]+ arrivals in", first)
+    assert re.search(r": [\d,]+ vessels with [\d,]+ arrivals; [\d,]+ vessels in", second)
 
 
 @pytest.mark.parametrize("series_id", UNITS)
-def test_the_page_says_the_units(client: FlaskClient, series_id: str) -> None:
+def test_pages_contain_units(client: FlaskClient, series_id: str) -> None:
     unit = UNITS[series_id]
     now, plan = (client.get(f"{path}?series={series_id}").text for path in ("/", "/plan"))
     assert f"{unit.capitalize()} per day" in now
     assert re.search(rf"<h1>Next 7 days: about [\d,]+ {unit} ", now)
     assert ATTRIBUTION in now
     assert re.search(rf"one day with more than [\d,]+ {unit} in", plan)
-    assert ("How many places are needed" in plan) == (unit == "arrivals"), "of who arrives alone"
+    assert ("How many places are needed" in plan) == (unit == "arrivals"), "leading series only"
     assert "Arrivals</a>" in now and "Vessels</a>" in now
     for path in ("/record", "/about", "/plan/plan.csv"):
         assert client.get(f"{path}?series={series_id}").status_code == 200
     assert client.get("/").text == client.get("/?series=strait_entries").text
 
 
-def test_a_scenario_has_the_ratio_of_both(client: FlaskClient) -> None:
-    asked = {"people_per_boat": 90}
-    found = client.post("/v1/series/strait_entries/scenarios", json=asked).get_json()
-    assert 20 < found["people_per_boat_forecast"] < 90
-    assert found["rows"][0]["mean"] > found["forecast"]["rows"][0]["mean"]
+def test_scenario_uses_the_ratio_of_both_series(client: FlaskClient) -> None:
+    url = "/v1/series/strait_entries/scenarios"
+    scenario = client.post(url, json={"people_per_boat": 90}).get_json()
+    assert 20 < scenario["people_per_boat_forecast"] < 90
+    assert scenario["rows"][0]["mean"] > scenario["forecast"]["rows"][0]["mean"]
 
 
 def test_grafana_and_metrics_have_the_series(client: FlaskClient) -> None:
-    assert [one["__value"] for one in client.post("/grafana/variable", json={}).get_json()] == [
-        *UNITS
-    ]
-    targets = [one["value"] for one in client.post("/grafana/metrics", json={}).get_json()]
-    assert {target.partition(".")[0] for target in targets} == set(UNITS)
+    variables = client.post("/grafana/variable", json={}).get_json()
+    assert [variable["__value"] for variable in variables] == list(UNITS)
+    targets = client.post("/grafana/metrics", json={}).get_json()
+    assert {target["value"].partition(".")[0] for target in targets} == set(UNITS)
     metrics = client.get("/metrics").text
     assert all(f'series_id="{name}"' in metrics for name in UNITS)
 
 
-def test_the_mail_says_the_units(strait: Context, client: FlaskClient) -> None:
+def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> None:
     loader = IssueLoader(strait, Hand(NOW))
     edition = gather(loader, "2026-W01")
     paths = loader.view("strait_entries", edition.issue_id).paths
-    text = " ".join(
-        MailRenderer(edition, paths, strait.settings).text(Reader("a@b.org", 5)).split()
-    )
+    text = MailRenderer(edition, paths, strait.settings).text(Reader("a@b.org", 5))
+    text = " ".join(text.split())
     assert re.search(r"Next 7 days: about [\d,]+ arrivals", text)
     assert re.search(r"Vessels\. Next 7 days: about [\d,]+ vessels", text)
     assert f"{ATTRIBUTION} For planning" in text
@@ -193,38 +188,38 @@ def test_the_mail_says_the_units(strait: Context, client: FlaskClient) -> None:
     assert "Number of arrivals in a day" in form and 'value="333"' in form
 
 
-def test_other_series_are_not_there(strait: Context, client: FlaskClient) -> None:
-    answer = client.get("/v1/series/people/forecast")
-    assert answer.status_code == 404
-    assert "expected a series of strait_entries, strait_hulls, found 'people'" in answer.text
+def test_undeclared_series_is_unknown(strait: Context, client: FlaskClient) -> None:
+    response = client.get("/v1/series/people/forecast")
+    assert response.status_code == 404
+    assert "expected a series of strait_entries, strait_hulls, found 'people'" in response.text
     with pytest.raises(JobError, match="expected a file of figures beside the declaration"):
         ingest(strait, "figures")
 
 
-def test_no_route_and_no_series_is_named_in_code() -> None:
-    """Outside the declarations: not as a value on its own; words in sentences are free."""
+def test_code_names_no_route_or_series() -> None:
+    """No string equals a declared name; sentences may contain one."""
     routes = read_routes(ROOT / "series").values()
-    declared = {name for route in routes for name in (route.name, route.title, *route.series)}
+    names = {name for route in routes for name in (route.name, route.title, *route.series)}
     wrong = [
         f"{module}:{node.lineno}: {node.value!r}"
         for module, tree in modules().items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value in declared and module != SOURCE
+        if isinstance(node, ast.Constant) and node.value in names and module != SOURCE
     ]
-    # The arrays of a stored state, which are no series.
+    # These are array names of a stored state.
     assert [line.split(":")[0] for line in wrong] == ["forecast.people_per_boat"], wrong
 
 
-def test_no_place_is_named_in_code() -> None:
-    """But in the source that is about those figures, and an example."""
-    named = {
+def test_code_names_no_place() -> None:
+    """Except for the source of the Channel figures and an example."""
+    modules_with_places = {
         module.removeprefix("service.")
         for module, tree in modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if module.startswith("service.") and PLACES.search(node.value.replace("GOV.UK", ""))
     }
-    about_those_figures = {"data.govuk", "data.govuk_page", "data.govuk_workbook", "data.source"}
+    source = {"data.govuk", "data.govuk_page", "data.govuk_workbook", "data.source"}
     example = "core.declared_series"
-    assert named <= about_those_figures | {example}
-    assert example in named, "what no longer names a place is no exception"
+    assert modules_with_places <= source | {example}
+    assert example in modules_with_places, "remove the exception"

@@ -1,4 +1,4 @@
-"""What readers meet is plain English: unclear forms stay out of templates, README and docs."""
+"""Plain English in templates, documents and the sentences of the code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ TEMPLATES = sorted(
     for path in (ROOT / "service" / folder).iterdir()
     if path.suffix in {".html", ".txt", ".js"}
 )
-FACES = sorted(
-    path for room in ("answers", "page", "mail") for path in (ROOT / "service" / room).glob("*.py")
+MODULES = sorted(
+    path
+    for package in ("answers", "page", "mail")
+    for path in (ROOT / "service" / package).glob("*.py")
 )
 
 UNCLEAR = re.compile(
@@ -28,39 +30,28 @@ UNCLEAR = re.compile(
     r"|as it stood at the|hold what they promised)\b",
     re.IGNORECASE,
 )
-# A statement of a template ends in %}, and a format begins with %.
+# Template statements end with %}, and formats begin with %.
 SPACED_PER_CENT = re.compile(
     r"(?:\d|\}|&nbsp;|\N{NO-BREAK SPACE})(?: |&nbsp;)?(?<=[ ;])%(?![}\w(])"
 )
 
 
-@pytest.mark.parametrize("path", TEMPLATES + DOCUMENTS, ids=lambda path: path.name)
-def test_readers_meet_plain_english(path: Path) -> None:
-    assert not _matches(UNCLEAR, path)
+@pytest.mark.parametrize("pattern", [UNCLEAR, SPACED_PER_CENT], ids=["unclear", "percent"])
+@pytest.mark.parametrize(
+    "path", TEMPLATES + DOCUMENTS + MODULES, ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_text_is_plain_english(path: Path, pattern: re.Pattern[str]) -> None:
+    assert not [
+        f"{path.relative_to(ROOT)}:{number}: {match.group()}"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if (match := pattern.search(line))
+    ]
 
 
-@pytest.mark.parametrize("path", FACES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_sentences_in_code_are_plain_english(path: Path) -> None:
-    assert not _matches(UNCLEAR, path)
-
-
-@pytest.mark.parametrize("path", TEMPLATES + DOCUMENTS + FACES, ids=lambda path: path.name)
-def test_no_space_stands_before_a_per_cent_sign(path: Path) -> None:
-    assert not _matches(SPACED_PER_CENT, path)
-
-
-def test_the_patterns_find_what_they_forbid() -> None:
+def test_patterns_match_unclear_text() -> None:
     for text in ("8 weeks in 10 between", "Two more weeks", "Weekly e-mail", "19 in 20"):
         assert UNCLEAR.search(text)
     for text in ("80 %", "{{ n.share }}&nbsp;% of", 'f"{100 * p:.0f} %"'):
         assert SPACED_PER_CENT.search(text)
     for text in ("80%", "{% if n == 1 %}", '"%-24s %9s  %s"|format(row)'):
         assert not SPACED_PER_CENT.search(text)
-
-
-def _matches(pattern: re.Pattern[str], path: Path) -> list[str]:
-    return [
-        f"{path.relative_to(ROOT)}:{number}: {match.group()}"
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
-        if (match := pattern.search(line))
-    ]

@@ -26,7 +26,7 @@ def module_mailing(
     ca_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Context]:
-    """As `mailing`, one for all tests of a file."""
+    """Like `mailing`, shared by the tests of a file."""
     folder = tmp_path_factory.mktemp("mailing")
     (folder / "var").mkdir()
     shutil.copy(furnished, folder / "var" / "crossings.sqlite")
@@ -37,15 +37,15 @@ def module_mailing(
 
 @pytest.fixture
 def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A picture that is drawn in no time; counts how often."""
-    drawn: list[int] = []
+    """Replace the chart by a constant; return a list with an item per drawing."""
+    drawings: list[int] = []
 
     def draw(content: dict[str, object]) -> dict[str, bytes]:
-        drawn.append(1)
+        drawings.append(1)
         return {"light": b"light", "dark": b"dark"}
 
     monkeypatch.setattr(chart, "draw", draw)
-    return drawn
+    return drawings
 
 
 @pytest.fixture

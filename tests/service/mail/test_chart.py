@@ -9,7 +9,7 @@ from PIL import Image
 from service.mail.chart import alt_text, draw
 
 
-def content(past: list[int], hi: int) -> dict[str, Any]:
+def make_content(past: list[int], hi: int) -> dict[str, Any]:
     days = [
         {"date": f"2026-01-{at + 1:02}", "median": 0}
         | {f"lo{level}": 0 for level in (50, 80, 95)}
@@ -20,7 +20,7 @@ def content(past: list[int], hi: int) -> dict[str, Any]:
     return {"past": rows, "days": days, "waiting": [], "unit": "people"}
 
 
-def corner(png: bytes) -> tuple[int, ...]:
+def read_corner(png: bytes) -> tuple[int, ...]:
     with Image.open(io.BytesIO(png)) as image:
         pixel = image.convert("RGB").getpixel((1, 1))
     assert isinstance(pixel, tuple)
@@ -28,17 +28,15 @@ def corner(png: bytes) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(("past", "hi"), [([0] * 28, 0), ([1200] * 28, 4000), ([3, 0, 70], 1)])
-def test_any_figures_make_a_small_picture_that_brings_its_own_paper(
-    past: list[int], hi: int
-) -> None:
-    light, dark = draw(content(past, hi)).values()
+def test_chart_is_small_with_its_own_background(past: list[int], hi: int) -> None:
+    light, dark = draw(make_content(past, hi)).values()
     assert len(light) < 30_000 and len(dark) < 30_000
-    assert min(corner(light)) > 240, "light, wherever it is shown"
-    assert max(corner(dark)) < 60
+    assert min(read_corner(light)) > 240
+    assert max(read_corner(dark)) < 60
 
 
-def test_the_words_say_what_the_picture_shows() -> None:
-    said = alt_text(content([0, 250, 0], 90))
-    assert "highest 250 on 5 December 2025, 2 days with no arrivals" in said
-    assert "a median of 0 on each day" in said
-    assert "80% range is 0 to 90" in said
+def test_alt_text_describes_the_chart() -> None:
+    text = alt_text(make_content([0, 250, 0], 90))
+    assert "highest 250 on 5 December 2025, 2 days with no arrivals" in text
+    assert "a median of 0 on each day" in text
+    assert "80% range is 0 to 90" in text

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from service.core import run_store
 from service.core.database import Database
+from service.core.tables import deliveries
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import BOUNCES, Due, Edition
 from service.mail.subscriber_store import Preferences
@@ -15,17 +16,17 @@ from tests.service.support import NOW, ROUTE, publish, random_paths
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
 
 
-def edition(database: Database, number: int) -> Edition:
-    """The edition of a week of 2026, frozen; its readers joined an hour before."""
+def freeze_edition(database: Database, number: int) -> Edition:
+    """Freeze the edition of a week of 2026."""
     moment = NOW + number * WEEK
     with database.writing() as connection:
         claimed = run_store.claim(connection, "refit", f"week {number}", moment, ROUTE.name)
     assert claimed is not None
     issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, claimed.run_id, moment)
-    made = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})
+    edition = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})
     with database.writing() as connection:
-        delivery_store.freeze(connection, made)
-    return made
+        delivery_store.freeze(connection, edition)
+    return edition
 
 
 def join(database: Database, *names: str) -> None:
@@ -34,13 +35,19 @@ def join(database: Database, *names: str) -> None:
             subscriber_store.add(connection, f"{name}@b.org", Preferences(5), NOW - HOUR)
 
 
-def due(database: Database, of: Edition, now: dt.datetime = NOW) -> list[Due]:
+def list_due(database: Database, edition: Edition, now: dt.datetime = NOW) -> list[Due]:
     with database.reading() as connection:
-        return delivery_store.due(connection, of, now)
+        return delivery_store.due(connection, edition, now)
 
 
-def test_an_edition_is_frozen_and_found(database: Database) -> None:
-    first, second = edition(database, 1), edition(database, 2)
+def unsubscribe(connection: sa.Connection, address: str) -> None:
+    subscriber = subscriber_store.find(connection, address=address)
+    assert subscriber
+    subscriber_store.remove(connection, subscriber, NOW)
+
+
+def test_frozen_editions_are_read(database: Database) -> None:
+    first, second = freeze_edition(database, 1), freeze_edition(database, 2)
     with database.reading() as connection:
         assert delivery_store.edition(connection, "2026-W01") == first
         assert delivery_store.before(connection, "2026-W02") == first
@@ -49,87 +56,76 @@ def test_an_edition_is_frozen_and_found(database: Database) -> None:
         assert delivery_store.before(connection, "2026-W01") is None
 
 
-def test_a_mail_is_due_until_it_is_sent(database: Database) -> None:
-    of = edition(database, 0)
+def test_email_is_due_until_sent(database: Database) -> None:
+    edition = freeze_edition(database, 0)
     join(database, "a", "b", "c", "d")
     with database.writing() as connection:
         subscriber_store.add(connection, "late@b.org", Preferences(5), NOW + HOUR)
-    one, two, three, four = due(database, of)
-    assert (one.attempts, one.began_at) == (0, None)
+    first, second, third, fourth = list_due(database, edition)
+    assert (first.attempts, first.began_at) == (0, None)
     with database.writing() as connection:
-        for each in (one, two, three):
-            assert delivery_store.begin(connection, of.period, each, NOW)
-        delivery_store.end(connection, of.period, one, "sent", 250, NOW)
-        delivery_store.end(connection, of.period, two, "later", 451, NOW, NOW + HOUR)
-        found = subscriber_store.find(connection, address=four.address)
-        assert found
-        subscriber_store.remove(connection, found, NOW)
-        assert not delivery_store.begin(connection, of.period, four, NOW), "who left meanwhile"
-    (killed,) = due(database, of)
-    assert (killed.subscriber_id, killed.attempts, killed.began_at) == (three.subscriber_id, 1, NOW)
-    assert [each.subscriber_id for each in due(database, of, NOW + HOUR)] == [
-        two.subscriber_id,
-        three.subscriber_id,
+        for each in (first, second, third):
+            assert delivery_store.begin(connection, edition.period, each, NOW)
+        delivery_store.end(connection, edition.period, first, "sent", 250, NOW)
+        delivery_store.end(connection, edition.period, second, "later", 451, NOW, NOW + HOUR)
+        unsubscribe(connection, fourth.address)
+        assert not delivery_store.begin(connection, edition.period, fourth, NOW), "unsubscribed"
+    (killed,) = list_due(database, edition)
+    assert (killed.subscriber_id, killed.attempts, killed.began_at) == (third.subscriber_id, 1, NOW)
+    assert [each.subscriber_id for each in list_due(database, edition, NOW + HOUR)] == [
+        second.subscriber_id,
+        third.subscriber_id,
     ]
     with database.reading() as connection:
-        assert delivery_store.counts(connection, of.period) == {"later": 1, "sending": 1, "sent": 1}
+        counts = delivery_store.counts(connection, edition.period)
+    assert counts == {"later": 1, "sending": 1, "sent": 1}
+    with database.writing() as connection:
+        unsubscribe(connection, first.address)
+        rows = connection.execute(sa.select(deliveries.c.subscriber_id)).scalars()
+        assert sorted(rows) == [second.subscriber_id, third.subscriber_id]
 
 
-def test_so_many_bounces_in_a_row_suspend(database: Database) -> None:
+def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
     join(database, "a", "b")
     for number in range(BOUNCES + 1):
-        of = edition(database, number)
+        edition = freeze_edition(database, number)
+        period, now = edition.period, edition.made_at
         suspended = []
-        for each in due(database, of, of.made_at):
+        for each in list_due(database, edition, now):
             state = "bounced" if each.address.startswith("a") else "sent"
             with database.writing() as connection:
-                assert delivery_store.begin(connection, of.period, each, of.made_at)
-                done = delivery_store.end(connection, of.period, each, state, 550, of.made_at)
-            suspended.append(done)
+                assert delivery_store.begin(connection, period, each, now)
+                is_suspended = delivery_store.end(connection, period, each, state, 550, now)
+            suspended.append(is_suspended)
         expected = [[False, False], [True, False], [False]]
         assert suspended == expected[(number >= BOUNCES - 1) + (number >= BOUNCES)]
     with database.reading() as connection:
         assert [s.state for s in subscriber_store.everybody(connection)] == ["suspended", "active"]
 
 
-def test_leaving_deletes_what_became_of_the_mails(database: Database) -> None:
-    of = edition(database, 0)
-    join(database, "a")
-    (one,) = due(database, of)
-    with database.writing() as connection:
-        delivery_store.begin(connection, of.period, one, NOW)
-        found = subscriber_store.find(connection, address=one.address)
-        assert found
-        subscriber_store.remove(connection, found, NOW)
-        rows = connection.scalar(sa.select(sa.func.count()).select_from(delivery_store.deliveries))
-    assert rows == 0
-
-
-def test_early_warnings_are_due_to_those_who_are_planned_and_remembered_once_sent(
-    database: Database,
-) -> None:
-    of = replace(edition(database, 0), period="2026-01-02", kind="warning")
+def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
+    edition = replace(freeze_edition(database, 0), period="2026-01-02", kind="warning")
     preferences = Preferences(5, weekly=False, warn_level=40)
     with database.writing() as connection:
         for name in ("a", "b", "c"):
             subscriber_store.add(connection, f"{name}@b.org", preferences, NOW - HOUR)
-        numbers = [one.subscriber_id for one in subscriber_store.everybody(connection)]
-        delivery_store.freeze(connection, of)
+        numbers = [s.subscriber_id for s in subscriber_store.everybody(connection)]
+        delivery_store.freeze(connection, edition)
         mails = {number: {"state": "warning"} for number in numbers[:2]}
-        delivery_store.plan(connection, of, mails)
-        delivery_store.plan(connection, of, {})
-    assert [one.content for one in due(database, of)] == [{"state": "warning"}] * 2
-    one, two = due(database, of)
+        delivery_store.plan(connection, edition, mails)
+        delivery_store.plan(connection, edition, {})
+    first, second = list_due(database, edition)
+    assert first.content == second.content == {"state": "warning"}
     with database.writing() as connection:
-        for each in (one, two):
-            assert delivery_store.begin(connection, of.period, each, NOW)
-        delivery_store.end(connection, of.period, one, "sent", 250, NOW)
-        assert delivery_store.last_states(connection) == {one.subscriber_id: "warning"}
+        for each in (first, second):
+            assert delivery_store.begin(connection, edition.period, each, NOW)
+        delivery_store.end(connection, edition.period, first, "sent", 250, NOW)
+        assert delivery_store.last_states(connection) == {first.subscriber_id: "warning"}
         changed = replace(preferences, threshold=6)
-        subscriber_store.add(connection, one.address, changed, NOW + HOUR)
-        assert delivery_store.last_states(connection) == {}, "who changes it begins anew"
-        subscriber_store.add(connection, two.address, Preferences(5), NOW)
+        subscriber_store.add(connection, first.address, changed, NOW + HOUR)
+        assert delivery_store.last_states(connection) == {}, "reset by new preferences"
+        subscriber_store.add(connection, second.address, Preferences(5), NOW)
         weekly = delivery_store.edition(connection, "2026-W00")
         assert weekly and delivery_store.before(connection, "2026-W09") == weekly
         assert delivery_store.before(connection, "2026-W00") is None
-    assert due(database, of) == [], "who wants none any more gets none"
+    assert list_due(database, edition) == [], "no longer subscribed to warnings"

@@ -14,6 +14,13 @@ from service.mail.render import MailRenderer, Reader, subject
 from tests.service.mailbox import issue_anew
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
+PAST = utc(2025, 12, 23)
+
+
+@pytest.fixture
+def loader(mailing: Context) -> IssueLoader:
+    return IssueLoader(mailing, Hand(NOW))
+
 
 @pytest.mark.parametrize(
     ("moment", "week"),
@@ -24,11 +31,11 @@ from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
         (utc(2026, 6, 28, 23, 30), "2026-W27"),  # already Monday in the United Kingdom
     ],
 )
-def test_the_week_is_the_iso_week_of_the_local_day(moment: dt.datetime, week: str) -> None:
+def test_week_is_the_iso_week_of_the_local_day(moment: dt.datetime, week: str) -> None:
     assert iso_week(ROUTE, moment) == week
 
 
-def test_a_week_begins_on_its_monday() -> None:
+def test_monday_of_a_week() -> None:
     assert monday("2026-W01") == dt.date(2025, 12, 29)
     assert monday("2020-W53") == dt.date(2020, 12, 28)
 
@@ -36,61 +43,35 @@ def test_a_week_begins_on_its_monday() -> None:
 @pytest.mark.parametrize(
     "text", ["2026-W00", "2026-W54", "2025-W53", "2026-01", "2026W01", "", "2026-W1", "0000-W01"]
 )
-def test_a_week_that_is_none_is_refused(text: str) -> None:
+def test_invalid_week_is_rejected(text: str) -> None:
     with pytest.raises(BadQuestion, match="week: expected an ISO week such as 2026-W02"):
         monday(text)
 
 
-def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
-    edition = gather(IssueLoader(mailing, Hand(NOW)), "2026-W01")
-    assert json.loads(json.dumps(edition.content)) == edition.content
-    assert edition.content["status"] == "fresh"
-    (boats,) = edition.content["followers"]
+def test_content_is_json_serialisable(loader: IssueLoader) -> None:
+    content = gather(loader, "2026-W01").content
+    assert json.loads(json.dumps(content)) == content
+    assert content["status"] == "fresh"
+    (boats,) = content["followers"]
     assert boats.startswith("Boats. Next 7 days: about")
-    assert [row["date"] for row in edition.content["past"]][-1] == "2025-12-31"
-    assert edition.content["days"][0]["date"] == "2026-01-02"
-    assert [row["note"] for row in edition.content["waiting"]] == ["not yet published"]
+    assert [row["date"] for row in content["past"]][-1] == "2025-12-31"
+    assert content["days"][0]["date"] == "2026-01-02"
+    assert [row["note"] for row in content["waiting"]] == ["not yet published"]
 
 
-def test_a_forecast_of_one_is_singular_in_the_subject(mailing: Context) -> None:
-    content = gather(IssueLoader(mailing, Hand(NOW)), "2026-W01").content
+def test_subject_of_one_person_is_singular(loader: IssueLoader) -> None:
+    content = gather(loader, "2026-W01").content
     week = content["headline"] | {"median": 1, "lo80": 0, "hi80": 3}
     assert ": about 1 person, " in subject(content | {"headline": week})
 
 
-def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
-    edition = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02")
-    assert edition.content["status"] == "degraded"
-    old, late = edition.content["reasons"]
-    assert old == "the latest figures are for 2025-12-31, 9 days ago"
-    assert late.startswith("no forecast has been published for 36 hours")
-
-
-def test_without_an_issue_there_is_no_edition(empty: Context) -> None:
-    with pytest.raises(NotReady):
-        gather(IssueLoader(empty, Hand(NOW)), "2026-W01")
-
-
-def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
-    loader = IssueLoader(mailing, Hand(NOW))
-    first = gather(loader, "2026-W01")
-    issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
-    newer, older = gather(loader, "2026-W01"), gather(loader, "2026-W01", as_of=NOW)
-    assert newer.content["days"] != first.content["days"] == older.content["days"]
-    assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
-
-
-def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> None:
-    issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
-    then, loader = utc(2025, 12, 23), IssueLoader(mailing, Hand(NOW))
-    past = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then)
-    (boats,) = past.content["followers"]
-    assert boats.startswith("Boats. Next 7 days: about")
-    assert past.content["followers"] != gather(loader, "2026-W01").content["followers"]
-
-
-def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: Context) -> None:
+def test_edition_of_old_figures_and_old_issue(mailing: Context) -> None:
+    """People and boats cover the same days."""
     content = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
+    assert content["status"] == "degraded"
+    old_figures, old_issue = content["reasons"]
+    assert old_figures == "the latest figures are for 2025-12-31, 9 days ago"
+    assert old_issue.startswith("no forecast has been published for 36 hours")
     (boats,) = content["followers"]
     for sentence in (content["headline"]["sentence"], boats.removeprefix("Boats. ")):
         assert sentence.startswith("Next 7 days: about")
@@ -98,25 +79,44 @@ def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: C
     assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
 
 
-def test_without_boats_nothing_is_said_of_them(mailing: Context) -> None:
+def test_edition_requires_an_issue(empty: Context) -> None:
+    with pytest.raises(NotReady):
+        gather(IssueLoader(empty, Hand(NOW)), "2026-W01")
+
+
+def test_edition_as_of_a_time_ignores_newer_issues(mailing: Context, loader: IssueLoader) -> None:
+    first = gather(loader, "2026-W01")
+    issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
+    newer, older = gather(loader, "2026-W01"), gather(loader, "2026-W01", as_of=NOW)
+    assert newer.content["days"] != first.content["days"] == older.content["days"]
+    assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
+
+
+def test_past_edition_has_boats_of_its_week(mailing: Context, loader: IssueLoader) -> None:
+    issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
+    past = gather(IssueLoader(mailing, Hand(PAST)), "2025-W52", as_of=PAST)
+    (boats,) = past.content["followers"]
+    assert boats.startswith("Boats. Next 7 days: about")
+    assert [boats] != gather(loader, "2026-W01").content["followers"]
+
+
+def test_edition_without_boats_has_no_followers(mailing: Context) -> None:
     paths = {"climatology": random_paths("2025-12-21", 60)}
     publish(mailing.database, paths, 1, utc(2025, 12, 22))
-    then = utc(2025, 12, 23)
-    content = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then).content
-    assert content["followers"] == []
+    past = gather(IssueLoader(mailing, Hand(PAST)), "2025-W52", as_of=PAST)
+    assert past.content["followers"] == []
 
 
-def test_whose_weather_the_forecast_used_is_in_the_foot(mailing: Context) -> None:
-    loader, weather = IssueLoader(mailing, Hand(NOW)), "Weather data by Open-Meteo.com, CC BY 4.0."
+def test_weather_is_attributed_when_used(mailing: Context, loader: IssueLoader) -> None:
+    weather = "Weather data by Open-Meteo.com, CC BY 4.0."
     assert weather not in gather(loader, "2026-W01").content["attribution"]
     with mailing.database.writing() as connection:
         issue = issue_store.get_latest_issue(connection, "people")
         assert issue is not None
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
     edition = gather(loader, "2026-W01")
-    renderer = MailRenderer(
-        edition, loader.view("people", edition.issue_id).paths, mailing.settings
-    )
+    paths = loader.view("people", edition.issue_id).paths
+    renderer = MailRenderer(edition, paths, mailing.settings)
     reader = Reader("a@example.org", 500)
-    for foot in (renderer.text(reader), renderer.html(reader)):
-        assert weather in " ".join(foot.replace("\u00a0", " ").split())
+    for part in (renderer.text(reader), renderer.html(reader)):
+        assert weather in " ".join(part.replace("\u00a0", " ").split())

@@ -15,73 +15,70 @@ from service.mail.edition import gather
 from tests.service.mailbox import issue_anew, issued
 from tests.service.support import Hand
 
-LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
+LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
+
+
+@pytest.fixture
+def loader(mailing: Context) -> IssueLoader:
+    return IssueLoader(mailing, Hand(issued(LAST)))
 
 
 @pytest.fixture
 def previous(mailing: Context) -> Edition:
-    """The mail of the week before, made of an issue of the week before."""
-    issue_anew(mailing.database, THEN, seed=3)
-    loader = IssueLoader(mailing, Hand(issued(THEN)))
-    return gather(loader, "2025-W52", as_of=issued(THEN))
+    """The edition of the week before, from an issue of that week."""
+    issue_anew(mailing.database, PREVIOUS, seed=3)
+    loader = IssueLoader(mailing, Hand(issued(PREVIOUS)))
+    return gather(loader, "2025-W52", as_of=issued(PREVIOUS))
 
 
-def loader_of(context: Context, moment: dt.datetime | None = None) -> IssueLoader:
-    return IssueLoader(context, Hand(moment or issued(LAST)))
-
-
-def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
-    assert edition._last_week(loader_of(mailing), None)["rows"] == []
-    assert edition._changes(loader_of(mailing), loader_of(mailing).view("people"), None) == []
+def test_first_email_has_no_earlier_forecast(loader: IssueLoader) -> None:
+    assert edition._last_week(loader, None)["rows"] == []
+    assert edition._changes(loader, loader.view("people"), None) == []
 
 
 @pytest.mark.parametrize(
-    ("truth", "place"), [(1241, "above"), (1240, "within"), (300, "within"), (299, "below")]
+    ("truth", "position"), [(1241, "above"), (1240, "within"), (300, "within"), (299, "below")]
 )
-def test_a_first_email_looks_back_on_the_last_hindcast(
-    mailing: Context, monkeypatch: pytest.MonkeyPatch, truth: int, place: str
+def test_first_email_reports_the_last_hindcast(
+    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch, truth: int, position: str
 ) -> None:
-    def record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+    def track_record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
         assert kind == "hindcast"
         earlier = {"from": "2025-12-08", "to": "2025-12-14", "truth": 0}
         week = {"from": "2025-12-15", "to": "2025-12-21", "truth": truth}
-        numbers = {"median": 387, "lo80": 307, "hi80": 1237}
-        return {"unit": "people", "weeks": [earlier | numbers, week | numbers]}
+        forecast = {"median": 387, "lo80": 307, "hi80": 1237}
+        return {"unit": "people", "weeks": [earlier | forecast, week | forecast]}
 
-    monkeypatch.setattr("service.answers.track_record.track_record", record)
-    found = edition._last_week(loader_of(mailing), None)
-    assert found["rows"] == []
-    assert found["sentence"] == (
+    monkeypatch.setattr("service.answers.track_record.track_record", track_record)
+    last_week = edition._last_week(loader, None)
+    assert last_week["rows"] == []
+    assert last_week["sentence"] == (
         "This is the first email, so there is no earlier forecast to check. The hindcast for 15 "
         "to 21 December 2025 was about 380 people, with an 80% chance of between 300 "
-        f"and 1,240. {truth:,} arrived, {place} that range."
+        f"and 1,240. {truth:,} arrived, {position} that range."
     )
 
 
-def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous: Edition) -> None:
-    found = edition._last_week(loader_of(mailing), previous)
-    came = figures(loader_of(mailing), "people", dt.date(2025, 12, 25), LAST)
-    assert [row["came"] for row in found["rows"]] == [row["value"] for row in came]
-    assert [row["median"] for row in found["rows"]] == [
+def test_last_week_compares_forecast_and_arrivals(loader: IssueLoader, previous: Edition) -> None:
+    last_week = edition._last_week(loader, previous)
+    arrivals = [row["value"] for row in figures(loader, "people", dt.date(2025, 12, 25), LAST)]
+    assert [row["came"] for row in last_week["rows"]] == arrivals
+    assert [row["median"] for row in last_week["rows"]] == [
         row["median"] for row in previous.content["days"][:7]
     ]
-    total = sum(row["value"] for row in came)
-    assert f"{total:,} arrived" in found["sentence"]
-    said = previous.content["headline"]
-    assert total > said["hi80"]
-    assert found["sentence"].endswith("arrived, above that range.")
+    assert sum(arrivals) > previous.content["headline"]["hi80"]
+    assert last_week["sentence"].endswith(f" {sum(arrivals):,} arrived, above that range.")
 
 
-def test_days_that_are_not_published_are_left_open(mailing: Context, previous: Edition) -> None:
+def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition) -> None:
     for day in previous.content["days"]:
         day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
-    found = edition._last_week(loader_of(mailing), previous)
-    assert [row["came"] is None for row in found["rows"]] == [False] * 3 + [True] * 4
-    assert "on the 3 of 7 days with published figures" in found["sentence"]
+    last_week = edition._last_week(loader, previous)
+    assert [row["came"] is None for row in last_week["rows"]] == [False] * 3 + [True] * 4
+    assert "on the 3 of 7 days with published figures" in last_week["sentence"]
 
 
-def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition) -> None:
-    loader = loader_of(mailing)
+def test_changes_list_causes(mailing: Context, loader: IssueLoader, previous: Edition) -> None:
     view = loader.view("people")
     note: dict[str, Any] = {
         "since": previous.issue_id,
@@ -98,47 +95,45 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     }
     with mailing.database.writing() as connection:
         note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
-    figures_said, causes_said = edition._changes(loader, view, previous)
-    assert figures_said == "Figures for 8 more days are available."
-    assert causes_said == (
+    new_figures, causes = edition._changes(loader, view, previous)
+    assert new_figures == "Figures for 8 more days are available."
+    assert causes == (
         "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
         "revised figures \N{MINUS SIGN}7, the weather forecast \N{MINUS SIGN}14, new figures +42."
     )
 
 
-def test_when_nothing_links_the_two_it_says_so(mailing: Context, previous: Edition) -> None:
-    said = edition._changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
-    assert said == ["Figures for 8 more days are available."]
+def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
+    view = loader.view("people")
+    changes = edition._changes(loader, view, previous)
+    assert changes == ["Figures for 8 more days are available."]
     previous.content["data_through"] = str(LAST)
-    said = edition._changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
-    assert said == ["There is no earlier forecast of these days to compare with."]
+    changes = edition._changes(loader, view, previous)
+    assert changes == ["There is no earlier forecast of these days to compare with."]
 
 
-def test_the_same_issue_has_not_changed(mailing: Context) -> None:
-    loader = loader_of(mailing)
+def test_same_issue_has_no_changes(loader: IssueLoader) -> None:
     same = gather(loader, "2025-W52")
-    (said,) = edition._changes(loader, loader.view("people"), same)
-    assert "no new forecast since the last email" in said
+    (sentence,) = edition._changes(loader, loader.view("people"), same)
+    assert "no new forecast since the last email" in sentence
 
 
-def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
-    assert edition._track_record(loader_of(mailing)) == (
-        "No published forecast has been scored yet."
-    )
+def test_track_record_without_scores(loader: IssueLoader) -> None:
+    assert edition._track_record(loader) == "No published forecast has been scored yet."
 
 
-def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
-    mailing: Context, monkeypatch: pytest.MonkeyPatch
+def test_track_record_separates_live_forecasts_and_hindcasts(
+    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+    def track_record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
         row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": -0.031}
         row |= {"coverage80_lo": 0.53, "coverage80_hi": 0.888}
         if kind == "live":
             row = {"measure": "total_7", "n": 0, "coverage80": None, "skill_climatology": None}
         return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21"}
 
-    monkeypatch.setattr("service.answers.track_record.track_record", record)
-    assert edition._track_record(loader_of(mailing)) == (
+    monkeypatch.setattr("service.answers.track_record.track_record", track_record)
+    assert edition._track_record(loader) == (
         "No published forecast has been scored yet. Hindcasts, "
         "26 weeks to 21 December 2025: the 80% range of a week was right 75% of the time (95% "
         "confidence interval 53% to 89%); by CRPS 3% worse than climatology."

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,51 +20,52 @@ from tests.service.support import NOW, Hand
 LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})\s")
 
 
-def ask(context: Context, address: str = "new@example.org", threshold: int = 400) -> None:
-    with context.database.writing() as connection:
-        subscriber_store.ask(connection, address, Preferences(threshold, route="channel"), NOW)
+@pytest.fixture
+def mailing(mailing: Context) -> Context:
+    """A context with one request for emails."""
+    with mailing.database.writing() as connection:
+        preferences = Preferences(400, route="channel")
+        subscriber_store.ask(connection, "new@example.org", preferences, NOW)
+    return mailing
 
 
-def tokens(mailbox: Mailbox) -> list[str]:
-    return [LINK.findall(m.get_content())[0] for m in mailbox.messages()]
+def read_token(mailbox: Mailbox) -> str:
+    (message,) = mailbox.messages()
+    return str(LINK.findall(message.get_content())[0])
 
 
-def found(context: Context, token: str) -> OptIn | None:
+def find_request(context: Context, token: str) -> OptIn | None:
     with context.database.reading() as connection:
         return subscriber_store.opt_in_of(connection, token)
 
 
-def test_who_asks_gets_one_link(mailing: Context, mailbox: Mailbox) -> None:
-    ask(mailing)
+def list_requests(context: Context) -> Sequence[sa.Row[Any]]:
+    with context.database.reading() as connection:
+        return connection.execute(sa.select(opt_ins)).all()
+
+
+def test_link_is_mailed_once_and_token_hashed(mailing: Context, mailbox: Mailbox) -> None:
     assert mail_links(mailing, Hand(NOW)) == 1
     assert mail_links(mailing, Hand(NOW)) == 0
     assert mailbox.readers() == ["new@example.org"]
-    opt_in = found(mailing, tokens(mailbox)[0])
+    token = read_token(mailbox)
+    opt_in = find_request(mailing, token)
     assert opt_in and opt_in.state == "mailed" and opt_in.threshold == 400
+    assert token not in str(list_requests(mailing))
 
 
-def test_only_the_hash_of_a_token_is_kept(mailing: Context, mailbox: Mailbox) -> None:
-    ask(mailing)
-    mail_links(mailing, Hand(NOW))
-    with mailing.database.reading() as connection:
-        row = connection.execute(sa.select(opt_ins)).one()
-    assert tokens(mailbox)[0] not in str(row)
-
-
-def test_a_link_that_was_put_off_is_replaced_by_another(mailing: Context, mailbox: Mailbox) -> None:
-    ask(mailing)
+def test_deferred_link_is_mailed_after_a_delay(mailing: Context, mailbox: Mailbox) -> None:
     hand = Hand(NOW)
     mailbox.rcpt = lambda _: "451 4.7.1 greylisted"
     assert mail_links(mailing, hand) == 0
     mailbox.rcpt = lambda _: None
-    assert mail_links(mailing, hand) == 0, "not at once"
+    assert mail_links(mailing, hand) == 0
     hand.now += dt.timedelta(minutes=3)
     assert mail_links(mailing, hand) == 1
-    assert found(mailing, tokens(mailbox)[0]) is not None
+    assert find_request(mailing, read_token(mailbox)) is not None
 
 
-def test_an_address_that_is_refused_is_not_tried_again(mailing: Context, mailbox: Mailbox) -> None:
-    ask(mailing)
+def test_refused_address_is_not_retried(mailing: Context, mailbox: Mailbox) -> None:
     mailbox.rcpt = lambda _: "550 no such mailbox"
     hand = Hand(NOW)
     mail_links(mailing, hand)
@@ -71,10 +74,9 @@ def test_an_address_that_is_refused_is_not_tried_again(mailing: Context, mailbox
     assert mail_links(mailing, hand) == 0
 
 
-def test_a_server_that_refuses_us_costs_no_request(
+def test_request_is_mailed_after_the_server_refused_the_sender(
     mailing: Context, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ask(mailing)
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError, match="refuses the sender"):
         mail_links(mailing, Hand(NOW))
@@ -83,15 +85,12 @@ def test_a_server_that_refuses_us_costs_no_request(
     assert "new@example.org" not in caplog.text
 
 
-def test_what_is_not_confirmed_is_deleted(mailing: Context) -> None:
-    ask(mailing)
+def test_unconfirmed_request_is_deleted(mailing: Context) -> None:
     mail_links(mailing, Hand(NOW + dt.timedelta(hours=73)))
-    with mailing.database.reading() as connection:
-        assert connection.execute(sa.select(opt_ins)).all() == []
+    assert list_requests(mailing) == []
 
 
-def test_another_process_is_left_to_it(mailing: Context, mailbox: Mailbox) -> None:
-    ask(mailing)
+def test_nothing_is_mailed_while_another_process_mails(mailing: Context, mailbox: Mailbox) -> None:
     with mailing.database.alone("opt-in-channel"):
         assert mail_links(mailing, Hand(NOW)) == 0
     assert not mailbox.taken

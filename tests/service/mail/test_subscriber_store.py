@@ -13,16 +13,17 @@ from tests.service.support import NOW, at_once
 HOUR = dt.timedelta(hours=1)
 
 
-def test_an_address_is_one_subscriber(database: Database) -> None:
+def test_adding_an_address_twice_updates_one_subscriber(database: Database) -> None:
     with database.writing() as connection:
         assert subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
         assert not subscriber_store.add(connection, "a@b.org", Preferences(6), NOW + HOUR)
-        (one,) = subscriber_store.everybody(connection)
-    assert (one.threshold, one.joined_at, one.changed_at) == (6, NOW, NOW + HOUR)
-    assert len(one.token) == 22
+        (subscriber,) = subscriber_store.everybody(connection)
+    assert subscriber.threshold == 6
+    assert (subscriber.joined_at, subscriber.changed_at) == (NOW, NOW + HOUR)
+    assert len(subscriber.token) == 22
 
 
-def test_an_address_is_asked_for_and_added_by_many_at_the_same_moment(database: Database) -> None:
+def test_concurrent_requests_and_additions_of_an_address_make_one(database: Database) -> None:
     def ask(address: str) -> None:
         with database.writing() as connection:
             subscriber_store.ask(connection, address, Preferences(5), NOW)
@@ -41,34 +42,35 @@ def test_an_address_is_asked_for_and_added_by_many_at_the_same_moment(database: 
         assert len(subscriber_store.everybody(connection)) == 5
 
 
-def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
+def test_removed_subscriber_leaves_only_a_token_hash(database: Database) -> None:
     with database.writing() as connection:
         subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
-        one = subscriber_store.find(connection, address="a@b.org")
-        assert one and subscriber_store.find(connection, token=one.token) == one
-        subscriber_store.remove(connection, one, NOW)
-        subscriber_store.remove(connection, one, NOW)
+        subscriber = subscriber_store.find(connection, address="a@b.org")
+        assert subscriber
+        assert subscriber_store.find(connection, token=subscriber.token) == subscriber
+        subscriber_store.remove(connection, subscriber, NOW)
+        subscriber_store.remove(connection, subscriber, NOW)
         assert subscriber_store.everybody(connection) == []
-        assert subscriber_store.left(connection, one.token)
+        assert subscriber_store.left(connection, subscriber.token)
         assert not subscriber_store.left(connection, "another")
         (row,) = connection.execute(sa.select(unsubscribed))
-        assert one.token not in str(row)
+        assert subscriber.token not in str(row)
         subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
-        again = subscriber_store.find(connection, address="a@b.org")
-    assert again and again.token != one.token
-    assert again.subscriber_id != one.subscriber_id
+        new = subscriber_store.find(connection, address="a@b.org")
+    assert new and new.token != subscriber.token
+    assert new.subscriber_id != subscriber.subscriber_id
 
 
-def test_a_request_is_confirmed_once_and_in_time(database: Database) -> None:
+def test_request_is_confirmed_once_within_48_hours(database: Database) -> None:
     with database.writing() as connection:
         subscriber_store.ask(connection, "a@b.org", Preferences(5), NOW)
-        (asked,) = subscriber_store.waiting(connection, NOW)
-        token = subscriber_store.tokenise(connection, asked)
+        (request,) = subscriber_store.waiting(connection, NOW)
+        token = subscriber_store.tokenise(connection, request)
         assert token is not None
-        found = subscriber_store.opt_in_of(connection, token)
-        assert found and found.attempts == 1
-        assert not subscriber_store.confirm(connection, found, NOW + 48 * HOUR)
-        assert subscriber_store.confirm(connection, found, NOW + 47 * HOUR)
-        assert not subscriber_store.confirm(connection, found, NOW + 47 * HOUR)
-        assert subscriber_store.tokenise(connection, asked) is None
+        opt_in = subscriber_store.opt_in_of(connection, token)
+        assert opt_in and opt_in.attempts == 1
+        assert not subscriber_store.confirm(connection, opt_in, NOW + 48 * HOUR)
+        assert subscriber_store.confirm(connection, opt_in, NOW + 47 * HOUR)
+        assert not subscriber_store.confirm(connection, opt_in, NOW + 47 * HOUR)
+        assert subscriber_store.tokenise(connection, request) is None
         assert len(subscriber_store.everybody(connection)) == 1

@@ -22,5 +22,5 @@ END = "reaches 40%, and an email when it no longer does"
         ),
     ],
 )
-def test_what_was_chosen_is_said_in_words(preferences: Preferences, text: str) -> None:
+def test_preferences_in_words(preferences: Preferences, text: str) -> None:
     assert preferences.in_words(ROUTE.lead) == text

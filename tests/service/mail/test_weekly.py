@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 
@@ -24,38 +23,46 @@ from tests.service.mailbox import (
     free_port,
     issue_anew,
     join,
-    mail_settings,
-    serving,
 )
 from tests.service.support import Hand, utc
 
 pytestmark = pytest.mark.usefixtures("plain_chart")
 
 
-def is_due(context: Context, now: dt.datetime) -> bool:
+def has_due_deliveries(context: Context, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
         edition = delivery_store.edition(connection, WEEK, "channel")
         return edition is not None and bool(delivery_store.due(connection, edition, now))
 
 
-def to(*names: str) -> list[str]:
+def list_states(context: Context) -> list[str]:
+    with context.database.reading() as connection:
+        return [subscriber.state for subscriber in subscriber_store.everybody(connection)]
+
+
+def latest_run(context: Context) -> run_store.Run | None:
+    with context.database.reading() as connection:
+        return run_store.latest(connection, "digest")
+
+
+def addresses(*names: str) -> list[str]:
     return [f"{name}@reader.example.org" for name in names]
 
 
-def test_each_reader_gets_one_and_a_second_run_sends_nothing(
+def test_each_reader_gets_one_email_a_week(
     mailing: Context, mailbox: Mailbox, hand: Hand, plain_chart: list[int]
 ) -> None:
     join(mailing, "a", "b", "c")
     assert digest(mailing, clock=hand).reason == "2026-W01: 3 sent"
-    assert mailbox.readers() == to("a", "b", "c")
-    assert [m["To"] for m in mailbox.messages()] == to("a", "b", "c")
+    assert mailbox.readers() == addresses("a", "b", "c")
+    assert [m["To"] for m in mailbox.messages()] == addresses("a", "b", "c")
     assert len(set(ids(mailbox))) == 3
-    assert len(plain_chart) == 1, "drawn once for all"
+    assert len(plain_chart) == 1, "one chart for all readers"
     assert digest(mailing, clock=hand).reason == "2026-W01: nobody to send to"
     assert len(mailbox.taken) == 3
 
 
-def test_each_reader_has_their_own_threshold_and_link(
+def test_email_has_threshold_and_unsubscribe_link_of_reader(
     mailing: Context, mailbox: Mailbox, hand: Hand
 ) -> None:
     join(mailing, "a", threshold=100)
@@ -71,9 +78,7 @@ def test_each_reader_has_their_own_threshold_and_link(
     assert links == {f"<https://forecast.example.org/u/{token}>" for token in tokens}
 
 
-def test_all_readers_of_a_week_read_the_same_however_late(
-    mailing: Context, mailbox: Mailbox, hand: Hand
-) -> None:
+def test_delayed_email_has_the_same_edition(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, "a", "b")
     mailbox.rcpt = lambda a: "451 later" if a.startswith("b") else None
     digest(mailing, clock=hand)
@@ -86,138 +91,124 @@ def test_all_readers_of_a_week_read_the_same_however_late(
     assert first["Date"] == second["Date"]
 
 
-def test_who_is_put_off_is_tried_again_with_the_same_message_id(
-    mailing: Context, mailbox: Mailbox, hand: Hand
-) -> None:
+def test_deferred_email_is_retried(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, "a", "b")
-    seen: list[str] = []
-
-    def close(address: str) -> str | None:
-        seen.append(address)
-        return "close" if address.startswith("a") and len(seen) == 1 else None
-
-    mailbox.data = close
+    replies = iter(["close"])
+    mailbox.data = lambda _: next(replies, None)
     assert digest(mailing, clock=hand).reason == "2026-W01: 1 later, 1 sent"
-    assert digest(mailing, clock=hand).reason.endswith("nobody to send to"), "not at once"
+    assert digest(mailing, clock=hand).reason.endswith("nobody to send to")
     hand.now += dt.timedelta(minutes=6)
     assert digest(mailing, clock=hand).reason == "2026-W01: 1 sent"
-    assert mailbox.readers() == to("b", "a")
+    assert mailbox.readers() == addresses("b", "a")
     assert counts(mailing) == {"sent": 2}
 
 
-def test_the_waits_grow_and_end(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
+def test_retry_delays_grow_and_end(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, "a")
-    tried: list[dt.datetime] = []
+    attempts: list[dt.datetime] = []
 
     def greylist(address: str) -> str:
-        tried.append(hand.now)
+        attempts.append(hand.now)
         return "451 4.7.1 greylisted"
 
     mailbox.rcpt = greylist
     while hand.now < FRIDAY + dt.timedelta(days=6):
-        if not tried or is_due(mailing, hand.now):
+        if not attempts or has_due_deliveries(mailing, hand.now):
             digest(mailing, WEEK, hand)
-        hand.now += dt.timedelta(minutes=5 if len(tried) < 5 else 30)
-    waits = [(b - a).total_seconds() / 60 for a, b in zip(tried, tried[1:], strict=False)]
-    assert waits[:4] == [5, 15, 45, 135]
-    assert set(waits[5:]) == {360}
-    assert dt.timedelta(days=4) < tried[-1] - FRIDAY <= dt.timedelta(days=5)
+        hand.now += dt.timedelta(minutes=5 if len(attempts) < 5 else 30)
+    delays = [(b - a).total_seconds() / 60 for a, b in pairwise(attempts)]
+    assert delays[:4] == [5, 15, 45, 135]
+    assert set(delays[5:]) == {360}
+    assert dt.timedelta(days=4) < attempts[-1] - FRIDAY <= dt.timedelta(days=5)
     assert counts(mailing) == {"given up": 1}
-    with mailing.database.reading() as connection:
-        assert [s.state for s in subscriber_store.everybody(connection)] == ["active"]
+    assert list_states(mailing) == ["active"]
 
 
-def test_who_bounces_three_weeks_in_a_row_is_suspended(
+def test_three_bounces_in_a_row_suspend_reader(
     mailing: Context, mailbox: Mailbox, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     join(mailing, "a", "b")
-    refuse: Callable[[str], str | None] = lambda a: "550 gone" if a.startswith("a") else None  # noqa: E731
-    for answer in (refuse, refuse, lambda _: None, refuse, refuse, refuse, refuse):
-        mailbox.rcpt = answer
+    for reply in ("550 gone", "550 gone", None, *["550 gone"] * 4):
+        mailbox.rcpt = {addresses("a")[0]: reply}.get
         digest(mailing, clock=hand)
         hand.now += dt.timedelta(days=7)
-    assert mailbox.readers().count(*to("a")) == 1
-    assert mailbox.readers().count(*to("b")) == 7
-    with mailing.database.reading() as connection:
-        assert [s.state for s in subscriber_store.everybody(connection)] == ["suspended", "active"]
-        assert delivery_store.counts(connection, "2026-W06", "channel") == {"bounced": 1, "sent": 1}
-        assert delivery_store.counts(connection, "2026-W07", "channel") == {"sent": 1}
+    assert mailbox.readers().count(*addresses("a")) == 1
+    assert mailbox.readers().count(*addresses("b")) == 7
+    assert list_states(mailing) == ["suspended", "active"]
+    assert counts(mailing, "2026-W06") == {"bounced": 1, "sent": 1}
+    assert counts(mailing, "2026-W07") == {"sent": 1}
     assert "is suspended" in caplog.text
     assert "@reader" not in caplog.text
 
 
-def test_who_leaves_in_the_middle_gets_none(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", "b", "c")
-
-    def leave(address: str) -> None:
-        with mailing.database.writing() as connection:
-            found = subscriber_store.find(connection, address=to("b")[0])
-            if found:
-                subscriber_store.remove(connection, found, hand.now)
-
-    mailbox.data = leave  # type: ignore[assignment]
-    digest(mailing, clock=hand)
-    assert mailbox.readers() == to("a", "c")
-
-
-def test_who_joins_after_the_edition_waits_for_the_next(
+def test_reader_who_unsubscribes_during_the_run_gets_no_email(
     mailing: Context, mailbox: Mailbox, hand: Hand
 ) -> None:
+    join(mailing, "a", "b", "c")
+
+    def unsubscribe(address: str) -> None:
+        with mailing.database.writing() as connection:
+            subscriber = subscriber_store.find(connection, address=addresses("b")[0])
+            if subscriber:
+                subscriber_store.remove(connection, subscriber, hand.now)
+
+    mailbox.data = unsubscribe  # type: ignore[assignment]
+    digest(mailing, clock=hand)
+    assert mailbox.readers() == addresses("a", "c")
+
+
+def test_new_reader_waits_for_next_week(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, "a")
     digest(mailing, clock=hand)
     join(mailing, "b", now=FRIDAY + dt.timedelta(hours=1))
     hand.now += dt.timedelta(hours=2)
     post(mailing, "", clock=hand)
-    assert mailbox.readers() == to("a")
+    assert mailbox.readers() == addresses("a")
     hand.now += dt.timedelta(days=7)
     digest(mailing, clock=hand)
-    assert mailbox.readers() == to("a", "a", "b")
+    assert mailbox.readers() == addresses("a", "a", "b")
 
 
-def test_a_second_process_leaves_it_to_the_first(
-    mailing: Context, mailbox: Mailbox, hand: Hand
-) -> None:
+def test_concurrent_run_is_skipped(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, "a")
     other = open_context(mailing.settings)
-    with other.database.alone("digest-channel") as held:
-        assert held
+    with other.database.alone("digest-channel") as acquired:
+        assert acquired
         assert digest(mailing, clock=hand).outcome == "skipped"
     assert digest(mailing, clock=hand).outcome == "done"
     assert len(mailbox.taken) == 1
     other.database.close()
 
 
-def test_a_server_that_is_not_there_loses_nothing(
+def test_emails_are_sent_after_smtp_outage(
     mailing: Context, mailbox: Mailbox, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     join(mailing, "a", "b")
-    away = Settings(**(mailing.settings.model_dump() | {"smtp_port": free_port()}))
+    settings = Settings(**(mailing.settings.model_dump() | {"smtp_port": free_port()}))
     with pytest.raises(JobError, match="cannot be used"):
-        digest(Context(away, mailing.database), clock=hand)
+        digest(Context(settings, mailing.database), clock=hand)
     hand.now += dt.timedelta(minutes=30)
     digest(mailing, clock=hand)
-    assert Counter(mailbox.readers()) == Counter(to("a", "b"))
+    assert Counter(mailbox.readers()) == Counter(addresses("a", "b"))
     assert "@reader" not in caplog.text and PASSWORD not in caplog.text
 
 
-def test_a_server_that_stalls_is_left_alone(ca_file: Path, mailing: Context, hand: Hand) -> None:
+def test_run_stops_after_disconnections(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, *"abcdef")
-    tried: list[str] = []
+    recipients: list[str] = []
 
-    def stall(address: str) -> str:
-        tried.append(address)
+    def close(address: str) -> str:
+        recipients.append(address)
         return "close"
 
-    with serving(Mailbox(data=stall), None, "none") as box:
-        own = mail_settings(Path(mailing.settings.var_dir).parent, box.port)
-        with pytest.raises(JobError, match="3 mails in a row without an answer"):
-            digest(Context(own, mailing.database), clock=hand)
-    assert len(tried) == 3
+    mailbox.data = close
+    with pytest.raises(JobError, match="3 mails in a row without an answer"):
+        digest(mailing, clock=hand)
+    assert len(recipients) == 3
     assert counts(mailing) == {"later": 3}
 
 
-def test_a_week_that_is_not_this_one_is_not_begun(mailing: Context, hand: Hand) -> None:
-    join(mailing, "a")
+def test_only_the_current_week_is_begun(mailing: Context, hand: Hand) -> None:
     with pytest.raises(JobError, match="expected 2026-W01, the current one, found 2025-W50"):
         digest(mailing, "2025-W50", hand)
     with pytest.raises(JobError, match="an ISO week such as"):
@@ -234,31 +225,28 @@ def test_a_week_that_is_not_this_one_is_not_begun(mailing: Context, hand: Hand) 
         (utc(2026, 7, 3, 14, 29), "2026-W26", utc(2026, 6, 26, 14, 30)),
     ],
 )
-def test_the_mail_is_due_at_its_time_in_the_united_kingdom(
+def test_email_is_due_on_friday_in_uk_time(
     mailing: Context, now: dt.datetime, week: str, moment: dt.datetime
 ) -> None:
     assert due_week(mailing, now) == (week, moment)
 
 
-def test_the_scheduler_begins_in_time_or_not_at_all(
-    mailing: Context, mailbox: Mailbox, hand: Hand
-) -> None:
+def test_scheduler_sends_within_a_day(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
     join(mailing, "a", now=utc(2025, 12, 1))
-    for now, mails in [
+    for now, n_sent in [
         (utc(2026, 1, 2, 15, 29), 0),
-        (utc(2026, 1, 3, 15, 30), 0),  # a day late: the next one
+        (utc(2026, 1, 3, 15, 30), 0),  # a day late
         (utc(2026, 1, 9, 15, 30), 1),
         (utc(2026, 1, 9, 15, 31), 1),
-        (utc(2026, 1, 17, 9), 2),  # the machine was off on Friday
+        (utc(2026, 1, 17, 9), 2),  # within a day of Friday
     ]:
         hand.now = now
         post(mailing, "", clock=hand)
-        assert len(mailbox.taken) == mails, now
-    with mailing.database.reading() as connection:
-        assert run_store.latest(connection, "digest") is not None
+        assert len(mailbox.taken) == n_sent, now
+    assert latest_run(mailing) is not None
 
 
-def test_after_a_failure_the_scheduler_pauses(mailing: Context, mailbox: Mailbox) -> None:
+def test_scheduler_pauses_after_failure(mailing: Context, mailbox: Mailbox) -> None:
     hand = Hand(utc_now())
     _, moment = due_week(mailing, hand.now)
     join(mailing, "a", now=utc(2025, 1, 1))
@@ -267,21 +255,15 @@ def test_after_a_failure_the_scheduler_pauses(mailing: Context, mailbox: Mailbox
     with pytest.raises(JobError):
         post(mailing, "", clock=hand)
     hand.now = utc_now()
-    with mailing.database.reading() as connection:
-        last = run_store.latest(connection, "digest")
+    last = latest_run(mailing)
     assert last and last.outcome == "failed"
     hand.now = last.started_at + dt.timedelta(minutes=9)
     post(mailing, "", clock=hand)
-    with mailing.database.reading() as connection:
-        assert run_store.latest(connection, "digest") == last
+    assert latest_run(mailing) == last
 
 
-def test_without_mail_or_without_an_issue_nothing_is_done(
-    mailing: Context, empty: Context, hand: Hand
-) -> None:
-    off = Context(Settings(var_dir=mailing.settings.var_dir), mailing.database)
-    post(off, "", clock=hand)
+def test_scheduler_requires_smtp_and_issue(mailing: Context, empty: Context, hand: Hand) -> None:
+    without_smtp = Context(Settings(var_dir=mailing.settings.var_dir), mailing.database)
+    post(without_smtp, "", clock=hand)
     post(Context(mailing.settings, empty.database), "", clock=hand)
-    for context in (mailing, empty):
-        with context.database.reading() as connection:
-            assert run_store.latest(connection, "digest") is None
+    assert latest_run(mailing) is latest_run(empty) is None
