@@ -204,8 +204,7 @@ def test_since_is_first_day_of_unbroken_run() -> None:
 
 def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
     loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
-    friday = dt.date(2025, 12, 19)
-    publish_issue(context, friday, np.full((300, 35), 1))
+    publish_issue(context, dt.date(2025, 12, 19), np.full((300, 35), 1))
     (alarm,) = record_alarms(loader)
     view = loader.view("people", as_of=utc(2025, 12, 21, 23, 59))
     arrived = int(read_people(context)[-7:].sum())
@@ -248,7 +247,7 @@ def test_issue_made_during_the_week_is_not_checked_against_it(context: Context) 
 
 
 def test_late_issues_and_figures_raise_alarms_with_numbers(context: Context) -> None:
-    publish_issue(context, dt.date(2025, 12, 28), draw_paths(np.random.default_rng(1), 0.5))
+    publish_issue(context, dt.date(2025, 12, 28), draw_paths(np.random.default_rng(1)))
     clock = Hand(utc(2025, 12, 31, 3))
     assert alarms(IssueLoader(context, clock)) == []
     clock.now = utc(2025, 12, 31, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,7 +56,8 @@ def make_scores(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
     return {"days": by_day, "totals": totals}
 
 
-Scores = dict[tuple[str, dt.date], tuple[int, dict[str, Any]]]
+Scores = dict[str, dict[dt.date, dict[str, Any]]]
+"""Scores of issues, by model and origin."""
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +73,17 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
 @pytest.fixture(scope="module")
 def stored(loader: IssueLoader) -> Scores:
     """Weekly issues of a champion and two references; the last two weeks are known in part."""
-    stored: Scores = {}
-    models = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
+    scales = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
+    stored: Scores = {name: {} for name in scales}
+    seeds = itertools.count()
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
         known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
-        names = [name for name in models if not (name == "climatology" and week < 3)]
-        scores = {
-            name: make_scores(len(stored) + at, models[name], known)
-            for at, name in enumerate(names)
-        }
+        names = [name for name in scales if not (name == "climatology" and week < 3)]
+        scores = {name: make_scores(next(seeds), scales[name], known) for name in names}
         store_scores(loader.context, origin, known, scores)
-        stored |= {(name, origin): (known, scores[name]) for name in names}
+        for name in names:
+            stored[name][origin] = scores[name]
     return stored
 
 
@@ -106,13 +107,13 @@ def mean(values: list[float]) -> float:
 
 def skill(stored: Scores, reference: str, get_score: Callable[[Any], float | None]) -> float:
     """Return the skill against `reference`, of the origins that both models have."""
-    total, total_reference = 0.0, 0.0
-    for (model, origin), (_, scores) in stored.items():
-        if model == "pool" and (reference, origin) in stored:
-            score, of_reference = get_score(scores), get_score(stored[reference, origin][1])
-            if score is not None and of_reference is not None:
-                total, total_reference = total + score, total_reference + of_reference
-    return round((total_reference - total) / total_reference, 3)
+    pairs = [
+        (get_score(scores), get_score(stored[reference][origin]))
+        for origin, scores in stored["pool"].items()
+        if origin in stored[reference]
+    ]
+    score, of_reference = map(sum, zip(*[pair for pair in pairs if None not in pair], strict=True))
+    return round((of_reference - score) / of_reference, 3)
 
 
 def get_row(loader: IssueLoader, measure: str) -> dict[str, Any]:
@@ -120,23 +121,23 @@ def get_row(loader: IssueLoader, measure: str) -> dict[str, Any]:
     return row
 
 
-def check_coverage(row: dict[str, Any], level: int, hits: int, n: int) -> None:
+def check_share(row: dict[str, Any], name: str, hits: int, n: int) -> None:
     low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
-    assert row[f"coverage{level}"] == round(hits / n, 3)
-    assert row[f"coverage{level}_lo"] == pytest.approx(low, abs=0.0006)
-    assert row[f"coverage{level}_hi"] == pytest.approx(high, abs=0.0006)
+    assert row[name] == round(hits / n, 3)
+    assert row[f"{name}_lo"] == pytest.approx(low, abs=0.0006)
+    assert row[f"{name}_hi"] == pytest.approx(high, abs=0.0006)
 
 
 @pytest.mark.parametrize("lead", [1, 7, 14, 28])
 def test_scores_of_single_days(loader: IssueLoader, stored: Scores, lead: int) -> None:
     row = get_row(loader, f"day_{lead}")
-    issues = [s["days"] for (m, _), (known, s) in stored.items() if m == "pool" and known >= lead]
+    issues = [s["days"] for s in stored["pool"].values() if len(s["days"]["crps"]) >= lead]
     assert row["n"] == len(issues) == {1: 12, 7: 11, 14: 10, 28: 10}[lead]
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         assert row[name] == mean([days[key][lead - 1] for days in issues])
     for level in LEVELS:
         hits = sum(abs(days["pit"][lead - 1] - 0.5) < level / 200 for days in issues)
-        check_coverage(row, level, hits, len(issues))
+        check_share(row, f"coverage{level}", hits, len(issues))
     for reference in ("seasonal_naive", "climatology"):
         expected = skill(
             stored, reference, lambda s: dict(enumerate(s["days"]["crps"], 1)).get(lead)
@@ -147,15 +148,15 @@ def test_scores_of_single_days(loader: IssueLoader, stored: Scores, lead: int) -
 @pytest.mark.parametrize(("name", "days"), [("total_7", 7), ("total_14", 14), ("total_28", 28)])
 def test_scores_of_totals(loader: IssueLoader, stored: Scores, name: str, days: int) -> None:
     row = get_row(loader, name)
-    scores = {origin: s["totals"] for (model, origin), (_, s) in stored.items() if model == "pool"}
-    by_origin = {origin: totals[name] for origin, totals in scores.items() if name in totals}
+    totals = {origin: scores["totals"] for origin, scores in stored["pool"].items()}
+    by_origin = {origin: by_name[name] for origin, by_name in totals.items() if name in by_name}
     assert row["n"] == len(by_origin)
     for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         assert row[column] == mean([total[key] for total in by_origin.values()])
     separate = [o for o in by_origin if (o - FIRST).days % days == 0]  # non-overlapping
     for level in LEVELS:
         hits = sum(int(by_origin[o][f"within_{level}"]) for o in separate)
-        check_coverage(row, level, hits, len(separate))
+        check_share(row, f"coverage{level}", hits, len(separate))
     for reference in ("seasonal_naive", "climatology"):
         expected = skill(stored, reference, lambda s: s["totals"].get(name, {}).get("crps"))
         assert row[f"skill_{reference}"] == expected
@@ -172,17 +173,15 @@ def test_share_of_days_with_arrivals_by_likelihood_class(
     p_zero_of = {"likely": (0.1, 0.4499), "possible": (0.45, 0.5, 0.65), "unlikely": (0.6501, 0.9)}
     for row in rows:
         arrivals = [
-            scores["days"]["truth"][lead - 1] > 0
-            for (model, _), (known, scores) in stored.items()
-            for lead in leads[row["measure"]]
-            if model == "pool" and lead <= known
-            if scores["days"]["p_zero"][lead - 1] in p_zero_of[row["likelihood"]]
+            truth > 0
+            for scores in stored["pool"].values()
+            for lead, (p_zero, truth) in enumerate(
+                zip(scores["days"]["p_zero"], scores["days"]["truth"], strict=True), 1
+            )
+            if lead in leads[row["measure"]] and p_zero in p_zero_of[row["likelihood"]]
         ]
         assert (row["days"], row["arrived"]) == (len(arrivals), sum(arrivals)) and arrivals
-        assert row["share"] == round(sum(arrivals) / len(arrivals), 3)
-        low, high = proportion_confint(sum(arrivals), len(arrivals), alpha=0.05, method="wilson")
-        assert row["share_lo"] == pytest.approx(low, abs=0.0006)
-        assert row["share_hi"] == pytest.approx(high, abs=0.0006)
+        check_share(row, "share", sum(arrivals), len(arrivals))
 
 
 def test_date_in_several_issues_counts_once_per_class(empty: Context) -> None:
@@ -206,19 +205,10 @@ def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Score
     answer = track_record(loader, "people")
     weeks = answer["weeks"]
     assert len(weeks) == 11  # the last week is incomplete
-    totals_of_issues = [
-        scores["totals"] for (model, _), (_, scores) in stored.items() if model == "pool"
-    ]
-    for week, totals in zip(weeks, totals_of_issues[:11], strict=True):
-        total = totals["total_7"]
-        assert {key: week[key] for key in ("truth", "median", "crps")} == {
-            key: total[key] for key in ("truth", "median", "crps")
-        }
-        for level in (80, 95):
-            assert (week[f"lo{level}"], week[f"hi{level}"]) == (
-                total["median"] - 10 * level,
-                total["median"] + 10 * level,
-            )
+    for week, scores in zip(weeks, list(stored["pool"].values())[:11], strict=True):
+        total = scores["totals"]["total_7"]
+        for name in ("truth", "median", "crps", "lo_80", "hi_80", "lo_95", "hi_95"):
+            assert week[name.replace("_", "")] == total[name]
     assert (weeks[0]["from"], weeks[0]["to"]) == ("2025-06-02", "2025-06-08")
     order = sorted(week["crps"] for week in weeks)
     assert [week["crps"] for week in answer["best"]] == order[:5]
@@ -227,8 +217,8 @@ def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Score
 
 def test_pit_histogram_counts_days_1_to_7(loader: IssueLoader, stored: Scores) -> None:
     counts = [0] * 10
-    for (model, _), (known, scores) in stored.items():
-        for pit in scores["days"]["pit"][: min(7, known)] if model == "pool" else []:
+    for scores in stored["pool"].values():
+        for pit in scores["days"]["pit"][:7]:
             counts[int(pit * 10)] += 1
     assert track_record(loader, "people")["pit_histogram"] == counts
 
