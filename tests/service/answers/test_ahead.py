@@ -17,27 +17,26 @@ from tests.service.support import NOW, Hand, random_paths
 
 D = dt.date
 PATHS = random_paths("2026-01-01", 40)  # end on 9 February
+AHEAD = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
 
 
 def test_rows_and_horizon_begin_on_first_day() -> None:
-    ahead = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
-    assert (ahead.skipped, ahead.most, ahead.end(1), ahead.end(7)) == (4, 36, 5, 11)
-    near = ahead.upto(7)
-    assert (str(near.start), near.horizon) == ("2026-01-05", 7)
-    assert near.values.tolist() == PATHS.values[:, 4:11].tolist()
+    assert (AHEAD.skipped, AHEAD.most, AHEAD.end(1), AHEAD.end(7)) == (4, 36, 5, 11)
+    paths = AHEAD.upto(7)
+    assert (str(paths.start), paths.horizon) == ("2026-01-05", 7)
+    assert paths.values.tolist() == PATHS.values[:, 4:11].tolist()
     rows = [
         {"time": f"{day}T00:00:00Z", "date": day, "horizon_days": at + 1, "at": at, "note": None}
         for at, day in ((4, "2026-01-05"), (5, "2026-01-06"))
     ]
-    assert ahead.rows(2, {"at": range(40)}) == rows
+    assert AHEAD.rows(2, {"at": range(40)}) == rows
 
 
 def test_earlier_day_is_noted_as_not_yet_published() -> None:
-    ahead = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
-    assert ahead.since(2).first == D(2026, 1, 3)
-    assert ahead.since(90).first == D(2026, 1, 1)
-    assert ahead.since(90).note(D(2026, 1, 4)) == UNPUBLISHED
-    assert ahead.note(D(2026, 1, 5)) is None
+    assert AHEAD.since(2).first == D(2026, 1, 3)
+    assert AHEAD.since(90).first == D(2026, 1, 1)
+    assert AHEAD.since(90).note(D(2026, 1, 4)) == UNPUBLISHED
+    assert AHEAD.note(D(2026, 1, 5)) is None
 
 
 @pytest.mark.parametrize("first", [D(2025, 12, 31), D(2026, 2, 10), D.min, D.max])
@@ -51,13 +50,13 @@ def test_first_day_outside_the_paths_is_rejected(first: D) -> None:
     [(D(2026, 1, 5), 1), (D(2026, 2, 1), 28), (D(2026, 2, 9), 36), (D(2027, 1, 1), 36), (D.min, 1)],
 )
 def test_horizon_to_day_is_clipped(last: D, horizon: int) -> None:
-    assert Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5)).horizon_to(last) == horizon
+    assert AHEAD.horizon_to(last) == horizon
 
 
 @pytest.mark.parametrize("horizon", [0, 37, -1])
 def test_horizon_beyond_last_day_is_rejected(horizon: int) -> None:
     with pytest.raises(BadQuestion, match="1 to 36, as 2026-02-09 is the last day"):
-        Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5)).end(horizon)
+        AHEAD.end(horizon)
 
 
 def test_view_beyond_last_day_is_rejected(context: Context) -> None:

@@ -76,9 +76,7 @@ def test_last_days_of_an_issue(loader: IssueLoader) -> None:
     assert len(last_of(view, 10_000)) == 2922
 
 
-def test_same_date_a_year_earlier_and_mean_of_its_week(
-    loader: IssueLoader,
-) -> None:
+def test_same_date_a_year_earlier_and_mean_of_its_week(loader: IssueLoader) -> None:
     view = loader.view("people")
     rows = a_year_earlier(view, ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29"])
     june = [row["value"] for row in figures(loader, "people", D(2024, 6, 12), D(2024, 6, 18))]

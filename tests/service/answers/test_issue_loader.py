@@ -86,7 +86,7 @@ def test_issue_by_id_is_past(context: Context) -> None:
     assert replace(latest, first=D(2026, 1, 3)).ahead.skipped == 2
 
 
-def test_people_and_boats_share_paths(loader: IssueLoader) -> None:
+def test_people_and_boats_arrive_on_the_same_days(loader: IssueLoader) -> None:
     people, boats = loader.view("people"), loader.view("boats")
     assert people.issue.run_id == boats.issue.run_id
     np.testing.assert_array_equal(people.paths.values > 0, boats.paths.values > 0)
