@@ -1,4 +1,4 @@
-"""Two routes beside each other, through everything that is done for each."""
+"""Two routes in one service: figures, issues, answers, pages and jobs of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import re
 import signal
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,15 +37,15 @@ from service.issues.score import score
 from service.scheduler import request_worker
 from service.scheduler.scheduler import items, run_due
 from tests.service.api.test_grafana import address, choices, targets
-from tests.service.support import quick_models, utc
+from tests.service.support import declare, quick_models, utc
 
 D = dt.date
 ROUTES = "channel,italy"
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
-    """Both routes, read, forecast, replayed and scored."""
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    """Both routes with figures, forecasts, hindcasts and scores."""
     folder = tmp_path_factory.mktemp("routes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSINGS_SOURCE", "figures")
@@ -60,119 +59,110 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
             champion_origins=4,
         )
     context = open_context(settings)
-    for one in context.each_route():
-        assert ingest(one).outcome == refit(one).outcome == "done"
-        last = D(2025, 12, 1) if one.route.name == "channel" else D(2024, 12, 1)
-        assert hindcast(one, [last]).detail["made"] == 1
-        assert score(one).detail["scores"] > 0
-        assert compare(one).outcome == "done"
+    for one_route in context.each_route():
+        assert ingest(one_route).outcome == refit(one_route).outcome == "done"
+        origin = D(2025, 12, 1) if one_route.route.name == "channel" else D(2024, 12, 1)
+        assert hindcast(one_route, [origin]).detail["made"] == 1
+        assert score(one_route).detail["scores"] > 0
+        assert compare(one_route).outcome == "done"
     yield context
     context.database.close()
 
 
 @pytest.fixture
-def client(both: Context) -> FlaskClient:
-    return create_app(both, utc_now).test_client()
+def client(context: Context) -> FlaskClient:
+    return create_app(context, utc_now).test_client()
 
 
-def about(context: Context, name: str) -> Context:
-    return next(one for one in context.each_route() if one.route.name == name)
-
-
-def test_no_answer_is_kept_beyond_midnight_of_its_route(both: Context) -> None:
-    # Midnight comes to Rome an hour before it comes to London.
-    last_second = about(both, "italy").route.end_of_day(utc_now().date())
-    client = create_app(both, lambda: last_second - dt.timedelta(seconds=29)).test_client()
+def test_max_age_ends_at_midnight_of_the_route(context: Context) -> None:
+    """Midnight in Rome is an hour before midnight in London."""
+    _, italy = context.routes
+    last_second = italy.end_of_day(utc_now().date())
+    client = create_app(context, lambda: last_second - dt.timedelta(seconds=29)).test_client()
     for path, seconds in (("/italy_people/forecast", 30), ("/people/forecast", 60), ("", 30)):
         answer = client.get(f"/v1/series{path}")
         assert answer.headers["Cache-Control"] == f"public, max-age={seconds}"
 
 
-def test_a_moment_asked_for_is_a_day_of_each_route(client: FlaskClient) -> None:
-    # Half past midnight in Rome, half past eleven in London.
+def test_requested_time_is_a_day_of_each_route(client: FlaskClient) -> None:
+    """The first is at 00:30 in Rome and 23:30 in London."""
     moments = {"from": "2024-07-01T22:30:00Z", "to": "2024-07-04T12:00:00Z"}
     for series, first in (("italy_people", D(2024, 7, 2)), ("people", D(2024, 7, 1))):
         rows = client.get(f"/v1/series/{series}/panel", query_string=moments).get_json()["rows"]
-        asked = {"range": moments, "targets": [{"target": f"{series}.actual"}]}
-        (found,) = client.post("/grafana/query", json=asked).get_json()
+        query = {"range": moments, "targets": [{"target": f"{series}.actual"}]}
+        (answer,) = client.post("/grafana/query", json=query).get_json()
         times = [dt.datetime.fromisoformat(row["time"]) for row in rows]
         assert times[0].date() == first
-        assert [at for _, at in found["datapoints"]] == [at.timestamp() * 1000 for at in times]
+        assert [at for _, at in answer["datapoints"]] == [at.timestamp() * 1000 for at in times]
 
 
-def test_each_has_its_figures_known_at_its_own_time(both: Context) -> None:
-    with both.database.reading() as connection:
+def test_figures_are_known_at_the_local_time_of_the_route(context: Context) -> None:
+    with context.database.reading() as connection:
         (row,) = observation_store.current(
             connection, "italy_people", first=D(2024, 7, 1), last=D(2024, 7, 1)
         )
-        known = observation_store.known_together(connection, ("italy_people",), utc_now())
+        now = observation_store.known_together(connection, ("italy_people",), utc_now())
         before = observation_store.known_together(
             connection, ("italy_people",), utc(2024, 7, 2, 11, 59)
         )
-    assert row.known_at == utc(2024, 7, 2, 12), "14:00 in Rome, where summer is two hours ahead"
-    assert str(known["italy_people"].data_through) == "2024-12-31"
+    assert row.known_at == utc(2024, 7, 2, 12), "14:00 in Rome, in summer time"
+    assert str(now["italy_people"].data_through) == "2024-12-31"
     assert str(before["italy_people"].data_through) == "2024-06-30"
 
 
-def test_each_is_served_with_its_own_words_and_attribution(client: FlaskClient) -> None:
-    listed = client.get("/v1/series").json
-    assert listed is not None
-    rows = {row["series_id"]: row for row in listed["rows"]}
+def test_answers_have_the_attribution_of_their_route(client: FlaskClient) -> None:
+    catalogue = client.get("/v1/series").get_json()
+    rows = {row["series_id"]: row for row in catalogue["rows"]}
     assert list(rows) == ["people", "boats", "preventions", "italy_people"]
-    assert {name: row["route"] for name, row in rows.items()}["italy_people"] == "italy"
+    assert rows["italy_people"]["route"] == "italy"
     assert rows["italy_people"]["licence"] == "CC BY 4.0"
-    for whose in ("Home Office", "ondata"):
-        assert whose in listed["attribution"]
-    for name, whose in (("people", "Home Office"), ("italy_people", "ondata")):
-        answer = client.get(f"/v1/series/{name}/forecast?horizon=3").json
-        assert answer is not None
+    for name, source in (("people", "Home Office"), ("italy_people", "ondata")):
+        assert source in catalogue["attribution"]
+        answer = client.get(f"/v1/series/{name}/forecast?horizon=3").get_json()
         assert answer["series_id"] == name
-        assert whose in answer["attribution"]
+        assert source in answer["attribution"]
         assert len(answer["rows"]) == 3
-    unknown = client.get("/v1/series/landings/forecast").json
-    assert unknown is not None
+    unknown = client.get("/v1/series/landings/forecast").get_json()
     assert "expected a series of people, boats, italy_people, found" in unknown["detail"]
 
 
 @pytest.mark.parametrize(
     "path", ["observations", "totals", "exceedance", "briefing", "track-record", "issues"]
 )
-def test_each_question_is_answered_for_the_other_route(client: FlaskClient, path: str) -> None:
+def test_second_route_has_every_answer(client: FlaskClient, path: str) -> None:
     query = "?kind=hindcast" if path == "track-record" else ""
     answer = client.get(f"/v1/series/italy_people/{path}{query}")
     assert answer.status_code == 200, answer.text
-    assert answer.json is not None
-    assert "ondata" in answer.json["attribution"]
+    assert "ondata" in answer.get_json()["attribution"]
 
 
-def test_the_status_and_the_metrics_are_of_both(both: Context, client: FlaskClient) -> None:
-    body = client.get("/v1/status").json
-    assert body is not None
+def test_status_and_metrics_cover_both_routes(context: Context, client: FlaskClient) -> None:
+    body = client.get("/v1/status").get_json()
     assert [row["series_id"] for row in body["series"]] == ["people", "boats", "italy_people"]
     assert {row["route"] for row in body["jobs"] if row["last_outcome"]} == {"channel", "italy"}
     assert {row["route"] for row in body["documents"]} == {"channel", "italy"}
-    old = [one["detail"] for one in body["reasons"] if one["name"] == "figures_old"]
-    assert [one.partition(":")[0] for one in old] == ["channel", "italy"]
-    reading = both.settings.model_copy(update={"weather": "openmeteo"})
-    routes = status(IssueLoader(replace(both, settings=reading)))["routes"]
+    old = [reason["detail"] for reason in body["reasons"] if reason["name"] == "figures_old"]
+    assert [detail.partition(":")[0] for detail in old] == ["channel", "italy"]
+    with_weather = context.settings.model_copy(update={"weather": "openmeteo"})
+    routes = status(IssueLoader(replace(context, settings=with_weather)))["routes"]
     weather = {row["route"]: row["weather"]["status"] for row in routes}
     assert weather == {"channel": "missing", "italy": "off"}
-    found = service_metrics(IssueLoader(both))
-    issued = {("people",), ("boats",), ("italy_people",)}
-    assert set(found["forecast_issued_timestamp_seconds"]) == issued
-    followed = {("people",), ("boats",)}  # Italy's source has ended: no alert
-    assert set(found["data_through_timestamp_seconds"]) == followed
-    said = [one["detail"] for one in body["reasons"] if "2024-12-31" in one["detail"]]
-    assert len(said) == 1 and said[0].endswith(" days ago: the source has ended")
-    assert found["job_runs"]["italy", "refit", "done"] == 1
-    assert found["job_runs"]["italy", "refit", "failed"] == 0
+    metrics = service_metrics(IssueLoader(context))
+    with_issues = {("people",), ("boats",), ("italy_people",)}
+    assert set(metrics["forecast_issued_timestamp_seconds"]) == with_issues
+    with_new_figures = {("people",), ("boats",)}  # Italy's source has ended: no alert
+    assert set(metrics["data_through_timestamp_seconds"]) == with_new_figures
+    details = [r["detail"] for r in body["reasons"] if "2024-12-31" in r["detail"]]
+    assert len(details) == 1 and details[0].endswith(" days ago: the source has ended")
+    assert metrics["job_runs"]["italy", "refit", "done"] == 1
+    assert metrics["job_runs"]["italy", "refit", "failed"] == 0
     assert 'crossings_job_runs_total{job="refit",outcome="done",route="italy"} 1.0' in (
         client.get("/metrics").text
     )
 
 
 @pytest.mark.parametrize("path", ["/", "/plan", "/record", "/compare", "/about"])
-def test_each_page_is_of_the_route_of_its_series_and_so_are_its_links(
+def test_pages_and_their_links_are_of_the_route_of_the_series(
     client: FlaskClient, path: str
 ) -> None:
     answer = client.get(f"{path}?series=italy_people")
@@ -181,29 +171,27 @@ def test_each_page_is_of_the_route_of_its_series_and_so_are_its_links(
     assert "Mediterranean crossings forecast" in page
     assert "ondata" in page
     assert 'value="italy_people" selected>The central Mediterranean<' in page
-    plain = page.replace('value="people">The English Channel<', "")
+    without_picker = page.replace('value="people">The English Channel<', "")
     for word in ("Channel", "UK", "Dover", "Home Office", "Open Government"):
-        assert not re.search(rf"\b{word}\b", plain), word
-    inner = re.findall(r'href="(/(?:\?|plan|record|compare|about|feed)[^"]*|/)"', page)
-    assert len(inner) > 8
-    assert [link for link in inner if "series=italy_people" not in link] == []
-    first = client.get(path).text
-    assert 'value="people" selected>' in first
-    assert "ondata" not in first
+        assert not re.search(rf"\b{word}\b", without_picker), word
+    links = re.findall(r'href="(/(?:\?|plan|record|compare|about|feed)[^"]*|/)"', page)
+    assert len(links) > 8
+    assert [link for link in links if "series=italy_people" not in link] == []
+    default = client.get(path).text
+    assert 'value="people" selected>' in default
+    assert "ondata" not in default
 
 
-def test_what_is_taken_away_says_whose_it_is(client: FlaskClient) -> None:
+def test_downloads_embeds_and_feeds_name_their_source(client: FlaskClient) -> None:
     query = "?series=italy_people"
-    found = client.get(f"/now/forecast.metadata.json{query}").json
-    assert found is not None
-    assert found["dc:license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
-    assert found["dc:title"] == "People per day, whole of Italy"
-    assert "ondata" in found["dc:source"]
-    assert "Mediterranean crossings forecast: " in found["dc:bibliographicCitation"]
-    assert ":8000/?series=italy_people. Source: " in found["dc:bibliographicCitation"]
-    first = client.get("/now/forecast.metadata.json").json
-    assert first is not None
-    assert ":8000. Contains" in first["dc:bibliographicCitation"]
+    metadata = client.get(f"/now/forecast.metadata.json{query}").get_json()
+    assert metadata["dc:license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
+    assert metadata["dc:title"] == "People per day, whole of Italy"
+    assert "ondata" in metadata["dc:source"]
+    assert "Mediterranean crossings forecast: " in metadata["dc:bibliographicCitation"]
+    assert ":8000/?series=italy_people. Source: " in metadata["dc:bibliographicCitation"]
+    default = client.get("/now/forecast.metadata.json").get_json()
+    assert ":8000. Contains" in default["dc:bibliographicCitation"]
     for path in (f"/embed/now/forecast{query}", f"/feed.atom{query}"):
         text = client.get(path).text
         assert "ondata" in text
@@ -211,14 +199,14 @@ def test_what_is_taken_away_says_whose_it_is(client: FlaskClient) -> None:
         assert "UK" not in text
 
 
-def test_a_route_that_is_served_no_more_is_not_late(both: Context) -> None:
+def test_disabled_route_has_no_metrics(context: Context) -> None:
     name = "job_last_success_timestamp_seconds"
-    assert ("italy", "ingest") in service_metrics(IssueLoader(both))[name]
-    alone = replace(both, routes=both.routes[:1])
-    assert {route for route, _ in service_metrics(IssueLoader(alone))[name]} == {"channel"}
+    assert ("italy", "ingest") in service_metrics(IssueLoader(context))[name]
+    channel_only = replace(context, routes=context.routes[:1])
+    assert {route for route, _ in service_metrics(IssueLoader(channel_only))[name]} == {"channel"}
 
 
-def test_the_dashboard_offers_the_series_of_every_route(client: FlaskClient) -> None:
+def test_dashboard_offers_the_series_of_every_route(client: FlaskClient) -> None:
     assert choices(client, "series") == ["people", "boats", "italy_people"]
     threshold = str(choices(client, "threshold", series="italy_people")[0])
     for panel, target in targets():
@@ -226,54 +214,54 @@ def test_the_dashboard_offers_the_series_of_every_route(client: FlaskClient) -> 
         assert client.get(url).status_code == 200, panel
 
 
-def test_one_route_needs_no_picker(both: Context) -> None:
-    alone = replace(both, routes=both.routes[:1])
-    page = create_app(alone, utc_now).test_client().get("/").text
+def test_page_of_one_route_has_no_series_picker(context: Context) -> None:
+    channel_only = replace(context, routes=context.routes[:1])
+    page = create_app(channel_only, utc_now).test_client().get("/").text
     assert 'name="series"' not in page
     assert "UK time" in page
 
 
-def test_each_has_its_own_record_and_alarms(both: Context) -> None:
-    for loader in IssueLoader(both).each_route():
+def test_each_route_has_its_track_record_and_alarms(context: Context) -> None:
+    for loader in IssueLoader(context).each_route():
         record = track_record(loader, loader.route.leading, kind="hindcast")
         assert record["issues"] == 1
         assert isinstance(alarms(loader), list)
 
 
-def test_each_has_its_own_champion(both: Context) -> None:
-    specs = declared(both.settings.models_dir)
-    chosen = {"champion": "seasonal_naive", "declared": "climatology"}
-    perform(about(both, "italy"), "compare", lambda _: Outcome("done", "better", chosen))
-    with both.database.reading() as connection:
-        compared = {route.name: last_comparison(connection, route) for route in both.routes}
-    champions = {route: choose_champion(specs, one) for route, one in compared.items()}
+def test_each_route_has_its_champion(context: Context) -> None:
+    specs = declared(context.settings.models_dir)
+    detail = {"champion": "seasonal_naive", "declared": "climatology"}
+    _, italy = context.each_route()
+    perform(italy, "compare", lambda _: Outcome("done", "better", detail))
+    with context.database.reading() as connection:
+        comparisons = {route.name: last_comparison(connection, route) for route in context.routes}
+    champions = {
+        route: choose_champion(specs, comparison) for route, comparison in comparisons.items()
+    }
     assert champions == {"channel": "climatology", "italy": "seasonal_naive"}
 
 
-def test_a_request_is_for_one_route(both: Context) -> None:
-    with both.database.writing() as connection:
+def test_job_request_is_for_one_route(context: Context) -> None:
+    with context.database.writing() as connection:
         first = request_store.leave(connection, "ingest", "a", utc_now(), "channel")
         other = request_store.leave(connection, "ingest", "a", utc_now(), "italy")
-        gone = request_store.leave(connection, "ingest", "a", utc_now(), "gone")
+        unknown = request_store.leave(connection, "ingest", "a", utc_now(), "gone")
     assert first.request_id != other.request_id
     for _ in range(3):
-        request_worker.take(both, ("ingest",))
-    with both.database.reading() as connection:
+        request_worker.take(context, ("ingest",))
+    with context.database.reading() as connection:
         period = request_store.period(other.request_id)
         assert run_store.find(connection, "ingest", period, "italy") is not None
         assert run_store.find(connection, "ingest", period, "channel") is None
         done = request_store.find(connection, other.request_id)
-        failed = request_store.find(connection, gone.request_id)
-    assert done is not None
-    assert failed is not None
+        failed = request_store.find(connection, unknown.request_id)
     assert (done.outcome, failed.outcome) == ("done", "failed")
-    assert "expected a route of channel, italy, found 'gone'" in (failed.reason or "")
+    assert "expected a route of channel, italy, found 'gone'" in failed.reason
 
 
-def test_each_has_its_times_and_the_first_those_that_serve_all(both: Context) -> None:
-    at = utc(2026, 3, 28, 20)  # the night in which clocks go forward
-    found = {(one.route.name, item.name): item.next_due(at) for one, item in items(both)}
-    assert found == {
+def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context: Context) -> None:
+    at = utc(2026, 3, 28, 20)  # before the night in which clocks go forward
+    assert {(one.route.name, item.name): item.next_due(at) for one, item in items(context)} == {
         ("channel", "renew"): utc(2026, 3, 29, 8, 40),
         ("channel", "tidy"): utc(2026, 3, 29, 2, 40),
         ("italy", "renew"): utc(2026, 3, 29, 13),
@@ -283,65 +271,58 @@ def test_each_has_its_times_and_the_first_those_that_serve_all(both: Context) ->
 _carry_out = fit_task.carry_out
 
 
-def _refit(context: Context, period: str) -> Any:
-    return refit(context, period=period)
-
-
-def _killed_for_italy(order: Any) -> Any:
+def _kill_fit_of_italy(order: Any) -> Any:
     if "italy_people" in order.figures:
         os.kill(os.getpid(), signal.SIGKILL)
     return _carry_out(order)
 
 
-def test_a_killed_fit_of_one_route_costs_the_other_nothing(
+def test_killed_fit_of_one_route_does_not_stop_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    declare(tmp_path / "models", "climatology", "climatology", "champion")
     settings = Settings(
-        routes="italy,channel",  # the one that is killed comes first
+        routes="italy,channel",  # the killed one comes first
         var_dir=tmp_path / "var",
-        models_dir=quick_models(tmp_path / "models"),
+        models_dir=tmp_path / "models",
         paths=100,
         horizon=28,
     )
     context = open_context(settings)
-    for one in context.each_route():
-        ingest(one)
-    monkeypatch.setattr(fit_task, "carry_out", _killed_for_italy)
+    for one_route in context.each_route():
+        ingest(one_route)
+    monkeypatch.setattr(fit_task, "carry_out", _kill_fit_of_italy)
     now = utc(2026, 1, 2, 16)
-    for one, item in items(context):
+    for one_route, item in items(context):
         if item.name == "renew":
-            run_due(one, replace(item, work=_refit), now)
+            run_due(
+                one_route,
+                replace(item, work=lambda context, period: refit(context, period=period)),
+                now,
+            )
     with context.database.reading() as connection:
-        ends = {
-            route: [run.outcome for run in run_store.recent(connection, "refit", route)]
+        refit_of_italy, refit_of_channel, renew_of_italy, renew_of_channel = (
+            run_store.latest(connection, job, route=route)
+            for job in ("refit", "renew")
             for route in ("italy", "channel")
-        }
-        assert ends["italy"][-1] == "failed"
-        assert ends["channel"][-1] == "done"
+        )
         assert issue_store.get_latest_issue(connection, "people") is not None
         assert issue_store.get_latest_issue(connection, "italy_people") is None
-        run = run_store.latest(connection, "refit", "failed", "italy")
-        renewed = {
-            route: run_store.latest(connection, "renew", route=route)
-            for route in ("italy", "channel")
-        }
-    assert run is not None
-    assert "no model stands" in str(run.reason)
-    assert [one.outcome for one in renewed.values() if one] == ["failed", "done"]
+    assert (refit_of_italy.outcome, refit_of_channel.outcome) == ("failed", "done")
+    assert (renew_of_italy.outcome, renew_of_channel.outcome) == ("failed", "done")
+    assert "no model stands" in refit_of_italy.reason
     context.database.close()
 
 
-def test_the_loaders_of_all_routes_share_one_cache(both: Context) -> None:
-    loader = IssueLoader(both)
+def test_loaders_of_all_routes_share_one_cache(context: Context) -> None:
+    loader = IssueLoader(context)
     other = loader.for_series("italy_people")
     assert other.route.name == "italy"
     assert loader.for_series("people") is loader.for_series("nothing") is loader
     calls: list[int] = []
-    lock = threading.Lock()
 
-    def once() -> int:
-        with lock:
-            calls.append(1)
+    def count_call() -> int:
+        calls.append(1)
         return len(calls)
 
-    assert loader.once(("a",), once) == other.once(("a",), once) == 1
+    assert loader.once(("a",), count_call) == other.once(("a",), count_call) == 1

@@ -1,4 +1,4 @@
-"""An issue of a model that reads the weather, made once and copied for each test."""
+"""A loader, and a database with an issue that uses the weather, made once and copied."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from service.issues.refit import refit
 from tests.service import skies
 from tests.service.support import Hand, quick_models, utc
 
-SEEN, NOON = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
-"""When the weather was read, and the issue made."""
+READ_AT, ISSUED_AT = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
+"""When the weather was read, and the issue published."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def loader(context: Context, clock: Hand) -> IssueLoader:
 
 
 @pytest.fixture(scope="session")
-def windy(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def windy_settings(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("windy")
     (folder / "var").mkdir()
     shutil.copy(published / "after-ingest.sqlite", folder / "var" / "crossings.sqlite")
@@ -37,19 +37,17 @@ def windy(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings
         horizon=60,
         fit_seconds=0,
     )
-    opened = open_context(settings)
-    context = skies.reading(opened)
-    coming = [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6]
-    skies.tell(context.database, SEEN, coming, members=3)
+    context = skies.reading(open_context(settings))
+    roughness = [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6]
+    skies.tell(context.database, READ_AT, roughness, members=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "utc_now", Hand(NOON))
+        patch.setattr(module, "utc_now", Hand(ISSUED_AT))
         refit(context)
-    opened.database.close()
+    context.database.close()
     return context.settings
 
 
-def copied(settings: Settings, folder: Path) -> Context:
+def open_copy(settings: Settings, folder: Path) -> Context:
     """Open a copy of the database, with the same fitted models."""
     shutil.copytree(settings.var_dir, folder / "var")
-    own = {"var_dir": folder / "var"}
-    return open_context(settings.model_copy(update=own))
+    return open_context(settings.model_copy(update={"var_dir": folder / "var"}))

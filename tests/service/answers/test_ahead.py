@@ -16,32 +16,31 @@ from service.issues.issue_store import KEPT_DAYS
 from tests.service.support import NOW, Hand, random_paths
 
 D = dt.date
-PATHS = random_paths("2026-01-01", 40)  # to 9 February
+PATHS = random_paths("2026-01-01", 40)  # end on 9 February
+AHEAD = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
 
 
-def test_it_begins_on_its_first_day_and_counts_from_there() -> None:
-    ahead = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
-    assert (ahead.skipped, ahead.most, ahead.end(1), ahead.end(7)) == (4, 36, 5, 11)
-    near = ahead.upto(7)
-    assert (str(near.start), near.horizon) == ("2026-01-05", 7)
-    assert near.values.tolist() == PATHS.values[:, 4:11].tolist()
+def test_rows_and_horizon_begin_on_first_day() -> None:
+    assert (AHEAD.skipped, AHEAD.most, AHEAD.end(1), AHEAD.end(7)) == (4, 36, 5, 11)
+    paths = AHEAD.upto(7)
+    assert (str(paths.start), paths.horizon) == ("2026-01-05", 7)
+    assert paths.values.tolist() == PATHS.values[:, 4:11].tolist()
     rows = [
         {"time": f"{day}T00:00:00Z", "date": day, "horizon_days": at + 1, "at": at, "note": None}
         for at, day in ((4, "2026-01-05"), (5, "2026-01-06"))
     ]
-    assert ahead.rows(2, {"at": range(40)}) == rows
+    assert AHEAD.rows(2, {"at": range(40)}) == rows
 
 
-def test_an_earlier_day_is_noted_as_not_yet_published() -> None:
-    ahead = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
-    assert ahead.since(2).first == D(2026, 1, 3)
-    assert ahead.since(90).first == D(2026, 1, 1)
-    assert ahead.since(90).note(D(2026, 1, 4)) == UNPUBLISHED
-    assert ahead.note(D(2026, 1, 5)) is None
+def test_earlier_day_is_noted_as_not_yet_published() -> None:
+    assert AHEAD.since(2).first == D(2026, 1, 3)
+    assert AHEAD.since(90).first == D(2026, 1, 1)
+    assert AHEAD.since(90).note(D(2026, 1, 4)) == UNPUBLISHED
+    assert AHEAD.note(D(2026, 1, 5)) is None
 
 
 @pytest.mark.parametrize("first", [D(2025, 12, 31), D(2026, 2, 10), D.min, D.max])
-def test_a_day_outside_is_refused(first: D) -> None:
+def test_first_day_outside_the_paths_is_rejected(first: D) -> None:
     with pytest.raises(BadQuestion, match="from: expected a day from 2026-01-01 to 2026-02-09"):
         Ahead(PATHS, first, D(2026, 1, 5))
 
@@ -50,17 +49,17 @@ def test_a_day_outside_is_refused(first: D) -> None:
     ("last", "horizon"),
     [(D(2026, 1, 5), 1), (D(2026, 2, 1), 28), (D(2026, 2, 9), 36), (D(2027, 1, 1), 36), (D.min, 1)],
 )
-def test_the_horizon_to_a_day_is_the_nearest_there_is(last: D, horizon: int) -> None:
-    assert Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5)).horizon_to(last) == horizon
+def test_horizon_to_day_is_clipped(last: D, horizon: int) -> None:
+    assert AHEAD.horizon_to(last) == horizon
 
 
 @pytest.mark.parametrize("horizon", [0, 37, -1])
-def test_a_horizon_beyond_the_last_day_names_it(horizon: int) -> None:
+def test_horizon_beyond_last_day_is_rejected(horizon: int) -> None:
     with pytest.raises(BadQuestion, match="1 to 36, as 2026-02-09 is the last day"):
-        Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5)).end(horizon)
+        AHEAD.end(horizon)
 
 
-def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
+def test_view_beyond_last_day_is_rejected(context: Context) -> None:
     loader = IssueLoader(context, Hand(NOW))
     last: D = loader.view("people").paths.end.item()
     assert loader.view("people", first=last).ahead.most == 1
@@ -71,50 +70,51 @@ def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
         _ = loader.view("people").ahead
 
 
-def test_of_a_model_that_is_not_served_the_first_days_are_kept(context: Context) -> None:
+def test_models_other_than_champion_keep_only_the_first_days(context: Context) -> None:
     loader = IssueLoader(context, Hand(NOW))
-    served, other = loader.view("people"), loader.view("people", model="seasonal_naive")
-    assert served.paths.horizon > other.paths.horizon == KEPT_DAYS
+    champion, other = loader.view("people"), loader.view("people", model="seasonal_naive")
+    assert champion.paths.horizon > other.paths.horizon == KEPT_DAYS
     last = dt.date(2026, 2, 4)
     with pytest.raises(BadQuestion, match=f"1 to 34, as {last} is the last day that can be"):
         other.ahead.end(KEPT_DAYS + 1)
     loader.clock = Hand(NOW + dt.timedelta(days=40))
-    late = loader.view("people", model="seasonal_naive")
+    later = loader.view("people", model="seasonal_naive")
     with pytest.raises(NotPossible, match="seasonal_naive of issue .* or the champion, calibrated"):
-        _ = late.ahead
+        _ = later.ahead
 
 
 @pytest.mark.parametrize("share", [3, 0.01, 12.5, 33.33, 99.99])
-def test_each_day_of_each_path_is_multiplied_and_rounded_up(
-    loader: IssueLoader, share: float
-) -> None:
+def test_share_scales_each_count_and_rounds_up(loader: IssueLoader, share: float) -> None:
     view = loader.view("people")
-    ours = scale_to_share(view, share)
-    part = Fraction(str(share)) / 100
-    for mine, all_of_it in ((ours.paths, view.paths), (ours.observed, view.observed)):
-        expected = [math.ceil(int(count) * part) for count in all_of_it.values.ravel()[:5000]]
-        assert mine.values.ravel()[:5000].tolist() == expected
-        assert mine.start == all_of_it.start
-    assert ((ours.paths.values == 0) == (view.paths.values == 0)).all(), "quiet days are national"
+    scaled = scale_to_share(view, share)
+    fraction = Fraction(str(share)) / 100
+    for after, before in ((scaled.paths, view.paths), (scaled.observed, view.observed)):
+        expected = [math.ceil(int(count) * fraction) for count in before.values.ravel()[:5000]]
+        assert after.values.ravel()[:5000].tolist() == expected
+        assert after.start == before.start
+    assert ((scaled.paths.values == 0) == (view.paths.values == 0)).all(), "quiet days stay quiet"
 
 
-def test_a_whole_share_is_the_forecast_itself(loader: IssueLoader) -> None:
+def test_share_of_100_per_cent_is_the_forecast_itself(loader: IssueLoader) -> None:
     view = loader.view("people")
     assert scale_to_share(view, 100) is view
 
 
-def test_places_are_those_of_the_share(loader: IssueLoader) -> None:
-    ours = scale_to_share(loader.view("people"), 50)
-    found = capacity(ours.observed, ours.ahead, 2, 0.9, 7, (80,))
+def test_capacity_of_share(loader: IssueLoader) -> None:
+    scaled = scale_to_share(loader.view("people"), 50)
+    answer = capacity(scaled.observed, scaled.ahead, 2, 0.9, 7, (80,))
     all_days = np.concatenate(
-        [np.tile(ours.observed.values[-1:], (ours.paths.n_paths, 1)), ours.paths.values], axis=1
+        [np.tile(scaled.observed.values[-1:], (scaled.paths.n_paths, 1)), scaled.paths.values],
+        axis=1,
     )
-    skipped = ours.ahead.skipped
+    skipped = scaled.ahead.skipped
     present = (all_days[:, 1:] + all_days[:, :-1])[:, skipped : skipped + 7]
-    assert found["places_peak"] == int(np.quantile(present.max(axis=1), 0.9, method="inverted_cdf"))
+    assert answer["places_peak"] == int(
+        np.quantile(present.max(axis=1), 0.9, method="inverted_cdf")
+    )
 
 
 @pytest.mark.parametrize("share", [0, -1, 100.01, 0.001, 3.333, math.nan, math.inf])
-def test_what_is_no_share_is_refused(loader: IssueLoader, share: float) -> None:
+def test_invalid_share_is_rejected(loader: IssueLoader, share: float) -> None:
     with pytest.raises(BadQuestion, match="our_share"):
         scale_to_share(loader.view("people"), share)

@@ -22,23 +22,20 @@ FIRST = dt.date(2025, 1, 5)
 """A Sunday: the origin of the first issue."""
 
 ONE_DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
-Judge = Callable[[np.random.Generator, int], np.ndarray]
+DrawPit = Callable[[np.random.Generator, int], np.ndarray]
 
 
-def scored(
-    pit_of: Judge, rng: np.random.Generator, n_days: int = 400, every: int = 1
+def make_scores(
+    draw_pit: DrawPit, rng: np.random.Generator, n_days: int = 400, every: int = 1
 ) -> list[Scored]:
-    """The record of issues every so many days, with the PIT of each day by `pit_of`.
-
-    Days of several issues share their latent rank, as they share what came.
-    """
-    found = []
+    """Return the scores of an issue every `every` days, with PIT values by `draw_pit`."""
+    rows = []
     for start in range(0, n_days - 28, every):
-        *pits, week = pit_of(rng, 29).tolist()
+        *pits, week = draw_pit(rng, 29).tolist()
         content = {"days": {"pit": pits}, "totals": {"total_7": {"pit": week}}}
         moment = dt.datetime.combine(FIRST + start * ONE_DAY, dt.time(15), dt.UTC)
-        found.append(Scored(str(start), "pool", moment.date(), moment, True, 28, content))
-    return found
+        rows.append(Scored(str(start), "pool", moment.date(), moment, True, 28, content))
+    return rows
 
 
 def uniform(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -46,62 +43,65 @@ def uniform(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def narrow(rng: np.random.Generator, size: int) -> np.ndarray:
-    """As of bands that are about half as wide as they should be."""
+    """PIT values of ranges about half as wide as they should be."""
     return rng.beta(0.4, 0.4, size)
 
 
 def high(rng: np.random.Generator, size: int) -> np.ndarray:
-    """As when less comes than was forecast."""
+    """PIT values of forecasts that are too high."""
     return rng.beta(1.0, 1.8, size)
 
 
-def raised(record: list[Scored]) -> set[str]:
-    """Names of the alarms that stand on any Monday of the second half of a record."""
-    held, names = module._Record("people", record), set()
+def find_alarms(rows: list[Scored]) -> set[str]:
+    """Return the names of the alarms raised in any of the last 26 weeks."""
+    record, names = module._Record("people", rows), set()
     for at in range(WEEKS):
-        end = held.last - at * WEEK
-        moments = pit_moments(held.days(end))
+        end = record.last - at * WEEK
+        moments = pit_moments(record.days(end))
         for name, p in (("pit_mean", moments.p_mean), ("pit_spread", moments.p_spread)):
             if p < module.CHANCE:
                 names.add(name)
-        if min(module._p_of_weeks(held, end).values()) < module.CHANCE:
+        if min(module._p_of_weeks(record, end).values()) < module.CHANCE:
             names.add("weekly_coverage")
     return names
 
 
-def test_a_calibrated_record_rarely_alarms_in_half_a_year_of_looking() -> None:
-    """Looked at every week, for 26 weeks: of 40 right forecasters at most 5 are suspected.
+def test_calibrated_record_rarely_raises_an_alarm_in_26_weeks() -> None:
+    """At most 5 of 40 calibrated forecasters raise an alarm, when checked weekly.
 
-    At one look each of three tests errs in at most one or three of 1,000, but looks add up.
+    Each of three tests errs in one to three of 1,000 checks, and checks add up.
     """
     rng = np.random.default_rng(11)
-    records = [scored(uniform, rng) for _ in range(40)]
-    assert sum(bool(raised(record)) for record in records) <= 5
+    assert sum(bool(find_alarms(make_scores(uniform, rng))) for _ in range(40)) <= 5
 
 
-def test_a_miscalibrated_record_alarms_by_the_right_name() -> None:
+def test_miscalibrated_record_raises_the_right_alarm() -> None:
     rng = np.random.default_rng(12)
-    assert all("pit_mean" in raised(scored(high, rng)) for _ in range(10))
-    found = [raised(scored(narrow, rng)) for _ in range(10)]
-    assert all("pit_spread" in names for names in found)
-    assert sum("weekly_coverage" in names for names in found) >= 9, "they hold too rarely"
+    assert all("pit_mean" in find_alarms(make_scores(high, rng)) for _ in range(10))
+    alarms_of = [find_alarms(make_scores(narrow, rng)) for _ in range(10)]
+    assert all("pit_spread" in names for names in alarms_of)
+    assert sum("weekly_coverage" in names for names in alarms_of) >= 9
+
+
+def pit_alarm(record: module._Record, name: str) -> module.Alarm:
+    (alarm,) = [alarm for alarm in module._moments(record) if alarm["name"] == name]
+    return alarm
 
 
 @pytest.mark.parametrize(("a", "side"), [(0.4, "narrow"), (3.0, "wide")])
-def test_ranges_that_are_too_narrow_or_too_wide_are_told_apart(a: float, side: str) -> None:
-    record = module._Record(
-        "people", scored(lambda rng, size: rng.beta(a, a, size), np.random.default_rng(12))
-    )
-    (alarm,) = [one for one in module._moments(record) if one["name"] == "pit_spread"]
+def test_pit_spread_alarm_says_too_narrow_or_too_wide(a: float, side: str) -> None:
+    rng = np.random.default_rng(12)
+    rows = make_scores(lambda rng, size: rng.beta(a, a, size), rng, n_days=250)
+    alarm = pit_alarm(module._Record("people", rows), "pit_spread")
     assert f"the ranges are too {side}: " in alarm["detail"]
 
 
-def test_each_day_is_judged_once_by_the_last_issue_before_it() -> None:
-    rows = scored(uniform, np.random.default_rng(1), n_days=60, every=3)
+def test_each_day_is_scored_by_the_last_issue_before_it() -> None:
+    rows = make_scores(uniform, np.random.default_rng(1), n_days=60, every=3)
     record = module._Record("people", rows)
-    taken = record.days(record.last)
-    assert [len(pit) for pit in taken] == [3] * (len(rows) - 1) + [28]
-    assert taken[1] == rows[1].content["days"]["pit"][:3]
+    days = record.days(record.last)
+    assert [len(pit) for pit in days] == [3] * (len(rows) - 1) + [28]
+    assert days[1] == rows[1].content["days"]["pit"][:3]
     end = rows[0].origin + 5 * ONE_DAY
     assert record.days(end) == [
         rows[0].content["days"]["pit"][:3],
@@ -109,28 +109,28 @@ def test_each_day_is_judged_once_by_the_last_issue_before_it() -> None:
     ]
 
 
-def test_the_window_is_26_weeks_to_the_day() -> None:
-    rows = scored(uniform, np.random.default_rng(1), n_days=400)
+def test_window_is_26_weeks() -> None:
+    rows = make_scores(uniform, np.random.default_rng(1), n_days=400)
     record = module._Record("people", rows)
     for end in (record.last, record.last - 50 * ONE_DAY):
         assert sum(len(pit) for pit in record.days(end)) == 182
-    rows = scored(uniform, np.random.default_rng(1), n_days=400, every=7)
-    cut = module._Record("people", rows).days(rows[-1].origin - 2 * ONE_DAY)
-    assert sum(len(pit) for pit in cut) == 182
-    assert {len(pit) for pit in cut[1:-1]} == {7}
+    rows = make_scores(uniform, np.random.default_rng(1), n_days=400, every=7)
+    days = module._Record("people", rows).days(rows[-1].origin - 2 * ONE_DAY)
+    assert sum(len(pit) for pit in days) == 182
+    assert {len(pit) for pit in days[1:-1]} == {7}
 
 
-def test_weekly_totals_do_not_overlap_and_are_the_same_tomorrow() -> None:
-    rows = scored(uniform, np.random.default_rng(1), n_days=300)
+def test_weekly_totals_are_of_calendar_weeks() -> None:
+    rows = make_scores(uniform, np.random.default_rng(1), n_days=300)
     record = module._Record("people", rows)
     sundays = {row.content["totals"]["total_7"]["pit"] for row in rows if row.origin.weekday() == 6}
-    for back in range(7):
-        assert set(record.weeks(record.last - back * ONE_DAY)) <= sundays
+    for n in range(7):
+        assert set(record.weeks(record.last - n * ONE_DAY)) <= sundays, "whichever day is the last"
     assert len(record.weeks(rows[-1].origin)) == WEEKS - 1, "the window begins within a week"
 
 
 @pytest.fixture
-def watched(empty: Context) -> Context:
+def context(empty: Context) -> Context:
     """A year of figures, to Sunday 28 December 2025."""
     rng = np.random.default_rng(5)
     values = np.where(rng.random(363) < 0.5, rng.geometric(0.01, 363), 0)
@@ -144,31 +144,36 @@ def watched(empty: Context) -> Context:
     return empty
 
 
-def issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
+def publish_issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
     moment = dt.datetime.combine(origin + ONE_DAY, dt.time(15), dt.UTC)
     run_id = record_run(context.database, f"of {origin}", moment)
     paths = Paths(np.datetime64(origin + ONE_DAY), sample)
     publish(context.database, {"climatology": paths}, run_id, moment)
 
 
-def drawn(rng: np.random.Generator, low: float = 0.5, mean: float = 100) -> np.ndarray:
-    return np.where(rng.random((300, 35)) < low, rng.geometric(1 / mean, (300, 35)), 0)
+def read_people(context: Context) -> np.ndarray:
+    with context.database.reading() as connection:
+        return observation_store.series(connection, "people").values
 
 
-def test_a_record_in_the_store_that_is_right_and_one_that_is_not(watched: Context) -> None:
+def draw_paths(rng: np.random.Generator, p_arrival: float = 0.5, mean: float = 100) -> np.ndarray:
+    return np.where(rng.random((300, 35)) < p_arrival, rng.geometric(1 / mean, (300, 35)), 0)
+
+
+def test_stored_scores_raise_alarms_once_miscalibrated(context: Context) -> None:
     rng = np.random.default_rng(6)
-    loader = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
-    assert alarms(loader) == [], "nothing is published"
+    loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
+    assert alarms(loader) == [], "before the first issue"
     for week in range(25):
-        issue(watched, FIRST + week * WEEK, drawn(rng))
-    score(watched)
+        publish_issue(context, FIRST + week * WEEK, draw_paths(rng))
+    score(context)
     assert record_alarms(loader) == []
-    for week in range(25, 51):  # more than twice as many as come
-        issue(watched, FIRST + week * WEEK, drawn(rng, 0.9, 250))
-    score(watched)
-    found = {alarm["name"]: alarm for alarm in record_alarms(loader)}
-    assert {"pit_mean", "weekly_coverage"} <= set(found)
-    mean = found["pit_mean"]
+    for week in range(25, 51):  # more than twice the figures
+        publish_issue(context, FIRST + week * WEEK, draw_paths(rng, 0.9, 250))
+    score(context)
+    by_name = {alarm["name"]: alarm for alarm in record_alarms(loader)}
+    assert {"pit_mean", "weekly_coverage"} <= set(by_name)
+    mean = by_name["pit_mean"]
     assert mean["series_id"] == "people"
     assert mean["detail"].startswith(
         "people: the 182 days of the last 26 weeks were lower than forecast"
@@ -176,83 +181,77 @@ def test_a_record_in_the_store_that_is_right_and_one_that_is_not(watched: Contex
     assert mean["numbers"]["mean"] < 0.5
     assert mean["numbers"]["p_mean"] < module.CHANCE
     assert "2025-07-01" < mean["since"] < "2025-12-28"
-    weeks = found["weekly_coverage"]["numbers"]
+    weeks = by_name["weekly_coverage"]["numbers"]
     assert weeks["held_80"] < weeks["n_weeks"] / 2
 
 
-def test_since_is_the_first_day_of_the_unbroken_run() -> None:
+def test_since_is_first_day_of_unbroken_run() -> None:
     rng = np.random.default_rng(3)
-    good, bad = scored(uniform, rng, 250), scored(high, rng, 428)
+    good, bad = make_scores(uniform, rng, 250), make_scores(high, rng, 428)
     rows = good + bad[len(good) :]
     record = module._Record("people", rows)
-    (alarm,) = [one for one in module._moments(record) if one["name"] == "pit_mean"]
+    alarm = pit_alarm(record, "pit_mean")
     since = dt.date.fromisoformat(alarm["since"])
-    p_of = module._p_of_days
-    assert p_of(record, "p_mean", since) < module.CHANCE
-    assert p_of(record, "p_mean", since - ONE_DAY) >= module.CHANCE
+    get_p = module._p_of_days
+    assert get_p(record, "p_mean", since) < module.CHANCE
+    assert get_p(record, "p_mean", since - ONE_DAY) >= module.CHANCE
     day = since
     while day <= record.last:
-        assert p_of(record, "p_mean", day) < module.CHANCE
+        assert get_p(record, "p_mean", day) < module.CHANCE
         day += 5 * ONE_DAY
     assert since > good[-1].origin
 
 
-def test_a_week_beyond_its_band_is_an_alarm_until_the_next_week(watched: Context) -> None:
-    loader = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
-    issue(watched, dt.date(2025, 12, 19), np.full((300, 35), 1))  # a Friday, issued on Saturday
+def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
+    loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
+    publish_issue(context, dt.date(2025, 12, 19), np.full((300, 35), 1))
     (alarm,) = record_alarms(loader)
     view = loader.view("people", as_of=utc(2025, 12, 21, 23, 59))
-    with watched.database.reading() as connection:
-        figures = observation_store.series(connection, "people")
-    assert figures is not None
-    came = int(figures.values[-7:].sum())
+    arrived = int(read_people(context)[-7:].sum())
     assert alarm == {
         "name": "week_beyond_band",
         "series_id": "people",
-        "detail": f"people: {came:,} arrived from 2025-12-22 to 2025-12-28, above the 99% range of "
-        "the forecast, 7 to 7",
+        "detail": f"people: {arrived:,} arrived from 2025-12-22 to 2025-12-28, above the 99% range "
+        "of the forecast, 7 to 7",
         "since": "2025-12-29",
         "numbers": {
             "from": "2025-12-22",
             "to": "2025-12-28",
-            "came": came,
+            "came": arrived,
             "lo99": 7,
             "hi99": 7,
             "issue_id": view.issue.issue_id,
         },
     }
-    sunday = IssueLoader(watched, Hand(utc(2025, 12, 28, 12)))
-    assert record_alarms(sunday) == [], "the week is not over; the one before had no forecast"
+    sunday = IssueLoader(context, Hand(utc(2025, 12, 28, 12)))
+    assert record_alarms(sunday) == [], "the week is not over"
 
 
-def test_the_last_whole_week_is_judged_while_the_next_one_lacks_days(watched: Context) -> None:
-    issue(watched, dt.date(2025, 12, 12), np.full((300, 35), 1))
+def test_last_complete_week_is_checked_while_next_is_incomplete(context: Context) -> None:
+    publish_issue(context, dt.date(2025, 12, 12), np.full((300, 35), 1))
     figures = [
         Figure(name, dt.date(2025, 12, day), 50, "test")
         for name in ("people", "boats")
         for day in (29, 30)
     ]
-    with watched.database.writing() as connection:
+    with context.database.writing() as connection:
         record(connection, ROUTE, figures, utc(2025, 12, 31, 12))
-    (alarm,) = record_alarms(IssueLoader(watched, Hand(utc(2026, 1, 6, 12))))
+    (alarm,) = record_alarms(IssueLoader(context, Hand(utc(2026, 1, 6, 12))))
     assert (alarm["numbers"]["from"], alarm["numbers"]["to"]) == ("2025-12-22", "2025-12-28")
-    with watched.database.reading() as connection:
-        counted = observation_store.series(connection, "people")
-    assert counted is not None
-    assert alarm["numbers"]["came"] == counted.values[-9:-2].sum()
+    assert alarm["numbers"]["came"] == read_people(context)[-9:-2].sum()
 
 
-def test_an_issue_made_during_the_week_does_not_judge_it(watched: Context) -> None:
-    issue(watched, dt.date(2025, 12, 22), np.full((300, 35), 1))
-    assert record_alarms(IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))) == []
+def test_issue_made_during_the_week_is_not_checked_against_it(context: Context) -> None:
+    publish_issue(context, dt.date(2025, 12, 22), np.full((300, 35), 1))
+    assert record_alarms(IssueLoader(context, Hand(utc(2025, 12, 29, 12)))) == []
 
 
-def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
-    issue(watched, dt.date(2025, 12, 28), drawn(np.random.default_rng(1), 0.5))
+def test_late_issues_and_figures_raise_alarms_with_numbers(context: Context) -> None:
+    publish_issue(context, dt.date(2025, 12, 28), draw_paths(np.random.default_rng(1)))
     clock = Hand(utc(2025, 12, 31, 3))
-    assert alarms(IssueLoader(watched, clock)) == []
+    assert alarms(IssueLoader(context, clock)) == []
     clock.now = utc(2025, 12, 31, 4)
-    (late,) = alarms(IssueLoader(watched, clock))
+    (late,) = alarms(IssueLoader(context, clock))
     assert (late["name"], late["series_id"], late["since"]) == ("issues_late", None, "2025-12-31")
     assert late["numbers"] == {
         "issued_at": "2025-12-29T15:00:00Z",
@@ -260,23 +259,23 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
         "limit_hours": 36.0,
     }
     clock.now = utc(2025, 12, 31, 5, 8)
-    (late,) = alarms(IssueLoader(watched, clock))
+    (late,) = alarms(IssueLoader(context, clock))
     assert late["numbers"]["hours"] == 38.1  # to a tenth
-    two = watched.settings.model_copy(update={"routes": "channel,italy"})
-    (named,) = alarms(IssueLoader(Context(two, watched.database), clock))
-    assert named["detail"] == f"channel: {late['detail']}"
-    live = Context(watched.settings.model_copy(update={"source": "declared"}), watched.database)
+    two_routes = context.settings.model_copy(update={"routes": "channel,italy"})
+    (alarm,) = alarms(IssueLoader(Context(two_routes, context.database), clock))
+    assert alarm["detail"] == f"channel: {late['detail']}"
+    live = Context(context.settings.model_copy(update={"source": "declared"}), context.database)
     clock.now = utc(2026, 1, 2, 12)
-    names = {alarm["name"]: alarm for alarm in alarms(IssueLoader(live, clock))}
-    assert set(names) == {"figures_late", "issues_late"}
-    assert names["figures_late"]["since"] == "2026-01-01"
-    assert names["figures_late"]["numbers"]["days"] == 5
+    by_name = {alarm["name"]: alarm for alarm in alarms(IssueLoader(live, clock))}
+    assert set(by_name) == {"figures_late", "issues_late"}
+    assert by_name["figures_late"]["since"] == "2026-01-01"
+    assert by_name["figures_late"]["numbers"]["days"] == 5
 
 
-def test_what_was_found_is_kept_until_something_is_scored(watched: Context) -> None:
-    issue(watched, dt.date(2025, 12, 19), np.full((300, 35), 1))
-    loader = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
+def test_record_alarms_are_unchanged_by_repeat_and_rescore(context: Context) -> None:
+    publish_issue(context, dt.date(2025, 12, 19), np.full((300, 35), 1))
+    loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
     first = record_alarms(loader)
-    assert first == record_alarms(loader) == record_alarms(IssueLoader(watched, loader.clock))
-    score(watched)
+    assert first == record_alarms(loader) == record_alarms(IssueLoader(context, loader.clock))
+    score(context)
     assert record_alarms(loader) == first

@@ -11,27 +11,24 @@ from service.answers.briefing import briefing, briefing_of
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
-from service.data import observation_store
 from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, Hand, utc
 
 D = dt.date
+WHOLE_YEAR = (
+    "36,816 people in the whole of 2024: 25.1% more than in 2023 (29,437) and 19.5% fewer than in "
+    "2022 (45,755)."
+)
 
 
-def against(answer: dict, span: str, year: int) -> dict:  # type: ignore[type-arg]
-    (row,) = [row for row in answer[span]["against"] if row["year"] == year]
-    return row
-
-
-def test_the_18th_of_october_2024(loader: IssueLoader) -> None:
+def test_briefing_of_18_october_2024(loader: IssueLoader) -> None:
     answer = briefing(loader, "people", D(2024, 10, 18))
     assert answer["last_day"]["value"] == 647
     assert answer["last_day"]["beside"] == {"boats": 10}
     assert answer["year_to_date"]["value"] == 28_204
-    assert against(answer, "year_to_date", 2023)["value"] == 26_116
-    assert against(answer, "year_to_date", 2023)["per_cent"] == 8.0
-    assert against(answer, "year_to_date", 2022)["value"] == 37_603
-    assert against(answer, "year_to_date", 2022)["per_cent"] == -25.0
+    against = {row["year"]: row for row in answer["year_to_date"]["against"]}
+    assert (against[2023]["value"], against[2023]["per_cent"]) == (26_116, 8.0)
+    assert (against[2022]["value"], against[2022]["per_cent"]) == (37_603, -25.0)
     assert answer["data_through"] == answer["as_of"] == "2024-10-18"
     assert answer["sentence"] == (
         "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 to that day: 8.0% more "
@@ -40,23 +37,21 @@ def test_the_18th_of_october_2024(loader: IssueLoader) -> None:
     )
 
 
-def test_a_whole_year_is_compared_with_years(loader: IssueLoader) -> None:
-    said = briefing(loader, "people", D(2024, 12, 31))["sentence"]
-    assert said.endswith(
-        "36,816 people in the whole of 2024: 25.1% more than in 2023 (29,437) and 19.5% fewer than "
-        "in 2022 (45,755)."
-    )
-
-
-def test_a_change_of_thousands_of_per_cent(loader: IssueLoader) -> None:
-    said = briefing(loader, "people", D(2019, 9, 1))["sentence"]
-    assert said.endswith("3,932.1% more than by the same day of 2018 (28).")
+@pytest.mark.parametrize(
+    ("day", "text"),
+    [
+        (D(2024, 12, 31), WHOLE_YEAR),
+        (D(2019, 9, 1), "3,932.1% more than by the same day of 2018 (28)."),
+    ],
+)
+def test_sentence_of_whole_year_and_of_large_change(loader: IssueLoader, day: D, text: str) -> None:
+    assert briefing(loader, "people", day)["sentence"].endswith(text)
 
 
 @pytest.mark.parametrize(
     ("day", "value", "year"), [("2025-06-20", 437, 17_817), ("2021-11-12", None, 23_622)]
 )
-def test_other_days_that_were_reported(
+def test_briefing_of_other_reported_days(
     loader: IssueLoader, day: str, value: int | None, year: int
 ) -> None:
     answer = briefing(loader, "people", D.fromisoformat(day))
@@ -65,24 +60,21 @@ def test_other_days_that_were_reported(
 
 
 @pytest.mark.parametrize("day", ["2025-12-31", "2024-02-29", "2025-03-02", "2019-01-01"])
-def test_every_number_is_what_a_slow_sum_finds(
-    loader: IssueLoader, people: DailySeries, day: str
-) -> None:
+def test_numbers_equal_sums_in_loops(loader: IssueLoader, people: DailySeries, day: str) -> None:
     last = D.fromisoformat(day)
     answer = briefing(loader, "people", last)
-    for span in ("last_day", "last_7_days", "year_to_date"):
-        first = D.fromisoformat(answer[span]["from"])
-        assert answer[span]["to"] == day
-        assert answer[span]["value"] == slow(people, first, last)
-        for row in answer[span]["against"]:
-            begin, end = (earlier(d, last.year - row["year"]) for d in (first, last))
-            if span == "last_7_days":
-                length = last - first
-                begin = end - length
-            assert row["value"] == slow(people, begin, end)
-            assert row["difference"] == answer[span]["value"] - row["value"]
+    for period in ("last_day", "last_7_days", "year_to_date"):
+        first = D.fromisoformat(answer[period]["from"])
+        assert answer[period]["to"] == day
+        assert answer[period]["value"] == sum_days(people, first, last)
+        for row in answer[period]["against"]:
+            begin, end = (move_back(d, last.year - row["year"]) for d in (first, last))
+            if period == "last_7_days":
+                begin = end - (last - first)
+            assert row["value"] == sum_days(people, begin, end)
+            assert row["difference"] == answer[period]["value"] - row["value"]
             if row["value"]:
-                share = 100 * (answer[span]["value"] / row["value"] - 1)
+                share = 100 * (answer[period]["value"] / row["value"] - 1)
                 assert row["per_cent"] == pytest.approx(share, abs=0.051)
             else:
                 assert row["per_cent"] is None
@@ -90,7 +82,7 @@ def test_every_number_is_what_a_slow_sum_finds(
     assert years == list(range(last.year - 1, 2017, -1))
 
 
-def slow(series: DailySeries, first: D, last: D) -> int:
+def sum_days(series: DailySeries, first: D, last: D) -> int:
     return sum(
         value
         for day, value in zip(series.dates.tolist(), series.values.tolist(), strict=True)
@@ -98,29 +90,30 @@ def slow(series: DailySeries, first: D, last: D) -> int:
     )
 
 
-def earlier(day: D, years: int) -> D:
+def move_back(day: D, years: int) -> D:
     at = D(day.year - years, day.month, 1)
     return at + dt.timedelta(
         days=27 if (day.month, day.day) == (2, 29) and (at.year % 4) else day.day - 1
     )
 
 
-def test_a_span_that_an_earlier_year_has_only_in_part_is_left_out(loader: IssueLoader) -> None:
+def test_year_with_part_of_the_period_is_left_out(loader: IssueLoader) -> None:
     answer = briefing(loader, "people", D(2019, 1, 3))
     assert answer["last_7_days"]["from"] == "2018-12-28"
     assert answer["last_7_days"]["against"] == []
     assert [row["year"] for row in answer["year_to_date"]["against"]] == [2018]
 
 
-def test_the_first_days_of_all(loader: IssueLoader) -> None:
+def test_briefing_of_first_day(loader: IssueLoader) -> None:
     answer = briefing(loader, "people", D(2018, 1, 1))
     assert answer["last_7_days"]["from"] == "2018-01-01"
-    said = "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
-    assert answer["sentence"] == said
+    assert answer["sentence"] == (
+        "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
+    )
 
 
 @pytest.mark.parametrize(
-    ("counts", "day", "said"),
+    ("counts", "day", "sentence"),
     [
         ([1], D(2024, 9, 1), "1 September 2024: 1 person; 1 person since 1 September 2024."),
         ([1, 4], D(2024, 9, 2), "2 September 2024: 4 people; 5 people since 1 September 2024."),
@@ -131,21 +124,20 @@ def test_the_first_days_of_all(loader: IssueLoader) -> None:
         ),
     ],
 )
-def test_one_is_singular_and_a_year_that_begins_late_says_when(
-    counts: list[int], day: D, said: str
+def test_sentence_has_singular_and_first_day_of_partial_year(
+    counts: list[int], day: D, sentence: str
 ) -> None:
     series = DailySeries("people", np.datetime64("2024-09-01"), np.array(counts))
-    assert module._brief(ROUTE, series, {}, None, D(2026, 1, 2))["sentence"] == said
+    assert module._brief(ROUTE, series, {}, None, D(2026, 1, 2))["sentence"] == sentence
 
 
-def test_a_difference_that_rounds_to_nothing_is_said_as_about_as_many() -> None:
-    row = {"difference": 1, "per_cent": 0.0}
-    assert module._beside(row) == "about as many as"
+def test_difference_that_rounds_to_zero_is_about_as_many() -> None:
+    assert module._beside({"difference": 1, "per_cent": 0.0}) == "about as many as"
     assert module._beside({"difference": 0, "per_cent": 0.0}) == "as many as"
     assert module._beside({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
 
 
-def test_a_date_after_the_figures_is_answered_with_the_last_of_them(loader: IssueLoader) -> None:
+def test_date_after_the_figures_uses_the_last_of_them(loader: IssueLoader) -> None:
     answer = briefing(loader, "people", D(2026, 1, 2))
     assert (answer["as_of"], answer["data_through"]) == ("2026-01-02", "2025-12-31")
     assert briefing(loader, "people")["as_of"] == "2025-12-31"
@@ -160,7 +152,7 @@ def test_a_date_after_the_figures_is_answered_with_the_last_of_them(loader: Issu
         (utc(2024, 12, 1, 14, 0), "2024-11-30"),
     ],
 )
-def test_an_instant_knows_what_was_known_then(
+def test_as_of_instant_uses_figures_published_by_then(
     loader: IssueLoader, moment: dt.datetime, through: str
 ) -> None:
     answer = briefing(loader, "people", moment)
@@ -168,7 +160,7 @@ def test_an_instant_knows_what_was_known_then(
     assert answer["as_of"].endswith("Z")
 
 
-def test_a_revision_changes_what_a_date_says_and_not_what_an_instant_says(
+def test_revision_changes_briefing_of_date_but_not_of_instant(
     context: Context, loader: IssueLoader
 ) -> None:
     with context.database.writing() as connection:
@@ -178,40 +170,26 @@ def test_a_revision_changes_what_a_date_says_and_not_what_an_instant_says(
     assert briefing(loader, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
 
 
-def test_boats_have_a_briefing_too(loader: IssueLoader) -> None:
+def test_briefing_of_boats(loader: IssueLoader) -> None:
     answer = briefing(loader, "boats", D(2024, 10, 18))
     assert answer["last_day"]["value"] == 10
     assert answer["sentence"].startswith("18 October 2024: 10 boats with 647 people; ")
 
 
 @pytest.mark.parametrize("as_of", [D(2017, 12, 31), D.min, utc(2018, 1, 2, 13, 59)])
-def test_before_the_first_figure(loader: IssueLoader, as_of: dt.date) -> None:
+def test_as_of_before_first_figure_is_rejected(loader: IssueLoader, as_of: dt.date) -> None:
     with pytest.raises(BadQuestion, match="as_of: expected a day from 2018-01-01 on"):
         briefing(loader, "people", as_of)
 
 
-def test_no_figures_and_no_such_series(empty: Context, clock: Hand) -> None:
+def test_briefing_without_figures_or_of_unknown_series_fails(empty: Context, clock: Hand) -> None:
     with pytest.raises(NotReady, match="no figures"):
         briefing(IssueLoader(empty, clock), "people")
     with pytest.raises(NotFound, match="expected a series of people, boats"):
         briefing(IssueLoader(empty, clock), "planes")
 
 
-def test_a_sum_that_is_the_same_as_a_year_before(context: Context, loader: IssueLoader) -> None:
-    with context.database.reading() as connection:
-        known = observation_store.series(connection, "people")
-    before = dict(zip(known.dates.tolist(), known.values.tolist(), strict=True))
-    with context.database.writing() as connection:
-        figures = [
-            Figure("people", D(2025, 1, day), before[D(2024, 1, day)], "test")
-            for day in range(1, 15)
-        ]
-        record(connection, ROUTE, figures, utc(2026, 1, 1, 9))
-    said = briefing(loader, "people", D(2025, 1, 14))["sentence"]
-    assert "in 2025 to that day: as many as by the same day of 2024 (" in said
-
-
-def test_of_an_issue_it_says_what_the_issue_was_made_of(
+def test_briefing_of_issue_uses_its_own_figures(
     context: Context, loader: IssueLoader, clock: Hand
 ) -> None:
     view = loader.view("people", "latest")

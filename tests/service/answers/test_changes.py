@@ -1,4 +1,4 @@
-"""What changed between issues, added up over those that stand between."""
+"""Changes between two issues, summed over the issues between them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from service.issues.issue_store import Issue
 from tests.service.support import NOW, Hand, publish, random_paths, record_run
 
 
-def test_every_cause_has_a_name_for_readers() -> None:
+def test_every_cause_has_a_display_name() -> None:
     assert set(CAUSE_NAMES) == set(note_store.CAUSES)
 
 
 @pytest.fixture
-def chain(context: Context) -> list[Issue]:
-    """Three issues after the one that is there: without the weather, with it, and without."""
-    found = [IssueLoader(context, Hand(NOW)).view("people").issue]
+def issues(context: Context) -> list[Issue]:
+    """The published issue and three newer ones."""
+    issues = [IssueLoader(context, Hand(NOW)).view("people").issue]
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         run_id = record_run(context.database, f"step {step}", at)
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
-        found.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
-    return found
+        issues.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
+    return issues
 
 
-def note(
+def save_changes(
     context: Context, issue: Issue, since: Issue, before: float, causes: dict[str, float]
 ) -> None:
     content: dict[str, Any] = {
@@ -49,32 +49,32 @@ def note(
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, content)
 
 
-def test_an_issue_without_the_weather_stands_among_those_with_it(
-    context: Context, chain: list[Issue]
+def test_changes_are_summed_over_issues_with_and_without_weather(
+    context: Context, issues: list[Issue]
 ) -> None:
-    first, second, third, fourth = chain
-    plain = {"model": 0.0, "revision": 0.5, "new_figures": 2.0}
-    note(context, second, first, 10.0, plain)
-    note(context, third, second, 12.5, plain | {"weather": -4.0})
-    note(context, fourth, third, 11.0, plain)
+    first, second, third, fourth = issues
+    causes = {"model": 0.0, "revision": 0.5, "new_figures": 2.0}
+    save_changes(context, second, first, 10.0, causes)
+    save_changes(context, third, second, 12.5, causes | {"weather": -4.0})
+    save_changes(context, fourth, third, 11.0, causes)
     loader = IssueLoader(context, Hand(NOW))
-    found = changes(loader, loader.view("people"), first.issue_id)
-    assert found["causes"] == ["model", "revision", "weather", "new_figures"]
-    assert found["steps"] == 3
-    row = found["rows"][0]
+    answer = changes(loader, loader.view("people"), first.issue_id)
+    assert answer["causes"] == ["model", "revision", "weather", "new_figures"]
+    assert answer["steps"] == 3
+    row = answer["rows"][0]
     assert (row["before"], row["after"]) == (10.0, 13.5)
     assert (row["revision"], row["weather"], row["new_figures"]) == (1.5, -4.0, 6.0)
-    assert found["totals"][0]["weather"] == -28.0
-    alone = changes(loader, loader.view("people"))
-    assert alone["causes"] == ["model", "revision", "new_figures"]
-    assert "weather" not in alone["rows"][0]
-    days = [(row["date"], row["time"]) for row in found["rows"][:2] + found["rows"][-1:]]
+    assert answer["totals"][0]["weather"] == -28.0
+    last_step = changes(loader, loader.view("people"))
+    assert last_step["causes"] == ["model", "revision", "new_figures"]
+    assert "weather" not in last_step["rows"][0]
+    days = [(row["date"], row["time"]) for row in answer["rows"][:2] + answer["rows"][-1:]]
     assert days == [(day, f"{day}T00:00:00Z") for day in ("2026-01-02", "2026-01-03", "2026-01-28")]
     with pytest.raises(NotFound, match="expected an issue before"):
         changes(loader, loader.view("people"), "people-20200101-0000000000")
     with pytest.raises(NotFound, match=f"no issue stands before {first.issue_id}"):
         changes(loader, loader.view("people", first.issue_id))
-    late = IssueLoader(context, Hand(NOW + dt.timedelta(days=27)))
+    later = IssueLoader(context, Hand(NOW + dt.timedelta(days=27)))
     expected = "since: expected an issue that forecast some of the same days, found "
     with pytest.raises(BadQuestion, match=f"^{expected}{third.issue_id}$"):
-        changes(late, late.view("people"))
+        changes(later, later.view("people"))

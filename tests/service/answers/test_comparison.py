@@ -22,7 +22,7 @@ D = dt.date
 
 @pytest.fixture
 def loader(context: Context, clock: Hand) -> IssueLoader:
-    """With live issues of 1 and 15 December, beside the newest."""
+    """A loader with live issues of 1 and 15 December and the newest."""
     for day in (1, 15):
         models = {
             name: random_paths(f"2025-12-{day:02}", 28, seed=seed)
@@ -32,58 +32,59 @@ def loader(context: Context, clock: Hand) -> IssueLoader:
     return IssueLoader(context, clock)
 
 
-def test_forecasts_stand_on_their_days_beside_what_arrived(loader: IssueLoader) -> None:
+def test_days_have_forecasts_and_arrivals(loader: IssueLoader) -> None:
     views = [
         view_of_day(loader, "people", D(2025, 12, 20), "seasonal_naive"),
         view_of_day(loader, "people", D(2025, 12, 2), "champion"),
     ]
-    found = compare_forecasts(loader, views)
-    days = {day["date"]: day for day in found["days"]}
-    assert [one["model"] for one in found["forecasts"]] == ["seasonal_naive", "climatology"]
-    assert [one["made_on"] for one in found["forecasts"]] == ["2025-12-15", "2025-12-01"]
+    answer = compare_forecasts(loader, views)
+    days = {day["date"]: day for day in answer["days"]}
+    assert [(forecast["model"], forecast["made_on"]) for forecast in answer["forecasts"]] == [
+        *(("seasonal_naive", "2025-12-15"), ("climatology", "2025-12-01"))
+    ]
     assert (min(days), max(days), len(days)) == ("2025-12-01", "2026-01-11", 42)
     arrived = {row["date"]: row["value"] for row in figures(loader, "people", D(2025, 12, 1))}
     assert {date: day["value"] for date, day in days.items() if day["value"] is not None} == arrived
     late, early = (view.paths for view in views)
-    both = days["2025-12-20"]
-    assert (both["median_1"], both["median_2"]) == (late.median()[5], early.median()[19])
+    day = days["2025-12-20"]
+    assert (day["median_1"], day["median_2"]) == (late.median()[5], early.median()[19])
     assert days["2025-12-14"]["median_1"] is None
     assert days["2025-12-29"]["hi80_2"] is None
 
 
-def test_rows_are_the_days_of_one_forecast_after_another(loader: IssueLoader) -> None:
+def test_rows_list_one_forecast_after_another(loader: IssueLoader) -> None:
     days = (D(2025, 12, 20), D(2025, 12, 2))
-    found = compare_days(loader, "people", days, ("seasonal_naive",))
-    late, early = found["forecasts"]
-    assert [row["issue_id"] for row in found["rows"]] == (
+    answer = compare_days(loader, "people", days, ("seasonal_naive",))
+    late, early = answer["forecasts"]
+    assert [row["issue_id"] for row in answer["rows"]] == (
         [late["issue_id"]] * 28 + [early["issue_id"]] * 28
     )
-    assert {row["model"] for row in found["rows"]} == {"seasonal_naive"}
+    assert {row["model"] for row in answer["rows"]} == {"seasonal_naive"}
     view = view_of_day(loader, "people", days[1], "seasonal_naive")
     median = int(view.paths.median()[0])
-    (came,) = figures(loader, "people", D(2025, 12, 1), D(2025, 12, 1))
-    row = found["rows"][28]
+    (figure,) = figures(loader, "people", D(2025, 12, 1), D(2025, 12, 1))
+    row = answer["rows"][28]
     assert (row["time"], row["date"]) == ("2025-12-01T00:00:00Z", "2025-12-01")
-    assert (row["median"], row["came"]) == (median, came["value"])
-    each = compare_days(loader, "people", days, ("seasonal_naive", "champion"))["forecasts"]
-    assert [one["model"] for one in each] == ["seasonal_naive", "climatology"]
+    assert (row["median"], row["came"]) == (median, figure["value"])
+    forecasts = compare_days(loader, "people", days, ("seasonal_naive", "champion"))["forecasts"]
+    assert [forecast["model"] for forecast in forecasts] == ["seasonal_naive", "climatology"]
 
 
-def test_totals_have_what_arrived_once_all_days_are_published(loader: IssueLoader) -> None:
+def test_totals_have_arrivals_once_all_days_are_published(loader: IssueLoader) -> None:
     view = view_of_day(loader, "people", D(2025, 12, 15), "champion")
     (forecast,) = compare_forecasts(loader, [view])["forecasts"]
     week, month = forecast["totals"]
     rows = figures(loader, "people", D(2025, 12, 15), D(2025, 12, 21))
     assert week["came"] == sum(row["value"] for row in rows)
-    assert month["came"] is None, "its last days are not published"
+    assert month["came"] is None, "its last days are not published yet"
 
 
-def test_a_model_that_a_forecast_lacks_is_named(loader: IssueLoader) -> None:
+def test_model_not_in_issue_is_not_found(loader: IssueLoader) -> None:
     with pytest.raises(NotFound, match="expected a model of this issue"):
         view_of_day(loader, "people", D(2025, 12, 15), "prophet")
 
 
-def test_the_usual_days_are_those_that_have_a_forecast(loader: IssueLoader) -> None:
+def test_usual_days_have_a_forecast(loader: IssueLoader) -> None:
     assert usual_days(loader, "people") == [D(2025, 12, 3)]
-    assert usual_days(loader, "boats") != [], "the newest where there is no other"
+    assert usual_days(loader, "boats") != [], "only the newest exists"
     assert {"climatology", "seasonal_naive"} <= set(list_models(loader, "people"))

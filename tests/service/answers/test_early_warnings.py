@@ -13,7 +13,7 @@ from tests.service.support import NOW, Hand
 DAY = dt.timedelta(days=1)
 
 
-def test_the_chances_are_those_of_the_interface(mailing: Context) -> None:
+def test_chances_equal_exceedance_endpoint(mailing: Context) -> None:
     days, week = chances(IssueLoader(mailing, Hand(NOW)).view("people").ahead, 300, 1500)
     client = create_app(mailing, Hand(NOW)).test_client()
     for row, window, horizon in ((days, 1, 3), (week, 7, 7)):
@@ -25,18 +25,18 @@ def test_the_chances_are_those_of_the_interface(mailing: Context) -> None:
     assert len(chances(IssueLoader(mailing, Hand(NOW)).view("people").ahead, 300, None)) == 1
 
 
-def test_warnings_are_held_against_what_came(mailing: Context) -> None:
+def test_warning_record_counts_warnings_followed_by_arrivals(mailing: Context) -> None:
     loader = IssueLoader(mailing, Hand(NOW))
     assert warning_record(loader)["sentence"] == ""
     last = dt.date(2025, 12, 31)
     client = create_app(mailing, Hand(NOW)).test_client()
-    record = "/v1/series/{}/track-record?kind={}".format
-    assert client.get(record("people", "live")).json["early_warnings"] is None
+    record_path = "/v1/series/{}/track-record?kind={}".format
+    assert client.get(record_path("people", "live")).json["early_warnings"] is None
     assert "Early warnings" not in client.get("/record").text
     rows = client.get("/v1/series/people/observations?from=2025-12-20").get_json()["rows"]
     values = [row["value"] for row in rows if row["date"] >= "2025-12-25"]
     highest, total = max(values[-3:]), sum(values)
-    given = [
+    warnings = [
         EarlyWarning(last, 1, highest - 1, last - 2 * DAY, last, 0.5, "channel"),
         EarlyWarning(last, 1, highest, last - 2 * DAY, last, 0.25, "channel"),
         EarlyWarning(last, 7, total - 1, last - 6 * DAY, last, 0.75, "channel"),
@@ -44,22 +44,19 @@ def test_warnings_are_held_against_what_came(mailing: Context) -> None:
         EarlyWarning(last + DAY, 1, 0, last - DAY, last + DAY, 0.9, "channel"),  # not over yet
     ]
     with mailing.database.writing() as connection:
-        early_warning_store.insert_warnings(connection, given)
-    answer = client.get(record("people", "live")).json["early_warnings"]
+        early_warning_store.insert_warnings(connection, warnings)
+    answer = client.get(record_path("people", "live")).json["early_warnings"]
     assert answer["sentence"] in client.get("/record").text
     for other in (("people", "hindcast"), ("boats", "live")):
-        assert client.get(record(*other)).json["early_warnings"] is None
-    assert (
-        answer
-        == warning_record(loader)
-        == {
-            "warnings": 5,
-            "over": 4,
-            "followed": 2,
-            "expected": 2.0,
-            "sentence": (
-                "Of the early warnings sent so far whose days are over, 2 of 4 were followed by "
-                "such a day or week. From the chances that they gave, we would expect about 2.0."
-            ),
-        }
-    )
+        assert client.get(record_path(*other)).json["early_warnings"] is None
+    assert answer == {
+        "warnings": 5,
+        "over": 4,
+        "followed": 2,
+        "expected": 2.0,
+        "sentence": (
+            "Of the early warnings sent so far whose days are over, 2 of 4 were followed by "
+            "such a day or week. From the chances that they gave, we would expect about 2.0."
+        ),
+    }
+    assert warning_record(loader) == answer

@@ -7,14 +7,14 @@ import pytest
 from service.answers.errors import BadQuestion, check_number, check_whole
 
 
-def test_both_bounds_can_be_asked() -> None:
+def test_bounds_are_accepted() -> None:
     for value in (2, 3, 2000):
         check_whole("days", value, 2, 2000)
         check_number("factor", value, 2, 2000)
 
 
 @pytest.mark.parametrize("value", [1, 2001, -5])
-def test_beyond_them_is_refused_by_name(value: int) -> None:
+def test_value_outside_bounds_is_rejected_by_name(value: int) -> None:
     message = f"days: expected a whole number from 2 to 2,000, found {value}"
     with pytest.raises(BadQuestion, match=f"^{message}$") as caught:
         check_whole("days", value, 2, 2000)
@@ -22,7 +22,7 @@ def test_beyond_them_is_refused_by_name(value: int) -> None:
 
 
 @pytest.mark.parametrize("value", [0.09, 1.01, math.nan, math.inf, -math.inf])
-def test_no_number_beyond_them_and_no_nan(value: float) -> None:
+def test_number_outside_bounds_or_nan_is_rejected(value: float) -> None:
     with pytest.raises(
         BadQuestion, match=f"^level: expected a number from 0.1 to 1, found {value}$"
     ):

@@ -1,4 +1,4 @@
-"""The stored attribution, day by day and summed over the first days."""
+"""The stored attribution, by day and summed over the first days."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.answers.explanation import explanation
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.context import Context
 from service.issues import note_store
-from tests.service.answers.test_headline import view
+from tests.service.answers.test_headline import make_view
 from tests.service.support import publish, random_paths, record_run
 
 FACTORS = {
@@ -24,19 +24,19 @@ FACTORS = {
 MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
 
 
-def issued(context: Context, explained: bool = True) -> IssueView:
-    """An issue of 14 days, with a note beside it."""
+def publish_issue(context: Context, is_explained: bool = True) -> IssueView:
+    """Publish an issue of 14 days, by default with an explanation."""
     paths = random_paths("2026-01-01", 14)
     issue = publish(context.database, {"climatology": paths}, record_run(context.database, "one"))
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
-    if explained:
+    if is_explained:
         with context.database.writing() as connection:
             note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, note)
-    return replace(view(paths.values), issue=issue)
+    return replace(make_view(paths.values), issue=issue)
 
 
-def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
-    answer = explanation(IssueLoader(empty), issued(empty))
+def test_factors_of_each_day_add_up_to_its_mean(empty: Context) -> None:
+    answer = explanation(IssueLoader(empty), publish_issue(empty))
     head = {key: answer[key] for key in ("method", "model", "yearly_mean", "factors")}
     assert head == {
         "method": "Shapley",
@@ -62,10 +62,10 @@ def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
         assert row["yearly_mean"] + sum(shares) == pytest.approx(row["mean"])
 
 
-def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
-    issue = issued(empty)
-    totals = explanation(IssueLoader(empty), issue)["totals"]
-    assert [total["days"] for total in totals] == [1, 7]  # 28 are not drawn
+def test_totals_are_sums_of_first_days(empty: Context) -> None:
+    view = publish_issue(empty)
+    totals = explanation(IssueLoader(empty), view)["totals"]
+    assert [total["days"] for total in totals] == [1, 7]  # the paths are shorter than 28 days
     assert totals[1] == {
         "days": 7,
         "yearly_mean": 703.5,
@@ -75,34 +75,33 @@ def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
         "mean": round(sum(MEAN[:7]), 3),
     }
     third = dt.date(2026, 1, 3)
-    laid_out = replace(issue, today=third, first=third)
-    later = explanation(IssueLoader(empty), laid_out)
+    later = explanation(IssueLoader(empty), replace(view, today=third, first=third))
     assert (len(later["rows"]), later["rows"][0]["horizon_days"]) == (12, 3)
     assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
 
 
-def test_the_weather_is_listed_first(empty: Context) -> None:
-    issue = issued(empty, explained=False)
+def test_weather_is_listed_first(empty: Context) -> None:
+    issue = publish_issue(empty, is_explained=False)
     factors = {"season": [1.0] * 14, "weather": [2.0] * 14, "yesterday": [3.0] * 14}
     note = {"method": "Shapley", "yearly_mean": 94.0, "mean": [100.0] * 14, "factors": factors}
     with empty.database.writing() as connection:
         note_store.save_note(connection, issue.issue.issue_id, note_store.EXPLANATION, note)
-    found = explanation(IssueLoader(empty), issue)
-    assert found["factors"] == ["weather", "season", "yesterday"]
+    answer = explanation(IssueLoader(empty), issue)
+    assert answer["factors"] == ["weather", "season", "yesterday"]
 
 
-def test_days_beyond_what_is_explained(empty: Context) -> None:
-    """The paths of an issue reach further than its explanation."""
-    issue = issued(empty)
-    longer = replace(issue, paths=view(random_paths("2026-01-01", 20).values).paths)
+def test_days_beyond_the_explanation_are_not_found(empty: Context) -> None:
+    """Paths are longer than their explanation."""
+    view = publish_issue(empty)
+    longer = replace(view, paths=make_view(random_paths("2026-01-01", 20).values).paths)
     last, beyond = dt.date(2026, 1, 14), dt.date(2026, 1, 15)
-    found = explanation(IssueLoader(empty), replace(longer, today=last, first=last))
-    assert [row["date"] for row in found["rows"]] == [str(last)]
+    answer = explanation(IssueLoader(empty), replace(longer, today=last, first=last))
+    assert [row["date"] for row in answer["rows"]] == [str(last)]
     with pytest.raises(NotFound, match=f"explains days to {last}, not {beyond}"):
         explanation(IssueLoader(empty), replace(longer, today=beyond, first=beyond))
 
 
-def test_an_issue_without_a_note_has_no_explanation(empty: Context) -> None:
-    laid_out = issued(empty, explained=False)
-    with pytest.raises(NotFound, match=f"issue {laid_out.issue.issue_id} has no explanation"):
-        explanation(IssueLoader(empty), laid_out)
+def test_issue_without_note_has_no_explanation(empty: Context) -> None:
+    view = publish_issue(empty, is_explained=False)
+    with pytest.raises(NotFound, match=f"issue {view.issue.issue_id} has no explanation"):
+        explanation(IssueLoader(empty), view)

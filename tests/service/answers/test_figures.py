@@ -14,7 +14,7 @@ from tests.service.support import sql_counted, utc
 D = dt.date
 
 
-def test_every_figure_in_order(loader: IssueLoader) -> None:
+def test_figures_are_ordered_by_date(loader: IssueLoader) -> None:
     rows = figures(loader, "people")
     assert len(rows) == 2922
     assert sum(row["value"] for row in rows) == 192_610
@@ -41,25 +41,25 @@ def test_every_figure_in_order(loader: IssueLoader) -> None:
         (D.min, D.max, 2922),
     ],
 )
-def test_a_span_includes_both_ends(
+def test_period_includes_both_ends(
     loader: IssueLoader, first: D | None, last: D | None, count: int
 ) -> None:
     assert len(figures(loader, "people", first, last)) == count
 
 
-def test_as_of_a_date_and_an_instant(loader: IssueLoader) -> None:
+def test_figures_as_of_date_and_instant(loader: IssueLoader) -> None:
     assert figures(loader, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
     assert figures(loader, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
     assert figures(loader, "people", as_of=D(2017, 1, 1)) == []
 
 
-def test_only_the_days_asked_for_leave_the_database(context: Context, loader: IssueLoader) -> None:
+def test_only_requested_days_are_read(context: Context, loader: IssueLoader) -> None:
     with sql_counted(context) as statements:
         figures(loader, "people", D(2025, 12, 1), D(2025, 12, 31))
     assert any("observations.date >= " in statement for statement in statements)
 
 
-def test_what_has_no_answer(loader: IssueLoader, empty: Context) -> None:
+def test_figures_of_empty_or_invalid_questions(loader: IssueLoader, empty: Context) -> None:
     with pytest.raises(BadQuestion, match="to: expected a day from 2025-02-01 on"):
         figures(loader, "people", D(2025, 2, 1), D(2025, 1, 31))
     with pytest.raises(NotFound, match="found 'planes'"):
@@ -68,7 +68,7 @@ def test_what_has_no_answer(loader: IssueLoader, empty: Context) -> None:
         assert figures(IssueLoader(empty), series_id, D(2025, 1, 1)) == []
 
 
-def test_the_last_days_that_an_issue_was_made_of(loader: IssueLoader) -> None:
+def test_last_days_of_an_issue(loader: IssueLoader) -> None:
     view = loader.view("people", "latest")
     assert view.first == D(2026, 1, 2)
     rows = figures(loader, "people", D(2025, 12, 3), D(2025, 12, 31))
@@ -76,9 +76,7 @@ def test_the_last_days_that_an_issue_was_made_of(loader: IssueLoader) -> None:
     assert len(last_of(view, 10_000)) == 2922
 
 
-def test_a_year_earlier_is_the_same_date_and_the_mean_of_the_week_around_it(
-    loader: IssueLoader,
-) -> None:
+def test_same_date_a_year_earlier_and_mean_of_its_week(loader: IssueLoader) -> None:
     view = loader.view("people")
     rows = a_year_earlier(view, ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29"])
     june = [row["value"] for row in figures(loader, "people", D(2024, 6, 12), D(2024, 6, 18))]

@@ -17,13 +17,13 @@ from tests.service.support import ROUTE, utc
 DAY = dt.date(2025, 12, 13)
 
 
-def page(context: Context, value: int, published_at: dt.datetime, marked: bool) -> None:
-    one = Figure("people", DAY, value, "page", published_at, is_marked=marked)
+def record_revision(context: Context, is_marked: bool) -> None:
+    figure = Figure("people", DAY, 755, "page", utc(2025, 12, 16, 13), is_marked)
     with context.database.writing() as connection:
-        record(connection, ROUTE, [one], utc(2025, 12, 31))
+        record(connection, ROUTE, [figure], utc(2025, 12, 31))
 
 
-def weeks(context: Context) -> None:
+def record_preventions(context: Context) -> None:
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", dt.date(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
@@ -33,10 +33,10 @@ def weeks(context: Context) -> None:
 def test_revisions_are_listed_and_counted(context: Context) -> None:
     loader = IssueLoader(context)
     assert revisions(loader, "people") == {"count": 0, "rows": []}
-    page(context, 755, utc(2025, 12, 16, 13), marked=True)
-    found = revisions(loader, "people")
-    assert found["count"] == 1
-    assert found["rows"] == [
+    record_revision(context, is_marked=True)
+    answer = revisions(loader, "people")
+    assert answer["count"] == 1
+    assert answer["rows"] == [
         {
             "time": "2025-12-13T00:00:00Z",
             "date": "2025-12-13",
@@ -49,40 +49,39 @@ def test_revisions_are_listed_and_counted(context: Context) -> None:
             "ruled": True,
         }
     ]
-    assert list(found["rows"][0]) == list(RevisionsRow.model_fields)
+    assert list(answer["rows"][0]) == list(RevisionsRow.model_fields)
     with pytest.raises(NotFound, match="expected a series of people, boats, preventions"):
         revisions(loader, "planes")
 
 
-def test_the_path_of_revisions(context: Context, client: FlaskClient) -> None:
-    page(context, 755, utc(2025, 12, 16, 13), marked=False)
+def test_revisions_endpoint(context: Context, client: FlaskClient) -> None:
+    record_revision(context, is_marked=False)
     answer = client.get("/v1/series/people/revisions")
     assert answer.status_code == 200
-    assert answer.json is not None
     assert (answer.json["count"], answer.json["unit"]) == (1, "people")
     table = client.get("/v1/series/boats/revisions", headers={"Accept": "text/csv"})
     assert table.text == ",".join(RevisionsRow.model_fields) + "\n"
     table = client.get("/v1/series/people/revisions", headers={"Accept": "text/csv"})
-    assert table.text.endswith(",false,true\n"), "as JSON has them"
+    assert table.text.endswith(",false,true\n")
     assert client.get("/v1/series/planes/revisions").status_code == 404
     assert client.get("/v1/series/people/revisions?as_of=2025-12-31").status_code == 400
 
 
-def test_preventions_are_shown_and_not_forecast(context: Context, client: FlaskClient) -> None:
-    weeks(context)
+def test_preventions_are_listed_but_not_forecast(context: Context, client: FlaskClient) -> None:
+    record_preventions(context)
     rows = figures(IssueLoader(context), "preventions")
     assert [(row["date"], row["value"]) for row in rows] == [("2025-12-14", 14), ("2025-12-21", 21)]
-    (shown,) = [row for row in catalogue(IssueLoader(context)) if row["series_id"] == "preventions"]
-    assert shown["is_forecast"] is False
-    assert shown["frequency"] == "weekly"
-    assert (shown["unit"], shown["latest_issue"]) == ("people", None)
-    assert (shown["data_from"], shown["data_through"]) == ("2025-12-14", "2025-12-21")
+    (row,) = [row for row in catalogue(IssueLoader(context)) if row["series_id"] == "preventions"]
+    assert row["is_forecast"] is False
+    assert row["frequency"] == "weekly"
+    assert (row["unit"], row["latest_issue"]) == ("people", None)
+    assert (row["data_from"], row["data_through"]) == ("2025-12-14", "2025-12-21")
     assert client.get("/v1/series/preventions/observations").status_code == 200
     assert client.get("/v1/series/preventions/forecast").status_code == 404
 
 
-def test_the_status_says_what_was_read(context: Context) -> None:
-    weeks(context)
-    found = status(IssueLoader(context))
-    assert [row["source"] for row in found["documents"]] == ["figures", "workbook"]
-    assert found["documents"][1]["published_at"] == "2025-12-31T11:00:00Z"
+def test_status_lists_documents(context: Context) -> None:
+    record_preventions(context)
+    answer = status(IssueLoader(context))
+    assert [row["source"] for row in answer["documents"]] == ["figures", "workbook"]
+    assert answer["documents"][1]["published_at"] == "2025-12-31T11:00:00Z"

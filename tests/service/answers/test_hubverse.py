@@ -1,4 +1,4 @@
-"""Rows of a hub: quantiles of each day, and whole paths."""
+"""Hubverse rows: quantiles of each day, and sample paths."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 
 from service.answers.errors import BadQuestion
 from service.answers.hubverse import COLUMNS, hubverse
-from tests.service.answers.test_headline import view
+from tests.service.answers.test_headline import make_view
 from tests.service.support import random_paths
 
 PATHS = random_paths("2026-01-01", 14, n_paths=250)
 LEVELS = [0.01, 0.025, *(round(0.05 * n, 2) for n in range(1, 20)), 0.975, 0.99]
 
 
-def test_a_row_for_each_day_and_level_and_sample() -> None:
-    rows = hubverse(view(PATHS.values), 3)
+def test_rows_of_each_day_level_and_sample() -> None:
+    rows = hubverse(make_view(PATHS.values), 3)
     assert len(rows) == 3 * (23 + 100)
     assert all(tuple(row) == COLUMNS for row in rows)
     first = rows[0]
@@ -30,8 +30,8 @@ def test_a_row_for_each_day_and_level_and_sample() -> None:
     assert sorted(set(ends)) == [(1, "2026-01-01"), (2, "2026-01-02"), (3, "2026-01-03")]
 
 
-def test_quantiles_are_those_of_the_sorted_paths() -> None:
-    rows = [row for row in hubverse(view(PATHS.values), 5) if row["output_type"] == "quantile"]
+def test_quantiles_equal_those_of_sorted_paths() -> None:
+    rows = [row for row in hubverse(make_view(PATHS.values), 5) if row["output_type"] == "quantile"]
     assert [row["output_type_id"] for row in rows[:23]] == LEVELS
     for row in rows:
         day = sorted(PATHS.values[:, row["horizon"] - 1].tolist())
@@ -39,16 +39,16 @@ def test_quantiles_are_those_of_the_sorted_paths() -> None:
 
 
 @pytest.mark.parametrize("n_paths", [250, 40])
-def test_a_sample_is_one_path_on_all_its_days(n_paths: int) -> None:
+def test_sample_is_one_path(n_paths: int) -> None:
     values = PATHS.values[:n_paths]
-    rows = [row for row in hubverse(view(values), 14) if row["output_type"] == "sample"]
+    rows = [row for row in hubverse(make_view(values), 14) if row["output_type"] == "sample"]
     for number in range(1, 101):
         path = [row["value"] for row in rows if row["output_type_id"] == number]
         at = (number - 1) * n_paths // 100
         np.testing.assert_array_equal(path, values[at])
 
 
-def test_a_horizon_beyond_the_paths_is_refused() -> None:
+def test_horizon_beyond_the_paths_is_rejected() -> None:
     for horizon in (0, 15):
         with pytest.raises(BadQuestion, match="horizon"):
-            hubverse(view(PATHS.values), horizon)
+            hubverse(make_view(PATHS.values), horizon)

@@ -16,9 +16,9 @@ from tests.service.support import NOW, publish, random_paths, record_run, utc
 D = dt.date
 
 
-def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
+def test_issue_of_day_is_the_newest_at_its_end(context: Context) -> None:
     loader = IssueLoader(context)
-    # 23:30 UTC in July is half past midnight of the next UK day.
+    # 00:30 of the next UK day
     moment = utc(2025, 7, 10, 23, 30)
     issue = publish(context.database, {"climatology": random_paths("2025-07-10", 30)}, 1, moment)
     assert of_day(loader, "people", D(2025, 7, 11)) == issue.issue_id
@@ -31,7 +31,7 @@ def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
         of_day(loader, "people", D(2025, 7, 10))
 
 
-def test_before_the_first_issue_a_day_has_its_last_hindcast(context: Context) -> None:
+def test_day_before_first_issue_has_its_last_hindcast(context: Context) -> None:
     loader = IssueLoader(context)
     older, newer = (
         publish(
@@ -53,48 +53,48 @@ def test_before_the_first_issue_a_day_has_its_last_hindcast(context: Context) ->
         of_day(loader, "boats", D(2025, 6, 15))
 
 
-def test_nothing_published_is_not_ready(empty: Context) -> None:
+def test_issue_of_day_is_not_ready_when_nothing_is_published(empty: Context) -> None:
     with pytest.raises(NotReady):
         of_day(IssueLoader(empty), "boats", D(2025, 7, 10))
 
 
-def chain(context: Context, count: int) -> list[Issue]:
-    """So many issues, an hour apart, of one origin."""
-    made = []
+def publish_issues(context: Context, count: int) -> list[Issue]:
+    """Publish issues of one origin, an hour apart."""
+    issues = []
     for hour in range(count):
         at = NOW + dt.timedelta(hours=hour)
         run_id = record_run(context.database, f"{hour}", at)
         paths = {"climatology": random_paths("2026-01-01", 14)}
-        made.append(publish(context.database, paths, run_id, at, failures={"pool": "too slow"}))
-    return made
+        issues.append(publish(context.database, paths, run_id, at, failures={"pool": "too slow"}))
+    return issues
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 500])
-def test_pages_follow_each_other_to_the_last(empty: Context, limit: int) -> None:
-    made = chain(empty, 4)
-    shown, after = [], None
+def test_pages_list_every_issue_newest_first(empty: Context, limit: int) -> None:
+    issues = publish_issues(empty, 4)
+    listed, after = [], None
     while True:
         rows, after = listing(IssueLoader(empty), "people", limit, after)
         assert 1 <= len(rows) <= limit
         assert all(list(row) == list(IssueRow.model_fields) for row in rows)
-        shown += [row["issue_id"] for row in rows]
+        listed += [row["issue_id"] for row in rows]
         if after is None:
             break
-    assert shown == [issue.issue_id for issue in made[::-1]]
+    assert listed == [issue.issue_id for issue in issues[::-1]]
 
 
-def test_what_is_no_page_is_refused(empty: Context) -> None:
+def test_invalid_page_is_rejected(empty: Context) -> None:
     for limit in (0, 501):
         with pytest.raises(BadQuestion, match="limit: expected a whole number from 1 to 500"):
             listing(IssueLoader(empty), "people", limit)
-    (issue,) = chain(empty, 1)
+    (issue,) = publish_issues(empty, 1)
     for series_id, after in (("people", "x"), ("people", ""), ("boats", issue.issue_id)):
         with pytest.raises(BadQuestion, match="after: expected the `next` of a previous page"):
             listing(IssueLoader(empty), series_id, 5, after)
 
 
-def test_all_that_is_frozen_of_an_issue(empty: Context) -> None:
-    (issue,) = chain(empty, 1)
+def test_details_of_one_issue(empty: Context) -> None:
+    (issue,) = publish_issues(empty, 1)
     answer = one(IssueLoader(empty), "people", issue.issue_id)
     assert answer == {
         "issue_id": issue.issue_id,

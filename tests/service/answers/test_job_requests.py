@@ -10,7 +10,7 @@ from service.core.context import Context
 from tests.service.support import NOW, Hand, utc
 
 
-def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> None:
+def test_request_is_waiting_then_running_then_failed(empty: Context, clock: Hand) -> None:
     loader = IssueLoader(empty, clock)
     row = ask(loader, "refit", "planner")
     assert row == {
@@ -25,7 +25,9 @@ def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> N
         "reason": None,
     }
     assert state(loader, row["request_id"]) == row
-    assert ask(loader, "refit", "another")["request_id"] == row["request_id"], "one waits"
+    assert ask(loader, "refit", "another")["request_id"] == row["request_id"], (
+        "the pending request is returned"
+    )
     with empty.database.writing() as connection:
         request_store.begin(connection, row["request_id"], utc(2026, 1, 2, 12, 5))
     claimed = state(loader, row["request_id"])
@@ -39,13 +41,13 @@ def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> N
     assert (done["outcome"], done["reason"]) == ("failed", "no disk")
 
 
-def test_what_is_no_job_is_refused(empty: Context) -> None:
+def test_unknown_job_is_rejected(empty: Context) -> None:
     loader = IssueLoader(empty, Hand(NOW))
     with pytest.raises(NotFound, match="expected a job of ingest, refit, compare, found 'x{40}'$"):
         ask(loader, "x" * 50, "planner")
 
 
 @pytest.mark.parametrize("number", [1, 0, 2**31 - 1, 2**31, 10**30])
-def test_a_request_that_nobody_left(empty: Context, number: int) -> None:
+def test_unknown_request_is_not_found(empty: Context, number: int) -> None:
     with pytest.raises(NotFound, match=f"no request {number} exists"):
         state(IssueLoader(empty, Hand(NOW)), number)

@@ -1,4 +1,4 @@
-"""Figures and forecast side by side, a row a day."""
+"""Figures and forecast side by side, one row per day."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.panel import COLUMNS, panel
 from service.core.context import Context
-from tests.service.answers.test_headline import view
+from tests.service.answers.test_headline import make_view
 from tests.service.support import NOW, Hand, random_paths
 
 FIRST = dt.date(2025, 12, 25)
-"""The first day that is forecast; figures reach to 31 December."""
+"""First day of the forecast; figures end on 31 December."""
 
 
 @pytest.fixture
-def laid_out() -> IssueView:
-    return view(random_paths(str(FIRST), 40).values, start=str(FIRST))
+def view() -> IssueView:
+    return make_view(random_paths(str(FIRST), 40).values, start=str(FIRST))
 
 
-def test_a_row_a_day_with_what_is_known_of_it(
-    filled: Context, laid_out: IssueView, people: DailySeries
+@pytest.fixture
+def loader(filled: Context) -> IssueLoader:
+    return IssueLoader(filled, Hand(NOW))
+
+
+def test_rows_have_figures_and_forecast(
+    loader: IssueLoader, view: IssueView, people: DailySeries
 ) -> None:
-    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out)
+    rows = panel(loader, view)
     days = [FIRST + dt.timedelta(days=n) for n in range(-60, 28)]
     assert [row["date"] for row in rows] == [str(day) for day in days]
     forecast = {
-        row["date"]: row
-        for row in bands(Ahead.of(laid_out.paths), 28, (50, 80, 95), laid_out.declared)
+        row["date"]: row for row in bands(Ahead.of(view.paths), 28, (50, 80, 95), view.declared)
     }
     for row, day in zip(rows, days, strict=True):
         assert tuple(row) == COLUMNS
@@ -45,39 +49,38 @@ def test_a_row_a_day_with_what_is_known_of_it(
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "shown"),
+    ("first", "last", "expected_last", "n_rows", "n_forecast"),
     [
-        ("2025-12-30", "2026-01-03", ("2025-12-30", "2026-01-03", 5)),
-        ("2025-12-20", "2025-12-24", ("2025-12-20", "2025-12-24", 5)),
-        ("2025-12-24", "2025-12-25", ("2025-12-24", "2025-12-25", 2)),
-        ("2026-02-01", "2027-01-01", ("2026-02-01", "2026-02-02", 2)),  # the paths end there
-        ("2025-12-25", "2025-12-25", ("2025-12-25", "2025-12-25", 1)),
+        ("2025-12-30", "2026-01-03", "2026-01-03", 5, 5),
+        ("2025-12-20", "2025-12-24", "2025-12-24", 5, 0),
+        ("2025-12-20", "2025-12-25", "2025-12-25", 6, 1),
+        ("2026-02-01", "2027-01-01", "2026-02-02", 2, 2),  # where the paths end
+        ("2025-12-25", "2025-12-25", "2025-12-25", 1, 1),
     ],
 )
-def test_a_span_is_clipped_to_what_there_is(
-    filled: Context, laid_out: IssueView, first: str, last: str, shown: tuple[str, str, int]
+def test_period_is_clipped_to_existing_days(
+    loader: IssueLoader,
+    view: IssueView,
+    first: str,
+    last: str,
+    expected_last: str,
+    n_rows: int,
+    n_forecast: int,
 ) -> None:
-    day = dt.date.fromisoformat
-    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, day(first), day(last))
-    assert (rows[0]["date"], rows[-1]["date"], len(rows)) == shown
+    rows = panel(loader, view, dt.date.fromisoformat(first), dt.date.fromisoformat(last))
+    assert (rows[0]["date"], rows[-1]["date"], len(rows)) == (first, expected_last, n_rows)
+    has_forecast = [row["median"] is not None for row in rows]
+    assert has_forecast == [False] * (n_rows - n_forecast) + [True] * n_forecast
 
 
-@pytest.mark.parametrize(("last", "days"), [(FIRST, 1), (FIRST - dt.timedelta(days=1), 0)])
-def test_a_span_that_ends_as_the_forecast_begins(
-    filled: Context, laid_out: IssueView, last: dt.date, days: int
-) -> None:
-    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, dt.date(2025, 12, 20), last)
-    assert [row["date"] for row in rows if row["median"] is not None] == [str(FIRST)] * days
-
-
-def test_figures_up_to_a_day(filled: Context, laid_out: IssueView) -> None:
-    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, as_of=dt.date(2025, 12, 20))
+def test_figures_as_of_a_day(loader: IssueLoader, view: IssueView) -> None:
+    rows = panel(loader, view, as_of=dt.date(2025, 12, 20))
     known = [row["date"] for row in rows if row["actual"] is not None]
     assert known[-1] == "2025-12-20"
 
 
-def test_an_empty_span_is_refused(filled: Context, laid_out: IssueView) -> None:
+def test_empty_period_is_rejected(loader: IssueLoader, view: IssueView) -> None:
     with pytest.raises(
         BadQuestion, match="to: expected a day from 2026-01-02 on, found 2026-01-01"
     ):
-        panel(IssueLoader(filled, Hand(NOW)), laid_out, dt.date(2026, 1, 2), dt.date(2026, 1, 1))
+        panel(loader, view, dt.date(2026, 1, 2), dt.date(2026, 1, 1))

@@ -1,4 +1,4 @@
-"""What if the sea were calm: of a model that reads the weather, beside its own forecast."""
+"""Scenarios of assumed weather, level and people per boat, compared with the forecast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.core.context import Context
 from service.core.settings import Settings
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.answers.conftest import NOON, copied
+from tests.service.answers.conftest import ISSUED_AT, open_copy
 from tests.service.issued import changed
 from tests.service.support import Hand
 
@@ -25,97 +25,93 @@ DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
 
 @pytest.fixture(scope="module")
-def loader(windy: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
-    context = copied(windy, tmp_path_factory.mktemp("scenario"))
-    yield IssueLoader(context, Hand(NOON))
+def loader(
+    windy_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[IssueLoader]:
+    context = open_copy(windy_settings, tmp_path_factory.mktemp("scenario"))
+    yield IssueLoader(context, Hand(ISSUED_AT))
     context.database.close()
 
 
-def week(
-    loader: IssueLoader, seas: dict[dt.date, str], series_id: str = "people"
-) -> tuple[float, float]:
-    """Mean of the next seven days: assumed, and as forecast."""
-    found = scenario(loader, loader.view(series_id), 28, (80,), weather=seas)
-    assert found["assumed"]["weather"] == {str(day): sea for day, sea in seas.items()}
-    return found["totals"][0]["mean"], found["forecast"]["totals"][0]["mean"]
+def week_means(loader: IssueLoader, weather: str, series_id: str) -> tuple[float, float]:
+    """Return the mean of the next seven days if all have this weather, and as forecast."""
+    assumed = dict.fromkeys(DAYS[:7], weather)
+    answer = scenario(loader, loader.view(series_id), 28, (80,), weather=assumed)
+    assert answer["assumed"]["weather"] == dict.fromkeys(map(str, assumed), weather)
+    return answer["totals"][0]["mean"], answer["forecast"]["totals"][0]["mean"]
 
 
 @pytest.mark.parametrize("series_id", ["people", "boats"])
-def test_calm_days_bring_more_than_rough_ones(loader: IssueLoader, series_id: str) -> None:
-    calm, told = week(loader, dict.fromkeys(DAYS[:7], "calm"), series_id)
-    mixed, _ = week(loader, dict.fromkeys(DAYS[:7], "mixed"), series_id)
-    rough, again = week(loader, dict.fromkeys(DAYS[:7], "rough"), series_id)
-    assert told == again
+def test_calm_days_have_more_arrivals_than_rough_days(loader: IssueLoader, series_id: str) -> None:
+    calm, forecast = week_means(loader, "calm", series_id)
+    mixed, _ = week_means(loader, "mixed", series_id)
+    rough, forecast_again = week_means(loader, "rough", series_id)
+    assert forecast == forecast_again
     assert calm > mixed > rough
     assert calm > 3 * rough
-    assert calm > told > rough
+    assert calm > forecast > rough
 
 
-def test_a_day_beyond_the_forecast_of_the_weather(loader: IssueLoader) -> None:
-    rows = {
-        sea: scenario(loader, loader.view("people"), 28, (80,), weather={DAYS[20]: sea})
-        for sea in ("calm", "rough")
-    }
-    calm, rough = rows["calm"]["rows"], rows["rough"]["rows"]
-    assert calm[20]["p_zero"] < rough[20]["p_zero"] - 0.2
-    assert [row["median"] for row in calm[:7]] == [row["median"] for row in rough[:7]]
+def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader: IssueLoader) -> None:
+    calm, rough = (
+        scenario(loader, loader.view("people"), 28, (80,), weather={DAYS[20]: weather})
+        for weather in ("calm", "rough")
+    )
+    assert calm["rows"][20]["p_zero"] < rough["rows"][20]["p_zero"] - 0.2
+    for answer in (calm, rough):
+        assert answer["rows"][:20] == answer["forecast"]["rows"][:20]
+        assert answer["rows"][20] != answer["forecast"]["rows"][20]
 
 
-def test_days_about_which_nothing_is_assumed_stay_as_they_are(loader: IssueLoader) -> None:
-    found = scenario(loader, loader.view("people"), 28, (80,), weather={DAYS[20]: "rough"})
-    assert found["rows"][:20] == found["forecast"]["rows"][:20]
-    assert found["rows"][20] != found["forecast"]["rows"][20]
-
-
-def test_weather_and_level_together(loader: IssueLoader) -> None:
-    view, seas = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
-    plain = scenario(loader, view, 28, (80,), weather=seas)
-    more = scenario(loader, view, 28, (80,), level_percent=50, weather=seas)
-    ratio = more["totals"][0]["mean"] / plain["totals"][0]["mean"]
+def test_weather_and_level_combine(loader: IssueLoader) -> None:
+    view, weather = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
+    level_as_forecast = scenario(loader, view, 28, (80,), weather=weather)
+    raised = scenario(loader, view, 28, (80,), level_percent=50, weather=weather)
+    ratio = raised["totals"][0]["mean"] / level_as_forecast["totals"][0]["mean"]
     assert ratio == pytest.approx(1.5, rel=0.02)
-    assert more == scenario(loader, view, 28, (80,), level_percent=50, weather=seas)
+    assert raised == scenario(loader, view, 28, (80,), level_percent=50, weather=weather)
 
 
 @pytest.mark.parametrize("horizon", [7, 28])
-def test_fuller_boats_bring_more_people_in_as_many_boats(loader: IssueLoader, horizon: int) -> None:
-    # Loads change in the course of a year, so those of other days do not count.
+def test_more_people_per_boat_keep_the_number_of_boats(loader: IssueLoader, horizon: int) -> None:
+    # People per boat change during the year: only days of the horizon count.
     paths = [loader.view(name).ahead.upto(horizon) for name in ("people", "boats")]
     load = people_per_boat(*paths)
     assert people_per_boat(*(loader.view(name).paths for name in ("people", "boats"))) != load
     totals = {}
     for series_id in ("people", "boats"):
         view = loader.view(series_id)
-        found = scenario(loader, view, horizon, (80,), people_per_boat=2 * load)
-        assert found["people_per_boat_forecast"] == pytest.approx(load, abs=0.005)
-        totals[series_id] = sum(row["mean"] for row in found["rows"])
+        answer = scenario(loader, view, horizon, (80,), people_per_boat=2 * load)
+        assert answer["people_per_boat_forecast"] == pytest.approx(load, abs=0.005)
+        totals[series_id] = sum(row["mean"] for row in answer["rows"])
     assert totals["people"] / totals["boats"] == pytest.approx(2 * load, rel=0.005)
     assert totals["boats"] == pytest.approx(paths[1].mean().sum())
 
 
-def test_only_days_of_the_horizon(loader: IssueLoader) -> None:
+def test_day_outside_horizon_is_rejected(loader: IssueLoader) -> None:
     for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
         with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
             scenario(loader, loader.view("people"), 14, (80,), weather={day: "calm"})
 
 
-def test_a_model_that_reads_no_weather(loader: IssueLoader) -> None:
+def test_model_without_weather_is_rejected(loader: IssueLoader) -> None:
     view = loader.view("people", model="climatology")
     with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
         scenario(loader, view, 14, (80,), weather={DAYS[0]: "calm"})
 
 
-def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
+def test_issue_without_weather_is_rejected_with_reason(filled: Context) -> None:
     context = skies.reading(filled)
     refit(context)
-    view = IssueLoader(context, Hand(NOON)).view("people")
+    view = IssueLoader(context, Hand(ISSUED_AT)).view("people")
     with pytest.raises(NotPossible, match=r"no weather \(no weather forecast has been read yet"):
         scenario(IssueLoader(context), view, 14, (80,), weather={DAYS[0]: "calm"})
 
 
-def test_a_fit_that_is_gone_or_broken(windy: Settings, tmp_path: Path) -> None:
-    context = copied(windy, tmp_path)
-    shutil.copytree(windy.fitted_folder, tmp_path / "fitted")
-    loader = IssueLoader(changed(context, fitted_dir=tmp_path / "fitted"), Hand(NOON))
+def test_missing_or_broken_fit_is_reported(windy_settings: Settings, tmp_path: Path) -> None:
+    context = open_copy(windy_settings, tmp_path)
+    shutil.copytree(windy_settings.fitted_folder, tmp_path / "fitted")
+    loader = IssueLoader(changed(context, fitted_dir=tmp_path / "fitted"), Hand(ISSUED_AT))
     folder = tmp_path / "fitted" / "people" / "swell"
     (version,) = folder.glob("2*")
     version.write_text("{}")

@@ -11,7 +11,7 @@ from service.answers.status import catalogue, published_series, status
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
-from tests.service.answers.conftest import copied
+from tests.service.answers.conftest import open_copy
 from tests.service.issued import changed
 from tests.service.support import (
     CHAMPION,
@@ -28,111 +28,101 @@ from tests.service.support import (
 PERFORMED = re.compile(r'\b(?:perform|run_alone)\(\s*context,\s*"(\w+)"')
 
 
-def test_all_is_well(context: Context, clock: Hand) -> None:
-    found = status(IssueLoader(context, clock))
-    assert (found["status"], found["reasons"]) == ("fresh", [])
-    assert found["now"] == "2026-01-02T12:00:00Z"
-    assert [row["series_id"] for row in found["series"]] == ["people", "boats"]
-    row = found["series"][0]
+def test_status_of_fresh_forecast(context: Context, clock: Hand) -> None:
+    answer = status(IssueLoader(context, clock))
+    assert (answer["status"], answer["reasons"]) == ("fresh", [])
+    assert answer["now"] == "2026-01-02T12:00:00Z"
+    assert [row["series_id"] for row in answer["series"]] == ["people", "boats"]
+    row = answer["series"][0]
     assert (row["data_through"], row["figures_age_days"]) == ("2025-12-31", 2)
     assert row["champion"] == CHAMPION
     assert [m["model"] for m in row["models"]] == DECLARED
     assert all(m["failure"] is None and m["version"] for m in row["models"])
-    jobs = {job["job"]: job for job in found["jobs"]}
+    jobs = {job["job"]: job for job in answer["jobs"]}
     assert jobs["ingest"]["last_outcome"] == jobs["refit"]["last_outcome"] == "done"
     assert jobs["refit"]["last_success_at"] >= jobs["refit"]["last_started_at"]
 
 
-def test_old_figures(context: Context) -> None:
-    found = status(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
-    assert found["status"] == "stale"
-    assert found["series"][0]["figures_age_days"] == 325
-    (reason,) = found["reasons"]
+def test_status_of_old_figures(context: Context) -> None:
+    answer = status(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
+    assert answer["status"] == "stale"
+    assert answer["series"][0]["figures_age_days"] == 325
+    (reason,) = answer["reasons"]
     assert reason == {
         "name": "figures_old",
         "detail": "the latest figures are for 2025-12-31, 325 days ago",
     }
 
 
-def differ(context: Context, fallen: dict[str, str]) -> None:
-    """A newer issue of each series, whose champion fell for a reason of its own."""
+def publish_failures(context: Context, reason_by_series: dict[str, str]) -> None:
+    """Publish a newer issue of each series, whose champion failed for a reason of its own."""
     run_id = record_run(context.database, "later", outcome="done")
-    for series_id, why in fallen.items():
+    for series_id, reason in reason_by_series.items():
         publish(
             context.database,
             {"climatology": random_paths("2026-01-01", 30)},
             run_id,
             NOW + dt.timedelta(days=365),
             series_id,
-            failures={"hurdle": why},
+            failures={"hurdle": reason},
             wanted="hurdle",
         )
 
 
-def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
-    run_id = record_run(context.database, "later", outcome="done")
-    publish(
-        context.database,
-        {"climatology": random_paths("2026-01-01", 30)},
-        run_id,
-        NOW + dt.timedelta(days=365),
-        failures={"hurdle": "did not converge"},
-        wanted="hurdle",
-    )
-    found = status(IssueLoader(context, clock))
-    models = {m["model"]: m["failure"] for m in found["series"][0]["models"]}
+def test_failed_model_is_listed_with_reason(context: Context, clock: Hand) -> None:
+    publish_failures(context, {"people": "did not converge"})
+    answer = status(IssueLoader(context, clock))
+    models = {m["model"]: m["failure"] for m in answer["series"][0]["models"]}
     assert models == {"climatology": None, "hurdle": "did not converge"}
-    assert found["status"] == "degraded"
-    assert found["series"][1]["status"] == "fresh"
+    assert answer["status"] == "degraded"
+    assert answer["series"][1]["status"] == "fresh"
 
 
-def test_each_series_is_heard_and_what_they_share_is_said_once(
-    context: Context, clock: Hand
-) -> None:
-    fallen = {"people": "did not converge", "boats": "took too long"}
-    differ(context, fallen)
+def test_reasons_of_all_series_are_listed_without_duplicates(context: Context, clock: Hand) -> None:
+    failures = {"people": "did not converge", "boats": "took too long"}
+    publish_failures(context, failures)
     clock.now = utc(2027, 2, 1)
     reasons = status(IssueLoader(context, clock))["reasons"]
     assert [reason["name"] for reason in reasons] == [
         *("figures_old", "scheduler_down", "champion_failed", "champion_failed")
     ]
     assert [reason["detail"] for reason in reasons[2:]] == [
-        f"hurdle could not be fitted ({why}), so climatology is used" for why in fallen.values()
+        f"hurdle could not be fitted ({reason}), so climatology is used"
+        for reason in failures.values()
     ]
     with create_app(context, clock).test_client() as client:
         lines = client.get("/metrics").text.splitlines()
     assert lines.count('crossings_service_status_reason{reason="champion_failed"} 1.0') == 1
 
 
-def test_the_weather_is_off_missing_or_read(
-    context: Context, clock: Hand, windy: Settings, tmp_path: Path
+def test_weather_is_off_missing_or_read(
+    context: Context, clock: Hand, windy_settings: Settings, tmp_path: Path
 ) -> None:
-    def weather(of: Context) -> dict[str, Any]:
-        found: dict[str, Any] = status(IssueLoader(of, clock))["weather"]
-        return found
+    def weather(context: Context) -> Any:
+        return status(IssueLoader(context, clock))["weather"]
 
     assert weather(context)["status"] == "off"
     assert "forecasts do without" in weather(context)["detail"]
     missing = weather(changed(context, weather="openmeteo"))
     assert (missing["status"], missing["read_at"], missing["through"]) == ("missing", None, None)
-    with contextlib.closing(copied(windy, tmp_path / "windy").database) as database:
-        read = weather(Context(windy, database))
+    with contextlib.closing(open_copy(windy_settings, tmp_path / "windy").database) as database:
+        read = weather(Context(windy_settings, database))
     assert read["status"] == "read"
     assert read["read_at"] < read["through"]
 
 
-def test_nothing_yet(empty: Context, clock: Hand) -> None:
+def test_status_of_empty_database(empty: Context, clock: Hand) -> None:
     loader = IssueLoader(empty, clock)
     assert published_series(loader) is None
-    found = status(loader)
-    assert found["status"] == "degraded"
-    assert [reason["name"] for reason in found["reasons"]] == ["no_issue"]
-    assert found["series"] == []
-    assert found["jobs"][0]["last_started_at"] is None
+    answer = status(loader)
+    assert answer["status"] == "degraded"
+    assert [reason["name"] for reason in answer["reasons"]] == ["no_issue"]
+    assert answer["series"] == []
+    assert answer["jobs"][0]["last_started_at"] is None
     assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
 
 
-def test_what_is_wrong_is_said_before_the_first_issue(empty: Context, clock: Hand) -> None:
+def test_invalid_model_file_is_reported_before_first_issue(empty: Context, clock: Hand) -> None:
     (empty.settings.models_dir / "broken.toml").write_text("title =")
     loader = IssueLoader(empty, clock)
     for reasons in (status(loader)["reasons"], catalogue(loader)[0]["reasons"]):
@@ -140,7 +130,7 @@ def test_what_is_wrong_is_said_before_the_first_issue(empty: Context, clock: Han
         assert "broken.toml" in reasons[1]["detail"]
 
 
-def test_the_list_of_series(context: Context, clock: Hand) -> None:
+def test_catalogue_of_series(context: Context, clock: Hand) -> None:
     loader = IssueLoader(context, clock)
     assert published_series(loader) == "people"
     people, boats, preventions = catalogue(loader)
@@ -155,5 +145,5 @@ def test_every_job_is_listed(context: Context, clock: Hand) -> None:
     sources = [file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py")]
     performed = {name for text in sources for name in PERFORMED.findall(text)}
     assert "digest" in performed
-    # The scheduler's own row says that it lives; repeating is a person's check and no job.
+    # "scheduler" is its heartbeat, and "repeat" is only run by hand.
     assert (performed | {"ingest"}) - {"scheduler", "repeat"} == listed

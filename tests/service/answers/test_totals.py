@@ -18,51 +18,47 @@ D = dt.date
 DAY = dt.timedelta(days=1)
 
 
-def known_until(last: D, days: int = 800) -> DailySeries:
+def make_figures(last: D, days: int = 800) -> DailySeries:
     values = np.random.default_rng(7).integers(0, 500, days)
     return DailySeries("people", np.datetime64(last) - (days - 1) * ONE_DAY, values)
 
 
-def table(
+def get_rows(
     last: D, names: list[str], moment: dt.datetime | None = None, horizon: int = 400
 ) -> dict[str, dict[str, Any]]:
     paths = random_paths(str(last + DAY), horizon, 200)
-    rows = periods(known_until(last), at(paths, moment), names, [50, 80, 95])
+    rows = periods(make_figures(last), make_ahead(paths, moment), names, [50, 80, 95])
     return {row["period"]: row for row in rows}
 
 
-def at(paths: Paths, moment: dt.datetime | None = None) -> Ahead:
-    """`paths`, looked at from the UK day of `moment`; from their first day on without one."""
+def make_ahead(paths: Paths, moment: dt.datetime | None = None) -> Ahead:
+    """Return `paths` as of the UK day of `moment`, or of their first day."""
     today = ROUTE.day(moment) if moment else paths.dates[0].item()
     return Ahead(paths, today, today)
 
 
-def slowly(known: DailySeries, paths: Paths, first: D, last: D) -> dict[str, Any]:
-    """Day by day and path by path."""
-    published = dict(zip(known.dates.tolist(), known.values.tolist(), strict=True))
-    ahead = {day: at for at, day in enumerate(paths.dates.tolist())}
+def sum_in_loops(figures: DailySeries, paths: Paths, first: D, last: D) -> dict[str, Any]:
+    published = dict(zip(figures.dates.tolist(), figures.values.tolist(), strict=True))
+    index = {day: at for at, day in enumerate(paths.dates.tolist())}
     days = [first + n * DAY for n in range((last - first).days + 1)]
-    known_part = sum(published[day] for day in days if day in published)
-    sums = []
-    for path in paths.values.tolist():
-        total = 0
-        for day in days:
-            total += published[day] if day in published else path[ahead[day]]
-        sums.append(total)
-    sums.sort()
+    known = sum(published[day] for day in days if day in published)
+    sums = sorted(
+        known + sum(path[index[day]] for day in days if day not in published)
+        for path in paths.values.tolist()
+    )
 
-    def least(share: float) -> int:
-        """The smallest sum that at least this share of the sums does not exceed."""
+    def quantile(share: float) -> int:
+        """Return the smallest sum that at least this share of the sums does not exceed."""
         return next(s for at, s in enumerate(sums, 1) if at / len(sums) >= share - 1e-12)
 
     bounds: dict[str, Any] = {}
     for level in (50, 80, 95):
         tail = (100 - level) / 200
-        bounds[f"lo{level}"], bounds[f"hi{level}"] = least(tail), least(1 - tail)
+        bounds[f"lo{level}"], bounds[f"hi{level}"] = quantile(tail), quantile(1 - tail)
     return bounds | {
-        "known": known_part,
-        "median": least(0.5),
-        "simulated_median": least(0.5) - known_part,
+        "known": known,
+        "median": quantile(0.5),
+        "simulated_median": quantile(0.5) - known,
         "mean": round(sum(sums) / len(sums), 2),
     }
 
@@ -76,11 +72,11 @@ def slowly(known: DailySeries, paths: Paths, first: D, last: D) -> dict[str, Any
         (D(2024, 12, 30), utc(2025, 1, 1, 0, 30)),
     ],
 )
-def test_every_total_is_what_a_slow_loop_finds(last: D, now: dt.datetime) -> None:
-    known, paths = known_until(last), random_paths(str(last + DAY), 400, 120, seed=3)
-    for row in periods(known, at(paths, now), PERIODS, [50, 80, 95]):
+def test_totals_equal_sums_in_loops(last: D, now: dt.datetime) -> None:
+    figures, paths = make_figures(last), random_paths(str(last + DAY), 400, 120, seed=3)
+    for row in periods(figures, make_ahead(paths, now), PERIODS, [50, 80, 95]):
         first, end = D.fromisoformat(row["from"]), D.fromisoformat(row["to"])
-        expected = slowly(known, paths, first, end)
+        expected = sum_in_loops(figures, paths, first, end)
         assert {name: row[name] for name in expected} == expected, row["period"]
         assert row["known_days"] + row["simulated_days"] == (end - first).days + 1
         assert row["note"] is None
@@ -136,14 +132,14 @@ def test_every_total_is_what_a_slow_loop_finds(last: D, now: dt.datetime) -> Non
         ),
     ],
 )
-def test_the_spans_of_the_calendar(last: D, spans: dict[str, tuple[str, str]]) -> None:
-    rows = table(last, list(spans))
+def test_calendar_periods(last: D, spans: dict[str, tuple[str, str]]) -> None:
+    rows = get_rows(last, list(spans))
     assert {name: (row["from"], row["to"]) for name, row in rows.items()} == spans
 
 
-def test_every_quarter_has_its_months() -> None:
+def test_every_quarter_has_three_months() -> None:
     for month in range(1, 13):
-        row = table(D(2025, month, 1), ["this_quarter"])["this_quarter"]
+        row = get_rows(D(2025, month, 1), ["this_quarter"])["this_quarter"]
         first, last = D.fromisoformat(row["from"]), D.fromisoformat(row["to"])
         assert first.month % 3 == 1
         assert first.day == 1
@@ -156,34 +152,32 @@ def test_every_quarter_has_its_months() -> None:
     ("now", "first", "last"),
     [
         (utc(2026, 3, 10, 12), "2026-01-01", "2026-03-09"),
-        (utc(2026, 1, 1, 12), "2025-01-01", "2025-12-31"),  # yesterday was last year
+        (utc(2026, 1, 1, 12), "2025-01-01", "2025-12-31"),  # yesterday was in 2025
         (utc(2026, 1, 2, 0, 0), "2026-01-01", "2026-01-01"),
         (utc(2026, 6, 30, 22, 59), "2026-01-01", "2026-06-29"),
         (utc(2026, 6, 30, 23, 0), "2026-01-01", "2026-06-30"),  # midnight in London
         (utc(2026, 3, 29, 0, 30), "2026-01-01", "2026-03-28"),  # the night clocks go forward
         (utc(2026, 3, 29, 23, 30), "2026-01-01", "2026-03-29"),
-        (utc(2026, 10, 24, 23, 30), "2026-01-01", "2026-10-24"),  # and back
+        (utc(2026, 10, 24, 23, 30), "2026-01-01", "2026-10-24"),  # and the night they go back
         (utc(2026, 10, 25, 23, 30), "2026-01-01", "2026-10-24"),
     ],
 )
-def test_the_year_to_date_runs_to_yesterday_in_london(
-    now: dt.datetime, first: str, last: str
-) -> None:
-    row = table(D(2025, 12, 31), ["year_to_date"], now)["year_to_date"]
+def test_year_to_date_ends_yesterday_in_london(now: dt.datetime, first: str, last: str) -> None:
+    row = get_rows(D(2025, 12, 31), ["year_to_date"], now)["year_to_date"]
     assert (row["from"], row["to"]) == (first, last)
     known = 365 if first < "2026" else 0
     assert row["known_days"] == known
     assert row["simulated_days"] == (D.fromisoformat(last) - D(2025, 12, 31)).days
 
 
-def test_what_is_wholly_known_has_no_spread() -> None:
-    row = table(D(2025, 12, 31), ["year_to_date"], utc(2026, 1, 1, 12))["year_to_date"]
+def test_observed_period_has_no_spread() -> None:
+    row = get_rows(D(2025, 12, 31), ["year_to_date"], utc(2026, 1, 1, 12))["year_to_date"]
     assert row["simulated_days"] == row["simulated_median"] == 0
     assert row["lo95"] == row["median"] == row["hi95"] == row["known"] == row["mean"]
 
 
-def test_a_period_beyond_the_simulated_days_says_so() -> None:
-    rows = table(D(2025, 12, 31), ["next_28_days", "calendar_year"], horizon=28)
+def test_period_beyond_the_forecast_has_note() -> None:
+    rows = get_rows(D(2025, 12, 31), ["next_28_days", "calendar_year"], horizon=28)
     assert rows["next_28_days"]["note"] is None
     row = rows["calendar_year"]
     assert row["note"] == "ends after the last day of the forecast, 2026-01-28"
@@ -192,15 +186,12 @@ def test_a_period_beyond_the_simulated_days_says_so() -> None:
     assert row.keys() == rows["next_28_days"].keys()
 
 
-def test_a_day_that_is_not_reached_any_more_is_refused() -> None:
-    with pytest.raises(BadQuestion, match="to 2027-02-04, the last that can be answered"):
-        table(D(2025, 12, 31), ["year_to_date"], utc(2027, 3, 1, 12))
-
-
-def test_a_period_from_before_the_figures_says_so() -> None:
-    known, paths = known_until(D(2025, 12, 10), days=20), random_paths("2025-12-11", 60)
+def test_period_before_the_figures_has_note() -> None:
+    figures, paths = make_figures(D(2025, 12, 10), days=20), random_paths("2025-12-11", 60)
     now = utc(2025, 12, 11, 12)
-    rows = periods(known, at(paths, now), ["this_month", "this_quarter", "year_to_date"], [80])
+    rows = periods(
+        figures, make_ahead(paths, now), ["this_month", "this_quarter", "year_to_date"], [80]
+    )
     month, quarter, year = rows
     assert month["note"] is None
     for row in (quarter, year):
@@ -208,38 +199,38 @@ def test_a_period_from_before_the_figures_says_so() -> None:
         assert row["known"] is row["median"] is row["hi80"] is None
 
 
-def test_a_span_of_ones_own() -> None:
-    known, paths = known_until(D(2025, 12, 31)), random_paths("2026-01-01", 40, 99)
-    (row,) = between(known, paths, D(2025, 12, 30), D(2026, 1, 3), [50, 80, 95])
+def test_custom_period() -> None:
+    figures, paths = make_figures(D(2025, 12, 31)), random_paths("2026-01-01", 40, 99)
+    (row,) = between(figures, paths, D(2025, 12, 30), D(2026, 1, 3), [50, 80, 95])
     assert row["period"] == "2025-12-30/2026-01-03"
     assert (row["known_days"], row["simulated_days"]) == (2, 3)
-    expected = slowly(known, paths, D(2025, 12, 30), D(2026, 1, 3))
+    expected = sum_in_loops(figures, paths, D(2025, 12, 30), D(2026, 1, 3))
     assert {name: row[name] for name in expected} == expected
-    (one,) = between(known, paths, D(2026, 2, 9), D(2026, 2, 9), [50])
-    assert one["simulated_days"] == 1
+    (row,) = between(figures, paths, D(2026, 2, 9), D(2026, 2, 9), [50])
+    assert row["simulated_days"] == 1
 
 
 @pytest.mark.parametrize(
-    ("ask", "name"),
+    ("call", "name"),
     [
-        (lambda k, p: between(k, p, D(2026, 1, 3), D(2026, 1, 2), [80]), "to"),
-        (lambda k, p: between(k, p, D(2026, 1, 3), D(2026, 2, 10), [80]), "to"),
-        (lambda k, p: between(k, p, D(2020, 1, 3), D(2026, 1, 2), [80]), "from"),
-        (lambda k, p: between(k, p, D(2027, 1, 3), D(2027, 1, 4), [80]), "from"),
-        (lambda k, p: between(k, p, D.min, D.max, [80]), "from"),
-        (lambda k, p: between(k, p, D(2026, 1, 3), D.max, [80]), "to"),
-        (lambda k, p: between(k, p, D(2026, 1, 1), D(2026, 1, 2), [42]), "levels"),
-        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_year"], [80]), "periods"),
-        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), [], [80]), "periods"),
-        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_week"] * 2, [80]), "periods"),
-        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_week"], [80, 80]), "levels"),
-        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_week"], []), "levels"),
+        (lambda f, p: between(f, p, D(2026, 1, 3), D(2026, 1, 2), [80]), "to"),
+        (lambda f, p: between(f, p, D(2026, 1, 3), D(2026, 2, 10), [80]), "to"),
+        (lambda f, p: between(f, p, D(2020, 1, 3), D(2026, 1, 2), [80]), "from"),
+        (lambda f, p: between(f, p, D(2027, 1, 3), D(2027, 1, 4), [80]), "from"),
+        (lambda f, p: between(f, p, D.min, D.max, [80]), "from"),
+        (lambda f, p: between(f, p, D(2026, 1, 3), D.max, [80]), "to"),
+        (lambda f, p: between(f, p, D(2026, 1, 1), D(2026, 1, 2), [42]), "levels"),
+        (lambda f, p: periods(f, make_ahead(p), ["next_year"], [80]), "periods"),
+        (lambda f, p: periods(f, make_ahead(p), [], [80]), "periods"),
+        (lambda f, p: periods(f, make_ahead(p), ["next_week"] * 2, [80]), "periods"),
+        (lambda f, p: periods(f, make_ahead(p), ["next_week"], [80, 80]), "levels"),
+        (lambda f, p: periods(f, make_ahead(p), ["next_week"], []), "levels"),
     ],
 )
-def test_a_bad_question_names_what_is_allowed(
-    ask: Callable[[DailySeries, Paths], object], name: str
+def test_invalid_arguments_are_rejected(
+    call: Callable[[DailySeries, Paths], object], name: str
 ) -> None:
-    known, paths = known_until(D(2025, 12, 31)), random_paths("2026-01-01", 40)
+    figures, paths = make_figures(D(2025, 12, 31)), random_paths("2026-01-01", 40)
     with pytest.raises(BadQuestion, match="expected .+, found .+") as caught:
-        ask(known, paths)
+        call(figures, paths)
     assert caught.value.name == name

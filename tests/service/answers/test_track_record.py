@@ -1,9 +1,10 @@
-"""The track record of stored scores, against loops and statsmodels."""
+"""The track record of stored scores, compared with loops and statsmodels."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ WEEKS = 12
 LEVELS = (50, 80, 95)
 
 
-def content(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
-    """Scores of one issue as the job of scoring stores them, `days` of them known."""
+def make_scores(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
+    """Return the scores of one issue as the score job stores them, of its first `days`."""
     rng = np.random.default_rng(seed)
     by_day = {
         "crps": (scale * rng.gamma(2.0, 30.0, days)).round(2).tolist(),
@@ -55,37 +56,38 @@ def content(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
     return {"days": by_day, "totals": totals}
 
 
-Store = dict[tuple[str, dt.date], tuple[int, dict[str, Any]]]
+Scores = dict[str, dict[dt.date, dict[str, Any]]]
+"""Scores of issues, by model and origin."""
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
-    """The database of `stored`, which its tests only read."""
-    folder = tmp_path_factory.mktemp("recorded")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
+    """A loader of the database of `stored`, which its tests only read."""
+    folder = tmp_path_factory.mktemp("scored")
     models = quick_models(folder / "models")
-    opened = open_context(Settings(var_dir=folder / "var", models_dir=models))
-    yield opened
-    opened.database.close()
+    context = open_context(Settings(var_dir=folder / "var", models_dir=models))
+    yield IssueLoader(context)
+    context.database.close()
 
 
 @pytest.fixture(scope="module")
-def stored(recorded: Context) -> Store:
+def stored(loader: IssueLoader) -> Scores:
     """Weekly issues of a champion and two references; the last two weeks are known in part."""
-    made: Store = {}
-    models = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
+    scales = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
+    stored: Scores = {name: {} for name in scales}
+    seeds = itertools.count()
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
         known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
-        names = [name for name in models if not (name == "climatology" and week < 3)]
-        issued = {
-            name: content(len(made) + at, models[name], known) for at, name in enumerate(names)
-        }
-        store(recorded, origin, known, issued)
-        made |= {(name, origin): (known, scores) for name, scores in issued.items()}
-    return made
+        names = [name for name in scales if not (name == "climatology" and week < 3)]
+        scores = {name: make_scores(next(seeds), scales[name], known) for name in names}
+        store_scores(loader.context, origin, known, scores)
+        for name in names:
+            stored[name][origin] = scores[name]
+    return stored
 
 
-def store(context: Context, origin: dt.date, known: int, scores: dict[str, Any]) -> None:
+def store_scores(context: Context, origin: dt.date, known: int, scores: dict[str, Any]) -> None:
     """Publish an issue of the models of `scores`, with `known` days of it scored."""
     run_id = record_run(context.database, f"{origin}")
     start = str(np.datetime64(origin) + ONE_DAY)
@@ -103,138 +105,126 @@ def mean(values: list[float]) -> float:
     return round(sum(values) / len(values), 2)
 
 
-def skill(store: Store, reference: str, value: Any) -> float:
-    """Saved share of the reference's score, at the origins that both have."""
-    ours, theirs = 0.0, 0.0
-    for (model, origin), (known, scores) in store.items():
-        if model == "pool" and (reference, origin) in store:
-            mine, other = value(known, scores), value(*store[reference, origin])
-            if mine is not None and other is not None:
-                ours, theirs = ours + mine, theirs + other
-    return round((theirs - ours) / theirs, 3)
+def skill(stored: Scores, reference: str, get_score: Callable[[Any], float | None]) -> float:
+    """Return the skill against `reference`, of the origins that both models have."""
+    pairs = [
+        (get_score(scores), get_score(stored[reference][origin]))
+        for origin, scores in stored["pool"].items()
+        if origin in stored[reference]
+    ]
+    score, of_reference = map(sum, zip(*[pair for pair in pairs if None not in pair], strict=True))
+    return round((of_reference - score) / of_reference, 3)
 
 
-def measured(context: Context, measure: str) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = track_record(IssueLoader(context), "people")["rows"]
-    return next(row for row in rows if row["measure"] == measure)
+def get_row(loader: IssueLoader, measure: str) -> dict[str, Any]:
+    (row,) = [r for r in track_record(loader, "people")["rows"] if r["measure"] == measure]
+    return row
 
 
-def expect_share(row: dict[str, Any], level: int, hits: int, n: int) -> None:
+def check_share(row: dict[str, Any], name: str, hits: int, n: int) -> None:
     low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
-    assert row[f"coverage{level}"] == round(hits / n, 3)
-    assert row[f"coverage{level}_lo"] == pytest.approx(low, abs=0.0006)
-    assert row[f"coverage{level}_hi"] == pytest.approx(high, abs=0.0006)
+    assert row[name] == round(hits / n, 3)
+    assert row[f"{name}_lo"] == pytest.approx(low, abs=0.0006)
+    assert row[f"{name}_hi"] == pytest.approx(high, abs=0.0006)
 
 
 @pytest.mark.parametrize("lead", [1, 7, 14, 28])
-def test_days(recorded: Context, stored: Store, lead: int) -> None:
-    row = measured(recorded, f"day_{lead}")
-    ours = [s["days"] for (m, _), (known, s) in stored.items() if m == "pool" and known >= lead]
-    assert row["n"] == len(ours) == {1: 12, 7: 11, 14: 10, 28: 10}[lead]
+def test_scores_of_single_days(loader: IssueLoader, stored: Scores, lead: int) -> None:
+    row = get_row(loader, f"day_{lead}")
+    issues = [s["days"] for s in stored["pool"].values() if len(s["days"]["crps"]) >= lead]
+    assert row["n"] == len(issues) == {1: 12, 7: 11, 14: 10, 28: 10}[lead]
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        assert row[name] == mean([days[key][lead - 1] for days in ours])
+        assert row[name] == mean([days[key][lead - 1] for days in issues])
     for level in LEVELS:
-        hits = sum(abs(days["pit"][lead - 1] - 0.5) < level / 200 for days in ours)
-        expect_share(row, level, hits, len(ours))
+        hits = sum(abs(days["pit"][lead - 1] - 0.5) < level / 200 for days in issues)
+        check_share(row, f"coverage{level}", hits, len(issues))
     for reference in ("seasonal_naive", "climatology"):
-        value = skill(
-            stored, reference, lambda _, s: dict(enumerate(s["days"]["crps"], 1)).get(lead)
+        expected = skill(
+            stored, reference, lambda s: dict(enumerate(s["days"]["crps"], 1)).get(lead)
         )
-        assert row[f"skill_{reference}"] == value
-
-
-def test_skill_is_positive_where_the_reference_is_worse(recorded: Context, stored: Store) -> None:
-    row = track_record(IssueLoader(recorded), "people")["rows"][0]
-    assert row["skill_seasonal_naive"] > 0 > row["skill_climatology"]
+        assert row[f"skill_{reference}"] == expected
 
 
 @pytest.mark.parametrize(("name", "days"), [("total_7", 7), ("total_14", 14), ("total_28", 28)])
-def test_totals(recorded: Context, stored: Store, name: str, days: int) -> None:
-    row = measured(recorded, name)
-    scores = {origin: s["totals"] for (model, origin), (_, s) in stored.items() if model == "pool"}
-    ours = {origin: totals[name] for origin, totals in scores.items() if name in totals}
-    assert row["n"] == len(ours)
+def test_scores_of_totals(loader: IssueLoader, stored: Scores, name: str, days: int) -> None:
+    row = get_row(loader, name)
+    totals = {origin: scores["totals"] for origin, scores in stored["pool"].items()}
+    by_origin = {origin: by_name[name] for origin, by_name in totals.items() if name in by_name}
+    assert row["n"] == len(by_origin)
     for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        assert row[column] == mean([total[key] for total in ours.values()])
-    apart = [o for o in ours if (o - FIRST).days % days == 0]  # windows that do not overlap
+        assert row[column] == mean([total[key] for total in by_origin.values()])
+    separate = [o for o in by_origin if (o - FIRST).days % days == 0]  # non-overlapping
     for level in LEVELS:
-        hits = sum(int(ours[o][f"within_{level}"]) for o in apart)
-        expect_share(row, level, hits, len(apart))
+        hits = sum(int(by_origin[o][f"within_{level}"]) for o in separate)
+        check_share(row, f"coverage{level}", hits, len(separate))
     for reference in ("seasonal_naive", "climatology"):
-        value = skill(stored, reference, lambda _, s: s["totals"].get(name, {}).get("crps"))
-        assert row[f"skill_{reference}"] == value
+        expected = skill(stored, reference, lambda s: s["totals"].get(name, {}).get("crps"))
+        assert row[f"skill_{reference}"] == expected
 
 
-def test_how_often_people_arrived_on_days_of_each_class(recorded: Context, stored: Store) -> None:
-    rows = track_record(IssueLoader(recorded), "people")["likelihood"]
+def test_share_of_days_with_arrivals_by_likelihood_class(
+    loader: IssueLoader, stored: Scores
+) -> None:
+    rows = track_record(loader, "people")["likelihood"]
     leads = {"day_1": [1], "days_2_3": [2, 3], "days_4_7": [4, 5, 6, 7]}
     assert [(row["measure"], row["likelihood"]) for row in rows] == [
         (measure, name) for measure in leads for name in ("likely", "possible", "unlikely")
     ]
-    wanted = {"likely": (0.1, 0.4499), "possible": (0.45, 0.5, 0.65), "unlikely": (0.6501, 0.9)}
+    p_zero_of = {"likely": (0.1, 0.4499), "possible": (0.45, 0.5, 0.65), "unlikely": (0.6501, 0.9)}
     for row in rows:
-        came = [
-            scores["days"]["truth"][lead - 1] > 0
-            for (model, _), (known, scores) in stored.items()
-            for lead in leads[row["measure"]]
-            if model == "pool" and lead <= known
-            if scores["days"]["p_zero"][lead - 1] in wanted[row["likelihood"]]
+        arrivals = [
+            truth > 0
+            for scores in stored["pool"].values()
+            for lead, (p_zero, truth) in enumerate(
+                zip(scores["days"]["p_zero"], scores["days"]["truth"], strict=True), 1
+            )
+            if lead in leads[row["measure"]] and p_zero in p_zero_of[row["likelihood"]]
         ]
-        assert (row["days"], row["arrived"]) == (len(came), sum(came)) and came
-        assert row["share"] == round(sum(came) / len(came), 3)
-        low, high = proportion_confint(sum(came), len(came), alpha=0.05, method="wilson")
-        assert row["share_lo"] == pytest.approx(low, abs=0.0006)
-        assert row["share_hi"] == pytest.approx(high, abs=0.0006)
+        assert (row["days"], row["arrived"]) == (len(arrivals), sum(arrivals)) and arrivals
+        check_share(row, "share", sum(arrivals), len(arrivals))
 
 
-def test_a_date_of_several_forecasts_counts_once_in_its_class(empty: Context) -> None:
-    """Each of three issues has one of its days 2 and 3 in common with the next."""
+def test_date_in_several_issues_counts_once_per_class(empty: Context) -> None:
+    """Day 3 of each of three issues is day 2 of the next."""
     for at in range(3):
-        scores = content(at, 1.0, 3)
+        scores = make_scores(at, 1.0, 3)
         scores["days"] |= {"p_zero": [0.9, 0.1, 0.1], "truth": [0, 1, 0]}
         if at == 2:
             scores["days"]["p_zero"][1] = 0.9
-        store(empty, FIRST + dt.timedelta(days=at), 3, {"pool": scores})
+        store_scores(empty, FIRST + dt.timedelta(days=at), 3, {"pool": scores})
     rows = track_record(IssueLoader(empty), "people")["likelihood"]
     days = {(row["measure"], row["likelihood"]): row["days"] for row in rows}
     assert days["day_1", "unlikely"] == 3
     assert (days["days_2_3", "likely"], days["days_2_3", "unlikely"]) == (4, 1)
-    (none,) = (r for r in rows if (r["measure"], r["likelihood"]) == ("days_4_7", "likely"))
-    assert (none["days"], none["arrived"]) == (0, 0)
-    assert none["share"] is none["share_lo"] is none["share_hi"] is None
+    (row,) = (r for r in rows if (r["measure"], r["likelihood"]) == ("days_4_7", "likely"))
+    assert (row["days"], row["arrived"]) == (0, 0)
+    assert row["share"] is row["share_lo"] is row["share_hi"] is None
 
 
-def test_weeks_the_best_and_the_worst(recorded: Context, stored: Store) -> None:
-    answer = track_record(IssueLoader(recorded), "people")
+def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Scores) -> None:
+    answer = track_record(loader, "people")
     weeks = answer["weeks"]
-    assert len(weeks) == 11  # the last one is known in part
-    ours = [scores["totals"] for (model, _), (_, scores) in stored.items() if model == "pool"]
-    for week, totals in zip(weeks, ours[:11], strict=True):
-        total = totals["total_7"]
-        assert {key: week[key] for key in ("truth", "median", "crps")} == {
-            key: total[key] for key in ("truth", "median", "crps")
-        }
-        for level in (80, 95):
-            assert (week[f"lo{level}"], week[f"hi{level}"]) == (
-                total["median"] - 10 * level,
-                total["median"] + 10 * level,
-            )
+    assert len(weeks) == 11  # the last week is incomplete
+    for week, scores in zip(weeks, list(stored["pool"].values())[:11], strict=True):
+        total = scores["totals"]["total_7"]
+        for name in ("truth", "median", "crps", "lo_80", "hi_80", "lo_95", "hi_95"):
+            assert week[name.replace("_", "")] == total[name]
     assert (weeks[0]["from"], weeks[0]["to"]) == ("2025-06-02", "2025-06-08")
     order = sorted(week["crps"] for week in weeks)
     assert [week["crps"] for week in answer["best"]] == order[:5]
     assert [week["crps"] for week in answer["worst"]] == order[::-1][:5]
 
 
-def test_the_histogram_counts_days_1_to_7(recorded: Context, stored: Store) -> None:
+def test_pit_histogram_counts_days_1_to_7(loader: IssueLoader, stored: Scores) -> None:
     counts = [0] * 10
-    for (model, _), (known, scores) in stored.items():
-        for pit in scores["days"]["pit"][: min(7, known)] if model == "pool" else []:
+    for scores in stored["pool"].values():
+        for pit in scores["days"]["pit"][:7]:
             counts[int(pit * 10)] += 1
-    assert track_record(IssueLoader(recorded), "people")["pit_histogram"] == counts
+    assert track_record(loader, "people")["pit_histogram"] == counts
 
 
-def test_the_window_ends_with_the_last_issue(recorded: Context, stored: Store) -> None:
-    answer = track_record(IssueLoader(recorded), "people", weeks=4)
+def test_window_ends_with_last_issue(loader: IssueLoader, stored: Scores) -> None:
+    answer = track_record(loader, "people", weeks=4)
     last = FIRST + dt.timedelta(weeks=WEEKS - 1)
     assert answer["issues"] == 4
     assert answer["to"] == str(last)
@@ -243,13 +233,13 @@ def test_the_window_ends_with_the_last_issue(recorded: Context, stored: Store) -
     assert [answer[key] for key in head] == ["people", "people", "live", "champion", 4]
 
 
-def test_a_model_by_name(recorded: Context, stored: Store) -> None:
-    named = track_record(IssueLoader(recorded), "people", model="climatology")
-    assert named["issues"] == WEEKS - 3
-    assert named["rows"][0]["skill_climatology"] == 0.0
+def test_track_record_of_named_model(loader: IssueLoader, stored: Scores) -> None:
+    answer = track_record(loader, "people", model="climatology")
+    assert answer["issues"] == WEEKS - 3
+    assert answer["rows"][0]["skill_climatology"] == 0.0
 
 
-def test_without_scores_there_are_no_numbers(empty: Context) -> None:
+def test_values_are_null_without_scores(empty: Context) -> None:
     answer = track_record(IssueLoader(empty), "people")
     assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
     for row in answer["rows"]:
@@ -258,7 +248,7 @@ def test_without_scores_there_are_no_numbers(empty: Context) -> None:
         assert set(row.values()) == {None}
 
 
-def test_what_cannot_be_asked(empty: Context) -> None:
+def test_invalid_arguments_are_rejected(empty: Context) -> None:
     with pytest.raises(BadQuestion, match="window: expected a whole number from 1 to 520, found 0"):
         track_record(IssueLoader(empty), "people", weeks=0)
     with pytest.raises(BadQuestion, match="window: .* found 521"):
@@ -270,6 +260,6 @@ def test_what_cannot_be_asked(empty: Context) -> None:
 
 
 @pytest.mark.parametrize("kind", ["live", "hindcast"])
-def test_a_model_that_no_issue_has_is_not_there(empty: Context, kind: str) -> None:
+def test_model_in_no_issue_is_not_found(empty: Context, kind: str) -> None:
     with pytest.raises(NotFound, match="expected a model of champion.*, found 'nothing'"):
         track_record(IssueLoader(empty), "people", model="nothing", kind=kind)

@@ -1,4 +1,4 @@
-"""What is foreseen of the weather, beside an issue, and what the issue made of it."""
+"""The weather forecast shown with an issue, and whether the issue used it."""
 
 from __future__ import annotations
 
@@ -21,57 +21,53 @@ from service.data.daily_weather import ATTRIBUTION, WIND, WeatherReading
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.answers.conftest import NOON, SEEN, copied
+from tests.service.answers.conftest import ISSUED_AT, READ_AT, open_copy
 from tests.service.support import ROUTE, Hand, utc
 
 
 @pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    hand = Hand(NOON)
-    monkeypatch.setattr(module, "utc_now", hand)
-    return hand
+def clock(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    clock = Hand(ISSUED_AT)
+    monkeypatch.setattr(module, "utc_now", clock)
+    return clock
 
 
 @pytest.fixture
-def issued(windy: Settings, tmp_path: Path) -> Iterator[Context]:
-    context = copied(windy, tmp_path)
+def with_issue(windy_settings: Settings, tmp_path: Path) -> Iterator[Context]:
+    context = open_copy(windy_settings, tmp_path)
     yield context
     context.database.close()
 
 
-def test_the_coming_days_and_what_the_issue_made_of_them(issued: Context, hand: Hand) -> None:
-    context, loader = issued, IssueLoader(issued, hand)
-    found = coming(loader, loader.view("people"))
-    assert found is not None
-    assert (found["read_at"], found["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
-    assert (found["used"]["status"], found["used"]["models"]) == ("used", ["swell"])
-    assert [row["date"] for row in found["rows"]] == [f"2026-01-0{day}" for day in range(1, 8)]
-    row = found["rows"][3]
+def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: Hand) -> None:
+    loader = IssueLoader(with_issue, clock)
+    answer = coming(loader, loader.view("people"))
+    assert (answer["read_at"], answer["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
+    assert (answer["used"]["status"], answer["used"]["models"]) == ("used", ["swell"])
+    assert [row["date"] for row in answer["rows"]] == [f"2026-01-0{day}" for day in range(1, 8)]
+    row = answer["rows"][3]
     assert (row["wave_night_mean_m"], row["wave_max_m"]) == (3.0, 3.0)
     assert row["wind_median"] == pytest.approx(3.0 * 18, abs=2)
     assert row["wind_from"] == "SW"
-    # A day later: what is past is left out; what was read since is shown, and not yet used.
-    hand.now += dt.timedelta(days=1)
-    found = coming(loader, loader.view("people"))
-    assert found is not None
-    assert [row["date"] for row in found["rows"]][:2] == ["2026-01-02", "2026-01-03"]
-    skies.tell(context.database, hand.now, [0.2] * 7)
-    found = coming(loader, loader.view("people"))
-    assert found is not None
-    assert found["read_at"] == "2026-01-02T14:00:00Z"
-    assert found["used"]["read_at"] == "2026-01-01T05:00:00Z"
-    # The issue as it stood is shown with the weather as it stood.
+    # A day later, past days are left out; a newer reading is shown, which the issue did not use.
+    clock.now += dt.timedelta(days=1)
+    answer = coming(loader, loader.view("people"))
+    assert [row["date"] for row in answer["rows"]][:2] == ["2026-01-02", "2026-01-03"]
+    skies.tell(with_issue.database, clock.now, [0.2] * 7)
+    answer = coming(loader, loader.view("people"))
+    assert answer["read_at"] == "2026-01-02T14:00:00Z"
+    assert answer["used"]["read_at"] == "2026-01-01T05:00:00Z"
+    # A named issue is shown with the weather known when it was issued.
     issue_id = loader.view("people").issue.issue_id
-    found = coming(loader, loader.view("people", issue_id))
-    assert found is not None
-    assert found["read_at"] == "2026-01-01T05:00:00Z"
-    # Old weather is none.
-    hand.now += dt.timedelta(days=3)
+    answer = coming(loader, loader.view("people", issue_id))
+    assert answer["read_at"] == "2026-01-01T05:00:00Z"
+    # Old weather is not shown.
+    clock.now += dt.timedelta(days=3)
     assert coming(loader, loader.view("people")) is None
 
 
-def test_the_spread_of_the_members(filled: Context, hand: Hand) -> None:
-    """Median and middle 80% of eleven members, 0 to 10 m/s, of which most come from the east."""
+def test_spread_of_ensemble_members(filled: Context, clock: Hand) -> None:
+    """Median and middle 80% of eleven members, 0 to 10 m/s, most of them from the east."""
     context = skies.reading(filled)
     speeds = np.arange(11.0)
     members = np.zeros((11, 3, len(WIND)))
@@ -84,11 +80,10 @@ def test_the_spread_of_the_members(filled: Context, hand: Hand) -> None:
         reading = WeatherReading("ensemble", WIND, first, members, utc(2025, 12, 31, 22))
         weather_store.put(connection, ROUTE, reading)
     refit(context)
-    loader = IssueLoader(context, hand)
+    loader = IssueLoader(context, clock)
     answer = coming(loader, loader.view("people"))
-    assert answer is not None
     assert answer["members"] == 11
-    assert answer["rows"] == [  # yesterday is over, and today is not known of all
+    assert answer["rows"] == [  # yesterday is past; one member lacks today
         {
             "date": "2026-01-02",
             "wind_lo80": 4,
@@ -104,16 +99,12 @@ def test_the_spread_of_the_members(filled: Context, hand: Hand) -> None:
     ]
 
 
-def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unread(
-    issued: Context, hand: Hand
-) -> None:
-    context = issued
-    hand.now = SEEN + dt.timedelta(hours=37)
-    with context.database.writing() as connection:
-        reading = skies.newest(connection, "ensemble")
-        assert reading is not None
-        assert not weather_store.put(connection, ROUTE, replace(reading, read_at=hand.now))
-    loader = IssueLoader(context, hand)
+def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: Hand) -> None:
+    clock.now = READ_AT + dt.timedelta(hours=37)
+    with with_issue.database.writing() as connection:
+        reading = replace(skies.newest(connection, "ensemble"), read_at=clock.now)
+        assert not weather_store.put(connection, ROUTE, reading)
+    loader = IssueLoader(with_issue, clock)
     (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (
         "the weather forecast has not been updated since 2026-01-01T05:00:00Z, over 36 hours ago"
@@ -121,7 +112,7 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     assert coming(loader, loader.view("people")) is None
 
 
-def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:
+def test_no_weather_when_off(context: Context, clock: Hand) -> None:
     loader = IssueLoader(context, clock)
     view = loader.view("people")
     skies.tell(context.database, clock.now, [0.5] * 7)
@@ -130,31 +121,29 @@ def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:
         assert used(connection, view.issue)["status"] == "off"
 
 
-def test_weather_that_is_read_and_not_used_degrades(filled: Context, hand: Hand) -> None:
+def test_unused_weather_is_degraded(filled: Context, clock: Hand) -> None:
     context = skies.reading(filled)
-    skies.tell(context.database, SEEN, [0.5] * 7, first=dt.date(2025, 6, 1))
+    skies.tell(context.database, READ_AT, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
-    loader = IssueLoader(context, hand)
-    found, state = coming(loader, loader.view("people")), loader.view("people").state
-    assert found is not None
-    assert found["used"]["status"] == "missing"
-    assert "365 days of weather" in found["used"]["reason"]
+    loader = IssueLoader(context, clock)
+    answer, state = coming(loader, loader.view("people")), loader.view("people").state
+    assert answer["used"]["status"] == "missing"
+    assert "365 days of weather" in answer["used"]["reason"]
     assert [reason.name for reason in state.reasons] == ["weather_missing"]
     assert state.reasons[0].detail.startswith(
         "the latest forecast does not use the weather: 365 days of weather up to 2025-12-31 are"
     )
-    skies.tell(context.database, hand.now, [0.5] * 7)
-    hand.now += dt.timedelta(minutes=1)
+    skies.tell(context.database, clock.now, [0.5] * 7)
+    clock.now += dt.timedelta(minutes=1)
     refit(context)
-    assert IssueLoader(context, hand).view("people").state.reasons == ()
+    assert IssueLoader(context, clock).view("people").state.reasons == ()
 
 
-def test_weather_that_is_damaged_costs_no_other_answer(issued: Context, hand: Hand) -> None:
-    context = issued
-    with context.database.writing() as connection:
+def test_damaged_weather_does_not_break_other_answers(with_issue: Context, clock: Hand) -> None:
+    with with_issue.database.writing() as connection:
         damage = sa.text("UPDATE weather SET content = :bytes WHERE kind = 'ensemble'")
         connection.execute(damage, {"bytes": b"no zlib"})
-    client = create_app(context, hand).test_client()
+    client = create_app(with_issue, clock).test_client()
     for path in ("/", "/v1/status", "/v1/series/people/forecast", "/metrics"):
         assert client.get(path).status_code == 200, path
-    assert refit(context, force=True).detail["weather"] == "missing"
+    assert refit(with_issue, force=True).detail["weather"] == "missing"

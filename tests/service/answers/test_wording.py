@@ -26,7 +26,11 @@ from tests.service.support import ROUTE
 TODAY = dt.date(2026, 1, 9)
 
 
-def test_one_is_singular_also_in_editions_without_one() -> None:
+def make_period(period: str, first: str, last: str) -> dict[str, str]:
+    return {"period": period, "from": first, "to": last}
+
+
+def test_unit_of_one_is_singular_or_falls_back_to_plural() -> None:
     content = {"unit": "boats", "unit_one": "boat"}
     assert [unit_of(content, one) for one in (0, 1, "1", 2, "1,000")] == [
         *("boats", "boat", "boat", "boats", "boats"),
@@ -34,7 +38,7 @@ def test_one_is_singular_also_in_editions_without_one() -> None:
     assert unit_of({"unit": "boats"}, 1) == "boats"
 
 
-def test_text_is_folded_between_words() -> None:
+def test_fold_breaks_lines_between_words() -> None:
     text = "one of many words and 19% chance of more, " * 20
     folded = FILTERS["fold"](text)
     lines = folded.splitlines()
@@ -51,15 +55,18 @@ def test_text_is_folded_between_words() -> None:
         ("2025-12-30", "2026-01-05", "30 December 2025 to 5 January 2026"),
     ],
 )
-def test_a_span_repeats_neither_month_nor_year(first: str, last: str, text: str) -> None:
+def test_day_span_repeats_neither_month_nor_year(first: str, last: str, text: str) -> None:
     assert day_span(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) == text
 
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [(0, "under 1%"), (0.005, "under 1%"), (0.0149, "1%"), (0.99, "99%"), (1, "over 99%")],
+    [
+        *((0, "under 1%"), (0.005, "under 1%"), (0.006, "1%"), (0.0149, "1%")),
+        *((0.99, "99%"), (0.994, "99%"), (0.995, "over 99%"), (1, "over 99%")),
+    ],
 )
-def test_a_probability_does_not_claim_too_much(p: float, text: str) -> None:
+def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p: float, text: str) -> None:
     assert per_cent(p) == text
     assert FILTERS["per_cent"](p) == text.replace(" ", "\xa0")
     narrow = text.replace("under ", "<").replace("over ", ">").replace(" ", "\xa0")
@@ -83,40 +90,34 @@ def test_a_probability_does_not_claim_too_much(p: float, text: str) -> None:
         ("sentence", [" no figure since 2026-01-09."], "No figure since 9\xa0January 2026."),
         ("signed", [1234.5], "+1,234"),
         ("span", [{"lo80": 0, "hi80": 1234}, 80], "0 to 1,234"),
+        ("period", [make_period("this_month", "2026-01-01", "2026-01-31")], "January 2026"),
+        ("period", [make_period("calendar_year", "2026-01-01", "2026-12-31")], "The year 2026"),
+        (
+            "period",
+            [make_period("next_7_days", "2025-12-30", "2026-01-05")],
+            "7 days, to 5 Jan 2026",
+        ),
     ],
 )
 def test_filters(name: str, arguments: list[Any], text: str) -> None:
-    template = jinja2.Environment()
-    template.filters.update(FILTERS)
-    asked = f"{{{{ value|{name}(*more) }}}}"
+    environment = jinja2.Environment()
+    environment.filters.update(FILTERS)
     value, *more = arguments
-    said = template.from_string(asked).render(value=value, more=more, zone=ROUTE.zone)
-    assert said == text
+    template = environment.from_string(f"{{{{ value|{name}(*more) }}}}")
+    assert template.render(value=value, more=more, zone=ROUTE.zone) == text
 
 
-@pytest.mark.parametrize(
-    ("period", "first", "last", "text"),
-    [
-        ("this_month", "2026-01-01", "2026-01-31", "January 2026"),
-        ("calendar_year", "2026-01-01", "2026-12-31", "The year 2026"),
-        ("next_7_days", "2025-12-30", "2026-01-05", "7 days, to 5 Jan 2026"),
-    ],
-)
-def test_a_period_is_named_by_its_days(period: str, first: str, last: str, text: str) -> None:
-    assert FILTERS["period"]({"period": period, "from": first, "to": last}) == text
-
-
-def test_signs_and_weeks() -> None:
+def test_signed_numbers_short_days_and_week_names() -> None:
     assert [signed(n) for n in (2, -1500, 0.2, -0.2)] == ["+2", "−1,500", "0", "0"]
     assert short_day(TODAY, names_year=True) == "9 Jan 2026"
-    # Half an hour before midnight in UTC is the next day in a British summer.
+    # 23:30 UTC is the next day in British Summer Time.
     assert week_name("2026-W02", "2026-07-10T23:30:00Z", ROUTE.zone) == (
         "Week 2 of 2026, Saturday 11 July 2026"
     )
 
 
 @pytest.mark.parametrize(
-    ("number", "lo", "hi", "words"),
+    ("number", "lo", "hi", "text"),
     [
         (298, 0, 1_148, "300"),
         (1_148, 0, 1_148, "1,150"),
@@ -126,13 +127,11 @@ def test_signs_and_weeks() -> None:
         (36_412, 31_087, 44_915, "36,500"),
     ],
 )
-def test_a_number_is_rounded_to_what_its_range_allows(
-    number: int, lo: int, hi: int, words: str
-) -> None:
-    assert approximate(number, lo, hi) == words
+def test_number_is_rounded_according_to_its_range(number: int, lo: int, hi: int, text: str) -> None:
+    assert approximate(number, lo, hi) == text
 
 
-def test_the_limits_of_the_words_for_likelihood_are_those_declared() -> None:
+def test_likelihoods_text_has_declared_limits() -> None:
     declared = ROUTE.series["people"]
     limits = {"likely_above": 0.6, "unlikely_below": 0.35}
     text = likelihoods(declared.model_copy(update=limits))
@@ -144,15 +143,15 @@ def test_every_status_has_a_name() -> None:
     assert names == ["Up to date", "Out of date", "Problem"]
 
 
-def test_a_number_stays_beside_its_word() -> None:
+def test_number_is_not_separated_from_its_word() -> None:
     text = "under 1% of days from 2 to 8 January had over 500 people"
-    kept = "under~1% of days from 2 to 8~January had over~500 people"
-    assert unbroken(text) == kept.replace("~", NO_BREAK)
+    expected = "under~1% of days from 2 to 8~January had over~500 people"
+    assert unbroken(text) == expected.replace("~", NO_BREAK)
     for width in range(20):
         assert "under\n1%" not in FILTERS["fold"]("x" * (60 + width) + " " + text)
 
 
-def test_a_reason_has_days_and_moments_in_words() -> None:
+def test_sentence_formats_dates_and_times() -> None:
     reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05"
     expected = "None since 6~July 2026, 13:00, of 5~July 2026."
     assert sentence(reason, ROUTE.zone) == expected.replace("~", NO_BREAK)

@@ -15,12 +15,12 @@ D = dt.date
 LEVELS = (50, 80, 95)
 
 
-def figures(first: D, last: D) -> DailySeries:
+def make_figures(first: D, last: D) -> DailySeries:
     days = (last - first).days + 1
     return DailySeries("people", np.datetime64(first), np.arange(1, days + 1))
 
 
-def ahead(last: D, horizon: int, first: D | None = None) -> Ahead:
+def make_ahead(last: D, horizon: int, first: D | None = None) -> Ahead:
     start = np.datetime64(last) + ONE_DAY
     values = np.random.default_rng(3).integers(0, 500, (200, horizon))
     return Ahead(Paths(start, values), first or start.item(), start.item())
@@ -35,10 +35,10 @@ def ahead(last: D, horizon: int, first: D | None = None) -> Ahead:
         (D(2025, 12, 28), D(2025, 12, 31)),
     ],
 )
-def test_it_ends_where_the_total_of_the_year_does(last: D, first: D | None) -> None:
-    observed, coming = figures(D(2022, 6, 1), last), ahead(last, 420, first)
-    (total,) = periods(observed, coming, ["calendar_year"], LEVELS)
-    year = year_so_far(observed, coming, LEVELS)
+def test_last_row_equals_total_of_calendar_year(last: D, first: D | None) -> None:
+    observed, ahead = make_figures(D(2022, 6, 1), last), make_ahead(last, 420, first)
+    (total,) = periods(observed, ahead, ["calendar_year"], LEVELS)
+    year = year_so_far(observed, ahead, LEVELS)
     end = year["rows"][-1]
     assert end["date"] == total["to"]
     names = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
@@ -47,15 +47,15 @@ def test_it_ends_where_the_total_of_the_year_does(last: D, first: D | None) -> N
     assert year["earlier"] == list(range(year["year"] - 1, 2022, -1)), "2022 begins in June"
 
 
-def test_a_year_without_figures_is_no_earlier_year() -> None:
-    observed = figures(D(2023, 1, 1), D(2024, 12, 31))
-    year = year_so_far(observed, ahead(D(2024, 12, 31), 760, D(2026, 11, 29)), LEVELS)
+def test_year_without_figures_is_left_out() -> None:
+    observed = make_figures(D(2023, 1, 1), D(2024, 12, 31))
+    year = year_so_far(observed, make_ahead(D(2024, 12, 31), 760, D(2026, 11, 29)), LEVELS)
     assert (year["year"], year["earlier"]) == (2026, [2024, 2023])
 
 
 def test_published_days_are_counted_and_others_simulated() -> None:
-    observed = figures(D(2024, 1, 1), D(2025, 3, 2))
-    year = year_so_far(observed, ahead(D(2025, 3, 2), 28), LEVELS)
+    observed = make_figures(D(2024, 1, 1), D(2025, 3, 2))
+    year = year_so_far(observed, make_ahead(D(2025, 3, 2), 28), LEVELS)
     assert year["rows"][-1]["date"] == "2025-03-30", "the last simulated day"
     march = year["rows"][59:62]
     assert [row["date"] for row in march] == ["2025-03-01", "2025-03-02", "2025-03-03"]
@@ -65,20 +65,20 @@ def test_published_days_are_counted_and_others_simulated() -> None:
         None,
     ]
     assert [row["median"] is None for row in march] == [True, True, False]
-    # The 29 February of 2024 is counted by 1 March.
+    # 29 February 2024 is counted by 1 March.
     assert year["rows"][58]["year_2024"] == sum(range(1, 60))
     assert march[0]["year_2024"] == sum(range(1, 62))
 
 
-def test_a_year_without_figures_from_its_first_day_has_no_rows() -> None:
-    observed = figures(D(2025, 2, 1), D(2025, 3, 2))
-    year = year_so_far(observed, ahead(D(2025, 3, 2), 28), LEVELS)
+def test_year_without_its_first_figures_has_no_rows() -> None:
+    observed = make_figures(D(2025, 2, 1), D(2025, 3, 2))
+    year = year_so_far(observed, make_ahead(D(2025, 3, 2), 28), LEVELS)
     assert year == {"year": 2025, "earlier": [], "rows": []}
 
 
-def test_the_29_february_has_the_28th_of_earlier_years_beside_it() -> None:
-    observed = figures(D(2023, 1, 1), D(2024, 3, 1))
-    rows = year_so_far(observed, ahead(D(2024, 3, 1), 1), LEVELS)["rows"]
+def test_29_february_is_compared_with_28_february() -> None:
+    observed = make_figures(D(2023, 1, 1), D(2024, 3, 1))
+    rows = year_so_far(observed, make_ahead(D(2024, 3, 1), 1), LEVELS)["rows"]
     assert [row["year_2023"] for row in rows[58:61]] == [
         sum(range(1, 60)),
         sum(range(1, 60)),
