@@ -190,41 +190,24 @@ def test_invalid_row_is_rejected(change: Callable[[Rows], object], message: str)
     "cell",
     [
         "43<sup>1</sup>",
-        "<p>43<sup>1</sup></p>",
         "4<span>97</span>",
         "<span>4</span><span>97</span>",
         "<del>49</del>7",
-        "<s>497</s>",
         "49<!-- -->7",
         "497<br>",
         "<span hidden>497</span>",
         '<span style="Display: none">497</span>',
         '<span class="govuk-visually-hidden">497</span>',
         '<span aria-hidden="true">497</span>',
-        "<ins>497</ins>",
         "<template>497</template>497",
         "<p>49</p><p>7</p>",
     ],
 )
-@pytest.mark.parametrize(("column", "title"), [(1, "Migrants arrived"), (2, "Boats arrived")])
-def test_markup_inside_a_number_is_rejected(cell: str, column: int, title: str) -> None:
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_markup_that_changes_a_cell_is_rejected(cell: str, column: int) -> None:
     message = read_error(page_with(set_cell(3, column, cell)))
-    assert message.startswith(f"p.html, row 5, {title}: expected a date or a number as plain text")
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "1<sup>7</sup> December 2025",
-        "17 December 2025<sup>1</sup>",
-        "<del>1</del>17 December 2025",
-        "17 December 2025<span hidden>x</span>",
-        "17 <!-- -->December 2025",
-    ],
-)
-def test_markup_inside_a_date_is_rejected(cell: str) -> None:
-    message = read_error(page_with(set_cell(3, 0, cell)))
-    assert message.startswith("p.html, row 5, Date: expected a date or a number as plain text")
+    place = f"p.html, row 5, {pages.HEADER[column]}"
+    assert message.startswith(f"{place}: expected a date or a number as plain text")
 
 
 @pytest.mark.parametrize(
