@@ -70,6 +70,7 @@ def test_unchanged_documents_are_not_read_again(reader: Context, sites: Sites) -
     sites.replies[PAGE] = tagged(Answer(make_page()), '"p1"')
     ingest(reader)
     before = dump(reader)
+    assert read(reader).unchanged == [sites.url + path, sites.url + PAGE]
     assert ingest(reader).reason == "nothing new was published at GOV.UK"
     assert dump(reader) == before
 
@@ -95,12 +96,12 @@ def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Site
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "message"),
+    ("document", "answer", "message"),
     [
-        (PAGE, Answer(status=404), "expected 200 OK, found 404 Not Found"),
-        (PAGE, Answer(b"<html>", length=900), "without sending complete message body"),
-        (PAGE, Answer(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
-        (PAGE, Answer("£".encode("latin-1")), "expected text in UTF-8"),
+        ("page", Answer(status=404), "expected 200 OK, found 404 Not Found"),
+        ("page", Answer(b"<html>", length=900), "without sending complete message body"),
+        ("page", Answer(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
+        ("page", Answer("£".encode("latin-1")), "expected text in UTF-8"),
         ("workbook", Answer(b"<!DOCTYPE html>"), "expected content of type application/vnd"),
         ("workbook", Answer(b"<!DOCTYPE html>", ODS), "expected an OpenDocument spreadsheet"),
         (
@@ -112,12 +113,12 @@ def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Site
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_failed_or_invalid_response_changes_nothing(
-    reader: Context, sites: Sites, path: str, answer: Answer, message: str
+    reader: Context, sites: Sites, document: str, answer: Answer, message: str
 ) -> None:
     workbook = publish(sites, WORKBOOK, make_page())
     ingest(reader)
     before = dump(reader)
-    sites.replies[workbook if path == "workbook" else path] = answer
+    sites.replies[workbook if document == "workbook" else PAGE] = answer
     assert message in failed(reader)
     assert dump(reader) == before
 

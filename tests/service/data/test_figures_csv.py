@@ -31,6 +31,8 @@ BAD = [
     (HEAD + GOOD + b"2025-01-03,1e3,1\n", "row 4", "whole number", "'1e3'"),
     (HEAD + GOOD + b"2025-01-03,437.,1\n", "row 4", "whole number", "'437.'"),
     (b"date;people\n2025-01-03;437,0\n", "row 2, column people", "whole number", "'437,0'"),
+    (HEAD + GOOD + b"2025-01-03,1_0,1\n", "row 4", "whole number", "'1_0'"),
+    (HEAD + GOOD + b"2025-01-03,+4,1\n", "row 4", "whole number", "'+4'"),
     (HEAD + GOOD + b'2025-01-03,"1,000",1\n', "row 4", "whole number", "'1,000'"),
     (HEAD + GOOD + "2025-01-03,٤,1\n".encode(), "row 4", "whole number", "'٤'"),
     (HEAD + GOOD + b"2025-01-03,9999999999,1\n", "row 4", "whole number", "'9999999999'"),
