@@ -1,9 +1,11 @@
-"""The real files through the job and into the store, and the past as it was."""
+"""The real files, ingested in any order, and hindcasts of past days."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+
+import pytest
 
 from forecast.series import DailySeries
 from service.core.context import Context
@@ -17,24 +19,24 @@ from tests.service.support import ROUTE, utc
 from tests.support import shared
 
 
-def real() -> list[tuple[str, Path | None]]:
-    """The real files in the order of publication, and the embedded figures."""
-    found = [("workbook", path) for path in shared.workbooks()]
-    return [*found, *(("page", path) for path in shared.pages())]
+def list_real_files() -> list[tuple[str, Path | None]]:
+    """Return the source and path of each real file: workbooks and pages by publication time."""
+    workbooks = [("workbook", path) for path in shared.workbooks()]
+    return [*workbooks, *(("page", path) for path in shared.pages())]
 
 
 @shared.needed
-def test_the_real_files_make_exactly_the_figures(
+def test_real_files_give_the_embedded_figures_and_their_history(
     reader: Context, figures: dict[str, DailySeries]
 ) -> None:
-    """And the history is true, read in the order in which nobody published them."""
-    for source, path in real()[::-1]:
+    """They are read in the reverse order of publication."""
+    for source, path in list_real_files()[::-1]:
         ingest(reader, source, path)
     for series_id, series in figures.items():
-        stored = known(reader, series_id)
-        assert len(stored) == 2920
-        assert max(stored) == dt.date(2025, 12, 29)
-        assert all(value == series.on(day) for day, (value, _) in stored.items())
+        rows = known(reader, series_id)
+        assert len(rows) == 2920
+        assert max(rows) == dt.date(2025, 12, 29)
+        assert all(value == series.on(day) for day, (value, _) in rows.items())
     assert known(reader)[dt.date(2025, 12, 28)][1] == "workbook"
     assert known(reader)[dt.date(2025, 12, 29)][1] == "page"
     before = dump(reader)
@@ -51,20 +53,19 @@ def test_the_real_files_make_exactly_the_figures(
         utc(2025, 12, 31, 12): "2025-12-29",
     }
     with reader.database.reading() as connection:
-        for moment, wanted in last_known.items():
+        for moment, expected in last_known.items():
             series = observation_store.series(connection, "people", moment)
-            assert (str(series.data_through) if series else None) == wanted
+            assert (str(series.data_through) if series else None) == expected
         early = observation_store.current(connection, "people", utc(2025, 12, 14, 12))
         assert [(row.date.day, row.value) for row in early][-1] == (13, 737)
 
 
 @shared.needed
-def test_the_real_files_in_any_order_make_one_history(reader: Context) -> None:
-    """Each database with the reverse of publication and one other order."""
-    files = [*real(), ("figures", None)]
-    is_sqlite = reader.database.engine.dialect.name == "sqlite"
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_real_files_in_reverse_order_give_the_same_history(reader: Context) -> None:
+    files = [*list_real_files(), ("figures", None)]
     dumps = set()
-    for order in (files[::-1], files if is_sqlite else files[1::2] + files[::2]):
+    for order in (files, files[::-1]):
         forget(reader)
         for source, path in order:
             ingest(reader, source, path)
@@ -72,10 +73,10 @@ def test_the_real_files_in_any_order_make_one_history(reader: Context) -> None:
     assert len(dumps) == 1
 
 
-def test_a_refit_repeated_as_of_a_past_day_is_the_same(
+def test_hindcast_of_a_past_day_equals_its_forecast(
     reader: Context, figures: dict[str, DailySeries], tmp_path: Path
 ) -> None:
-    """What came since, a revision included, does not reach back."""
+    """Figures published later, including a revision, do not change it."""
     origin = dt.date(2025, 12, 10)
     file = tmp_path / "then.csv"
     rows = zip(figures["people"].dates.tolist(), figures["people"].values.tolist(), strict=True)
@@ -90,19 +91,17 @@ def test_a_refit_repeated_as_of_a_past_day_is_the_same(
         record(connection, ROUTE, [revised, other], utc(2025, 12, 30, 13))
     models = ["climatology", "seasonal_naive"]
     with reader.database.reading() as connection:
-        (then,) = issue_store.list_issues_by_origin(connection, origin, "live")
-    hindcast(reader, [origin], models, then.horizon_days, reader.settings.paths)
+        (issue,) = issue_store.list_issues_by_origin(connection, origin, "live")
+    hindcast(reader, [origin], models, issue.horizon_days, reader.settings.paths)
     with reader.database.reading() as connection:
-        again = {
-            issue.series_id: issue
-            for issue in issue_store.list_issues_by_origin(connection, origin, "hindcast")
+        hindcasts = {
+            one.series_id: one
+            for one in issue_store.list_issues_by_origin(connection, origin, "hindcast")
         }
         for model in models:
-            one, two = (
-                issue_store.load_paths(connection, issue, model)
-                for issue in (then, again["people"])
-            )
-            assert one is not None
-            assert two is not None
-            assert one.start == two.start
-            assert (one.values == two.values).all()
+            expected = issue_store.load_paths(connection, issue, model)
+            paths = issue_store.load_paths(connection, hindcasts["people"], model)
+            assert expected is not None
+            assert paths is not None
+            assert paths.start == expected.start
+            assert (paths.values == expected.values).all()

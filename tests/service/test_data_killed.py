@@ -1,4 +1,4 @@
-"""A job that is killed leaves the store as before or as after, never between."""
+"""A killed ingest leaves the store as before it or as after it, never in between."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLES = (observations, documents, fetches)
 
 
 class Forks(Forked):
-    """Ingests, each in a fork that may be killed."""
+    """Runs ingests, each in a fork that may be killed."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Forks(Forked):
         self.settings = context.settings.model_dump(mode="json", include=include)
 
     def ingest(self, file: Path, kill_after: float | None = None) -> tuple[bool, float]:
-        """Whether it came to its end, and how long it took."""
+        """Return whether the ingest completed, and its duration in seconds."""
         pid = self.start(self.settings, source="workbook", file=str(file))
         began = time.monotonic()
         if kill_after is None:
@@ -62,54 +62,49 @@ def forks(context: Context) -> Iterator[Forks]:
     forks.close()
 
 
-def dump(context: Context) -> list[list[tuple[Any, ...]]]:
-    """Every row of what an ingest writes, but for numbers and the moment of reading."""
-    left_out = ("observation_id", "document_id", "first_seen_at", "fetched_at")
-    found = []
+def dump_tables(context: Context) -> list[list[tuple[Any, ...]]]:
+    """Return all rows that an ingest writes, without their ids and the time of reading."""
+    omitted = ("observation_id", "document_id", "first_seen_at", "fetched_at")
+    tables = []
     with context.database.reading() as connection:
         for table in TABLES:
-            columns = [column for column in table.columns if column.name not in left_out]
-            found.append(sorted(map(tuple, connection.execute(sa.select(*columns))), key=repr))
-    return found
+            columns = [column for column in table.columns if column.name not in omitted]
+            tables.append(sorted(map(tuple, connection.execute(sa.select(*columns))), key=repr))
+    return tables
 
 
-def restore(context: Context, file: Path) -> None:
+def store_only(context: Context, file: Path) -> None:
     with context.database.writing() as connection:
         for table in TABLES:
             connection.execute(table.delete())
     ingest(context, "workbook", file)
 
 
-def kill_often(context: Context, forks: Forks, tmp_path: Path, times: int, seed: int) -> None:
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
+def test_killed_ingest_is_stored_whole_or_not_at_all(
+    context: Context, forks: Forks, tmp_path: Path, times: int
+) -> None:
     earlier, later = tmp_path / "earlier.ods", tmp_path / "later.ods"
     earlier.write_bytes(EARLIER)
     later.write_bytes(LATER)
-    restore(context, earlier)
-    before = dump(context)
+    store_only(context, earlier)
+    before = dump_tables(context)
     is_done, seconds = forks.ingest(later)
-    after = dump(context)
+    after = dump_tables(context)
     assert is_done
     assert before != after
-    restore(context, earlier)
-    rng, ends = random.Random(seed), []
+    store_only(context, earlier)
+    is_stored: list[bool] = []
+    rng = random.Random(1 if times == 10 else int(time.time()))
     for _ in range(times):
         forks.ingest(later, rng.uniform(0, 1.1 * seconds))
-        found = dump(context)
-        assert found in (before, after), "the store is between before and after"
-        ends.append(found == after)
-        if ends[-1]:
-            restore(context, earlier)
+        state = dump_tables(context)
+        assert state in (before, after), "partly stored"
+        is_stored.append(state == after)
+        if is_stored[-1]:
+            store_only(context, earlier)
     assert forks.ingest(later)[0]
-    assert dump(context) == after
-    assert not all(ends), "no kill came in time"
-    pieces = [path for path in (tmp_path / "var" / "raw").rglob("*") if path.is_file()]
-    assert {path.read_bytes() for path in pieces if path.suffix == ".ods"} <= {EARLIER, LATER}
-
-
-def test_ten_kills(context: Context, forks: Forks, tmp_path: Path) -> None:
-    kill_often(context, forks, tmp_path, 10, seed=1)
-
-
-@pytest.mark.long
-def test_a_hundred_kills(context: Context, forks: Forks, tmp_path: Path) -> None:
-    kill_often(context, forks, tmp_path, 100, seed=int(time.time()))
+    assert dump_tables(context) == after
+    assert not all(is_stored), "every kill came too late"
+    files = [path for path in (tmp_path / "var" / "raw").rglob("*") if path.is_file()]
+    assert {path.read_bytes() for path in files if path.suffix == ".ods"} <= {EARLIER, LATER}

@@ -1,4 +1,4 @@
-"""What the tests of sources share: a fetcher that waits, and one in a hurry."""
+"""Fetchers of the local test server, with long and short timeouts."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def fetcher(sites: Sites) -> Fetcher:
 
 @pytest.fixture
 def hurried(fetcher: Fetcher) -> Fetcher:
-    """The same, for sites that never come to an end."""
+    """With short timeouts, for responses that never end."""
     return replace(fetcher, read_seconds=0.3, attempt_seconds=0.5)

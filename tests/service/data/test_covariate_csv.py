@@ -1,4 +1,4 @@
-"""Drivers and their archived forecasts from files: what is read, and what is refused."""
+"""Covariates and archived forecasts of them in CSV files."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ ROWS = [
 ]
 
 
-def written(folder: Path, rows: list[str], name: str = "archive.csv", mark: str = "") -> Path:
+def write_forecasts(
+    folder: Path, rows: list[str], name: str = "archive.csv", bom: str = ""
+) -> Path:
     path = folder / name
-    text = mark + "\n".join(["origin,member,date,wind_ms,gust_ms", *rows]) + "\n"
+    text = bom + "\n".join(["origin,member,date,wind_ms,gust_ms", *rows]) + "\n"
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     return path
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
 @pytest.mark.parametrize("name", ["archive.csv", "archive.csv.gz"])
-def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str, mark: str) -> None:
-    archive = read_forecasts(written(tmp_path, ROWS[::-1], name, mark), NAMES)
+def test_forecasts_are_read_by_origin_member_and_lead(tmp_path: Path, name: str, bom: str) -> None:
+    archive = read_forecasts(write_forecasts(tmp_path, ROWS[::-1], name, bom), NAMES)
     assert archive.origins.astype(str).tolist() == ["2024-01-01", "2024-01-08"]
     np.testing.assert_array_equal(
         archive.issued_at("2024-01-08"), [[[9, 90], [10, 100]], [[10, 90], [11, 100]]]
@@ -59,25 +61,25 @@ def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str, mark: str) 
         ([], NAMES, "no rows"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_invalid_forecasts_are_rejected(
     tmp_path: Path, rows: list[str], names: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(SourceError, match=message):
-        read_forecasts(written(tmp_path, rows), names)
+        read_forecasts(write_forecasts(tmp_path, rows), names)
 
 
-def test_files_of_drivers_come_as_figures_do(tmp_path: Path) -> None:
+def test_other_csv_forms_are_read_and_reported(tmp_path: Path) -> None:
     history, forecasts = tmp_path / "history.csv", tmp_path / "forecasts.csv"
     history.write_text("Wind_MS;DATE\n4.5;02/01/2024 \n\n3;01/01/2024\n")
     rows = "\n".join(ROWS).replace("2024-01-02,", "2024-01-02 00:00:00,")
     forecasts.write_bytes(f"Origin,Member,Date,Wind_MS,Gust_MS\n{rows}".encode("utf-16"))
-    said: list[str] = []
-    table = read(CsvFile(history, dayfirst=True, report=said.append))
+    reports: list[str] = []
+    table = read(CsvFile(history, dayfirst=True, report=reports.append))
     assert (table.names, str(table.start)) == (("wind_ms",), "2024-01-01")
     assert table.values.ravel().tolist() == [3, 4.5]
-    archive = read_forecasts(CsvFile(forecasts, report=said.append), NAMES)
+    archive = read_forecasts(CsvFile(forecasts, report=reports.append), NAMES)
     assert archive.values.shape == (2, 2, 2, 2)
     lower = "with names of columns in lower case"
     blank = "without blank rows, with days as day, month, year"
-    assert said[0] == f"{history} is read with ';' between columns, {lower}, {blank}"
-    assert said[1] == f"{forecasts} is read as UTF-16, {lower}, without the time 00:00"
+    assert reports[0] == f"{history} is read with ';' between columns, {lower}, {blank}"
+    assert reports[1] == f"{forecasts} is read as UTF-16, {lower}, without the time 00:00"

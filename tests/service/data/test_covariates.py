@@ -1,4 +1,4 @@
-"""The stored weather on its way into the forecasts."""
+"""Stored weather in forecasts: which readings are used, and what is noted of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import LevelHurdle
 from service.core.context import Context
 from service.core.tables import weather as table
-from service.data import covariates as module
+from service.data import covariates
 from service.data.daily_weather import WIND
 from service.data.ingest import ingest
 from service.issues import issue_store, note_store
@@ -26,43 +26,43 @@ from service.issues.issue_store import Issue
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.skies import CALM, ROUGH
-from tests.service.support import Hand, declare, utc
+from tests.service.support import ROUTE, Hand, declare, utc
 
 SEEN = utc(2026, 1, 1, 5)
 NOON = utc(2026, 1, 1, 14)
 ORIGIN = np.datetime64("2025-12-31")
 
 
-@pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    hand = Hand(NOON)
-    monkeypatch.setattr(refit_module, "utc_now", hand)
-    return hand
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    clock = Hand(NOON)
+    monkeypatch.setattr(refit_module, "utc_now", clock)
+    return clock
 
 
 @pytest.fixture
-def reader(filled: Context) -> Context:
+def context(filled: Context) -> Context:
     return skies.reading(filled)
 
 
-def latest(context: Context, series_id: str = "people") -> Issue:
+def latest_issue(context: Context, series_id: str = "people") -> Issue:
     with context.database.reading() as connection:
-        found = issue_store.get_latest_issue(connection, series_id)
-    assert found is not None
-    return found
+        issue = issue_store.get_latest_issue(connection, series_id)
+    assert issue is not None
+    return issue
 
 
-def note(context: Context, kind: str = note_store.WEATHER) -> dict[str, Any]:
+def read_note(context: Context, kind: str = note_store.WEATHER) -> dict[str, Any]:
     with context.database.reading() as connection:
-        return note_store.get_note(connection, latest(context).issue_id, kind) or {}
+        return note_store.get_note(connection, latest_issue(context).issue_id, kind) or {}
 
 
-def fitted(context: Context, model: str) -> list[Path]:
+def list_fitted_files(context: Context, model: str) -> list[Path]:
     return sorted((context.settings.fitted_folder / "people" / model).glob("[0-9]*"))
 
 
-def mean(context: Context, model: str = "champion") -> np.ndarray[Any, Any]:
-    issue = latest(context)
+def mean_path(context: Context, model: str = "champion") -> np.ndarray[Any, Any]:
+    issue = latest_issue(context)
     with context.database.reading() as connection:
         paths = issue_store.load_paths(
             connection, issue, issue.champion if model == "champion" else model
@@ -71,55 +71,46 @@ def mean(context: Context, model: str = "champion") -> np.ndarray[Any, Any]:
     return paths.mean()
 
 
-@pytest.mark.usefixtures("hand")
-def test_calm_days_ahead_bring_more_people(reader: Context, hand: Hand) -> None:
-    skies.tell(reader.database, SEEN, [ROUGH] * 7, members=3)
-    outcome = refit(reader)
+def test_new_weather_forecast_refits_models_that_read_it(context: Context, clock: Hand) -> None:
+    skies.tell(context.database, SEEN, [ROUGH] * 7, members=3)
+    outcome = refit(context)
     assert outcome.detail["weather"] == "used"
     assert outcome.detail["weather_reason"] == "the weather as foreseen through 2026-01-07"
-    rough = mean(reader)[:7].mean()
-    said = note(reader)
-    assert (said["status"], said["models"]) == ("used", ["swell"])
-    assert (said["read_at"], said["days_ahead"], said["members"]) == ("2026-01-01T05:00:00Z", 7, 3)
-    hand.now += dt.timedelta(hours=1)
-    skies.tell(reader.database, hand.now, [CALM] * 7, members=3)
-    assert refit(reader).outcome == "done"
-    assert mean(reader)[:7].mean() > 3 * rough
-    assert refit(reader).outcome == "skipped"  # nothing else has been foreseen since
+    rough = mean_path(context)[:7].mean()
+    (file,) = list_fitted_files(context, "swell")
+    assert load(file).fitted.covered_days == 7  # type: ignore[attr-defined]
+    note = read_note(context)
+    assert (note["status"], note["models"]) == ("used", ["swell"])
+    assert (note["read_at"], note["days_ahead"], note["members"]) == ("2026-01-01T05:00:00Z", 7, 3)
+    clock.now += dt.timedelta(hours=1)
+    skies.tell(context.database, clock.now, [CALM] * 7, members=3)
+    assert refit(context).outcome == "done"
+    assert mean_path(context)[:7].mean() > 3 * rough
+    assert [len(list_fitted_files(context, name)) for name in ("climatology", "swell")] == [1, 2]
+    assert refit(context).outcome == "skipped"  # there is no newer weather forecast
 
 
-@pytest.mark.usefixtures("hand")
-def test_only_what_reads_the_weather_is_fitted_anew(reader: Context, hand: Hand) -> None:
-    skies.tell(reader.database, SEEN, [ROUGH] * 7)
-    refit(reader)
-    skies.tell(reader.database, NOON, [CALM] * 7)
-    hand.now += dt.timedelta(hours=1)
-    refit(reader)
-    assert [len(fitted(reader, name)) for name in ("climatology", "swell")] == [1, 2]
-
-
-def test_without_weather_all_is_as_it_was(filled: Context, hand: Hand) -> None:
-    """Bit for bit, whether nothing is read or nothing is stored."""
-    reader = skies.reading(filled)
-    off = Context(skies.off(reader.settings), reader.database)
+def test_missing_weather_gives_same_forecast_as_weather_off(filled: Context, clock: Hand) -> None:
+    context = skies.reading(filled)
+    off = Context(skies.off(context.settings), context.database)
     refit(off)
-    first, paths = latest(off), mean(off)
-    assert note(off) == {}
-    hand.now += dt.timedelta(seconds=1)
-    outcome = refit(reader, force=True)
-    assert latest(reader).inputs_hash == first.inputs_hash
-    np.testing.assert_array_equal(mean(reader), paths)
+    issue, paths = latest_issue(off), mean_path(off)
+    assert read_note(off) == {}
+    clock.now += dt.timedelta(seconds=1)
+    outcome = refit(context, force=True)
+    assert latest_issue(context).inputs_hash == issue.inputs_hash
+    np.testing.assert_array_equal(mean_path(context), paths)
     assert outcome.detail["weather"] == "missing"
     assert outcome.reason.endswith("without the weather: no weather forecast has been read yet")
-    assert note(reader) == {
+    assert read_note(context) == {
         "status": "missing",
         "reason": "no weather forecast has been read yet",
     }
-    assert len(fitted(reader, "swell")) == 1
+    assert len(list_fitted_files(context, "swell")) == 1
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("changes", "reason"),
     [
         ({"first": dt.date(2025, 3, 1)}, "365 days of weather up to 2025-12-31 are needed, 306"),
         ({"missing": [dt.date(2025, 12, 31)]}, "the weather of 2025-12-31 is not stored"),
@@ -132,180 +123,174 @@ def test_without_weather_all_is_as_it_was(filled: Context, hand: Hand) -> None:
         ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is foreseen without a gap"),
     ],
 )
-@pytest.mark.usefixtures("hand")
-def test_weather_that_cannot_be_used_is_none(
-    reader: Context, spoil: dict[str, Any], reason: str
-) -> None:
-    skies.tell(reader.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | spoil)
-    outcome = refit(reader)
+def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], reason: str) -> None:
+    skies.tell(empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes)
+    with empty.database.reading() as connection:
+        weather = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
+    assert (weather.status, weather.covariates) == ("missing", None)
+    assert reason in weather.reason
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"content": b"no"}, {"names": ["x"]}, {"encoding": "other"}],
+    ids=lambda v: next(iter(v)),
+)
+def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> None:
+    skies.tell(empty.database, SEEN, [CALM] * 7)
+    with empty.database.writing() as connection:
+        connection.execute(sa.update(table).values(values))
+        weather = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
+    assert (weather.status, weather.covariates) == ("missing", None)
+
+
+def test_refit_succeeds_with_corrupt_weather(context: Context) -> None:
+    skies.tell(context.database, SEEN, [CALM] * 7)
+    with context.database.writing() as connection:
+        connection.execute(sa.update(table).values(content=b"no"))
+    outcome = refit(context)
     assert (outcome.outcome, outcome.detail["weather"]) == ("done", "missing")
-    assert reason in outcome.detail["weather_reason"]
-    assert latest(reader).champion == "swell"
+    assert (latest_issue(context).champion, latest_issue(context).failures) == ("swell", {})
 
 
-@pytest.mark.parametrize("column", ["content", "names", "encoding"])
-@pytest.mark.usefixtures("hand")
-def test_weather_that_is_broken_in_the_store_is_none(reader: Context, column: str) -> None:
-    skies.tell(reader.database, SEEN, [CALM] * 7)
-    broken: Any = {"content": b"no", "names": ["x"], "encoding": "other"}[column]
-    with reader.database.writing() as connection:
-        connection.execute(sa.update(table).values({column: broken}))
-    outcome = refit(reader)
-    assert outcome.detail["weather"] == "missing"
-    assert (latest(reader).champion, latest(reader).failures) == ("swell", {})
-
-
-@pytest.mark.usefixtures("hand")
-def test_a_model_that_fails_with_the_weather_is_fitted_without(
-    reader: Context, monkeypatch: pytest.MonkeyPatch
+def test_model_that_fails_with_weather_is_fitted_without_it(
+    context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    skies.tell(reader.database, SEEN, [CALM] * 7)
+    skies.tell(context.database, SEEN, [CALM] * 7)
     fit = LevelHurdle.fit
 
-    def refuse(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
+    def fit_without_weather(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
         if covariates is not None:
             raise FitError("too many columns")
         return fit(self, series)
 
-    monkeypatch.setattr(LevelHurdle, "fit", refuse)
-    outcome = refit(reader)
-    assert latest(reader).champion == "swell"
+    monkeypatch.setattr(LevelHurdle, "fit", fit_without_weather)
+    outcome = refit(context)
+    assert latest_issue(context).champion == "swell"
     assert outcome.detail["weather"] == "missing"
     reason = "swell could not be fitted with it (too many columns)"
     assert outcome.detail["weather_reason"] == reason
-    assert note(reader) == {"status": "missing", "reason": reason}
+    assert read_note(context) == {"status": "missing", "reason": reason}
 
 
-@pytest.mark.usefixtures("hand")
-def test_a_champion_that_makes_nothing_of_the_weather(reader: Context) -> None:
-    models = reader.settings.models_dir
+def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> None:
+    models = context.settings.models_dir
     declare(models, "climatology", "climatology", "champion")
     declare(models, "swell", "level_hurdle", "challenger")
-    skies.tell(reader.database, SEEN, [CALM] * 7)
-    outcome = refit(reader)
+    skies.tell(context.database, SEEN, [CALM] * 7)
+    outcome = refit(context)
     assert outcome.detail["weather"] == "off"
-    said = note(reader)
-    assert said["reason"] == "the model climatology does not use it"
-    assert said["models"] == ["swell"]
+    note = read_note(context)
+    assert note["reason"] == "the model climatology does not use it"
+    assert note["models"] == ["swell"]
     (models / "swell.toml").unlink()
-    outcome = refit(reader)
+    outcome = refit(context)
     assert outcome.detail["weather_reason"] == "no declared model uses the weather"
 
 
-def test_the_weather_is_taken_as_it_was_known(reader: Context) -> None:
-    skies.tell(reader.database, SEEN, [ROUGH] * 7, members=3)
-    skies.tell(reader.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
-    with reader.database.reading() as connection:
-        then = skies.used(connection, ORIGIN, NOON)
-        now = skies.used(connection, ORIGIN, NOON + dt.timedelta(days=1))
-    assert (then.names, then.n_members, then.n_ahead) == (WIND, 3, 7)
-    assert (now.n_members, now.n_ahead) == (5, 8)
-    assert str(then.data_through) == str(now.data_through) == "2025-12-31"
-    assert then.future[:, 0, 0].min() > 10  # rough
-    # 1 January is over: it is the same in every member.
-    np.testing.assert_array_equal(now.future[:, 0], np.repeat(now.future[:1, 0], 5, axis=0))
-    assert now.future[:, 1, 0].max() < 2.5
-    assert then.fingerprint != now.fingerprint
+def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
+    skies.tell(empty.database, SEEN, [ROUGH] * 7, members=3)
+    skies.tell(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
+    with empty.database.reading() as connection:
+        earlier = skies.used(connection, ORIGIN, NOON)
+        later = skies.used(connection, ORIGIN, NOON + dt.timedelta(days=1))
+    assert (earlier.names, earlier.n_members, earlier.n_ahead) == (WIND, 3, 7)
+    assert (later.n_members, later.n_ahead) == (5, 8)
+    assert str(earlier.data_through) == str(later.data_through) == "2025-12-31"
+    assert earlier.future[:, 0, 0].min() > 10  # rough
+    # 1 January has passed: every member has the same values.
+    np.testing.assert_array_equal(later.future[:, 0], np.repeat(later.future[:1, 0], 5, axis=0))
+    assert later.future[:, 1, 0].max() < 2.5
+    assert earlier.fingerprint != later.fingerprint
 
 
-def test_figures_that_are_newer_than_the_forecast(reader: Context) -> None:
-    """The forecast was read on a day that the figures have reached since."""
-    skies.tell(reader.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3)
-    with reader.database.reading() as connection:
-        known = skies.used(connection, ORIGIN, NOON)
-    assert known.history[-1, 0] < 2.5
-    assert (known.n_members, known.n_ahead) == (3, 2)
+def test_weather_of_days_with_figures_is_history(empty: Context) -> None:
+    """The weather was forecast on the last day with figures."""
+    skies.tell(empty.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3)
+    with empty.database.reading() as connection:
+        weather = skies.used(connection, ORIGIN, NOON)
+    assert weather.history[-1, 0] < 2.5
+    assert (weather.n_members, weather.n_ahead) == (3, 2)
 
 
-@pytest.mark.usefixtures("hand")
-def test_the_weather_is_a_cause_of_what_changed(
-    reader: Context, hand: Hand, tmp_path: Path
-) -> None:
-    skies.tell(reader.database, SEEN, [ROUGH] * 7)
-    refit(reader)
-    hand.now += dt.timedelta(hours=1)
-    skies.tell(reader.database, hand.now, [CALM] * 7)
-    refit(reader)
-    found = note(reader, note_store.CHANGES)
-    assert list(found["causes"]) == ["model", "revision", "weather", "new_figures"]
-    week = {cause: sum(values[:7]) for cause, values in found["causes"].items()}
-    change = sum(found["after"][:7]) - sum(found["before"][:7])
-    assert abs(week["model"]) < 5  # the noise of drawing again
+def test_changes_are_attributed_to_weather(context: Context, clock: Hand, tmp_path: Path) -> None:
+    skies.tell(context.database, SEEN, [ROUGH] * 7)
+    refit(context)
+    clock.now += dt.timedelta(hours=1)
+    skies.tell(context.database, clock.now, [CALM] * 7)
+    refit(context)
+    changes = read_note(context, note_store.CHANGES)
+    assert list(changes["causes"]) == ["model", "revision", "weather", "new_figures"]
+    week = {cause: sum(values[:7]) for cause, values in changes["causes"].items()}
+    change = sum(changes["after"][:7]) - sum(changes["before"][:7])
+    assert abs(week["model"]) < 5  # sampling noise
     assert week["revision"] == 0
     assert change > 50
     assert week["weather"] > 0.8 * change
     for at in range(28):
-        by_cause = sum(values[at] for values in found["causes"].values())
-        assert found["before"][at] + by_cause == pytest.approx(found["after"][at], abs=0.01)
-    # New figures alone: the weather is asked for as it was known, and is no cause.
+        by_cause = sum(values[at] for values in changes["causes"].values())
+        assert changes["before"][at] + by_cause == pytest.approx(changes["after"][at], abs=0.01)
+    # New figures alone: the weather is read as of the earlier issue and is no cause.
     file = tmp_path / "new.csv"
     file.write_text("date,people,boats\n2026-01-01,350,7\n")
-    ingest(reader, "csv", file)
-    hand.now = utc(2026, 1, 2, 14, 30)
-    refit(reader)
-    found = note(reader, note_store.CHANGES)
-    assert set(found["causes"]["weather"]) == {0}
-    assert any(found["causes"]["new_figures"])
+    ingest(context, "csv", file)
+    clock.now = utc(2026, 1, 2, 14, 30)
+    refit(context)
+    changes = read_note(context, note_store.CHANGES)
+    assert set(changes["causes"]["weather"]) == {0}
+    assert any(changes["causes"]["new_figures"])
 
 
-def test_weather_that_comes_and_goes_is_a_cause(reader: Context, hand: Hand) -> None:
-    for _ in range(2):  # from the second on it is known which model it was
-        refit(reader, force=True)
-        hand.now += dt.timedelta(seconds=1)
-    skies.tell(reader.database, SEEN, [ROUGH] * 7)
-    refit(reader)
-    came = note(reader, note_store.CHANGES)
-    assert sum(came["causes"]["weather"][:7]) < -50
-    assert set(came["causes"]["model"]) == {0}
-    hand.now += dt.timedelta(days=3)  # nothing has been read since
-    outcome = refit(reader)
+def test_weather_becoming_available_or_missing_is_a_cause(context: Context, clock: Hand) -> None:
+    for _ in range(2):  # the second one can be compared with the first
+        refit(context, force=True)
+        clock.now += dt.timedelta(seconds=1)
+    skies.tell(context.database, SEEN, [ROUGH] * 7)
+    refit(context)
+    gained = read_note(context, note_store.CHANGES)
+    assert sum(gained["causes"]["weather"][:7]) < -50
+    assert set(gained["causes"]["model"]) == {0}
+    clock.now += dt.timedelta(days=3)  # the weather forecast is stale
+    outcome = refit(context)
     assert outcome.detail["weather"] == "missing"
-    went = note(reader, note_store.CHANGES)
-    assert sum(went["causes"]["weather"][:7]) > 50
-    hand.now += dt.timedelta(seconds=1)
-    refit(reader, force=True)
-    without = note(reader, note_store.CHANGES)
+    lost = read_note(context, note_store.CHANGES)
+    assert sum(lost["causes"]["weather"][:7]) > 50
+    clock.now += dt.timedelta(seconds=1)
+    refit(context, force=True)
+    without = read_note(context, note_store.CHANGES)
     assert list(without["causes"]) == ["model", "revision", "new_figures"]
 
 
-@pytest.mark.usefixtures("hand")
-def test_the_fit_that_is_kept_knows_the_weather(reader: Context) -> None:
-    skies.tell(reader.database, SEEN, [CALM] * 7, members=3)
-    refit(reader)
-    (file,) = fitted(reader, "swell")
-    assert load(file).fitted.covered_days == 7  # type: ignore[attr-defined]
-
-
-def test_hindcasts_and_comparisons_know_what_was_known(
-    reader: Context, monkeypatch: pytest.MonkeyPatch
+def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
+    context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At an origin before anything was read: no weather. After it: what was read by then."""
-    skies.tell(reader.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1))
-    asked: list[tuple[str, str]] = []
-    known = module.as_known
+    """The weather was first read between the two origins."""
+    skies.tell(context.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1))
+    statuses: list[tuple[str, str]] = []
+    as_known = covariates.as_known
 
-    def noted(connection: Any, route: Any, origin: Any, *more: Any) -> Any:
-        found = known(connection, route, origin, *more)
-        asked.append((str(origin), found.status))
-        return found
+    def record_status(connection: Any, route: Any, origin: Any, *more: Any) -> Any:
+        weather = as_known(connection, route, origin, *more)
+        statuses.append((str(origin), weather.status))
+        return weather
 
-    monkeypatch.setattr(module, "as_known", noted)
+    monkeypatch.setattr(covariates, "as_known", record_status)
     days = [dt.date(2025, 11, 10), dt.date(2025, 11, 23)]
-    assert hindcast(reader, days).detail["made"] == 2
-    assert asked == [("2025-11-10", "missing"), ("2025-11-23", "used")]
-    with reader.database.reading() as connection:
-        (found, _) = issue_store.list_issues_by_origin(connection, days[1], "hindcast")
-        with_weather = issue_store.load_paths(connection, found, "swell")
+    assert hindcast(context, days).detail["made"] == 2
+    assert statuses == [("2025-11-10", "missing"), ("2025-11-23", "used")]
+    with context.database.reading() as connection:
+        (issue, _) = issue_store.list_issues_by_origin(connection, days[1], "hindcast")
+        with_weather = issue_store.load_paths(connection, issue, "swell")
     assert with_weather is not None
-    assert hindcast(reader, days).detail["made"] == 0
-    off = Context(skies.off(reader.settings), reader.database)
-    assert hindcast(off, days).detail["made"] == 1  # the earlier one is the same without
-    asked.clear()
-    narrow = Context(reader.settings.model_copy(update={"champion_origins": 4}), reader.database)
+    assert hindcast(context, days).detail["made"] == 0
+    off = Context(skies.off(context.settings), context.database)
+    assert hindcast(off, days).detail["made"] == 1  # the earlier one had no weather
+    statuses.clear()
+    narrow = Context(context.settings.model_copy(update={"champion_origins": 4}), context.database)
     first = compare(narrow)
-    assert dict(asked)["2025-11-24"] == "used"
-    assert dict(asked)["2025-11-17"] == "missing"
+    assert dict(statuses)["2025-11-24"] == "used"
+    assert dict(statuses)["2025-11-17"] == "missing"
     assert compare(narrow).detail["computed"] == 0
-    again = compare(Context(skies.off(narrow.settings), reader.database))
-    # One origin of one model was scored with the weather and without.
-    assert (first.detail["computed"], again.detail["computed"]) == (13, 0)
+    without = compare(Context(skies.off(narrow.settings), context.database))
+    # Scored both with and without weather: one origin of one model.
+    assert (first.detail["computed"], without.detail["computed"]) == (13, 0)

@@ -1,4 +1,4 @@
-"""Past forecasts of the weather, from the store to the models."""
+"""Past weather forecasts that the store passes to the models."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 from forecast.postprocessing import correct_members
 from forecast.series import ONE_DAY
 from service.core.database import Database
-from service.data import covariates as module
-from service.data import weather_store
-from service.data.covariates import as_known
+from service.data import covariates, weather_store
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.weather_store import WeatherReadings
 from tests.service import skies
@@ -22,51 +20,51 @@ NOON = utc(2026, 1, 1, 14)
 ORIGIN = np.datetime64("2025-12-31")
 
 
-def daily_readings(database: Database, days: int, bias: float) -> None:
-    """An archive of calm days, and each day's ensemble of two, `bias` above what came."""
+def store_daily_readings(database: Database, days: int, bias: float) -> None:
+    """Store an archive, and an ensemble of two members each day, `bias` above the actual values."""
     first = dt.date(2024, 6, 1)
     last = dt.date(2025, 12, 31)
-    came = np.random.default_rng(1).gamma(4.0, 2.0, size=((last - first).days + 16, len(WIND)))
-    readings = [WeatherReading("archive", WIND, first, came[None, :-15], utc(2026, 1, 1, 4))]
+    actual = np.random.default_rng(1).gamma(4.0, 2.0, size=((last - first).days + 16, len(WIND)))
+    readings = [WeatherReading("archive", WIND, first, actual[None, :-15], utc(2026, 1, 1, 4))]
     for back in range(days):
         today = dt.date(2026, 1, 1) - back * dt.timedelta(days=1)
         at = (today - first).days
-        members = came[at : at + 15] + bias + np.array([-0.5, 0.5])[:, None, None]
+        members = actual[at : at + 15] + bias + np.array([-0.5, 0.5])[:, None, None]
         seen = dt.datetime.combine(today, dt.time(5), dt.UTC)
         readings.append(WeatherReading("ensemble", WIND, today, members, seen))
     with database.writing() as connection:
-        for one in readings:
-            weather_store.put(connection, ROUTE, one)
+        for reading in readings:
+            weather_store.put(connection, ROUTE, reading)
 
 
-def test_past_forecasts_go_with_the_members(database: Database) -> None:
-    daily_readings(database, 110, bias=3.0)
+def test_past_forecasts_are_archived_and_correct_the_members(database: Database) -> None:
+    store_daily_readings(database, 110, bias=3.0)
     with database.reading() as connection:
-        covariates = skies.used(connection, ORIGIN, NOON)
-        # Of figures a day older: the day between is known, as it was at each origin before.
+        weather = skies.used(connection, ORIGIN, NOON)
+        # An origin one day earlier: the day in between is observed, also at each past origin.
         older = skies.used(connection, ORIGIN - 1 * ONE_DAY, NOON)
         far = skies.used(connection, ORIGIN - 15 * ONE_DAY, NOON)
-    assert (covariates.n_members, covariates.n_ahead) == (2, 15)
-    # Every day of the last 90, every week before them.
-    origins = covariates.archive.origins
+    assert (weather.n_members, weather.n_ahead) == (2, 15)
+    # Daily for the last 90 days, weekly before.
+    origins = weather.archive.origins
     assert (len(origins), str(origins[0]), str(origins[-1])) == (93, "2025-09-17", "2025-12-30")
-    issued = covariates.archive.issued_at(ORIGIN - 20 * ONE_DAY)
-    came = covariates.history[-20:-5]
-    np.testing.assert_allclose(issued.mean(axis=0), came + 3, atol=1e-5)
-    # The error of the members is learned from them: of the 3 m/s too much most goes.
-    bias = covariates.future - correct_members(covariates)
+    issued = weather.archive.issued_at(ORIGIN - 20 * ONE_DAY)
+    actual = weather.history[-20:-5]
+    np.testing.assert_allclose(issued.mean(axis=0), actual + 3, atol=1e-5)
+    # The members' error is learned from them: most of the bias of 3 m/s is removed.
+    bias = weather.future - correct_members(weather)
     assert 1.8 < bias[..., :3].mean() < 3
     assert (older.n_ahead, older.future[0, 0, 0]) == (16, older.future[1, 0, 0])
     issued = older.archive.issued_at(ORIGIN - 21 * ONE_DAY)
-    known = np.repeat(covariates.history[None, -21], 2, axis=0)
-    np.testing.assert_allclose(issued[:, 0], known, atol=1e-5)
-    np.testing.assert_allclose(issued[:, 1:].mean(axis=0), came + 3, atol=1e-5)
+    observed = np.repeat(weather.history[None, -21], 2, axis=0)
+    np.testing.assert_allclose(issued[:, 0], observed, atol=1e-5)
+    np.testing.assert_allclose(issued[:, 1:].mean(axis=0), actual + 3, atol=1e-5)
     assert far.archive is None
 
 
-def test_a_past_forecast_is_the_one_that_was_known_then(database: Database) -> None:
-    """The last before 14:00 of the day after the origin; a short one or none is left out."""
-    daily_readings(database, 10, bias=0.0)
+def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) -> None:
+    """The last reading before 14:00 on the day after the origin; short readings are omitted."""
+    store_daily_readings(database, 10, bias=0.0)
     day = dt.date(2025, 12, 28)
     with database.writing() as connection:
         for hour, value, length in ((11, 7.0, 15), (15, 8.0, 15)):
@@ -80,25 +78,25 @@ def test_a_past_forecast_is_the_one_that_was_known_then(database: Database) -> N
         reading = WeatherReading("ensemble", WIND, seen.date(), short, seen)
         weather_store.put(connection, ROUTE, reading)
     with database.reading() as connection:
-        covariates = skies.used(connection, ORIGIN, NOON)
-    assert "2025-12-26" not in covariates.archive.origins.astype(str)
-    assert set(covariates.archive.issued_at("2025-12-27").ravel()) == {7.0}
-    assert len(covariates.archive.origins) == 8
+        weather = skies.used(connection, ORIGIN, NOON)
+    assert "2025-12-26" not in weather.archive.origins.astype(str)
+    assert set(weather.archive.issued_at("2025-12-27").ravel()) == {7.0}
+    assert len(weather.archive.origins) == 8
 
 
-def test_what_is_deleted_is_not_asked_for(database: Database) -> None:
-    daily_readings(database, 410, bias=1.0)
+def test_prune_keeps_readings_that_forecasts_need(database: Database) -> None:
+    store_daily_readings(database, 410, bias=1.0)
     with database.reading() as connection:
-        before = as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        before = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
     with database.writing() as connection:
-        assert weather_store.prune(connection, NOON - module.LOOKBACK) > 0
-        after = as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        assert weather_store.prune(connection, NOON - covariates.LOOKBACK) > 0
+        after = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
     assert before.detail["past_forecasts"] == 90 + 45
     assert after.fingerprint == before.fingerprint
 
 
-def test_recent_days_are_moved_to_the_level_of_the_reanalysis(database: Database) -> None:
-    daily_readings(database, 1, bias=0.0)
+def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Database) -> None:
+    store_daily_readings(database, 1, bias=0.0)
     with database.writing() as connection:
         archive = skies.newest(connection, "archive")
         recent = archive.values[:, -60:] - 2.0
@@ -107,10 +105,10 @@ def test_recent_days_are_moved_to_the_level_of_the_reanalysis(database: Database
         weather_store.put(connection, ROUTE, WeatherReading("recent", WIND, first, recent, SEEN))
     with database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
-        covariates = skies.used(connection, ORIGIN + 1 * ONE_DAY, seen)
+        weather = skies.used(connection, ORIGIN + 1 * ONE_DAY, seen)
         members = WeatherReadings(connection, ROUTE).newest_at("ensemble", [seen])
-    np.testing.assert_allclose(covariates.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
-    np.testing.assert_allclose(covariates.history[-2], archive.values[0, -1], atol=1e-5)
+    np.testing.assert_allclose(weather.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
+    np.testing.assert_allclose(weather.history[-2], archive.values[0, -1], atol=1e-5)
     (ensemble,) = members
-    moved = covariates.future - ensemble.values[:, 1:]  # the members too
-    np.testing.assert_allclose(moved, 2 * 60 / 80, atol=1e-4)
+    adjustment = weather.future - ensemble.values[:, 1:]  # the members too
+    np.testing.assert_allclose(adjustment, 2 * 60 / 80, atol=1e-4)

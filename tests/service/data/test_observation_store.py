@@ -16,7 +16,7 @@ D = dt.date
 SEEN = utc(2025, 6, 10, 9)
 
 
-def figures(values: dict[int, int], series: str = "people", **more: object) -> list[Figure]:
+def make_figures(values: dict[int, int], series: str = "people", **more: object) -> list[Figure]:
     return [Figure(series, D(2025, 6, day), v, "test", **more) for day, v in values.items()]  # type: ignore[arg-type]
 
 
@@ -28,24 +28,24 @@ def record(
     **more: object,
 ) -> Stored:
     with database.writing() as connection:
-        return stored.record(connection, ROUTE, figures(values, **more), seen, assume)
+        return stored.record(connection, ROUTE, make_figures(values, **more), seen, assume)
 
 
-def read(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
+def read_counts(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
     with database.reading() as connection:
         return {r.date.day: r.value for r in observation_store.current(connection, "people", as_of)}
 
 
-def test_new_revised_and_unchanged_are_told_apart(database: Database) -> None:
+def test_record_counts_new_revised_and_unchanged(database: Database) -> None:
     assert record(database, {}) == Stored(0, 0, 0)
     assert record(database, {1: 10, 2: 20}) == Stored(2, 0, 0)
     assert record(database, {1: 10, 2: 25, 3: 30}) == Stored(1, 1, 1)
     assert record(database, {1: 10, 2: 25, 3: 30}) == Stored(0, 0, 3)
-    assert read(database) == {1: 10, 2: 25, 3: 30}
+    assert read_counts(database) == {1: 10, 2: 25, 3: 30}
 
 
-def test_what_is_recorded_costs_the_rows_of_its_series_alone(database: Database) -> None:
-    """With 200 routes in one database, reading them all for each made it 200 times as slow."""
+def test_record_reads_only_rows_of_its_series(database: Database) -> None:
+    """Otherwise 200 routes in one database would each read the rows of all."""
     for name in ("a", "b", "c"):
         record(database, {1: 10, 2: 20}, series=name)
     keys = {("b", D(2025, 6, 1)): 1, ("b", D(2025, 6, 2)): 1}
@@ -53,60 +53,50 @@ def test_what_is_recorded_costs_the_rows_of_its_series_alone(database: Database)
         assert observation_store._ruling(connection, keys).keys() == keys.keys()
 
 
-def test_an_instant_sees_what_was_known_then(database: Database) -> None:
+def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> None:
     record(database, {1: 10, 2: 20}, utc(2025, 6, 3, 12))
     record(database, {2: 25, 3: 30}, utc(2025, 6, 5, 12))
-    assert read(database, utc(2025, 6, 3, 11, 59)) == {}
-    assert read(database, utc(2025, 6, 3, 12)) == {1: 10, 2: 20}
-    assert read(database, utc(2025, 6, 5, 11, 59)) == {1: 10, 2: 20}
-    assert read(database, utc(2025, 6, 5, 12)) == {1: 10, 2: 25, 3: 30}
-
-
-def test_a_date_sees_the_days_up_to_it_as_they_now_stand(database: Database) -> None:
-    record(database, {1: 10, 2: 20}, utc(2025, 6, 3, 12))
-    record(database, {2: 25, 3: 30}, utc(2025, 6, 5, 12))
-    assert read(database, D(2025, 6, 2)) == {1: 10, 2: 25}
-    assert read(database, D(2025, 5, 31)) == {}
-    assert read(database, D(2999, 1, 1)) == {1: 10, 2: 25, 3: 30}
+    assert read_counts(database, utc(2025, 6, 3, 11, 59)) == {}
+    assert read_counts(database, utc(2025, 6, 3, 12)) == {1: 10, 2: 20}
+    assert read_counts(database, utc(2025, 6, 5, 11, 59)) == {1: 10, 2: 20}
+    assert read_counts(database, utc(2025, 6, 5, 12)) == {1: 10, 2: 25, 3: 30}
+    # As of a date: the latest values of the days up to it.
+    assert read_counts(database, D(2025, 6, 2)) == {1: 10, 2: 25}
+    assert read_counts(database, D(2025, 5, 31)) == {}
+    assert read_counts(database, D(2999, 1, 1)) == {1: 10, 2: 25, 3: 30}
 
 
 @pytest.mark.parametrize(
     ("day", "published_at", "known_at"),
     [
         (1, None, utc(2025, 6, 2, 13)),  # 14:00 in London
-        (9, None, SEEN),  # this morning's figure of yesterday does not wait for that
+        (9, None, SEEN),  # seen before 14:00: known at once
         (1, utc(2025, 6, 2, 9), utc(2025, 6, 2, 9)),
     ],
-    ids=["the day after", "when it was seen", "when it was published"],
+    ids=["next day", "seen", "published"],
 )
-def test_since_when_a_new_figure_is_known(
+def test_known_time_of_a_new_figure(
     database: Database, day: int, published_at: dt.datetime | None, known_at: dt.datetime
 ) -> None:
     record(database, {day: 10}, assume=True, published_at=published_at)
-    assert read(database, known_at - dt.timedelta(minutes=1)) == {}
-    assert read(database, known_at) == {day: 10}
+    assert read_counts(database, known_at - dt.timedelta(minutes=1)) == {}
+    assert read_counts(database, known_at) == {day: 10}
 
 
-def test_a_revision_is_known_when_it_was_seen(database: Database) -> None:
+def test_revision_is_known_from_when_it_was_seen(database: Database) -> None:
     record(database, {1: 10}, assume=True)
     record(database, {1: 11}, utc(2025, 6, 20, 9), assume=True)
-    assert read(database, utc(2025, 6, 20, 8)) == {1: 10}
-    assert read(database, utc(2025, 6, 20, 9)) == {1: 11}
+    assert read_counts(database, utc(2025, 6, 20, 8)) == {1: 10}
+    assert read_counts(database, utc(2025, 6, 20, 9)) == {1: 11}
 
 
-def test_series_do_not_meet(database: Database) -> None:
-    record(database, {1: 10})
-    assert record(database, {1: 2}, series="boats") == Stored(1, 0, 0)
-    assert read(database) == {1: 10}
-
-
-def test_the_series_ends_before_the_first_gap(database: Database) -> None:
+def test_series_ends_before_the_first_gap(database: Database) -> None:
     record(database, {1: 10, 2: 20, 4: 40, 5: 50})
     with database.reading() as connection:
-        found = observation_store.series(connection, "people")
-        assert found is not None
-        assert (str(found.start), str(found.data_through)) == ("2025-06-01", "2025-06-02")
-        assert found.values.tolist() == [10, 20]
+        series = observation_store.series(connection, "people")
+        assert series is not None
+        assert (str(series.start), str(series.data_through)) == ("2025-06-01", "2025-06-02")
+        assert series.values.tolist() == [10, 20]
         assert observation_store.series(connection, "boats") is None
         assert observation_store.series(connection, "people", D(2025, 5, 1)) is None
     record(database, {3: 0})
@@ -116,40 +106,40 @@ def test_the_series_ends_before_the_first_gap(database: Database) -> None:
     assert whole.values.tolist() == [10, 20, 0, 40, 50]
 
 
-def test_no_two_states_of_the_figures_have_the_same_version(database: Database) -> None:
-    """The last document makes the history of the second day shorter than it was."""
-    said = [
+def test_version_differs_for_every_state(database: Database) -> None:
+    """The last document shortens the history of the second day."""
+    documents = [
         ("figures", utc(2025, 6, 6), {2: 1}),
         ("page", utc(2025, 6, 7), {1: 0, 2: 2}),
         ("workbook", utc(2025, 6, 6), {1: 0, 2: 1}),
     ]
-    versions, states = [0], [read(database)]
-    for source, published_at, counts in said:
-        there = [
+    versions, states = [0], [read_counts(database)]
+    for source, published_at, counts in documents:
+        figures = [
             Figure("people", D(2025, 6, day), count, source, published_at)
             for day, count in counts.items()
         ]
         with database.writing() as connection:
-            stored.record(connection, ROUTE, there, SEEN)
+            stored.record(connection, ROUTE, figures, SEEN)
         with database.reading() as connection:
             versions.append(observation_store.version(connection))
-        states.append(read(database))
+        states.append(read_counts(database))
     assert states == [{}, {2: 1}, {1: 0, 2: 2}, {1: 0, 2: 1}]
     assert versions == sorted(set(versions))
 
 
 @pytest.mark.parametrize("count", [3, 2500])
-def test_any_number_of_revisions_is_taken(database: Database, count: int) -> None:
+def test_any_number_of_revisions_is_recorded(database: Database, count: int) -> None:
     days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]
     for value in (1, 2):
         with database.writing() as connection:
-            done = stored.record(
+            counts = stored.record(
                 connection, ROUTE, [Figure("people", day, value, "test") for day in days], SEEN
             )
-    assert done == Stored(0, count, 0)
+    assert counts == Stored(0, count, 0)
 
 
-def test_the_fingerprint_is_of_the_figures_alone() -> None:
+def test_fingerprint_depends_on_names_days_and_values() -> None:
     def make(name: str, start: str, *values: int) -> DailySeries:
         return DailySeries.from_days(name, [D.fromisoformat(start)], [*values])
 
@@ -162,21 +152,21 @@ def test_the_fingerprint_is_of_the_figures_alone() -> None:
     assert len(set(others)) == 4
 
 
-def put_two_days(
+def record_two_days(
     database: Database, source: str, published_at: dt.datetime | None, value: int, marked: bool
 ) -> None:
-    one = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
-    same = Figure("people", D(2025, 12, 14), 52, source, published_at)
+    changed = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
+    unchanged = Figure("people", D(2025, 12, 14), 52, source, published_at)
     with database.writing() as connection:
-        stored.record(connection, ROUTE, [one, same], utc(2025, 12, 31), assume_known=True)
+        stored.record(connection, ROUTE, [changed, unchanged], utc(2025, 12, 31), assume_known=True)
 
 
-def test_every_other_value_is_listed_in_the_order_of_publication(database: Database) -> None:
-    put_two_days(database, "workbook", utc(2025, 12, 19, 14), 730, marked=False)
-    put_two_days(database, "page", utc(2025, 12, 20, 13), 733, marked=False)
-    put_two_days(database, "page", utc(2025, 12, 16, 13), 737, marked=True)
-    put_two_days(database, "page", utc(2025, 12, 14, 11), 225, marked=False)
-    put_two_days(database, "figures", None, 225, marked=False)
+def test_revisions_are_listed_by_publication_time(database: Database) -> None:
+    record_two_days(database, "workbook", utc(2025, 12, 19, 14), 730, marked=False)
+    record_two_days(database, "page", utc(2025, 12, 20, 13), 733, marked=False)
+    record_two_days(database, "page", utc(2025, 12, 16, 13), 737, marked=True)
+    record_two_days(database, "page", utc(2025, 12, 14, 11), 225, marked=False)
+    record_two_days(database, "figures", None, 225, marked=False)
     day = D(2025, 12, 13)
     with database.reading() as connection:
         assert revisions(connection, "people") == [
@@ -187,8 +177,8 @@ def test_every_other_value_is_listed_in_the_order_of_publication(database: Datab
         assert revisions(connection, "boats") == []
 
 
-def test_figures_that_stay_are_no_revisions(database: Database) -> None:
-    put_two_days(database, "page", utc(2025, 12, 14, 11), 737, marked=False)
-    put_two_days(database, "workbook", utc(2025, 12, 19, 14), 737, marked=True)
+def test_unchanged_value_is_not_a_revision(database: Database) -> None:
+    record_two_days(database, "page", utc(2025, 12, 14, 11), 737, marked=False)
+    record_two_days(database, "workbook", utc(2025, 12, 19, 14), 737, marked=True)
     with database.reading() as connection:
         assert revisions(connection, "people") == []

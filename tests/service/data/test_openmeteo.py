@@ -1,4 +1,4 @@
-"""Open-Meteo: three services asked rightly, and answers that are refused."""
+"""The three services of Open-Meteo: requests, readings and rejected responses."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly, 
 TODAY = dt.date(2023, 12, 28)
 SPAN = (dt.date(2023, 12, 1), dt.date(2023, 12, 3))
 DAY = dt.timedelta(days=1)
+ARCHIVE, ENSEMBLE = "/archive-api/v1/archive", "/ensemble-api/v1/ensemble"
+
+Hours = list[dict[str, Any]]
 
 
-Stated = list[dict[str, Any]]
+def hourly_reply(
+    first: dt.date, days: int, change: Callable[[Hours], object], members: int = 0
+) -> Any:
+    """Return a reply with the hours of `days` days, after `change`."""
 
-
-def changed(first: dt.date, days: int, change: Callable[[Stated], object], members: int = 0) -> Any:
-    """A reply with hours of that many days, after the `change`."""
-
-    def reply(asked: Asked) -> Answer:
-        stated = json.loads(hourly(asked, first, days, members=members))
-        change(stated)
-        return Answer(json.dumps(stated).encode(), "application/json")
+    def reply(request: Asked) -> Answer:
+        hours = json.loads(hourly(request, first, days, members=members))
+        change(hours)
+        return Answer(json.dumps(hours).encode(), "application/json")
 
     return reply
 
@@ -46,18 +48,18 @@ def service(fetcher: Fetcher, sites: Sites) -> Service:
     return Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}")
 
 
-def test_the_archive(sites: Sites, service: Service) -> None:
+def test_archive_request_and_daily_values(sites: Sites, service: Service) -> None:
     reading = openmeteo.archive(service, *SPAN)
     assert (reading.kind, reading.names) == ("archive", WIND)
     assert (reading.first, reading.last) == SPAN
-    # 1.0 at the first point and 2.0 at the second, and a tenth more each hour.
+    # 1.0 at the first point, 2.0 at the second, plus 0.1 each hour.
     row = dict(zip(WIND, reading.values[0, 0].tolist(), strict=True))
     assert row["wind_night_mean_ms"] == pytest.approx(1.5 + 0.4)
     assert row["wind_prev_evening_ms"] == pytest.approx(1.5 + 1.9)
     assert row["gust_max_ms"] == pytest.approx(1.5 + 2.3)
-    (asked,) = sites.asked
-    assert asked.path == "/archive-api/v1/archive"
-    assert asked.query == {
+    (request,) = sites.asked
+    assert request.path == "/archive-api/v1/archive"
+    assert request.query == {
         "latitude": ["51.05,50.85"],
         "longitude": ["1.65,1.3"],
         "hourly": ["wind_speed_10m,wind_gusts_10m,wind_direction_10m"],
@@ -70,8 +72,7 @@ def test_the_archive(sites: Sites, service: Service) -> None:
     }
 
 
-def test_the_ensemble(sites: Sites, service: Service) -> None:
-    """All of its members from today on; their mean for the days up to today."""
+def test_ensemble_has_future_members_and_recent_mean(sites: Sites, service: Service) -> None:
     members, recent = openmeteo.ensemble(service)
     assert (members.kind, members.first, members.last) == ("ensemble", TODAY, TODAY + 14 * DAY)
     assert members.values.shape == (4, 15, len(WIND))
@@ -79,93 +80,83 @@ def test_the_ensemble(sites: Sites, service: Service) -> None:
     assert (recent.kind, recent.first, recent.last) == ("recent", TODAY - 60 * DAY, TODAY)
     assert recent.values.shape == (1, 61, len(WIND))
     assert np.allclose(recent.values[0, -1], members.values[:, 0].mean(axis=0))
-    (asked,) = sites.asked
-    assert asked.query["models"] == ["ecmwf_ifs025_ensemble"]
-    assert (asked.query["past_days"], asked.query["forecast_days"]) == (["61"], ["15"])
+    (request,) = sites.asked
+    assert request.query["models"] == ["ecmwf_ifs025_ensemble"]
+    assert (request.query["past_days"], request.query["forecast_days"]) == (["61"], ["15"])
 
 
-def test_a_member_that_lacks_days_is_left_out(sites: Sites, service: Service) -> None:
-    def lacking(stated: Stated) -> None:
-        for point in stated:
-            point["hourly"]["wind_gusts_10m_member02"][24 * 64 :] = [None] * 24 * 12
-
-    reply = changed(TODAY - 61 * DAY, 76, lacking, members=3)
-    sites.replies["/ensemble-api/v1/ensemble"] = reply
-    members, _ = openmeteo.ensemble(service)
-    assert members.values.shape == (3, 15, len(WIND))
-
-
-def test_a_member_that_is_a_day_ahead_does_not_cost_the_others(
-    sites: Sites, service: Service
+@pytest.mark.parametrize(
+    ("members", "first_missing", "shape"),
+    [(["_member02"], 64, (3, 15)), (["", "_member01", "_member02"], 75, (4, 14))],
+    ids=["one member lacks 12 days", "only one member has the last day"],
+)
+def test_incomplete_members_or_days_are_omitted(
+    sites: Sites, service: Service, members: list[str], first_missing: int, shape: tuple[int, int]
 ) -> None:
-    """As while a run is being published: of all others the last day is not there yet."""
+    def drop_hours(hours: Hours) -> None:
+        for point in hours:
+            for member in members:
+                values = point["hourly"][f"wind_speed_10m{member}"]
+                values[24 * first_missing :] = [None] * 24 * (76 - first_missing)
 
-    def late(stated: Stated) -> None:
-        for point in stated:
-            for name in ("", "_member01", "_member02"):
-                point["hourly"][f"wind_speed_10m{name}"][24 * 75 :] = [None] * 24
-
-    reply = changed(TODAY - 61 * DAY, 76, late, members=3)
-    sites.replies["/ensemble-api/v1/ensemble"] = reply
-    members, _ = openmeteo.ensemble(service)
-    assert members.values.shape == (4, 14, len(WIND))
+    sites.replies[ENSEMBLE] = hourly_reply(TODAY - 61 * DAY, 76, drop_hours, members=3)
+    ensemble, _ = openmeteo.ensemble(service)
+    assert ensemble.values.shape == (*shape, len(WIND))
 
 
-def test_the_waves(sites: Sites, service: Service) -> None:
+def test_waves_request_and_days(sites: Sites, service: Service) -> None:
     reading = openmeteo.waves(service)
     assert (reading.kind, reading.names, reading.first) == ("waves", WAVES, TODAY)
     assert reading.values.shape == (1, 7, len(WAVES))
-    assert [asked.path for asked in sites.asked] == ["/marine-api/v1/marine"]
+    assert [request.path for request in sites.asked] == ["/marine-api/v1/marine"]
 
 
-def test_days_that_were_not_requested_are_refused(sites: Sites, service: Service) -> None:
-    sites.replies["/archive-api/v1/archive"] = changed(dt.date(2024, 12, 1), 3, len)
+def test_days_not_requested_are_rejected(sites: Sites, service: Service) -> None:
+    sites.replies[ARCHIVE] = hourly_reply(dt.date(2024, 12, 1), 3, len)
     message = "archive: expected one member from 2023-12-01 to 2023-12-03, found 1 from 2024-12-01"
     with pytest.raises(SourceError, match=message):
         openmeteo.archive(service, *SPAN)
 
 
 @pytest.mark.parametrize("year", [1, 9999])
-def test_days_at_the_ends_of_the_calendar_are_refused(
+def test_days_at_the_ends_of_the_calendar_are_rejected(
     sites: Sites, service: Service, year: int
 ) -> None:
-    sites.replies["/ensemble-api/v1/ensemble"] = changed(dt.date(year, 12, 25), 7, len)
+    sites.replies[ENSEMBLE] = hourly_reply(dt.date(year, 12, 25), 7, len)
     with pytest.raises(SourceError):
         openmeteo.ensemble(service)
 
 
-def test_customers_have_hosts_of_their_own(fetcher: Fetcher, sites: Sites) -> None:
+def test_api_key_uses_customer_hosts(fetcher: Fetcher, sites: Sites) -> None:
     forecast_weather(sites, TODAY)
     sites.replies = {f"/customer-{path[1:]}": reply for path, reply in sites.replies.items()}
     service = Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}", "geheim")
     openmeteo.waves(service)
     assert sites.asked[0].query["apikey"] == ["geheim"]
     assert "geheim" not in repr(service)
-    assert (
-        Service(fetcher, ROUTE.weather_points, key="k").address("archive-api", "/v1/x")
-        == "https://customer-archive-api.open-meteo.com/v1/x"
-    )
-    assert (
-        Service(fetcher, ROUTE.weather_points).address("marine-api", "/v1/x")
-        == "https://marine-api.open-meteo.com/v1/x"
-    )
+    for key, address in (
+        ("k", "https://customer-marine-api.open-meteo.com/v1/x"),
+        ("", "https://marine-api.open-meteo.com/v1/x"),
+    ):
+        service = Service(fetcher, ROUTE.weather_points, key=key)
+        assert service.address("marine-api", "/v1/x") == address
 
 
-def test_days_that_are_not_there_yet_are_left_out(sites: Sites, service: Service) -> None:
-    def late(stated: Stated) -> None:
-        stated[1]["hourly"]["wind_speed_10m"][-9:] = [None] * 9
+def test_incomplete_last_day_is_omitted(sites: Sites, service: Service) -> None:
+    def drop_last_hours(hours: Hours) -> None:
+        hours[1]["hourly"]["wind_speed_10m"][-9:] = [None] * 9
 
-    sites.replies["/archive-api/v1/archive"] = changed(SPAN[0] - DAY, 4, late)
+    sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, drop_last_hours)
     assert openmeteo.archive(service, *SPAN).last == dt.date(2023, 12, 2)
 
 
-def gusts(stated: Stated) -> list[Any]:
-    values: list[Any] = stated[0]["hourly"]["wind_gusts_10m"]
+def gusts(hours: Hours) -> list[Any]:
+    values: list[Any] = hours[0]["hourly"]["wind_gusts_10m"]
     return values
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda a: a.pop(), "expected the same hours for each of 2 points, found 1 points"),
         (lambda a: a[1]["hourly"]["time"].pop(), "expected every hour of whole days, in UTC"),
@@ -186,18 +177,16 @@ def gusts(stated: Stated) -> list[Any]:
         ),
     ],
 )
-def test_what_breaks_the_form_is_refused(
-    sites: Sites, service: Service, change: Callable[[Stated], object], said: str
+def test_invalid_response_is_rejected(
+    sites: Sites, service: Service, change: Callable[[Hours], object], message: str
 ) -> None:
-    sites.replies["/archive-api/v1/archive"] = changed(SPAN[0] - DAY, 4, change)
+    sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, change)
     with pytest.raises(SourceError) as caught:
         openmeteo.archive(service, *SPAN)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_an_error_in_the_place_of_hours_is_refused_with_its_reason(
-    sites: Sites, service: Service
-) -> None:
+def test_error_response_is_rejected_with_its_reason(sites: Sites, service: Service) -> None:
     reason = b'{"error": true, "reason": "Data corrupted at path hourly."}'
     for status, message in ((200, "2 points, found .*Data corrupted"), (400, "400 .*Data corr")):
         sites.replies["/marine-api/v1/marine"] = Answer(reason, "application/json", status)
@@ -205,9 +194,9 @@ def test_an_error_in_the_place_of_hours_is_refused_with_its_reason(
             openmeteo.waves(service)
 
 
-def test_a_limit_is_passed_on(sites: Sites, service: Service) -> None:
-    said = b'{"error": true, "reason": "Minutely API request limit exceeded."}'
-    limited = Answer(said, "application/json", 429, {"Retry-After": "60"})
+def test_rate_limit_is_reported_with_its_wait(sites: Sites, service: Service) -> None:
+    reason = b'{"error": true, "reason": "Minutely API request limit exceeded."}'
+    limited = Answer(reason, "application/json", 429, {"Retry-After": "60"})
     sites.replies["/marine-api/v1/marine"] = limited
     with pytest.raises(SourceError, match=r"429 .*Minutely API request limit exceeded.*wait 60 s"):
         openmeteo.waves(service)
@@ -223,8 +212,8 @@ UNITS = ("wind_speed_10m", "wind_gusts_10m", "wind_direction_10m")
 INNER = st.sampled_from(["time", "wind_gusts_10m", "wind_gusts_10m_member01", "wind_speed_10m"])
 
 
-def test_no_answer_raises_anything_else() -> None:
-    """The whole answer, a part of it or a part of a part, replaced by anything."""
+def test_any_response_raises_only_source_error() -> None:
+    """Any JSON replaces the response, one of its values or a value of a value."""
     usual = hourly(
         Asked("", {"hourly": [",".join(UNITS)], "latitude": ["51.05,50.85"]}, {}),
         SPAN[0] - DAY,
@@ -234,17 +223,15 @@ def test_no_answer_raises_anything_else() -> None:
 
         @given(JSON | st.tuples(KEYS, JSON) | st.tuples(KEYS, INNER, JSON))
         def check(change: Any) -> None:
-            stated = json.loads(usual)
+            hours = json.loads(usual)
             match change:
-                case (str(key), str(inner), value) if isinstance(stated[0].get(key), dict):
-                    stated[0][key][inner] = value
+                case (str(key), str(inner), value) if isinstance(hours[0].get(key), dict):
+                    hours[0][key][inner] = value
                 case (str(key), value):
-                    stated[0][key] = value
+                    hours[0][key] = value
                 case _:
-                    stated = change
-            sites.replies["/archive-api/v1/archive"] = Answer(
-                json.dumps(stated).encode(), "application/json"
-            )
+                    hours = change
+            sites.replies[ARCHIVE] = Answer(json.dumps(hours).encode(), "application/json")
             with contextlib.suppress(SourceError):
                 openmeteo.archive(
                     Service(Fetcher(attempts=1), ROUTE.weather_points, f"{sites.url}/{{service}}"),

@@ -1,5 +1,3 @@
-"""The bytes as they came."""
-
 from __future__ import annotations
 
 import datetime as dt
@@ -11,12 +9,12 @@ from service.data import raw_documents
 NOW = dt.datetime(2025, 12, 31, tzinfo=dt.UTC)
 
 
-def age(path: Path, days: int) -> None:
+def set_age(path: Path, days: int) -> None:
     moment = (NOW - dt.timedelta(days=days)).timestamp()
     os.utime(path, (moment, moment))
 
 
-def test_the_same_bytes_are_kept_once(tmp_path: Path) -> None:
+def test_same_content_is_kept_once(tmp_path: Path) -> None:
     first = raw_documents.keep(tmp_path, b"abc", ".ods")
     assert raw_documents.keep(tmp_path, b"abc", ".ods") == first
     assert first.read_bytes() == b"abc"
@@ -24,18 +22,18 @@ def test_the_same_bytes_are_kept_once(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first]
 
 
-def test_what_is_old_goes_unless_it_came_again(tmp_path: Path) -> None:
-    old, again, new = (
+def test_old_documents_are_deleted_unless_kept_again(tmp_path: Path) -> None:
+    old, repeated, new = (
         raw_documents.keep(tmp_path, content, ".html") for content in (b"1", b"2", b"3")
     )
-    age(old, 91)
-    age(again, 91)
-    age(new, 1)
+    set_age(old, 91)
+    set_age(repeated, 91)
+    set_age(new, 1)
     raw_documents.keep(tmp_path, b"2", ".html")
     raw_documents.prune(tmp_path, 90, NOW)
-    assert (old.exists(), again.exists(), new.exists()) == (False, True, True)
+    assert (old.exists(), repeated.exists(), new.exists()) == (False, True, True)
 
 
-def test_a_folder_that_is_not_there_has_nothing_to_prune(tmp_path: Path) -> None:
+def test_prune_accepts_a_missing_folder(tmp_path: Path) -> None:
     raw_documents.prune(tmp_path / "none", 1, NOW)
     assert list(tmp_path.iterdir()) == []

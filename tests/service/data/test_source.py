@@ -1,5 +1,3 @@
-"""No more of a file is read than may be taken of it."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,7 +7,7 @@ import pytest
 from service.data.source import SourceError, read_file
 
 
-def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+def test_file_larger_than_the_limit_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"12345")
     assert read_file(file, 5) == b"12345"
@@ -17,11 +15,18 @@ def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
         read_file(file, 4)
 
 
-def test_what_has_no_end_is_refused() -> None:
+def test_endless_file_is_rejected() -> None:
     with pytest.raises(SourceError, match="at most 1,000 bytes, found more"):
         read_file(Path("/dev/zero"), 1000)
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="none.csv: expected a readable file, found No such"):
-        read_file(tmp_path / "none.csv", 5)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.csv", "none.csv: expected a readable file, found No such"),
+        (".", "expected a readable file, found Is a directory"),
+    ],
+)
+def test_unreadable_file_is_named(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        read_file(tmp_path / name, 5)

@@ -34,16 +34,16 @@ def put(database: Database, *readings: WeatherReading) -> list[bool]:
         return [weather_store.put(connection, ROUTE, one) for one in readings]
 
 
-def test_what_was_read_is_there_again(database: Database) -> None:
-    one = reading("ensemble", D(2023, 12, 28), [[1.5, 20.25], [np.nan, 3.0]], members=3)
+def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> None:
+    ensemble = reading("ensemble", D(2023, 12, 28), [[1.5, 20.25], [np.nan, 3.0]], members=3)
     later = reading("ensemble", D(2023, 12, 29), [[2.5, 10.0]], utc(2023, 12, 29, 6), members=3)
-    assert put(database, one, one, later) == [True, False, True]
+    assert put(database, ensemble, ensemble, later) == [True, False, True]
     with database.reading() as connection:
-        again = skies.newest(connection, "ensemble", utc(2023, 12, 28, 7))
-        assert again is not None
-        np.testing.assert_array_equal(again.values, one.values)
-        assert (again.names, again.first, again.last) == (NAMES, one.first, D(2023, 12, 29))
-        assert again.read_at == SEEN
+        stored = skies.newest(connection, "ensemble", utc(2023, 12, 28, 7))
+        assert stored is not None
+        np.testing.assert_array_equal(stored.values, ensemble.values)
+        assert (stored.names, stored.first, stored.last) == (NAMES, ensemble.first, D(2023, 12, 29))
+        assert stored.read_at == SEEN
         newest = skies.newest(connection, "ensemble")
         assert newest is not None
         assert newest.first == D(2023, 12, 29)
@@ -51,24 +51,24 @@ def test_what_was_read_is_there_again(database: Database) -> None:
         assert skies.newest(connection, "waves") is None
 
 
-def test_a_stretch_ends_where_no_reading_reaches(database: Database) -> None:
+def test_spans_end_at_days_without_a_reading(database: Database) -> None:
     row = [1.0, 2.0]
     put(
         database,
         reading("archive", D(2023, 12, 11), [row, row]),
-        reading("archive", D(2023, 12, 1), [row, [np.nan, np.nan], row]),  # no 2nd
+        reading("archive", D(2023, 12, 1), [row, [np.nan, np.nan], row]),  # without day 2
         reading("archive", D(2023, 12, 4), [row]),
         reading("archive", D(2023, 12, 1), [row]),
         reading("archive", D(2023, 12, 6), [row]),
     )
     with database.reading() as connection:
-        stretches = weather_store.spans(connection, ROUTE, "archive")
+        spans = weather_store.spans(connection, ROUTE, "archive")
         assert weather_store.spans(connection, ROUTE, "ensemble") == []
-    assert [(first.day, last.day) for first, last in stretches] == [(1, 4), (6, 6), (11, 12)]
+    assert [(first.day, last.day) for first, last in spans] == [(1, 4), (6, 6), (11, 12)]
 
 
-def test_readings_of_many_moments(database: Database) -> None:
-    """Each moment has the last before it, unless that is old; each is unpacked once."""
+def test_newest_reading_at_each_time_is_loaded_once(database: Database) -> None:
+    """The newest reading before each time, unless it is stale."""
     days = [D(2023, 12, day) for day in (1, 2, 5)]
     put(database, *(reading("ensemble", day, [[1, 1]], utc(2023, 12, day.day, 6)) for day in days))
     moments = [utc(2023, 12, *at) for at in ((1, 5), (1, 6), (2, 7), (3, 18), (3, 19), (6, 1))]
@@ -82,7 +82,7 @@ def test_readings_of_many_moments(database: Database) -> None:
     assert newest[2] is newest[3] is between[0]
 
 
-def test_an_encoding_that_is_not_known_is_refused(database: Database) -> None:
+def test_unknown_encoding_is_rejected(database: Database) -> None:
     put(database, reading("archive", D(2023, 12, 20), [[1, 1]]))
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE weather SET encoding = 'other'"))
@@ -93,7 +93,7 @@ def test_an_encoding_that_is_not_known_is_refused(database: Database) -> None:
         skies.newest(connection, "archive")
 
 
-def test_when_the_last_was_read_is_known_though_it_is_damaged(database: Database) -> None:
+def test_last_read_ignores_corrupt_content(database: Database) -> None:
     put(database, reading("ensemble", D(2023, 12, 28), [[1, 1], [1, 1]]))
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE weather SET content = :bytes"), {"bytes": b"no zlib"})
@@ -106,14 +106,14 @@ def test_when_the_last_was_read_is_known_though_it_is_damaged(database: Database
     assert last[1] == D(2023, 12, 29)
 
 
-def test_forecasts_go_but_for_the_newest_before(database: Database) -> None:
+def test_prune_keeps_the_archive_and_the_newest_forecast_before(database: Database) -> None:
     for day in (10, 11, 12, 13):
-        rows, seen = [[float(day), 0.0]], utc(2023, 12, day, 5)
+        rows, read_at = [[float(day), 0.0]], utc(2023, 12, day, 5)
         kinds = ("archive", "ensemble", "recent", "waves")
-        put(database, *(reading(kind, D(2023, 12, day), rows, seen) for kind in kinds))
+        put(database, *(reading(kind, D(2023, 12, day), rows, read_at) for kind in kinds))
     with database.writing() as connection:
         assert weather_store.prune(connection, utc(2023, 12, 1)) == 0
         assert weather_store.prune(connection, utc(2023, 12, 12, 12)) == 2 * 3
         assert weather_store.prune(connection, utc(2023, 12, 12, 12)) == 0
-        left = connection.execute(sa.text("SELECT kind, count(*) FROM weather GROUP BY kind"))
-        assert dict(left.all()) == {"archive": 4, "ensemble": 2, "recent": 2, "waves": 2}
+        counts = connection.execute(sa.text("SELECT kind, count(*) FROM weather GROUP BY kind"))
+        assert dict(counts.all()) == {"archive": 4, "ensemble": 2, "recent": 2, "waves": 2}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,32 +17,28 @@ from service.scheduler.prune import prune
 from tests.service.support import NOW, ROUTE, utc
 
 
-@pytest.mark.parametrize(("days", "left"), [(1800, 2), (1900, 1)])
-def test_issues_go_after_their_days_and_the_newest_never(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, days: int, left: int
+@pytest.mark.parametrize(("days", "expected"), [(1800, 2), (1900, 1)])
+def test_old_issues_are_deleted_except_the_newest(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, days: int, expected: int
 ) -> None:
     refit(filled)
     refit(filled, force=True)
     later = utc_now() + dt.timedelta(days=days)
-
-    def now(*arguments: Any) -> dt.datetime:
-        return later
-
-    monkeypatch.setattr("service.scheduler.prune.utc_now", now)
+    monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     outcome = prune(filled)
-    assert outcome.detail["issues"] == 2 * (2 - left), "of both series"
+    assert outcome.detail["issues"] == 2 * (2 - expected)  # of both series
     with filled.database.reading() as connection:
-        found = issue_store.list_issues(connection, "people", 10)
-        assert len(found) == left
-        assert issue_store.load_paths(connection, found[0], found[0].champion) is not None
+        issues = issue_store.list_issues(connection, "people", 10)
+        assert len(issues) == expected
+        assert issue_store.load_paths(connection, issues[0], issues[0].champion) is not None
 
 
-def test_what_only_issues_and_comparisons_need_goes_with_them(
+def test_weather_scores_and_requests_no_longer_needed_are_deleted(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Comparisons ask for the 26 weeks before the newest origin that is scored, however old.
+    """Comparisons need the 26 weeks before the newest scored origin, however old it is.
 
-    Models at the first of them look back 400 days more.
+    Models at the first of these origins need another 400 days.
     """
     refit(filled)
     read_at = [utc(2024, 1, 1), utc(2024, 1, 2), utc(2024, 11, 1), utc(2024, 11, 2)]
@@ -53,13 +48,13 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
     with filled.database.writing() as connection:
         for seen in read_at:
             values = np.ones((2, 3, 1))
-            one = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
-            weather_store.put(connection, ROUTE, one)
+            reading = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
+            weather_store.put(connection, ROUTE, reading)
         for key in keys:
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):
-            asked = request_store.leave(connection, "refit", "a", NOW, ROUTE.name)
-            request_store.finish(connection, asked.request_id, "done", None, NOW)
+            request = request_store.leave(connection, "refit", "a", NOW, ROUTE.name)
+            request_store.finish(connection, request.request_id, "done", None, NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     outcome = prune(filled)
@@ -69,32 +64,30 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
         readings = weather_store.WeatherReadings(connection, ROUTE)
         seen = readings.newest_at("ensemble", read_at)
         assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
-    assert [one and one.read_at for one in seen] == [None, *read_at[1:]]
+    assert [reading and reading.read_at for reading in seen] == [None, *read_at[1:]]
 
 
-def test_each_route_keeps_the_scores_that_its_comparison_needs(
+def test_scores_needed_by_each_routes_comparison_are_kept(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = {"italy_people": dt.date(2024, 12, 2), "people": dt.date(2026, 6, 1)}
-    gone = Key("people", "x", "spec", dt.date(2024, 1, 1), "h")
+    deleted = Key("people", "x", "spec", dt.date(2024, 1, 1), "h")
     kept = [Key(series, "x", "spec", day, "h") for series, day in days.items()]
     settings = filled.settings.model_copy(update={"routes": "channel,italy"})
     with filled.database.writing() as connection:
-        for key in (gone, *kept):
+        for key in (deleted, *kept):
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: utc(2036, 1, 1))
     prune(Context(settings, filled.database))
     with filled.database.reading() as connection:
-        assert model_score_store.get_scores(connection, [gone, *kept]).keys() == set(kept)
+        assert model_score_store.get_scores(connection, [deleted, *kept]).keys() == set(kept)
 
 
-def test_raw_documents_go_after_their_days(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = raw_documents.keep(filled.settings.var_dir, b"1", ".html")
+def test_old_raw_documents_are_deleted(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = raw_documents.keep(filled.settings.var_dir, b"1", ".html")
     prune(filled)
-    assert kept.exists()
+    assert path.exists()
     later = utc_now() + dt.timedelta(days=filled.settings.raw_keep_days + 1)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     prune(filled)
-    assert not kept.exists()
+    assert not path.exists()

@@ -4,13 +4,12 @@ import datetime as dt
 
 import pytest
 
-from service.core.context import Context
 from service.core.settings import Settings
 from service.scheduler.schedule import Scheduled, schedule
 from tests.service.support import ROUTE, utc
 
 
-def find(name: str, **settings: object) -> Scheduled:
+def find_job(name: str, **settings: object) -> Scheduled:
     (item,) = [item for item in schedule(Settings(**settings), ROUTE) if item.name == name]  # type: ignore[arg-type]
     return item
 
@@ -20,67 +19,61 @@ def find(name: str, **settings: object) -> Scheduled:
     [
         (utc(2026, 1, 5, 0), utc(2026, 1, 5, 13, 50)),
         (utc(2026, 7, 6, 0), utc(2026, 7, 6, 12, 50)),
-        (utc(2026, 3, 29, 12), utc(2026, 3, 29, 12, 50)),  # the clocks went forward that night
-        (utc(2026, 10, 25, 12), utc(2026, 10, 25, 13, 50)),  # and back
+        (utc(2026, 3, 29, 12), utc(2026, 3, 29, 12, 50)),  # summer time began that night
+        (utc(2026, 10, 25, 12), utc(2026, 10, 25, 13, 50)),  # summer time ended
     ],
 )
-def test_figures_are_read_after_the_days_publication(after: dt.datetime, at: dt.datetime) -> None:
-    due = find("renew").next_due(after)
+def test_renew_is_due_at_1350_local_time(after: dt.datetime, at: dt.datetime) -> None:
+    due = find_job("renew").next_due(after)
     assert due == at
     assert due.astimezone(ROUTE.zone).time() == dt.time(13, 50)
 
 
-def test_and_earlier_at_weekends() -> None:
-    renew = find("renew")
+def test_renew_is_due_earlier_at_weekends() -> None:
+    renew = find_job("renew")
     assert renew.next_due(utc(2026, 1, 10)) == utc(2026, 1, 10, 9, 40)
     assert renew.next_due(utc(2026, 1, 10, 10)) == utc(2026, 1, 10, 13, 50)
     assert renew.next_due(utc(2026, 1, 9)) == utc(2026, 1, 9, 13, 50)
 
 
-def test_the_last_time_that_is_due() -> None:
-    renew = find("renew")
+def test_last_due_time_within_a_period() -> None:
+    renew = find_job("renew")
     now = utc(2026, 1, 10, 12)
     assert renew.last_due(now, now - dt.timedelta(days=1)) == utc(2026, 1, 10, 9, 40)
     assert renew.last_due(utc(2026, 1, 10, 9, 40), utc(2026, 1, 10)) == utc(2026, 1, 10, 9, 40)
     assert renew.last_due(now, now - dt.timedelta(hours=1)) is None
 
 
-def test_gov_uk_is_asked_again_until_the_evening() -> None:
-    again = find("renew-again", source="declared")
+def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
+    job = find_job("renew-again", source="declared")
     day = utc(2026, 1, 5)
-    due, times = again.next_due(day), []
+    due, times = job.next_due(day), []
     while due is not None and due < day + dt.timedelta(days=1):
         times.append(f"{due:%H:%M}")
-        due = again.next_due(due)
+        due = job.next_due(due)
     assert times[:4] == ["14:00", "14:20", "14:40", "15:00"]
     assert times[-1] == "20:40"
-    saturday = again.next_due(utc(2026, 1, 10))
+    saturday = job.next_due(utc(2026, 1, 10))
     assert saturday == utc(2026, 1, 10, 10)
-    early = find("renew-again", source="declared", ingest_times="00:10")
-    assert early.next_due(day) == day + dt.timedelta(hours=2), "no hour that may come twice"
+    early = find_job("renew-again", source="declared", ingest_times="00:10")
+    assert early.next_due(day) == day + dt.timedelta(hours=2), "within the hour that autumn repeats"
     with pytest.raises(ValueError, match="not enough"):
-        find("renew-again", source="figures")
+        find_job("renew-again", source="figures")
 
 
-def test_only_while_it_lacks_the_day_before(filled: Context) -> None:
-    again = find("renew-again", source="declared")
-    for day, is_needed in ((1, False), (2, True)):
-        assert again.is_needed(filled, utc(2026, 1, day, 15)) == is_needed
+def test_renew_again_is_over_at_its_last_hour_local_time() -> None:
+    job, due = find_job("renew-again", source="declared"), utc(2026, 7, 6, 19, 40)
+    assert not job.is_over(due, utc(2026, 7, 6, 19, 59))
+    assert job.is_over(due, utc(2026, 7, 6, 20))
+    assert job.is_over(due, utc(2026, 7, 6, 23, 30))
+    assert not find_job("renew").is_over(due, utc(2026, 7, 7, 23))
 
 
-def test_until_an_hour_of_its_day_in_the_uk() -> None:
-    again, due = find("renew-again", source="declared"), utc(2026, 7, 6, 19, 40)
-    assert not again.is_over(due, utc(2026, 7, 6, 19, 59))
-    assert again.is_over(due, utc(2026, 7, 6, 20))
-    assert again.is_over(due, utc(2026, 7, 6, 23, 30))
-    assert not find("renew").is_over(due, utc(2026, 7, 7, 23))
-
-
-def test_what_is_switched_off_has_no_times() -> None:
+def test_only_enabled_jobs_are_scheduled() -> None:
     names = [item.name for item in schedule(Settings(), ROUTE)]
     assert names == ["renew", "tidy"]
-    on = Settings(source="declared", weather="openmeteo", smtp_host="mail.example.org")
-    assert [item.name for item in schedule(on, ROUTE)] == [
+    enabled = Settings(source="declared", weather="openmeteo", smtp_host="mail.example.org")
+    assert [item.name for item in schedule(enabled, ROUTE)] == [
         "renew",
         "renew-again",
         "read-weather",
@@ -92,11 +85,11 @@ def test_what_is_switched_off_has_no_times() -> None:
 
 
 def test_weather_is_read_four_times_a_day() -> None:
-    item, at = find("read-weather", weather="openmeteo"), utc(2026, 7, 6)
-    found = []
+    item, at = find_job("read-weather", weather="openmeteo"), utc(2026, 7, 6)
+    times = []
     for _ in range(4):
         due = item.next_due(at)
         assert due is not None
         at = due
-        found.append(f"{at.astimezone(ROUTE.zone):%H:%M}")
-    assert found == ["05:25", "11:25", "17:25", "23:25"]
+        times.append(f"{at.astimezone(ROUTE.zone):%H:%M}")
+    assert times == ["05:25", "11:25", "17:25", "23:25"]

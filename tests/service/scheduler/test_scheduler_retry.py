@@ -15,62 +15,62 @@ from tests.service.support import ROUTE, quick_models
 MINUTE = dt.timedelta(minutes=1)
 
 
-def readings(context: Context) -> int:
+def count_ingests(context: Context) -> int:
     with context.database.reading() as connection:
         return len(run_store.recent(connection, "ingest"))
 
 
 @pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (7, 180), (5000, 180)])
-def test_the_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
+def test_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
     assert pause(failures) == minutes * MINUTE
 
 
-def test_a_source_that_does_not_answer_is_asked_ever_more_rarely(filled: Context) -> None:
+def test_unreachable_source_is_retried_with_longer_pauses(filled: Context) -> None:
     down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
     context = Context(filled.settings.model_copy(update=down), filled.database)
-    before, began = readings(context), utc_now()
+    before, began = count_ingests(context), utc_now()
     reread(context, began)
-    assert readings(context) == before + 1
+    assert count_ingests(context) == before + 1
     for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
         reread(context, began, utc_now() + minutes * MINUTE)
-        assert readings(context) == before + tries, minutes
-    later = utc_now() + MINUTE  # moments are whole seconds
+        assert count_ingests(context) == before + tries, minutes
+    later = utc_now() + MINUTE  # times are stored in whole seconds
     reread(context, later, later)  # a new process does not wait
-    assert readings(context) == before + 4
+    assert count_ingests(context) == before + 4
 
 
-def test_nobody_is_asked_with_embedded_figures_alone(filled: Context) -> None:
-    before = readings(filled)
+def test_embedded_figures_are_not_read_again(filled: Context) -> None:
+    before = count_ingests(filled)
     reread(filled, utc_now())
-    assert readings(filled) == before
+    assert count_ingests(filled) == before
 
 
-def refits(context: Context) -> list[str]:
+def list_refits(context: Context) -> list[str]:
     with context.database.reading() as connection:
         return [run.outcome for run in run_store.recent(connection, "refit")]
 
 
-def test_a_refit_that_failed_is_tried_again_until_the_fault_is_mended(filled: Context) -> None:
+def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
     models = filled.settings.models_dir
     for file in models.glob("*.toml"):
         file.write_text("no TOML")
-    before = len(refits(filled))
+    before = len(list_refits(filled))
     refit_again(filled)
-    assert len(refits(filled)) == before, "none has failed"
+    assert len(list_refits(filled)) == before, "retried without a failure"
     with pytest.raises(JobError, match="expected a model that can be published"):
         refit(filled)
     began = utc_now()
     for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
         refit_again(filled, began + minutes * MINUTE)
-        assert len(refits(filled)) == before + tries, minutes
+        assert len(list_refits(filled)) == before + tries, minutes
     quick_models(models)
     refit_again(filled, began + 60 * MINUTE)
-    assert refits(filled)[0] == "done"
+    assert list_refits(filled)[0] == "done"
     refit_again(filled, began + 600 * MINUTE)
-    assert len(refits(filled)) == before + 4
+    assert len(list_refits(filled)) == before + 4
 
 
-def test_a_failure_of_the_future_keeps_nobody_waiting(filled: Context) -> None:
+def test_failure_dated_in_the_future_does_not_delay_the_retry(filled: Context) -> None:
     with filled.database.writing() as connection:
         later = utc_now() + dt.timedelta(days=400)
         claimed = run_store.claim(
@@ -79,4 +79,4 @@ def test_a_failure_of_the_future_keeps_nobody_waiting(filled: Context) -> None:
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", "why", {}, later)
     refit_again(filled)
-    assert refits(filled)[0] == "done"
+    assert list_refits(filled)[0] == "done"

@@ -12,19 +12,18 @@ from dataclasses import replace
 
 import pytest
 
-from service.core import run_store
 from service.core.context import Context
 from service.core.database import Unavailable, connect
 from service.core.locks import SCHEDULER
-from service.scheduler import scheduler as module
+from service.scheduler import scheduler
 from service.scheduler.schedule import Scheduled
-from service.scheduler.scheduler import catch_up, start
+from service.scheduler.scheduler import start
 from tests.service.support import ROOT, ROUTE, as_environment, utc
 from tests.support.waiting import BOUND, wait_until
 
 
 @contextmanager
-def at_work(context: Context) -> Iterator[None]:
+def scheduler_threads(context: Context) -> Iterator[None]:
     stop = threading.Event()
     threads = start(context, stop)
     try:
@@ -36,135 +35,120 @@ def at_work(context: Context) -> Iterator[None]:
         assert not any(thread.is_alive() for thread in threads)
 
 
-@pytest.mark.parametrize(("workers", "at_once"), [(1, 1), (5, 2)])
-def test_as_many_routes_are_fitted_at_once_as_there_are_workers(
-    empty: Context, monkeypatch: pytest.MonkeyPatch, workers: int, at_once: int
+@pytest.mark.parametrize(("workers", "expected"), [(1, 1), (5, 2)])
+def test_routes_are_fitted_concurrently_up_to_workers(
+    empty: Context, monkeypatch: pytest.MonkeyPatch, workers: int, expected: int
 ) -> None:
-    together = threading.Barrier(at_once)
-    begun: list[str] = []
-    at_work_now: list[int] = []
-    count = threading.Semaphore(2)
+    barrier = threading.Barrier(expected)
+    fitted: list[str] = []
+    concurrent: list[int] = []
+    semaphore = threading.Semaphore(2)
 
     def fit(context: Context, period: str) -> None:
-        assert count.acquire(timeout=BOUND)
-        together.wait(BOUND)
-        at_work_now.append(2 - count._value)
-        time.sleep(0.2)  # too many at once would meet here
-        count.release()
-        begun.append(context.route.name)
+        assert semaphore.acquire(timeout=BOUND)
+        barrier.wait(BOUND)
+        concurrent.append(2 - semaphore._value)
+        time.sleep(0.2)  # excess fits would overlap here
+        semaphore.release()
+        fitted.append(context.route.name)
 
     item = Scheduled("fit", ROUTE.zone, ("* * * * *",), fit, "a fit", is_recorded=False, fits=True)
-    monkeypatch.setattr(module, "schedule", lambda *_: [item])
-    monkeypatch.setattr(module, "_LOOK_SECONDS", BOUND)
-    more = {"routes": "channel,italy", "workers": workers}
-    with at_work(Context(empty.settings.model_copy(update=more), empty.database)):
-        wait_until(lambda: len(begun) == 2, "both routes are fitted")
-    assert max(at_work_now) == at_once
-    assert sorted(begun) == ["channel", "italy"]
+    monkeypatch.setattr(scheduler, "schedule", lambda *_: [item])
+    monkeypatch.setattr(scheduler, "_LOOK_SECONDS", BOUND)
+    update = {"routes": "channel,italy", "workers": workers}
+    with scheduler_threads(Context(empty.settings.model_copy(update=update), empty.database)):
+        wait_until(lambda: len(fitted) == 2, "both routes are fitted")
+    assert max(concurrent) == expected
+    assert sorted(fitted) == ["channel", "italy"]
 
 
-def test_what_breaks_of_a_look_costs_the_rest_of_it_nothing(
+def test_exception_in_one_step_does_not_skip_the_others(
     empty: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looked: list[str] = []
+    replayed: list[str] = []
 
-    def broken(*_: object) -> None:
+    def raise_error(*_: object) -> None:
         raise ValueError("a defect")
 
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(module, "_reread", broken)
-    monkeypatch.setattr(module, "replay", lambda one: looked.append(one.route.name))
-    with at_work(empty):
-        wait_until(lambda: len(looked) > 1, "it looks again")
-    assert set(looked) == {"channel"}
+    monkeypatch.setattr(scheduler, "schedule", lambda *_: [])
+    monkeypatch.setattr(scheduler, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(scheduler, "_reread", raise_error)
+    monkeypatch.setattr(scheduler, "replay", lambda context: replayed.append(context.route.name))
+    with scheduler_threads(empty):
+        wait_until(lambda: len(replayed) > 1, "the loop runs again")
+    assert set(replayed) == {"channel"}
     assert "fits of channel broke" in caplog.text
 
 
-def test_a_process_that_began_before_the_clock_was_set_began_as_long_ago(
+def test_start_time_is_measured_with_the_monotonic_clock(
     empty: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[dt.datetime] = []
-    monkeypatch.setattr(module, "reread", lambda _, started_at: asked.append(started_at))
-    monkeypatch.setattr(module, "utc_now", lambda: utc(2020, 1, 1))
-    module._reread(empty, module.time.monotonic() - 60)
-    assert abs(asked[0] - utc(2019, 12, 31, 23, 59)) < dt.timedelta(seconds=BOUND)
+    started: list[dt.datetime] = []
+    monkeypatch.setattr(scheduler, "reread", lambda _, started_at: started.append(started_at))
+    monkeypatch.setattr(scheduler, "utc_now", lambda: utc(2020, 1, 1))
+    scheduler._reread(empty, scheduler.time.monotonic() - 60)
+    assert abs(started[0] - utc(2019, 12, 31, 23, 59)) < dt.timedelta(seconds=BOUND)
 
 
-def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
-    empty: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    slow_began, go, done = threading.Event(), threading.Event(), threading.Event()
+def test_fit_does_not_delay_other_jobs(empty: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit_began, proceed, job_ran = threading.Event(), threading.Event(), threading.Event()
 
-    def slow(context: Context, period: str) -> None:
-        slow_began.set()
-        assert go.wait(BOUND)
+    def run_fit(context: Context, period: str) -> None:
+        fit_began.set()
+        assert proceed.wait(BOUND)
 
-    def quick(context: Context, period: str) -> None:
-        assert slow_began.wait(BOUND)
-        done.set()
+    def run_job(context: Context, period: str) -> None:
+        assert fit_began.wait(BOUND)
+        job_ran.set()
 
-    item = Scheduled("quick", ROUTE.zone, ("* * * * *",), quick, "a job that fits nothing")
-    fit = replace(item, name="slow", work=slow, fits=True)
-    monkeypatch.setattr(module, "schedule", lambda *_: [item, fit])
-    lock = empty.database.lock(SCHEDULER)
-    assert lock.acquire()
-    guarded = module._OnlyWithLock(empty.database)
-    for _ in range(2):
-        guarded(lambda: catch_up(empty, False))
-    assert not runs_of(empty), "another process has the lock"
-    assert caplog.text.count("another scheduler is at work") == 1
-    lock.release()
-    with at_work(empty):
+    item = Scheduled("quick", ROUTE.zone, ("* * * * *",), run_job, "a job that fits nothing")
+    fit = replace(item, name="slow", work=run_fit, fits=True)
+    monkeypatch.setattr(scheduler, "schedule", lambda *_: [item, fit])
+    with scheduler_threads(empty):
         try:
-            assert done.wait(BOUND), "the fit still goes on"
+            assert job_ran.wait(BOUND), "the other job waited for the fit"
         finally:
-            go.set()
+            proceed.set()
 
 
-def test_a_database_that_is_away_is_one_warning_and_no_work(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    database, done = connect("postgresql://127.0.0.1:9/nowhere"), []
-    guarded = module._OnlyWithLock(database)
+def test_unreachable_database_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    database, calls = connect("postgresql://127.0.0.1:9/nowhere"), []
+    run_with_lock = scheduler._OnlyWithLock(database)
     for _ in range(2):
-        guarded(lambda: done.append(1))
-    assert not done
+        run_with_lock(lambda: calls.append(1))
+    assert not calls
     assert [r.message for r in caplog.records if "could not be taken" in r.message] != []
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
 
 
-def test_what_stops_work_is_logged_again_when_it_comes_back(
+def test_other_scheduler_is_logged_once_per_occurrence(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lock, guarded, done = empty.database.lock(SCHEDULER), module._OnlyWithLock(empty.database), []
+    lock, calls = empty.database.lock(SCHEDULER), []
+    run_with_lock = scheduler._OnlyWithLock(empty.database)
     for _ in range(2):
         assert lock.acquire()
-        guarded(lambda: done.append(1))
-        guarded(lambda: done.append(1))
+        run_with_lock(lambda: calls.append(1))
+        run_with_lock(lambda: calls.append(1))
         lock.release()
-        guarded(lambda: done.append(1))
-        guarded._lock.release()
-    assert done == [1, 1]
+        run_with_lock(lambda: calls.append(1))
+        run_with_lock._lock.release()
+    assert calls == [1, 1]
     assert caplog.text.count("another scheduler is at work") == 2
 
 
-def test_a_database_that_fails_in_a_job_breaks_no_job(
+def test_unavailable_database_in_a_job_is_logged_at_debug(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work() -> None:
         raise Unavailable("database: gone")
 
     with caplog.at_level(logging.DEBUG):
-        module._OnlyWithLock(empty.database)(work)
+        scheduler._OnlyWithLock(empty.database)(work)
     assert [r.levelno for r in caplog.records if "database: gone" in r.message] == [logging.DEBUG]
 
 
-def runs_of(context: Context) -> list[run_store.Run]:
-    with context.database.reading() as connection:
-        return run_store.recent(connection, "quick")
-
-
-def test_a_request_to_end_is_heard_whatever_the_scheduler_does(empty: Context) -> None:
+def test_scheduler_ends_on_sigterm_during_start(empty: Context) -> None:
     script = (
         "import os, signal\n"
         "from service.core.context import open_context\n"
@@ -173,7 +157,7 @@ def test_a_request_to_end_is_heard_whatever_the_scheduler_does(empty: Context) -
         "scheduler.close_dead = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
         "scheduler.run(open_context(load()))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script],
         env=as_environment(empty.settings),
         cwd=ROOT,
@@ -181,4 +165,4 @@ def test_a_request_to_end_is_heard_whatever_the_scheduler_does(empty: Context) -
         text=True,
         timeout=BOUND,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
