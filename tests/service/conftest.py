@@ -112,6 +112,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker makes it for all
         if not folder.exists():
             making = shared / "publishing"
+            shutil.rmtree(making, ignore_errors=True)  # left behind by a killed run
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
                 subprocess.run(

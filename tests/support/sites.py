@@ -39,14 +39,6 @@ def stalled(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
     stop.wait()
 
 
-def dripping(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
-    """Send single bytes at intervals, for ever."""
-    with contextlib.suppress(OSError):
-        while not stop.wait(0.02):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-
-
 def endless(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
     """Send for ever."""
     block = b"x" * 1_000_000
