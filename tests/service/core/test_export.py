@@ -155,8 +155,8 @@ def test_large_rows_are_streamed(database: Database, other: Database) -> None:
     rng = random.Random(0)
     issue = publish(database, {"m0": random_paths("2026-01-01", 28)}, insert_run(database))
     row = {"version": "v", "role": "champion", "title": "t", "encoding": "e"}
-    for at in range(1, 61):
-        with database.writing() as connection:
+    with database.writing() as connection:
+        for at in range(1, 61):
             more = {"issue_id": issue.issue_id, "model": f"m{at}", "content": rng.randbytes(10**6)}
             connection.execute(issue_paths.insert().values(row | more))
     tracemalloc.start()

@@ -23,7 +23,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def insert_run(database: Database, period: str) -> None:
+def claim_run(database: Database, period: str) -> None:
     with database.writing() as connection:
         run_store.claim(connection, "x", period, NOW)
 
@@ -40,7 +40,7 @@ def test_full_disk_stays_readable_and_recovers(
     url = f"sqlite:///{small}/x.sqlite"
     database = connect(url)
     database.migrate()
-    insert_run(database, "1")
+    claim_run(database, "1")
     database.close()  # which removes the WAL file, so that the next reader must create it
     ballast = fill(small)
     database = connect(url)
@@ -53,9 +53,9 @@ def test_full_disk_stays_readable_and_recovers(
             "the disk of the database is full",
         )
     with pytest.raises(Unavailable, match="^database: database or disk is full$"):
-        insert_run(database, "2")
+        claim_run(database, "2")
     ballast.unlink()
-    insert_run(database, "2")
+    claim_run(database, "2")
     assert periods(database) == ["1", "2"]
     assert database.not_written() is None
     assert database.version() is not None
@@ -82,7 +82,7 @@ def test_non_empty_wal_is_not_skipped_on_full_disk(small: Path) -> None:
     database = connect(f"sqlite:///{small}/x.sqlite")
     database.migrate()
     database.close()  # which moves the tables from the WAL into the file
-    insert_run(database, "1")
+    claim_run(database, "1")
     for file in small.glob("x.sqlite*"):
         if not file.name.endswith("-shm"):  # as after a kill; SQLite recreates this one
             shutil.copy(file, small / file.name.replace("x.sqlite", "y.sqlite"))
