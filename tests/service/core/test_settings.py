@@ -34,33 +34,19 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert settings.port == 8123
     assert settings.database == f"sqlite:///{tmp_path / 'crossings.sqlite'}"
     assert settings.address == "https://forecast.example"
-
-
-def test_database_url_overrides_var_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSINGS_DATABASE_URL", "postgresql+psycopg://db/crossings")
-    assert load().database == "postgresql+psycopg://db/crossings"
+    assert load().database == "postgresql+psycopg://db/crossings", "overrides the folder"
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PORT", "0"),
-        ("PORT", "65536"),
-        ("PORT", "eight"),
-        ("PORT", "8_000"),
-        ("PORT", ""),
-        ("PATHS", "99"),
-        ("PATHS", "20001"),
-        ("HORIZON", "27"),
-        ("HORIZON", "401"),
-        ("SEED", "-1"),
-        ("SEED", str(2**31)),
+        *(("PORT", value) for value in ("0", "65536", "eight", "8_000", "")),
+        *(("PATHS", value) for value in ("99", "20001")),
+        *(("HORIZON", value) for value in ("27", "401")),
+        *(("SEED", value) for value in ("-1", str(2**31))),
         ("WORKERS", "0"),
-        ("REFIT_HOURS", "0"),
-        ("REFIT_HOURS", "1_0.5"),
-        ("REFIT_HOURS", "nan"),
-        ("REFIT_HOURS", "inf"),
-        ("REFIT_HOURS", "1e300"),
+        *(("REFIT_HOURS", value) for value in ("0", "1_0.5", "nan", "inf", "1e300")),
         ("STALE_AFTER_DAYS", "0"),
         ("SOURCE", "hearsay"),
         ("LOG_LEVEL", "LOUD"),
@@ -72,21 +58,14 @@ def test_database_url_overrides_var_dir(monkeypatch: pytest.MonkeyPatch) -> None
         ("GOVUK_ASSETS_URL", "ftp://a.example"),
         ("WEATHER_URL", "https://{host}.example"),
         ("CORS_ORIGINS", "https://a.example, null"),
-        ("HOST", "127.0.0.1:80"),
-        ("HOST", "[::1]"),
-        ("SMTP_HOST", "smtp://mail.example.org"),
-        ("SMTP_HOST", "mail.example.org:25"),
+        *(("HOST", value) for value in ("127.0.0.1:80", "[::1]")),
+        *(("SMTP_HOST", value) for value in ("smtp://mail.example.org", "mail.example.org:25")),
         ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
-        ("VAR_DIR", "/etc/hostname"),
-        ("MODELS_DIR", "/etc/hostname"),
-        ("FITTED_DIR", "/etc/hostname"),
-        ("KEEP_VERSIONS", "1" + "0" * 30),
-        ("STALE_AFTER_DAYS", "1" + "0" * 30),
-        ("FIT_MEMORY_MB", "1" + "0" * 30),
-        ("KEEP_ISSUES_DAYS", "1" + "0" * 30),
+        *((name, "/etc/hostname") for name in ("VAR_DIR", "MODELS_DIR", "FITTED_DIR")),
+        *((name, "1" + "0" * 30) for name in ("KEEP_VERSIONS", "STALE_AFTER_DAYS")),
+        *((name, "1" + "0" * 30) for name in ("FIT_MEMORY_MB", "KEEP_ISSUES_DAYS")),
         ("KEEP_RUNS_DAYS", "1" + "0" * 30),
-        ("CONTACT", "\udcff"),
-        ("CONTACT", "one\ntwo"),
+        *(("CONTACT", value) for value in ("\udcff", "one\ntwo")),
         ("DIGEST_TIME", "24:00"),
         ("DIGEST_DAY", "someday"),
     ],

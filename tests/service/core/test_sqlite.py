@@ -47,7 +47,7 @@ def test_full_disk_stays_readable_and_recovers(
     database.migrate()
     for _ in range(3):
         assert periods(database) == ["1"]
-        assert database.version() is None, "no change token while the WAL is missing"
+        assert database.version() is None, "no version without a WAL file"
         assert database.not_written() == (
             "database_not_written",
             "the disk of the database is full",
@@ -103,7 +103,7 @@ def test_file_that_is_not_a_database_is_closed(tmp_path: Path) -> None:
     database = connect(f"sqlite:///{file}")
     with pytest.raises(Unavailable, match="not a database") as caught:
         periods(database)
-    assert caught.tb, "keeps the frames of the failure alive"
+    assert caught.tb, "the traceback keeps the frames alive"
     assert str(file) not in {opened.path for opened in psutil.Process().open_files()}
     database.close()
 
