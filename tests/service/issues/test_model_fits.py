@@ -111,6 +111,7 @@ def test_no_transaction_is_open_during_fit_or_simulation(
             champion_origins=4,
         )
     )
+    monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
     engine = context.database.engine
     transactions: list[str] = []
     sa.event.listen(engine, "begin", lambda _: transactions.append("open"))
