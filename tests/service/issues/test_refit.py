@@ -98,11 +98,11 @@ def test_new_figures_lead_to_new_issue_once_known_for_all_series(
     filled: Context, hand: Hand, tmp_path: Path
 ) -> None:
     file = tmp_path / "new.csv"
-    for series_id, data_through in (
-        ("people", dt.date(2025, 12, 31)),
-        ("boats", dt.date(2026, 1, 1)),
+    for content, data_through in (
+        ("date,people\n2026-01-01,50\n", dt.date(2025, 12, 31)),
+        ("date,people,boats\n2026-01-01,50,1\n", dt.date(2026, 1, 1)),
     ):
-        file.write_text(f"date,{series_id}\n2026-01-01,50\n")
+        file.write_text(content)
         ingest(filled, "csv", file)
         hand.now = utc_now()
         assert refit(filled).outcome == "done"
