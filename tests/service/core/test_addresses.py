@@ -15,7 +15,7 @@ from service.core.addresses import AddressError, clean, domain, network, sender
         ("a@xn--bcher-kva.example", "a@xn--bcher-kva.example"),
     ],
 )
-def test_one_mailbox_is_written_in_one_way(text: str, address: str) -> None:
+def test_address_is_normalised(text: str, address: str) -> None:
     assert clean(text) == address
 
 
@@ -28,16 +28,14 @@ def test_one_mailbox_is_written_in_one_way(text: str, address: str) -> None:
         *("é@b.org", "a@é.org", "a" * 65 + "@b.org", "a@" + "b" * 64 + ".org"),
     ],
 )
-def test_all_else_is_refused_and_not_repeated(text: str) -> None:
+def test_invalid_address_is_rejected_and_not_repeated(text: str) -> None:
     with pytest.raises(AddressError) as caught:
         clean(text)
     assert str(caught.value) == "expected one plain e-mail address, such as name@example.org"
 
 
 @given(st.text(max_size=40), st.sampled_from('\r\n\0\t <>,;:"()[]\\'), st.text(max_size=10))
-def test_no_character_that_ends_a_header_or_a_command_comes_through(
-    before: str, bad: str, after: str
-) -> None:
+def test_header_and_command_delimiters_are_rejected(before: str, bad: str, after: str) -> None:
     text = f"a{before}{bad}{after}b@example.org"
     try:
         assert bad not in clean(text)
@@ -45,7 +43,7 @@ def test_no_character_that_ends_a_header_or_a_command_comes_through(
         pass
 
 
-def test_the_domain_is_what_follows_the_at() -> None:
+def test_domain_of_address() -> None:
     assert domain("Some Name <a@b.org>") == "b.org"
     assert domain("a@b.org") == "b.org"
 
@@ -60,7 +58,7 @@ def test_the_domain_is_what_follows_the_at() -> None:
         ("unix:", "no address"),
     ],
 )
-def test_a_network_is_what_one_reader_has(address: str, expected: str) -> None:
+def test_network_of_client_address(address: str, expected: str) -> None:
     assert network(address) == expected
 
 
@@ -77,7 +75,7 @@ def test_a_network_is_what_one_reader_has(address: str, expected: str) -> None:
         ("Kent: a, b; (all) <a@b.org>", ("Kent: a, b; (all)", "a@b.org")),
     ],
 )
-def test_a_sender_is_a_name_and_an_address(text: str, expected: tuple[str, str]) -> None:
+def test_sender_is_split_into_name_and_address(text: str, expected: tuple[str, str]) -> None:
     assert sender(text) == expected
 
 
@@ -90,6 +88,6 @@ def test_a_sender_is_a_name_and_an_address(text: str, expected: tuple[str, str])
         *("A\r\nB <a@b.org>", "é <a@b.c>"),
     ],
 )
-def test_what_is_no_sender_is_refused(text: str) -> None:
+def test_invalid_sender_is_rejected(text: str) -> None:
     with pytest.raises(AddressError, match="expected name@example.org or Some Name"):
         sender(text)

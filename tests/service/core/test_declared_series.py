@@ -40,26 +40,26 @@ def declare(folder: Path, old: str = "", new: str = "") -> Path:
     return folder
 
 
-def test_a_file_is_not_followed_and_called_by_its_name(tmp_path: Path) -> None:
+def test_file_source_is_not_followed_and_named_by_file(tmp_path: Path) -> None:
     (route,) = enabled_routes(declare(tmp_path))
     assert not route.is_followed
     assert route.source is not None
     assert route.source.title == "landings.csv"
 
 
-def test_an_address_is_followed_and_called_by_its_host(tmp_path: Path) -> None:
+def test_url_source_is_followed_and_named_by_host(tmp_path: Path) -> None:
     new = 'address = "https://data.example.org/a.csv?key=1"'
     (route,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', new))
     assert route.is_followed
     assert route.source is not None
     assert route.source.title == "data.example.org"
     assert not route.is_closed
-    (ended,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', f"{new}\nclosed = true"))
-    assert ended.is_closed and not ended.is_followed
+    (closed,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', f"{new}\nclosed = true"))
+    assert closed.is_closed and not closed.is_followed
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "fault"),
+    ("old", "new", "error"),
     [
         (
             'kind = "csv"',
@@ -85,15 +85,15 @@ def test_an_address_is_followed_and_called_by_its_host(tmp_path: Path) -> None:
         ('{landings = "arrived"}', "{}", "source.columns: expected"),
     ],
 )
-def test_a_fault_names_its_key(tmp_path: Path, old: str, new: str, fault: str) -> None:
+def test_invalid_source_error_names_key(tmp_path: Path, old: str, new: str, error: str) -> None:
     with pytest.raises(RegistryError) as caught:
         enabled_routes(declare(tmp_path, old, new))
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{tmp_path / 'strait.toml'}, ")
-    assert fault in line
+    assert error in line
 
 
-def test_a_route_does_not_change() -> None:
+def test_series_is_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         CHANNEL.series["boats"].unit = "vessels"  # type: ignore[misc]
 
@@ -105,13 +105,13 @@ def test_a_route_does_not_change() -> None:
         (utc(2025, 6, 30, 23, 0), dt.date(2025, 7, 1)),  # midnight of British Summer Time
         (utc(2025, 12, 31, 23, 59), dt.date(2025, 12, 31)),
         (utc(2026, 1, 1, 0, 0), dt.date(2026, 1, 1)),
-        (utc(2025, 3, 30, 0, 59), dt.date(2025, 3, 30)),  # the hour that is left out
+        (utc(2025, 3, 30, 0, 59), dt.date(2025, 3, 30)),  # before the skipped hour
         (utc(2025, 3, 30, 23, 0), dt.date(2025, 3, 31)),
-        (utc(2025, 10, 25, 23, 30), dt.date(2025, 10, 26)),  # the hour that comes twice
+        (utc(2025, 10, 25, 23, 30), dt.date(2025, 10, 26)),  # before the repeated hour
         (utc(2025, 10, 26, 23, 30), dt.date(2025, 10, 26)),
     ],
 )
-def test_a_day_is_a_day_of_the_route(moment: dt.datetime, day: dt.date) -> None:
+def test_day_is_in_route_time_zone(moment: dt.datetime, day: dt.date) -> None:
     assert CHANNEL.day(moment) == day
     assert CHANNEL.day(moment.astimezone(CHANNEL.zone)) == day
 
@@ -125,13 +125,13 @@ def test_a_day_is_a_day_of_the_route(moment: dt.datetime, day: dt.date) -> None:
         (dt.date(2025, 10, 26), utc(2025, 10, 26, 23, 59, 59)),  # 25 hours long
     ],
 )
-def test_a_day_ends_at_its_last_second_of_the_route(day: dt.date, end: dt.datetime) -> None:
+def test_end_of_day_is_last_second_in_route_time_zone(day: dt.date, end: dt.datetime) -> None:
     assert CHANNEL.end_of_day(day) == end
     assert CHANNEL.day(end) == day
     assert CHANNEL.day(end + dt.timedelta(seconds=1)) == day + dt.timedelta(days=1)
 
 
-def test_an_hour_repeated_at_midnight_is_of_the_day_that_ends() -> None:
+def test_hour_repeated_at_midnight_belongs_to_ending_day() -> None:
     chile = CHANNEL.model_copy(update={"zone": ZoneInfo("America/Santiago")})
     day, end = dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)
     assert chile.end_of_day(day) == end
@@ -139,7 +139,7 @@ def test_an_hour_repeated_at_midnight_is_of_the_day_that_ends() -> None:
     assert chile.seconds_left(utc(2026, 4, 5, 3, 30)) == 1800
 
 
-def test_a_figure_counts_as_known_the_day_after_at_14() -> None:
+def test_assumed_known_time_is_14_local_next_day() -> None:
     assert CHANNEL.assumed_known_at(dt.date(2025, 12, 31)) == utc(2026, 1, 1, 14)
     assert CHANNEL.assumed_known_at(dt.date(2025, 6, 30)) == utc(2025, 7, 1, 13)
     assert CHANNEL.assumed_known_at(dt.date(2025, 3, 29)) == utc(2025, 3, 30, 13)
@@ -156,7 +156,5 @@ def test_a_figure_counts_as_known_the_day_after_at_14() -> None:
         (utc(2026, 6, 30, 22, 59, 59), 1),
     ],
 )
-def test_how_much_is_left_of_a_day_that_may_have_23_or_25_hours(
-    moment: dt.datetime, seconds: int
-) -> None:
+def test_seconds_left_in_days_of_23_to_25_hours(moment: dt.datetime, seconds: int) -> None:
     assert CHANNEL.seconds_left(moment) == seconds

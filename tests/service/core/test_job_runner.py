@@ -15,31 +15,36 @@ from tests.service.support import NOW, ROUTE
 from tests.support.waiting import BOUND
 
 
-def last(context: Context, job: str = "test") -> Run:
+def latest_run(context: Context, job: str = "test") -> Run:
     with context.database.reading() as connection:
         run = run_store.latest(connection, job)
     assert run is not None
     return run
 
 
-def test_a_run_has_its_row_before_and_after_the_work(empty: Context) -> None:
+def test_run_is_recorded_before_and_after_work(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
     def work(claimed: Claim) -> Outcome:
-        run = last(empty)
+        run = latest_run(empty)
         assert (run.run_id, run.outcome, run.finished_at) == (claimed.run_id, "running", None)
         return Outcome("done", "it went well", {"count": 3})
 
     assert perform(empty, "test", work).reason == "it went well"
-    run = last(empty)
+    run = latest_run(empty)
     assert (run.outcome, run.reason, run.detail["count"]) == ("done", "it went well", 3)
     assert run.detail["seconds"] >= 0
     assert run.finished_at is not None
+    assert "test done: it went well" in caplog.text
 
 
-def test_a_period_is_worked_on_once(empty: Context) -> None:
-    count: list[Claim] = []
+def test_period_is_worked_on_once(empty: Context) -> None:
+    claims: list[Claim] = []
 
     def work(claimed: Claim) -> Outcome:
-        count.append(claimed)
+        claims.append(claimed)
         return Outcome("done", "ok")
 
     assert perform(empty, "test", work, "monday").outcome == "done"
@@ -47,21 +52,26 @@ def test_a_period_is_worked_on_once(empty: Context) -> None:
     assert perform(empty, "other", work, "monday").outcome == "done"
     perform(empty, "test", work)
     perform(empty, "test", work)
-    assert len(count) == 4
+    assert len(claims) == 4
 
 
-def test_a_failure_that_was_foreseen(empty: Context, caplog: pytest.LogCaptureFixture) -> None:
+def test_job_error_is_recorded_without_traceback(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
     def work(_: Claim) -> Outcome:
         raise JobError("the source is closed")
 
     with pytest.raises(JobError, match=r"^the source is closed$"):
         perform(empty, "test", work)
-    assert (last(empty).outcome, last(empty).reason) == ("failed", "the source is closed")
+    assert (latest_run(empty).outcome, latest_run(empty).reason) == (
+        "failed",
+        "the source is closed",
+    )
     assert "test failed: the source is closed" in caplog.text
     assert "Traceback" not in caplog.text
 
 
-def test_a_defect_is_logged_whole_and_said_in_one_line(
+def test_unexpected_error_is_logged_in_full_and_recorded_in_one_line(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(_: Claim) -> Outcome:
@@ -71,7 +81,7 @@ def test_a_defect_is_logged_whole_and_said_in_one_line(
 
     with pytest.raises(JobError, match=r"^test failed: IntegrityError: [^\n]+$"):
         perform(empty, "test", work)
-    reason = last(empty).reason
+    reason = latest_run(empty).reason
     assert reason is not None
     assert reason.startswith("IntegrityError: ")
     assert "INSERT" not in reason
@@ -79,7 +89,7 @@ def test_a_defect_is_logged_whole_and_said_in_one_line(
     assert "Traceback" in caplog.text
 
 
-def test_no_answer_from_the_database_is_foreseen(
+def test_unavailable_database_is_recorded_without_sql_or_traceback(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(_: Claim) -> Outcome:
@@ -89,12 +99,12 @@ def test_no_answer_from_the_database_is_foreseen(
 
     with pytest.raises(Unavailable):
         perform(empty, "test", work)
-    assert last(empty).reason == "database: no such table: nowhere"
+    assert latest_run(empty).reason == "database: no such table: nowhere"
     assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_to_be_stopped_is_no_failure(
+def test_interrupted_run_is_stopped_not_failed(
     empty: Context, stop: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(_: Claim) -> Outcome:
@@ -102,11 +112,11 @@ def test_to_be_stopped_is_no_failure(
 
     with pytest.raises(stop):
         perform(empty, "test", work)
-    assert last(empty).outcome == "stopped"
+    assert latest_run(empty).outcome == "stopped"
     assert "Traceback" not in caplog.text
 
 
-def test_who_is_told_to_stop_stops_though_the_database_does_not_answer(empty: Context) -> None:
+def test_interrupt_propagates_when_database_is_unavailable(empty: Context) -> None:
     def work(_: Claim) -> Outcome:
         with empty.database.writing() as connection:
             connection.execute(sa.text("ALTER TABLE runs RENAME TO elsewhere"))
@@ -116,7 +126,7 @@ def test_who_is_told_to_stop_stops_though_the_database_does_not_answer(empty: Co
         perform(empty, "test", work)
 
 
-def test_what_other_threads_have_begun_can_be_abandoned(empty: Context) -> None:
+def test_abandon_stops_runs_of_other_threads(empty: Context) -> None:
     began, go = threading.Event(), threading.Event()
 
     def work(_: Claim) -> Outcome:
@@ -128,37 +138,31 @@ def test_what_other_threads_have_begun_can_be_abandoned(empty: Context) -> None:
     thread.start()
     assert began.wait(BOUND)
     abandon(empty)
-    assert last(empty).outcome == "stopped"
+    assert latest_run(empty).outcome == "stopped"
     go.set()
     thread.join()
-    assert last(empty).outcome == "done"
+    assert latest_run(empty).outcome == "done"
     abandon(empty)
-    assert last(empty).outcome == "done"
+    assert latest_run(empty).outcome == "done"
 
 
-def test_what_was_done_is_logged(empty: Context, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        perform(empty, "test", lambda _: Outcome("done", "5 new"))
-    assert "test done: 5 new" in caplog.text
-
-
-def test_a_run_holds_a_lock_of_its_own_while_it_lasts(empty: Context) -> None:
+def test_run_holds_its_lock_while_it_works(empty: Context) -> None:
     def is_held(claimed: Claim) -> bool:
         with empty.database.reading() as connection:
             return locks.is_held(connection, run_store.lock_name(claimed.run_id))
 
-    held: list[Claim] = []
+    claims: list[Claim] = []
 
     def work(claimed: Claim) -> Outcome:
         assert is_held(claimed)
-        held.append(claimed)
+        claims.append(claimed)
         return Outcome("done", "ok")
 
     perform(empty, "test", work)
-    assert not is_held(held[0])
+    assert not is_held(claims[0])
 
 
-def test_a_run_that_another_process_claimed_cannot_be_finished_by_the_first(
+def test_run_claimed_by_another_process_cannot_be_finished(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(claimed: Claim) -> Outcome:
@@ -170,7 +174,7 @@ def test_a_run_that_another_process_claimed_cannot_be_finished_by_the_first(
         return Outcome("done", "too late")
 
     perform(empty, "test", work, "monday")
-    assert (last(empty).outcome, last(empty).attempt) == ("running", 2)
+    assert (latest_run(empty).outcome, latest_run(empty).attempt) == ("running", 2)
     assert "was claimed by another process meanwhile" in caplog.text
 
 
@@ -179,11 +183,11 @@ def two_routes(context: Context, workers: int) -> Context:
     return Context(context.settings.model_copy(update=more), context.database)
 
 
-def test_routes_are_worked_on_side_by_side(empty: Context) -> None:
-    together = threading.Barrier(2, timeout=BOUND)
+def test_side_by_side_runs_routes_concurrently(empty: Context) -> None:
+    barrier = threading.Barrier(2, timeout=BOUND)
 
     def work(one: Context) -> str:
-        together.wait()  # breaks unless both are at work
+        barrier.wait()  # breaks unless both run
         return one.route.name
 
     results = side_by_side(two_routes(empty, workers=5), work)
@@ -194,7 +198,7 @@ def test_routes_are_worked_on_side_by_side(empty: Context) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_one_route_raises_costs_the_others_nothing(empty: Context, workers: int) -> None:
+def test_error_of_one_route_does_not_affect_others(empty: Context, workers: int) -> None:
     def work(one: Context) -> str:
         if one.route.name == "channel":
             raise ValueError("broken")
@@ -207,24 +211,24 @@ def test_what_one_route_raises_costs_the_others_nothing(empty: Context, workers:
     }
 
 
-def test_whoever_stops_the_work_on_routes_does_not_wait_for_it(empty: Context) -> None:
-    begun, go_on, ended = (threading.Event() for _ in range(3))
+def test_interrupted_side_by_side_does_not_wait_for_routes(empty: Context) -> None:
+    began, go, ended = (threading.Event() for _ in range(3))
 
     def long(_: Claim) -> Outcome:
-        begun.set()
-        go_on.wait(BOUND)
+        began.set()
+        go.wait(BOUND)
         return Outcome("done", "too late")
 
     def work(one: Context) -> None:
         if one.route.name == "channel":
             perform(one, "test", long)
             ended.set()
-        begun.wait(BOUND)
+        began.wait(BOUND)
 
     results = side_by_side(two_routes(empty, workers=2), work)
     assert next(results)[0].route.name == "italy"
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
-    assert last(empty).outcome == "stopped"
-    go_on.set()
-    assert ended.wait(BOUND)  # it uses the database, which is closed next
+    assert latest_run(empty).outcome == "stopped"
+    go.set()
+    assert ended.wait(BOUND)  # before the fixture closes its database

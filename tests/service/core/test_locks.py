@@ -1,5 +1,3 @@
-"""Locks that die with their process, on both databases, with processes that are killed."""
-
 from __future__ import annotations
 
 import signal
@@ -29,45 +27,44 @@ def is_held(database: Database, name: str = "scheduler") -> bool:
         return locks.is_held(connection, name)
 
 
-def test_one_at_a_time_holds_it(database: Database) -> None:
+def test_lock_has_one_holder_at_a_time(database: Database) -> None:
     first, second = database.lock("scheduler"), database.lock("scheduler")
     assert not is_held(database)
     assert first.acquire()
-    assert first.acquire(), "it holds it already"
+    assert first.acquire(), "acquiring again is allowed"
     assert is_held(database)
     assert not second.acquire()
-    assert database.lock("run-1").acquire(), "another name is another lock"
+    assert database.lock("run-1").acquire(), "names are independent"
     first.release()
     assert not is_held(database)
     assert second.acquire()
     first.release()
-    assert is_held(database), "who does not hold it cannot release it"
+    assert is_held(database), "only the holder can release it"
     second.release()
 
 
-def test_it_dies_with_its_process_and_a_child_does_not_inherit_it(database: Database) -> None:
+def test_lock_ends_with_its_process_and_is_not_inherited(database: Database) -> None:
     url = database.engine.url.render_as_string(hide_password=False)
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert holder.stdin and holder.stdout
-    assert holder.stdout.readline(), "it holds the lock, and its child lives"
+    assert holder.stdout.readline(), "it holds the lock and its child runs"
     assert is_held(database)
     lock = database.lock("scheduler")
     assert not lock.acquire()
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    # The server needs a moment to see that the session is gone; its child keeps waiting for input.
+    # PostgreSQL takes a moment to notice that the session is gone; the child still runs.
     wait_until(lock.acquire, "the lock is free")
     assert is_held(database)
-    holder.stdin.close()  # which ends the child
+    holder.stdin.close()  # ends the child
     holder.stdout.close()
     lock.release()
 
 
-def test_a_lock_that_went_with_its_session_is_taken_again(database: Database) -> None:
-    if database.engine.dialect.name != "postgresql":
-        pytest.skip("a file needs no session")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_lock_lost_with_its_session_is_reacquired(database: Database) -> None:
     lock, other = database.lock("scheduler"), database.lock("scheduler")
     assert lock.acquire()
     end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
@@ -77,13 +74,12 @@ def test_a_lock_that_went_with_its_session_is_taken_again(database: Database) ->
     with database.writing() as connection:
         connection.execute(sa.text(end))
     assert other.acquire()
-    assert not lock.acquire(), "another process has it meanwhile"
+    assert not lock.acquire(), "taken in the meantime"
     other.release()
 
 
-def test_the_server_ends_the_session_of_a_client_that_is_gone(database: Database) -> None:
-    if database.engine.dialect.name != "postgresql":
-        pytest.skip("a file needs no session")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_keepalives_end_sessions_of_dead_clients(database: Database) -> None:
     idle, pause, probes = locks._KEEPALIVE.values()
     assert idle + pause * probes < 60
     lock = database.lock("scheduler")
@@ -91,7 +87,7 @@ def test_the_server_ends_the_session_of_a_client_that_is_gone(database: Database
     session = lock._session
     assert session is not None
     if session.connection.driver_connection.info.host.startswith("/"):  # type: ignore[union-attr]
-        pytest.skip("a socket file has no keepalives")
+        pytest.skip("Unix sockets have no keepalives")
     assert session.scalar(sa.text("SHOW tcp_keepalives_idle")) == str(idle)
     lock.release()
 
@@ -103,8 +99,7 @@ def test_the_server_ends_the_session_of_a_client_that_is_gone(database: Database
         ("sqlite:////dev/null/store.sqlite", "/dev/null"),
     ],
 )
-def test_a_lock_that_cannot_be_asked_for_is_one_line(url: str, reason: str) -> None:
-    """A scheduler goes on trying while its database is away."""
+def test_lock_of_unreachable_database_raises_unavailable(url: str, reason: str) -> None:
     lock = locks.ProcessLock(sa.create_engine(url), "scheduler")
     with pytest.raises(Unavailable, match=f"^{reason}"):
         Database.hold(lock)

@@ -10,28 +10,32 @@ import pytest
 from service.core.logs import configure, request_id, run_id
 
 
-def test_what_is_logged_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     configure("INFO", "lines")
     logging.getLogger("service.somewhere").info("it went well")
     logging.getLogger("service.somewhere").debug("in detail")
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.endswith("INFO service.somewhere: it went well\n")
-    assert "in detail" not in said.err
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("INFO service.somewhere: it went well\n")
+    assert "in detail" not in err
 
 
-@pytest.mark.parametrize(("level", "heard"), [("DEBUG", True), ("INFO", True), ("ERROR", False)])
-def test_libraries_only_warn(level: str, heard: bool, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("level", "is_logged"), [("DEBUG", True), ("INFO", True), ("ERROR", False)]
+)
+def test_libraries_log_warnings_only(
+    level: str, is_logged: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     configure(level)
     for library in ("alembic", "httpx", "prophet"):
         logging.getLogger(library).info("chatter")
         logging.getLogger(library).warning("a matter")
     err = capsys.readouterr().err
     assert "chatter" not in err
-    assert err.count("a matter") == (3 if heard else 0)
+    assert err.count("a matter") == (3 if is_logged else 0)
 
 
-def test_a_second_call_replaces_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_configure_replaces_first(capsys: pytest.CaptureFixture[str]) -> None:
     configure("INFO")
     configure("INFO")
     logging.getLogger("x").info("once")
@@ -52,7 +56,7 @@ class Terminal(io.StringIO):
         ("lines", io.StringIO, False),
     ],
 )
-def test_lines_are_for_terminals(
+def test_format_depends_on_setting_and_terminal(
     form: str, stream: type[io.StringIO], is_json: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream())
@@ -61,11 +65,11 @@ def test_lines_are_for_terminals(
     assert sys.stderr.getvalue().startswith("{") is is_json  # type: ignore[attr-defined]
 
 
-def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def read_json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_each_line_is_an_object_that_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]) -> None:
     configure("INFO")
     log = logging.getLogger("service.somewhere")
     log.info("one\ntwo %s", "three")
@@ -76,7 +80,7 @@ def test_each_line_is_an_object_that_says_whose_it_is(capsys: pytest.CaptureFixt
         raise ValueError("a defect")
     except ValueError:
         log.exception("it broke")
-    first, second, third = logged(capsys)
+    first, second, third = read_json_lines(capsys)
     assert str(first.pop("time")).endswith("Z")
     assert first == {"level": "INFO", "logger": "service.somewhere", "message": "one\ntwo three"}
     assert second["request_id"] == "abc"
@@ -85,7 +89,7 @@ def test_each_line_is_an_object_that_says_whose_it_is(capsys: pytest.CaptureFixt
     assert "ValueError: a defect" in str(third["error"])
 
 
-def test_a_line_to_read_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_lines_contain_context_and_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     configure("INFO", "lines")
     token = run_id.set(7)
     try:
@@ -107,6 +111,6 @@ def test_secrets_and_addresses_are_masked(form: str, capsys: pytest.CaptureFixtu
         raise RuntimeError("no mail for reader@example.org with open sesame")
     except RuntimeError:
         log.exception("refused at smtp://user:hidden@host")
-    said = capsys.readouterr().err
-    assert not any(word in said for word in ("sesame", "reader", "hidden"))
-    assert said.count("********") >= 4
+    err = capsys.readouterr().err
+    assert not any(word in err for word in ("sesame", "reader", "hidden"))
+    assert err.count("********") >= 4

@@ -50,13 +50,13 @@ def declare(folder: Path, text: str = ROUTE, name: str = "strait.toml") -> Path:
     return folder
 
 
-def faults(folder: Path) -> list[str]:
+def error_lines(folder: Path) -> list[str]:
     with pytest.raises(RegistryError) as caught:
         read_routes(folder)
     return str(caught.value).replace(f"{folder}/", "").splitlines()
 
 
-def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) -> None:
+def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None:
     (route,) = enabled_routes(declare(tmp_path))
     assert (route.leading, route.followers) == ("landings", ("vessels",))
     assert route.forecast == ("landings", "vessels")
@@ -69,10 +69,10 @@ def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) 
     assert route.attribution == "Source: the harbour office"
 
 
-def test_the_declaration_of_the_project_holds() -> None:
+def test_project_route_declaration_is_valid() -> None:
     route = read_routes(Settings().series_dir)["channel"]
     assert route.stored == ("people", "boats", "preventions")
-    assert {name: one.unit for name, one in route.series.items()} == {
+    assert {name: series.unit for name, series in route.series.items()} == {
         "people": "people",
         "boats": "boats",
         "preventions": "people",
@@ -87,7 +87,7 @@ def test_the_declaration_of_the_project_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "fault"),
+    ("old", "new", "error"),
     [
         ('unit = "vessels"\n', "", "series.vessels.unit: expected a value, found none"),
         ('unit = "vessels"', "unit = 3", "series.vessels.unit: expected a valid string, found 3"),
@@ -154,36 +154,35 @@ def test_the_declaration_of_the_project_holds() -> None:
         ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
     ],
 )
-def test_a_fault_names_file_key_expected_and_found(
-    tmp_path: Path, old: str, new: str, fault: str
+def test_error_names_file_key_expected_and_found(
+    tmp_path: Path, old: str, new: str, error: str
 ) -> None:
     assert old in ROUTE
-    (line, *_) = faults(declare(tmp_path, ROUTE.replace(old, new, 1)))
-    assert line.startswith("strait.toml") and fault in line
+    (line, *_) = error_lines(declare(tmp_path, ROUTE.replace(old, new, 1)))
+    assert line.startswith("strait.toml") and error in line
 
 
-def test_a_threshold_that_can_be_asked_can_be_declared(tmp_path: Path) -> None:
-    for more, end in ((0, "read"), (1, "refused")):
-        text = ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + more}")
-        declare(tmp_path, text)
-        if end == "read":
-            assert enabled_routes(tmp_path)[0].series["vessels"].week_threshold == MOST_THRESHOLD
-        else:
-            assert "less than or equal to 1000000, found 1000001" in faults(tmp_path)[0]
+def test_declared_threshold_limit_equals_request_limit(tmp_path: Path) -> None:
+    declare(tmp_path, ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD}"))
+    assert enabled_routes(tmp_path)[0].series["vessels"].week_threshold == MOST_THRESHOLD
+    declare(
+        tmp_path, ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + 1}")
+    )
+    assert "less than or equal to 1000000, found 1000001" in error_lines(tmp_path)[0]
 
 
-def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_together(tmp_path: Path) -> None:
     declare(
         tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3").replace('"Returns by week"', "")
     )
     declare(tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3"), "other.toml")
-    lines = faults(tmp_path)
+    lines = error_lines(tmp_path)
     assert [line.split(":")[0].split(",")[0] for line in lines] == ["other.toml", "strait.toml"]
 
 
-def test_an_id_is_unique_over_all_routes(tmp_path: Path) -> None:
+def test_series_id_must_be_unique_across_routes(tmp_path: Path) -> None:
     declare(declare(tmp_path), ROUTE.replace("landings", "entries"), "coast.toml")
-    lines = faults(tmp_path)
+    lines = error_lines(tmp_path)
     assert [line.partition(":")[0] for line in lines] == [
         "strait.toml, series.vessels",
         "strait.toml, series.returns",
@@ -191,8 +190,10 @@ def test_an_id_is_unique_over_all_routes(tmp_path: Path) -> None:
     assert all("unique over all routes" in line and "coast.toml" in line for line in lines)
 
 
-def test_routes_are_enabled_by_their_declaration_or_by_the_setting(tmp_path: Path) -> None:
-    assert faults(tmp_path / "none")[0].endswith("expected a declared route (*.toml), found none")
+def test_routes_are_enabled_by_declaration_or_setting(tmp_path: Path) -> None:
+    assert error_lines(tmp_path / "none")[0].endswith(
+        "expected a declared route (*.toml), found none"
+    )
     other = ROUTE.replace("landings", "a").replace("vessels", "b").replace("returns", "c")
     declare(declare(tmp_path), "enabled = false\n" + other, "coast.toml")
     assert [route.name for route in enabled_routes(tmp_path)] == ["strait"]
@@ -204,7 +205,7 @@ def test_routes_are_enabled_by_their_declaration_or_by_the_setting(tmp_path: Pat
         enabled_routes(tmp_path)
 
 
-def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path) -> None:
+def test_editor_leftovers_and_byte_order_mark_are_ignored(tmp_path: Path) -> None:
     folder = declare(tmp_path / "series", "\ufeff" + ROUTE)
     (folder / ".#strait.toml").symlink_to("somebody@elsewhere")
     (folder / ".strait.toml").write_bytes(b"\xff")
@@ -212,7 +213,7 @@ def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "error"),
     [
         (b"title = '\xff'", "expected text in utf-8, found the byte 0xff in line 1"),
         (b"a = " + b"[" * 9000, "expected TOML, found tables nested too deeply"),
@@ -220,28 +221,28 @@ def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path
         (b"#" * 100_001, "expected at most 100,000 bytes, found more"),
     ],
 )
-def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes, found: str) -> None:
+def test_unparsable_file_gives_one_line(tmp_path: Path, content: bytes, error: str) -> None:
     (tmp_path / "strait.toml").write_bytes(content)
-    with pytest.raises(RegistryError) as raised:
+    with pytest.raises(RegistryError) as caught:
         read_routes(tmp_path)
-    assert str(raised.value).startswith(f"{tmp_path / 'strait.toml'}: {found}")
-    assert "\n" not in str(raised.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'strait.toml'}: {error}")
+    assert "\n" not in str(caught.value)
 
 
-def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+def test_dangling_link_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "strait.toml").symlink_to("nowhere")
     with pytest.raises(RegistryError, match="expected a readable file, found No such"):
         read_routes(tmp_path)
 
 
-def test_a_fault_ends_the_start(tmp_path: Path) -> None:
+def test_invalid_route_prevents_startup(tmp_path: Path) -> None:
     settings = Settings(var_dir=tmp_path / "var", series_dir=declare(tmp_path / "s", "series = 1"))
     with pytest.raises(RegistryError, match="series: expected a valid dictionary, found 1"):
         open_context(settings)
     assert not (tmp_path / "var" / "crossings.sqlite").exists()
 
 
-def test_one_declaration_is_read_by_itself(tmp_path: Path) -> None:
+def test_read_route_ignores_other_files(tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text("nothing", "utf-8")
     file = tmp_path / "strait.toml"
     file.write_text(ROUTE, "utf-8")

@@ -22,7 +22,7 @@ from tests.support.waiting import BOUND, PROCESS, wait_until
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked"),
     [
         ("postgresql://user:p%40ss@host/db", f"postgresql://user:{MASK}@host/db"),
         ("postgresql://user:p@ss@host/db", f"postgresql://user:{MASK}@host/db"),
@@ -33,17 +33,17 @@ from tests.support.waiting import BOUND, PROCESS, wait_until
         ("", ""),
     ],
 )
-def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert mask_url(url) == shown
+def test_mask_url_hides_password(url: str, masked: str) -> None:
+    assert mask_url(url) == masked
 
 
-def test_passwords_are_known_as_written_and_as_meant() -> None:
+def test_passwords_of_url_include_encoded_and_decoded_form() -> None:
     assert {"p%40ss", "p@ss"} <= passwords_of("postgresql://user:p%40ss@host/db")
     assert "word" in passwords_of("postgresql:///db?password=word")
-    assert not {one for one in passwords_of("sqlite:///x.sqlite") if one}
+    assert not any(passwords_of("sqlite:///x.sqlite"))
 
 
-def test_what_is_known_to_be_secret_is_masked() -> None:
+def test_known_secrets_are_masked_longest_first() -> None:
     mask = Masker({"open sesame", "open sesame, twice", "a.b*c", ""})
     assert mask("they said open sesame, twice and aXbc, a.b*c") == (
         f"they said {MASK} and aXbc, {MASK}"
@@ -64,14 +64,14 @@ def test_what_is_known_to_be_secret_is_masked() -> None:
         "of smtp://reader%40example.org:example@mail",
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str) -> None:
-    said = Masker()(text)
-    assert MASK in said
-    assert not any(word in said for word in ("example", "203.0"))
+def test_text_that_looks_secret_is_masked(text: str) -> None:
+    masked = Masker()(text)
+    assert MASK in masked
+    assert not any(word in masked for word in ("example", "203.0"))
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "masked"),
     [
         ("from 2001:db8::1", f"from {MASK}"),
         ("from 2001:db8::1: refused", f"from {MASK}: refused"),
@@ -86,34 +86,19 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:
         ("(postgresql://user:open sesame@db/x)", f"(postgresql://user:{MASK}@db/x)"),
     ],
 )
-def test_what_is_secret_is_masked_and_nothing_more(text: str, shown: str) -> None:
-    assert Masker({"open sesame"})(text) == shown
+def test_only_the_secret_part_is_masked(text: str, masked: str) -> None:
+    assert Masker({"open sesame"})(text) == masked
 
 
 @pytest.mark.parametrize(
     "unit",
     [
-        "a",
-        ".",
-        "%40",
-        "1.",
-        "://",
-        "://a:",
-        "://a:b",
-        "crossings_a",
-        "crossings_a-",
-        "a@",
-        "1",
-        "/a:",
-        ":",
-        "1:",
-        "::",
-        "a:b.",
-        "x:1",
+        *("a", ".", "%40", "1.", "://", "://a:", "://a:b", "crossings_a", "crossings_a-", "a@"),
+        *("1", "/a:", ":", "1:", "::", "a:b.", "x:1"),
     ],
 )
-def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
-    """In quadratic time, a text of this size would take many minutes."""
+def test_masking_takes_linear_time(unit: str) -> None:
+    """Quadratic time would be many minutes for a text of this size."""
     text = unit * (200_000 // len(unit))
     assert "reader" not in Masker({"open sesame"})(f"{text} reader@example.org")
 
@@ -130,7 +115,7 @@ def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
         "dead:beef std::dead a.b:c::fade 00:1a:2b:3c:4d:5e",
     ],
 )
-def test_the_rest_stays_as_it_is(text: str) -> None:
+def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert Masker({"", "abc"})(text) == text
 
 
@@ -141,20 +126,11 @@ CANARIES = {
     "address": "canary.reader@reader.example.org",
     "unknown": "crossings_0123456789_canary-unknown-key-of-forty-three-chars-abcd",
 }
-COMMANDS = (
-    "config",
-    "status",
-    "doctor",
-    "keys list",
-    "ingest",
-    "weather",
-    "digest",
-    "warn",
-)
+COMMANDS = ("config", "status", "doctor", "keys list", "ingest", "weather", "digest", "warn")
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_no_secret_leaves_by_any_door(
+def test_no_secret_appears_in_responses_logs_or_command_output(
     database_url: str,
     tmp_path: Path,
     sites: Sites,
@@ -162,7 +138,7 @@ def test_no_secret_leaves_by_any_door(
     ca_file: Path,
     crossings: Crossings,
 ) -> None:
-    """Send canaries through every path; then look for them wherever anyone may read."""
+    """Send canary secrets through every path; then look for them in all output."""
     mailbox.rcpt = lambda to: f"550 {to} is unknown here, {PASSWORD}"
     settings = mail_settings(
         tmp_path,
@@ -191,32 +167,32 @@ def test_no_secret_leaves_by_any_door(
             )
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
-    seen = CANARIES | {"key": key[21:], "token": token}
-    own = {
+    canaries = CANARIES | {"key": key[21:], "token": token}
+    overrides = {
         "smtp_password": PASSWORD,
         "weather": "openmeteo",
         "weather_key": CANARIES["weather_key"],
     }
-    env = as_environment(settings) | environment(**own)
-    said = _served(env, tmp_path, seen | {"whole key": key})
-    given = settings.model_dump(exclude_defaults=True) | own
+    env = as_environment(settings) | environment(**overrides)
+    outputs = _query_server(env, tmp_path, canaries | {"whole key": key})
+    variables = settings.model_dump(exclude_defaults=True) | overrides
     for name in COMMANDS:
-        done = crossings(*name.split(), **given)
-        said[name] = (done.stdout + done.stderr).encode()
-    assert mailbox.logins and not mailbox.taken, "every mail was refused"
-    assert b"code 550" in said["digest"] and b"code 550" in said["warn"]
-    assert b"customer-" in said["weather"], "the key was sent"
-    for where, content in said.items():
+        process = crossings(*name.split(), **variables)
+        outputs[name] = (process.stdout + process.stderr).encode()
+    assert mailbox.logins and not mailbox.taken, "every email was refused"
+    assert b"code 550" in outputs["digest"] and b"code 550" in outputs["warn"]
+    assert b"customer-" in outputs["weather"], "the key was sent"
+    for where, content in outputs.items():
         assert content, where
-        for name, secret in seen.items():
+        for name, secret in canaries.items():
             assert secret.encode() not in content, (where, name)
 
 
-def _served(env: dict[str, str], folder: Path, seen: dict[str, str]) -> dict[str, bytes]:
-    """What a real server answers and logs when it is asked with each of the canaries."""
+def _query_server(env: dict[str, str], folder: Path, canaries: dict[str, str]) -> dict[str, bytes]:
+    """Send each canary to a real server; return its responses and its log."""
     port = free_port()
     log = folder / "log"
-    said = {}
+    outputs = {}
     with log.open("wb") as stream:
         server = subprocess.Popen(
             command("serve"), env=env | environment(port=port), cwd=ROOT, stderr=stream
@@ -232,39 +208,34 @@ def _served(env: dict[str, str], folder: Path, seen: dict[str, str]) -> dict[str
 
             wait_until(is_up, "the server is up")
             with httpx.Client(base_url=base, timeout=BOUND) as client:
-                form = {"address": seen["address"], "threshold": "300"}
-                answers = {
+                form = {"address": canaries["address"], "threshold": "300"}
+                responses = {
                     "subscribe": client.post("/subscribe", data=form),
                     "metrics": client.get("/metrics"),
                 }
-                for name, secret in seen.items():
+                for name, secret in canaries.items():
                     bearer = {"Authorization": f"Bearer {secret}"}
-                    answers |= {
+                    responses |= {
                         f"{name} as key": client.get("/v1/status", headers=bearer),
                         f"{name} as link": client.post(f"/subscribe/confirm/{secret}"),
                         f"{name} as job": client.post(f"/v1/jobs/{name}", headers=bearer, json={}),
                         f"{name} in a query": client.get(f"/v1/status?key={secret}"),
                     }
-                for name in (
-                    "smtp_password",
-                    "weather_key",
-                    "database",
-                    "whole key",
-                ):
-                    made_up = {"X-Request-Id": seen[name]}
-                    answers[f"{name} as id"] = client.get("/v1/no", headers=made_up)
-                answers["metrics again"] = client.get("/metrics")
+                for name in ("smtp_password", "weather_key", "database", "whole key"):
+                    headers = {"X-Request-Id": canaries[name]}
+                    responses[f"{name} as id"] = client.get("/v1/no", headers=headers)
+                responses["metrics again"] = client.get("/metrics")
         finally:
             server.terminate()
             server.wait(PROCESS)
-    for where, answer in answers.items():
-        told = dict(answer.headers)
-        if where.endswith("as id"):  # it is told back to whoever made it up
-            told.pop("x-request-id")
-        content = answer.content + repr(told).encode()
-        if where.endswith("as link"):  # so is the address that they asked
-            content = content.replace(answer.request.url.path.encode(), b"")
-        said[where] = content
-    said["log"] = log.read_bytes()
-    assert said["log"].count(b"\n") > len(answers)
-    return said
+    for where, response in responses.items():
+        headers = dict(response.headers)
+        if where.endswith("as id"):  # the client's own request id is echoed
+            headers.pop("x-request-id")
+        content = response.content + repr(headers).encode()
+        if where.endswith("as link"):  # and so is the requested path
+            content = content.replace(response.request.url.path.encode(), b"")
+        outputs[where] = content
+    outputs["log"] = log.read_bytes()
+    assert outputs["log"].count(b"\n") > len(responses)
+    return outputs

@@ -10,7 +10,7 @@ from service.issues.refit import refit
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("/srv/me/my figures.csv, row 3", "my figures.csv, row 3"),
         ("[Errno 28] No space left: '/srv/x/models/.a-1'", "[Errno 28] No space left: '.a-1'"),
@@ -20,11 +20,11 @@ from service.issues.refit import refit
         ("figures.csv, row 3: expected 2026/01/05", None),
     ],
 )
-def test_paths_lose_their_folders_and_addresses_do_not(text: str, shown: str | None) -> None:
-    assert without_folders(text) == (text if shown is None else shown)
+def test_without_folders_shortens_paths_but_not_urls(text: str, expected: str | None) -> None:
+    assert without_folders(text) == (text if expected is None else expected)
 
 
-def test_a_run_does_not_say_where_a_file_lies(filled: Context) -> None:
+def test_recorded_reason_omits_folders(filled: Context) -> None:
     models = filled.settings.models_dir
     for file in models.glob("*.toml"):
         file.write_text("no TOML")

@@ -7,7 +7,7 @@ from service.core.database import Database
 from tests.service.support import NOW
 
 
-def ended(database: Database, job: str, outcome: str, days_ago: int) -> None:
+def add_run(database: Database, job: str, outcome: str, days_ago: int) -> None:
     moment = NOW - dt.timedelta(days=days_ago)
     with database.writing() as connection:
         claimed = run_store.claim(connection, job, f"{outcome} {days_ago}", moment)
@@ -16,20 +16,20 @@ def ended(database: Database, job: str, outcome: str, days_ago: int) -> None:
             run_store.finish(connection, claimed, outcome, None, {}, moment)
 
 
-def counted(database: Database) -> dict[tuple[str, str, str], int]:
+def count_runs(database: Database) -> dict[tuple[str, str, str], int]:
     with database.reading() as connection:
         return service_metrics_store.runs_ended(connection)
 
 
-def test_runs_are_counted_by_job_and_outcome(database: Database) -> None:
-    assert counted(database) == {}
+def test_ended_runs_are_counted_by_job_and_outcome(database: Database) -> None:
+    assert count_runs(database) == {}
     for job, outcome, days in (
         *(("ingest", "done", day) for day in range(5)),
         *(("ingest", "failed", 3), ("refit", "done", 1), ("refit", "running", 0)),
     ):
-        ended(database, job, outcome, days)
+        add_run(database, job, outcome, days)
     expected = {("", "ingest", "done"): 5, ("", "ingest", "failed"): 1, ("", "refit", "done"): 1}
-    assert counted(database) == expected
+    assert count_runs(database) == expected
     with database.reading() as connection:
         assert service_metrics_store.last_done(connection) == {
             ("", "ingest"): NOW,
@@ -37,30 +37,30 @@ def test_runs_are_counted_by_job_and_outcome(database: Database) -> None:
         }
 
 
-def test_no_count_goes_down_when_a_stopped_run_is_claimed_again(database: Database) -> None:
-    seen = []
+def test_stopped_runs_are_not_counted(database: Database) -> None:
+    counts = []
     with database.writing() as connection:
         for outcome in ("stopped", "stopped", "done"):
             claimed = run_store.claim(connection, "ingest", "monday", NOW)
             assert claimed
-            seen.append(service_metrics_store.runs_ended(connection))
+            counts.append(service_metrics_store.runs_ended(connection))
             run_store.finish(connection, claimed, outcome, None, {}, NOW)
-            seen.append(service_metrics_store.runs_ended(connection))
-    assert seen == [{}] * 5 + [{("", "ingest", "done"): 1}]
-    ended(database, "refit", "stopped", 9)
-    ended(database, "refit", "stopped", 8)
+            counts.append(service_metrics_store.runs_ended(connection))
+    assert counts == [{}] * 5 + [{("", "ingest", "done"): 1}]
+    add_run(database, "refit", "stopped", 9)
+    add_run(database, "refit", "stopped", 8)
     with database.writing() as connection:
         assert run_store.prune(connection, NOW - dt.timedelta(days=1)) == 1
-    assert counted(database) == seen[-1], "nor when it is deleted"
+    assert count_runs(database) == counts[-1], "nor when pruned"
 
 
-def test_what_was_counted_stays_counted_when_old_rows_are_deleted(database: Database) -> None:
-    """A count that went down would look as if as many had run anew."""
+def test_counts_include_pruned_runs(database: Database) -> None:
+    """A counter that decreased would look like a reset."""
     for day in range(9, -1, -1):
-        ended(database, "ingest", "done", day)
-        ended(database, "ingest", "failed", day)
-    before = counted(database)
+        add_run(database, "ingest", "done", day)
+        add_run(database, "ingest", "failed", day)
+    before = count_runs(database)
     for keep, expected in ((5, 8), (2, 6), (2, 0)):
         with database.writing() as connection:
             assert run_store.prune(connection, NOW - dt.timedelta(days=keep)) == expected
-        assert counted(database) == before
+        assert count_runs(database) == before

@@ -1,5 +1,3 @@
-"""SQLite on disks that are full, and in a file that another is making."""
-
 from __future__ import annotations
 
 import contextlib
@@ -25,7 +23,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def begin(database: Database, period: str) -> None:
+def claim_run(database: Database, period: str) -> None:
     with database.writing() as connection:
         run_store.claim(connection, "x", period, NOW)
 
@@ -35,74 +33,78 @@ def periods(database: Database) -> list[str]:
         return [run.period for run in run_store.running(connection)]
 
 
-def test_a_full_disk_is_read_and_heals(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_stays_readable_and_recovers(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_LOOK_SECONDS", -1)
     url = f"sqlite:///{small}/x.sqlite"
     database = connect(url)
     database.migrate()
-    begin(database, "1")
-    database.close()  # with the last connection its log goes, and reading wants one
+    claim_run(database, "1")
+    database.close()  # which removes the WAL file, so that the next reader must create it
     ballast = fill(small)
     database = connect(url)
     database.migrate()
     for _ in range(3):
         assert periods(database) == ["1"]
-        assert database.version() is None, "whoever reads must ask each time"
+        assert database.version() is None, "no version without a WAL file"
         assert database.not_written() == (
             "database_not_written",
             "the disk of the database is full",
         )
     with pytest.raises(Unavailable, match="^database: database or disk is full$"):
-        begin(database, "2")
+        claim_run(database, "2")
     ballast.unlink()
-    begin(database, "2")
+    claim_run(database, "2")
     assert periods(database) == ["1", "2"]
     assert database.not_written() is None
     assert database.version() is not None
     database.close()
 
 
-def test_who_only_reads_a_full_disk_says_so(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_without_writing(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_LOOK_SECONDS", -1)
     database = connect(f"sqlite:///{small}/x.sqlite")
     database.migrate()
     assert database.not_written() is None
     ballast = fill(small)
     assert periods(database) == []
-    assert database.version() is not None, "the log was there before"
+    assert database.version() is not None, "the WAL file exists already"
     assert database.not_written() is not None
     ballast.unlink()
     assert database.not_written() is None
     database.close()
 
 
-def test_a_log_that_holds_something_is_never_passed_over(small: Path) -> None:
+def test_non_empty_wal_is_not_skipped_on_full_disk(small: Path) -> None:
     database = connect(f"sqlite:///{small}/x.sqlite")
     database.migrate()
-    database.close()  # which puts the tables into the file
-    begin(database, "1")
+    database.close()  # which moves the tables from the WAL into the file
+    claim_run(database, "1")
     for file in small.glob("x.sqlite*"):
-        if not file.name.endswith("-shm"):  # as after a kill, but for what SQLite makes again
+        if not file.name.endswith("-shm"):  # as after a kill; SQLite recreates this one
             shutil.copy(file, small / file.name.replace("x.sqlite", "y.sqlite"))
     database.close()
     assert (small / "y.sqlite-wal").stat().st_size > 0
     ballast = fill(small)
     database = connect(f"sqlite:///{small}/y.sqlite")
-    with pytest.raises(Unavailable):  # the file alone says less than was stored
+    with pytest.raises(Unavailable):  # the file alone lacks the run
         periods(database)
     ballast.unlink()
     assert periods(database) == ["1"]
     database.close()
 
 
-def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_closed(tmp_path: Path) -> None:
     file = tmp_path / "x.sqlite"
     file.write_bytes(b"not a database" * 1000)
     database = connect(f"sqlite:///{file}")
     with pytest.raises(Unavailable, match="not a database") as caught:
         periods(database)
-    assert caught.tb, "which holds whatever was open when it failed"
-    assert str(file) not in {one.path for one in psutil.Process().open_files()}
+    assert caught.tb, "the traceback keeps the frames alive"
+    assert str(file) not in {opened.path for opened in psutil.Process().open_files()}
     database.close()
 
 
@@ -116,12 +118,12 @@ def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
         ("postgresql://h/x.sqlite", None),
     ],
 )
-def test_the_file_of_a_url(url: str, file: Path | None) -> None:
+def test_file_of_url(url: str, file: Path | None) -> None:
     assert sqlite.file_of(url) == file
 
 
-def test_a_new_file_that_another_writes_is_waited_for(tmp_path: Path) -> None:
-    """SQLite itself does not wait where a file is to be switched to a WAL."""
+def test_new_file_locked_by_another_writer_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait when a file is switched to WAL mode."""
     file = tmp_path / "new.sqlite"
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     with contextlib.closing(other), contextlib.closing(connect(f"sqlite:///{file}")) as opened:

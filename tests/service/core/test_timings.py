@@ -3,24 +3,24 @@ from __future__ import annotations
 from service.core.timings import note, recorded, step
 
 
-def test_steps_are_recorded_in_the_order_in_which_they_end() -> None:
+def test_steps_are_recorded_in_order_of_end() -> None:
     with recorded() as steps, step("outer"):
         with step("inner"):
             pass
         note("elsewhere", 1.23456)
-    assert [one["step"] for one in steps] == ["inner", "elsewhere", "outer"]
+    assert [timing["step"] for timing in steps] == ["inner", "elsewhere", "outer"]
     assert steps[1] == {"step": "elsewhere", "times": 1, "seconds": 1.235}
     assert steps[2]["seconds"] >= steps[0]["seconds"] >= 0
 
 
-def test_what_is_done_again_and_again_is_one_step() -> None:
+def test_repeated_step_is_summed() -> None:
     with recorded() as steps:
         for seconds in (1, 2, 3):
             note("fit", seconds)
     assert steps == [{"step": "fit", "times": 3, "seconds": 6}]
 
 
-def test_outside_of_a_run_nothing_is_kept() -> None:
+def test_steps_outside_recorded_are_ignored() -> None:
     with step("alone"):
         pass
     with recorded() as steps:

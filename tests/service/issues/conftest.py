@@ -8,7 +8,7 @@ from tests.service.support import Hand, utc
 
 @pytest.fixture
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    """The clock of refits: the day after the embedded figures."""
+    """The clock of refits, set to the day after the embedded figures."""
     hand = Hand(utc(2026, 1, 1, 14))
     monkeypatch.setattr(refit, "utc_now", hand)
     return hand

@@ -29,15 +29,15 @@ from tests.service.support import quick_models
 from tests.support.waiting import BOUND, wait_until
 
 LocalCluster = pytest.importorskip("distributed").LocalCluster
-PLACE = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
+LOCAL = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A scheduler and a worker, each a process of its own."""
-    with LocalCluster(n_workers=1, threads_per_worker=2, **PLACE) as found:
-        yield found
-        client = clusters._clients.pop(str(found.scheduler_address), None)
+    """A scheduler and one worker in separate processes."""
+    with LocalCluster(n_workers=1, threads_per_worker=2, **LOCAL) as started:
+        yield started
+        client = clusters._clients.pop(str(started.scheduler_address), None)
         if client is not None:
             client.close()
 
@@ -47,9 +47,9 @@ def address(cluster: Any) -> str:
     return str(cluster.scheduler_address)
 
 
-def routes(folder: Path, models: Path, **more: Any) -> Context:
-    """Two routes, read and not forecast."""
-    settings = Settings(
+def open_two_routes(folder: Path, models: Path, **settings: Any) -> Context:
+    """Two routes with ingested figures and no forecast."""
+    options = Settings(
         routes="channel,italy",
         source="figures",
         var_dir=folder / "var",
@@ -59,17 +59,17 @@ def routes(folder: Path, models: Path, **more: Any) -> Context:
         horizon=28,
         workers=2,
         champion_origins=4,
-        **more,
+        **settings,
     )
-    context = open_context(settings)
+    context = open_context(options)
     for one in context.each_route():
         ingest(one)
     return context
 
 
-def forecasts(context: Context) -> dict[str, Any]:
-    """The paths of the champion of each route."""
-    found = {}
+def refit_routes(context: Context) -> dict[str, Any]:
+    """Refit each route; return the champion's paths by route."""
+    paths_by_route = {}
     for one, result in side_by_side(context, refit):
         assert not isinstance(result, Exception), result
         with context.database.reading() as connection:
@@ -77,63 +77,63 @@ def forecasts(context: Context) -> dict[str, Any]:
             assert issue is not None
             paths = issue_store.load_paths(connection, issue, issue.champion)
             assert paths is not None
-            found[one.route.name] = paths.values
-    return found
+            paths_by_route[one.route.name] = paths.values
+    return paths_by_route
 
 
-def test_routes_are_fitted_on_its_workers_bit_for_bit_as_here(
+def test_fits_on_workers_equal_local_fits(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = quick_models(tmp_path / "models")
-    here = routes(tmp_path / "here", models, fit_seconds=0)
-    there = routes(tmp_path / "there", models, dask=address)
-    ours = forecasts(here)
-    with monkeypatch.context() as patch:  # nothing is fitted in this process, or in one of it
+    local = open_two_routes(tmp_path / "local", models, fit_seconds=0)
+    remote = open_two_routes(tmp_path / "remote", models, dask=address)
+    local_paths = refit_routes(local)
+    with monkeypatch.context() as patch:  # no fit in this process or its children
         patch.setattr("service.issues.fit_task.limited", None)
         patch.setattr("forecast.joint.fit", None)
-        theirs = forecasts(there)
-        compared = {one.route.name: result for one, result in side_by_side(there, compare)}
-    assert set(ours) == set(theirs) == {"channel", "italy"}
-    for name, paths in ours.items():
-        np.testing.assert_array_equal(paths, theirs[name])
-    for one in here.each_route():
+        remote_paths = refit_routes(remote)
+        compared = {one.route.name: result for one, result in side_by_side(remote, compare)}
+    assert set(local_paths) == set(remote_paths) == {"channel", "italy"}
+    for name, paths in local_paths.items():
+        np.testing.assert_array_equal(paths, remote_paths[name])
+    for one in local.each_route():
         result = compared[one.route.name]
         assert not isinstance(result, Exception), result
         assert result.detail["computed"] > 0
         assert result.detail["ratios"] == compare(one).detail["ratios"]
-    with there.database.reading() as connection:
+    with remote.database.reading() as connection:
         run = run_store.latest(connection, "refit", "done", "italy")
-    assert run and run.detail["steps"][0]["step"] == "fit climatology", "what it took is kept"
-    for context in (here, there):
+    assert run and run.detail["steps"][0]["step"] == "fit climatology", "timings are recorded"
+    for context in (local, remote):
         context.database.close()
 
 
-def die(_: int) -> None:
+def kill_self(_: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_work_is_held_to_its_limits_on_a_worker(address: str) -> None:
+def test_worker_enforces_limits(address: str) -> None:
     with pytest.raises(LimitError, match=r"longer than 1 s"):
         on_worker(address, time.sleep, BOUND, "sleep", 1, 500)
     with pytest.raises(LimitError, match="it needs more than 64 MB"):
         on_worker(address, bytearray, 200_000_000, "fill", BOUND, 64)
     with pytest.raises(LimitError, match="its process ended with status -9"):
-        on_worker(address, die, 0, "die", BOUND, 500)
+        on_worker(address, kill_self, 0, "die", BOUND, 500)
     with pytest.raises(ValueError, match="invalid literal"):
         on_worker(address, int, "x", "int", BOUND, 500)
     assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
 
 
-def wait_for_word(folder: str) -> int:
-    """Say that it has begun, and end once ``go`` is there."""
+def wait_for_file(folder: str) -> int:
+    """Create ``begun``; return once ``go`` exists."""
     Path(folder, "begun").touch()
-    wait_until(Path(folder, "go").exists, "the word to go on")
+    wait_until(Path(folder, "go").exists, "the file go exists")
     return 3
 
 
-def test_a_worker_that_dies_costs_a_try(address: str, cluster: Any, tmp_path: Path) -> None:
+def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(on_worker, address, wait_for_word, str(tmp_path), "wait", BOUND, 500)
+        waiting = pool.submit(on_worker, address, wait_for_file, str(tmp_path), "wait", BOUND, 500)
         wait_until((tmp_path / "begun").exists, "the work has begun")
         for worker in cluster.workers.values():
             os.kill(worker.pid, signal.SIGKILL)
@@ -141,17 +141,17 @@ def test_a_worker_that_dies_costs_a_try(address: str, cluster: Any, tmp_path: Pa
         assert waiting.result(BOUND) == 3
 
 
-def die_of_italy(order: Order) -> Any:
+def kill_italy_fits(order: Order) -> Any:
     if "italy_people" in order.figures:
-        die(0)
+        kill_self(0)
     return carry_out(order)
 
 
-def test_a_route_whose_fits_kill_their_workers_costs_the_other_nothing(
+def test_route_with_killed_fits_does_not_affect_others(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = routes(tmp_path, quick_models(tmp_path / "models"), dask=address)
-    monkeypatch.setattr("service.issues.fit_task.carry_out", die_of_italy)
+    context = open_two_routes(tmp_path, quick_models(tmp_path / "models"), dask=address)
+    monkeypatch.setattr("service.issues.fit_task.carry_out", kill_italy_fits)
     results = {one.route.name: result for one, result in side_by_side(context, refit)}
     assert isinstance(results["italy"], JobError)
     assert "climatology: its process ended with status -9" in str(results["italy"])
@@ -160,11 +160,11 @@ def test_a_route_whose_fits_kill_their_workers_costs_the_other_nothing(
     context.database.close()
 
 
-def test_a_cluster_that_is_away_fails_the_jobs_of_a_route_in_one_line(
+def test_unreachable_cluster_fails_jobs_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
-    context = routes(tmp_path, quick_models(tmp_path / "models"), dask="tcp://127.0.0.1:1")
+    context = open_two_routes(tmp_path, quick_models(tmp_path / "models"), dask="tcp://127.0.0.1:1")
     for job in (refit, compare):
         with pytest.raises(ClusterError, match="tcp://127.0.0.1:1: expected a Dask scheduler"):
             job(context)
@@ -174,28 +174,28 @@ def test_a_cluster_that_is_away_fails_the_jobs_of_a_route_in_one_line(
     context.database.close()
 
 
-def test_a_scheduler_that_ends_is_named_and_its_successor_is_asked(
+def test_lost_scheduler_is_reported_and_successor_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LocalCluster(n_workers=1, **PLACE) as first:
+    with LocalCluster(n_workers=1, **LOCAL) as first:
         address = str(first.scheduler_address)
         assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
         client = clusters.connect(address)
         with ThreadPoolExecutor() as pool:
             folder = str(tmp_path)
-            waiting = pool.submit(on_worker, address, wait_for_word, folder, "wait", BOUND, 500)
+            waiting = pool.submit(on_worker, address, wait_for_file, folder, "wait", BOUND, 500)
             wait_until((tmp_path / "begun").exists, "the work has begun")
             with monkeypatch.context() as patch:
-                patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)  # there is nobody to wait for
+                patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
                 first.close()
                 with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
                     waiting.result(BOUND)
-                assert client.status == "closed", "nothing looks for a scheduler that is gone"
+                assert client.status == "closed", "it does not try to reconnect"
                 with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
                     on_worker(address, abs, -3, "abs", BOUND, 500)
-            (tmp_path / "go").touch()  # whoever still waits ends
+            (tmp_path / "go").touch()  # ends the task if it still runs
     port = int(address.rpartition(":")[2])
-    with LocalCluster(n_workers=1, scheduler_port=port, **PLACE):
+    with LocalCluster(n_workers=1, scheduler_port=port, **LOCAL):
         assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
         client = clusters.connect(address)
     wait_until(lambda: client.status == "connecting", "the idle client has lost its scheduler")

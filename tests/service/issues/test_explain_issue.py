@@ -1,4 +1,4 @@
-"""What is said to have changed is what changed: chance is no cause, and a defect costs no issue."""
+"""Explanations of an issue and of what changed since the one before."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tests.service.support import ROUTE, Hand, utc
 NOON = utc(2026, 1, 1, 14)
 
 
-def state(context: Context, day: dt.date, people: int, published: dt.datetime) -> None:
-    """A document says how many arrived on a day."""
+def record_people(context: Context, day: dt.date, people: int, published: dt.datetime) -> None:
+    """Record the figure of a day from a document."""
     figure = Figure("people", day, people, "page", published, is_marked=True)
     with context.database.writing() as connection:
         record(connection, ROUTE, [figure], published)
 
 
-def causes(context: Context) -> dict[str, list[float]]:
+def read_causes(context: Context) -> dict[str, list[float]]:
     with context.database.reading() as connection:
         note = note_store.get_note(connection, latest(context).issue_id, note_store.CHANGES)
     assert note is not None
-    found: dict[str, list[float]] = note["causes"]
-    return found
+    causes: dict[str, list[float]] = note["causes"]
+    return causes
 
 
-def test_a_factor_of_boats_is_that_of_people_on_the_scale_of_boats(context: Context) -> None:
+def test_boats_factors_are_people_factors_scaled_to_boats(context: Context) -> None:
     with context.database.reading() as connection:
         people, boats = (
             note_store.get_note(connection, latest(context, name).issue_id, note_store.EXPLANATION)
@@ -50,53 +50,57 @@ def test_a_factor_of_boats_is_that_of_people_on_the_scale_of_boats(context: Cont
         np.testing.assert_allclose(boats["factors"][name], expected, atol=0.02, err_msg=name)
 
 
-@pytest.mark.parametrize("is_revised", [False, True], ids=["nothing", "a figure too old to matter"])
-def test_chance_is_no_cause(filled: Context, hand: Hand, is_revised: bool) -> None:
+@pytest.mark.parametrize(
+    "is_revised", [False, True], ids=["no new figures", "figure too old to matter"]
+)
+def test_changes_have_no_cause_without_relevant_new_figures(
+    filled: Context, hand: Hand, is_revised: bool
+) -> None:
     refit(filled)
     if is_revised:
-        state(filled, dt.date(2018, 2, 1), 7, NOON + dt.timedelta(minutes=30))
+        record_people(filled, dt.date(2018, 2, 1), 7, NOON + dt.timedelta(minutes=30))
     hand.now += dt.timedelta(hours=1)
     refit(filled, force=True)
-    assert {change for days in causes(filled).values() for change in days} == {0.0}
+    assert {change for days in read_causes(filled).values() for change in days} == {0.0}
 
 
-def test_what_a_revision_changed_is_said_of_it(filled: Context, hand: Hand) -> None:
+def test_effect_of_revision_is_attributed_to_it(filled: Context, hand: Hand) -> None:
     refit(filled)
-    state(filled, dt.date(2024, 1, 9), 9_000, NOON + dt.timedelta(minutes=30))
+    record_people(filled, dt.date(2024, 1, 9), 9_000, NOON + dt.timedelta(minutes=30))
     hand.now += dt.timedelta(hours=1)
     refit(filled)
-    found = causes(filled)
-    assert max(found["revision"]) > 50
-    assert {*found["model"], *found["new_figures"]} == {0.0}
+    causes = read_causes(filled)
+    assert max(causes["revision"]) > 50
+    assert {*causes["model"], *causes["new_figures"]} == {0.0}
 
 
-def test_what_is_read_late_does_not_reach_an_issue_that_stands(filled: Context, hand: Hand) -> None:
+def test_late_figures_change_next_issue_only(filled: Context, hand: Hand) -> None:
     refit(filled)
     span = dt.date(2025, 12, 15), dt.date(2026, 1, 5)
+    issue_id = latest(filled).issue_id
 
     def total() -> list[dict[str, Any]]:
-        view = IssueLoader(filled, hand).view("people", issued)
+        view = IssueLoader(filled, hand).view("people", issue_id)
         return between(view.observed, view.paths, *span, [80])
 
-    issued = latest(filled).issue_id
     before = total()
     hand.now += dt.timedelta(hours=1)
     for day in (dt.date(2025, 12, 20), dt.date(2025, 1, 5)):
-        state(filled, day, 9_000, NOON - dt.timedelta(hours=1))
+        record_people(filled, day, 9_000, NOON - dt.timedelta(hours=1))
     assert total() == before
     refit(filled)
-    found = causes(filled)
-    assert any(found["revision"])
-    assert {*found["model"], *found["new_figures"]} == {0.0}
+    causes = read_causes(filled)
+    assert any(causes["revision"])
+    assert {*causes["model"], *causes["new_figures"]} == {0.0}
 
 
-def test_an_issue_is_published_though_its_reasons_cannot_be_had(
+def test_issue_is_published_when_explanation_fails(
     filled: Context, hand: Hand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(publish, "explanation", broken)
+    monkeypatch.setattr(publish, "explanation", fail)
     assert refit(filled).outcome == "done"
     assert "published without its reasons" in caplog.text
     with filled.database.reading() as connection:

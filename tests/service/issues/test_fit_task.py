@@ -15,32 +15,28 @@ from tests.service.support import CHAMPION, ROOT
 SPECS = declared(ROOT / "models")
 
 
-def order(figures: dict[str, DailySeries], name: str) -> Order:
-    short = {series_id: one.upto(one.start + 900 * ONE_DAY) for series_id, one in figures.items()}
+def make_order(figures: dict[str, DailySeries], name: str) -> Order:
+    short = {
+        series_id: series.upto(series.start + 900 * ONE_DAY)
+        for series_id, series in figures.items()
+    }
     return Order(name, SPECS, short)
 
 
 @pytest.mark.parametrize("name", ["climatology", CHAMPION])
-def test_another_process_brings_back_the_same_fit(
-    figures: dict[str, DailySeries], name: str
-) -> None:
-    asked = order(figures, name)
-    here = joint.fit(build(name, SPECS), asked.figures)
+def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], name: str) -> None:
+    order = make_order(figures, name)
+    local_fit = joint.fit(build(name, SPECS), order.figures)
     for seconds in (0, 60):
-        fitting = fit_order(asked, Settings(fit_seconds=seconds))
+        fitting = fit_order(order, Settings(fit_seconds=seconds))
         assert fitting.seconds >= 0
         for series_id, paths in fitting.restore().draw(28, 50, np.random.default_rng(1)).items():
-            expected = here.draw(28, 50, np.random.default_rng(1))[series_id]
+            expected = local_fit.draw(28, 50, np.random.default_rng(1))[series_id]
             np.testing.assert_array_equal(paths.values, expected.values)
 
 
-def test_a_fit_that_takes_too_long_is_declined(figures: dict[str, DailySeries]) -> None:
-    with pytest.raises(FitError, match="longer than 0.001 s"):
-        fit_order(order(figures, "climatology"), Settings(fit_seconds=0.001))
-
-
-def test_a_fit_that_declines_says_why(figures: dict[str, DailySeries]) -> None:
-    asked = order(figures, "climatology")
-    few = {name: one.upto(one.start + 5 * ONE_DAY) for name, one in asked.figures.items()}
+def test_fit_error_of_child_process_is_raised(figures: dict[str, DailySeries]) -> None:
+    order = make_order(figures, "climatology")
+    few = {name: series.upto(series.start + 5 * ONE_DAY) for name, series in order.figures.items()}
     with pytest.raises(FitError, match="days"):
         fit_order(Order("climatology", SPECS, few), Settings(fit_seconds=60))

@@ -22,66 +22,66 @@ def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
     return changed(filled, champion_origins=4)
 
 
-def origins(context: Context) -> list[str]:
+def hindcast_origins(context: Context) -> list[str]:
     with context.database.reading() as connection:
-        kinds = issue_store.issues.c
+        columns = issue_store.issues.c
         rows = connection.execute(
-            issue_store.issues.select().where(kinds.kind == "hindcast", kinds.series_id == "people")
+            issue_store.issues.select().where(
+                columns.kind == "hindcast", columns.series_id == "people"
+            )
         )
         return sorted({str(row.data_through) for row in rows})
 
 
-def test_nothing_is_replayed_before_the_source_was_read_and_a_forecast_published(
+def test_replay_waits_for_ingest_and_first_issue(
     quick: Context,
 ) -> None:
     assert hindcast.replay(quick).outcome == "skipped"
     refit.refit(quick, period="first")
-    live = changed(quick, source="declared")  # which nobody has read yet
+    live = changed(quick, source="declared")  # not ingested yet
     assert hindcast.replay(live).outcome == "skipped"
-    assert origins(quick) == []
+    assert hindcast_origins(quick) == []
 
 
-def test_what_was_stopped_goes_on_where_it_was(
-    quick: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_replay_resumes(quick: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     ingest.ingest(quick)
     refit.refit(quick, period="first")
-    make, begun = hindcast._make, []
+    make, calls = hindcast._make, []
 
-    def stop_at_the_second(*arguments: Any, **more: Any) -> str:
-        begun.append(arguments)
-        if len(begun) == 2:
+    def stop_second_call(*args: Any, **kwargs: Any) -> str:
+        calls.append(args)
+        if len(calls) == 2:
             raise SystemExit
-        return make(*arguments, **more)
+        return make(*args, **kwargs)
 
-    monkeypatch.setattr(hindcast, "_make", stop_at_the_second)
+    monkeypatch.setattr(hindcast, "_make", stop_second_call)
     with pytest.raises(SystemExit):
         hindcast.replay(quick)
-    assert origins(quick) == ["2025-12-21"]
+    assert hindcast_origins(quick) == ["2025-12-21"]
     assert hindcast.replay(quick).reason == "2 of 2 weeks before the first start replayed"
-    assert origins(quick) == ["2025-12-07", "2025-12-14", "2025-12-21"]
+    assert hindcast_origins(quick) == ["2025-12-07", "2025-12-14", "2025-12-21"]
     assert hindcast.replay(quick).outcome == "skipped"
-    assert len(begun) == WEEKS + 1
+    assert len(calls) == WEEKS + 1
 
 
-def test_figures_first_read_in_bulk_count_as_known_on_the_day_after(
+def test_bulk_figures_count_as_known_on_next_day(
     empty: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A workbook published long after its days would else leave nothing to replay."""
+    """Otherwise a workbook published long after its days would leave nothing to replay."""
     monkeypatch.setattr(hindcast, "ORIGINS", WEEKS)
     ingest.ingest(empty)
     with empty.database.reading() as connection:
-        known = observation_store.known_together(
+        figures = observation_store.known_together(
             connection, ("people", "boats"), dt.date(2025, 12, 31)
         )
     refit.refit(empty, period="first")
     late = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
     bulk = [
         Figure(name, dt.date(2026, 1, 1) + dt.timedelta(days=n), 5 - n % 5, "workbook", late)
-        for name in known
+        for name in figures
         for n in range(40)
     ]
     with empty.database.writing() as connection:
         record(connection, ROUTE, bulk, late)
     assert hindcast.replay(empty).outcome == "done"
-    assert origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]
+    assert hindcast_origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]

@@ -17,7 +17,7 @@ from tests.service.support import NOW, ROUTE
 
 
 @pytest.mark.parametrize(("kind", "prefix"), [("live", ""), ("hindcast", "hindcast-")])
-def test_an_issue_a_series_with_its_models_and_inputs(
+def test_one_issue_per_series_is_stored_with_models_and_inputs(
     empty: Context, figures: dict[str, DailySeries], kind: str, prefix: str
 ) -> None:
     specs = declared(empty.settings.models_dir)
@@ -30,7 +30,7 @@ def test_an_issue_a_series_with_its_models_and_inputs(
             run, ROUTE, kind, inputs, fits, "seasonal_naive", "climatology", "0" * 64, NOW
         )
         ids = insert_issues(connection, draft)
-    assert draft.waiting == 2, "1 January is over but for its evening, 2 January is under way"
+    assert draft.waiting == 2, "1 January and the current day, 2 January"
     assert draft.weather_note == {"status": "off", "reason": "none is read"}
     assert list(ids) == ["people", "boats"]
     for series_id, issue_id in ids.items():
@@ -40,7 +40,7 @@ def test_an_issue_a_series_with_its_models_and_inputs(
             assert issue is not None
             (entry,) = issue_store.list_entries(connection, issue_id)
             paths = issue_store.load_paths(connection, issue, "seasonal_naive")
-            used = note_store.get_figures(connection, issue)
+            stored = note_store.get_figures(connection, issue)
             declaration = note_store.get_declaration_hash(connection, issue)
         assert (issue.kind, issue.champion, issue.wanted) == (kind, "seasonal_naive", "climatology")
         assert (issue.n_paths, issue.horizon_days, issue.seed) == (50, 28, 3)
@@ -49,5 +49,5 @@ def test_an_issue_a_series_with_its_models_and_inputs(
         assert (entry.role, entry.title) == ("baseline", "The seasonal_naive")
         assert paths is not None
         np.testing.assert_array_equal(paths.values, draft.fit.paths[series_id].values)
-        np.testing.assert_array_equal(used.values, figures[series_id].values)
+        np.testing.assert_array_equal(stored.values, figures[series_id].values)
         assert declaration == declaration_hash("seasonal_naive", specs)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from service.core.database import Connection, Database
+from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
 from tests.service.issued import begin
 from tests.service.support import NOW, publish, random_paths
 
-DAY = dt.timedelta(days=1)
+DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
+PATHS = {"climatology": random_paths("2026-01-01", 3)}
 
 
 @pytest.fixture
@@ -21,14 +22,17 @@ def run_id(database: Database) -> int:
     return begin(database)
 
 
-def test_an_issue_is_read_as_it_was_published(database: Database, run_id: int) -> None:
-    drawn = {"climatology": random_paths("2026-01-01", 30), "hurdle": random_paths("2026-01-01", 9)}
-    issue = publish(database, drawn, run_id, failures={"prophet": "did not converge"})
+def test_stored_issue_equals_published_issue(database: Database, run_id: int) -> None:
+    models = {
+        "climatology": random_paths("2026-01-01", 30),
+        "hurdle": random_paths("2026-01-01", 9),
+    }
+    issue = publish(database, models, run_id, failures={"prophet": "did not converge"})
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == issue
         assert issue_store.get_issue(connection, issue.issue_id) == issue
-        assert [e.model for e in issue_store.list_entries(connection, issue.issue_id)] == [*drawn]
-        for model, paths in drawn.items():
+        assert [e.model for e in issue_store.list_entries(connection, issue.issue_id)] == [*models]
+        for model, paths in models.items():
             again = issue_store.load_paths(connection, issue, model)
             assert again is not None
             assert again.start == paths.start
@@ -38,45 +42,40 @@ def test_an_issue_is_read_as_it_was_published(database: Database, run_id: int) -
         assert issue_store.get_latest_issue(connection, "boats") is None
 
 
-def test_the_champion_is_kept_whole_and_of_others_the_first_days(
+def test_champion_paths_are_stored_whole_and_others_truncated(
     database: Database, run_id: int
 ) -> None:
-    drawn = {name: random_paths("2026-01-01", 60, 600) for name in ("climatology", "hurdle")}
-    issue = publish(database, drawn, run_id, champion="hurdle")
+    models = {name: random_paths("2026-01-01", 60, 600) for name in ("climatology", "hurdle")}
+    issue = publish(database, models, run_id, champion="hurdle")
     with database.reading() as connection:
         served = issue_store.load_paths(connection, issue, "hurdle")
         other = issue_store.load_paths(connection, issue, "climatology")
     assert served is not None and other is not None
-    np.testing.assert_array_equal(served.values, drawn["hurdle"].values)
-    np.testing.assert_array_equal(other.values, drawn["climatology"].values[:500, :35])
+    np.testing.assert_array_equal(served.values, models["hurdle"].values)
+    np.testing.assert_array_equal(other.values, models["climatology"].values[:500, :35])
 
 
-def test_the_newest_is_the_one_issued_last(database: Database, run_id: int) -> None:
-    paths = {"climatology": random_paths("2026-01-01", 3)}
-    late = publish(database, paths, run_id, NOW + dt.timedelta(hours=1))
-    publish(database, paths, begin(database, "second"), NOW)
+def test_latest_issue_is_the_last_issued(database: Database, run_id: int) -> None:
+    late = publish(database, PATHS, run_id, NOW + HOUR)
+    publish(database, PATHS, begin(database, "second"), NOW)
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == late
-    also = publish(database, paths, begin(database, "third"), NOW + dt.timedelta(hours=1))
+    also = publish(database, PATHS, begin(database, "third"), NOW + HOUR)
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == also
 
 
-def test_at_a_moment_the_one_stands_that_was_issued_last_by_then(
-    database: Database, run_id: int
-) -> None:
-    paths = {"climatology": random_paths("2026-01-01", 3)}
-    hour = dt.timedelta(hours=1)
-    first = publish(database, paths, run_id, NOW)
-    second = publish(database, paths, begin(database, "second"), NOW + hour)
-    moments = [NOW - hour, NOW, NOW + hour / 2, NOW + hour, NOW + 2 * hour]
+def test_latest_issue_at_a_moment(database: Database, run_id: int) -> None:
+    first = publish(database, PATHS, run_id, NOW)
+    second = publish(database, PATHS, begin(database, "second"), NOW + HOUR)
+    moments = [NOW - HOUR, NOW, NOW + HOUR / 2, NOW + HOUR, NOW + 2 * HOUR]
     with database.reading() as connection:
-        found = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
-    assert found == [None, first, first, second, second]
+        latest = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
+    assert latest == [None, first, first, second, second]
 
 
-def test_only_live_issues_are_the_latest(database: Database, run_id: int) -> None:
-    issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
+def test_latest_issue_is_live(database: Database, run_id: int) -> None:
+    issue = publish(database, PATHS, run_id)
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE issues SET kind = 'retro'"))
     with database.reading() as connection:
@@ -84,61 +83,53 @@ def test_only_live_issues_are_the_latest(database: Database, run_id: int) -> Non
         assert issue_store.get_issue(connection, issue.issue_id) == replace(issue, kind="retro")
 
 
-def test_a_run_publishes_a_series_once(database: Database, run_id: int) -> None:
-    paths = {"climatology": random_paths("2026-01-01", 3)}
-    publish(database, paths, run_id)
+def test_run_publishes_a_series_once(database: Database, run_id: int) -> None:
+    publish(database, PATHS, run_id)
     with pytest.raises(sa.exc.IntegrityError):
-        publish(database, paths, run_id, NOW + dt.timedelta(seconds=1))
+        publish(database, PATHS, run_id, NOW + dt.timedelta(seconds=1))
 
 
-def test_beside_an_issue_is_that_of_its_run_and_origin(database: Database, run_id: int) -> None:
-    made = {
+def test_sibling_issue_has_same_run_and_origin(database: Database, run_id: int) -> None:
+    published = {
         (series_id, day): publish(
             database, {"climatology": random_paths(day, 3)}, run_id, series_id=series_id
         )
         for day in ("2026-01-01", "2026-01-08")
         for series_id in ("people", "boats")
     }
-    alone = publish(
-        database, {"climatology": random_paths("2026-01-01", 3)}, begin(database, "next")
-    )
+    alone = publish(database, PATHS, begin(database, "next"))
     with database.reading() as connection:
-        for (series_id, day), issue in made.items():
+        for (series_id, day), issue in published.items():
             other = "boats" if series_id == "people" else "people"
-            assert issue_store.get_sibling_issue(connection, issue, other) == made[other, day]
+            assert issue_store.get_sibling_issue(connection, issue, other) == published[other, day]
         assert issue_store.get_sibling_issue(connection, alone, "boats") is None
 
 
-def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None:
-    issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
+def test_failed_insert_stores_no_issue(database: Database, run_id: int) -> None:
+    issue = publish(database, PATHS, run_id)
     second = replace(issue, issue_id="second", run_id=begin(database, "second"))
-    twice = (issue_store.Entry("m", "M", "champion", "v"), random_paths("2026-01-01", 3))
+    entry = (issue_store.Entry("m", "M", "champion", "v"), random_paths("2026-01-01", 3))
     with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
-        issue_store.insert_issue(connection, second, [twice, twice])
+        issue_store.insert_issue(connection, second, [entry, entry])
     with database.reading() as connection:
         assert issue_store.get_issue(connection, "second") is None
 
 
-def test_an_id_tells_series_and_origin() -> None:
-    made = issue_store.make_id("people", dt.date(2025, 12, 31), NOW, "abc")
-    assert made.startswith("people-20251231-")
-    assert made == issue_store.make_id("people", dt.date(2025, 12, 31), NOW, "abc")
-    later = NOW + dt.timedelta(seconds=1)
-    assert made != issue_store.make_id("people", dt.date(2025, 12, 31), later, "abc")
-    assert made != issue_store.make_id("people", dt.date(2025, 12, 31), NOW, "abd")
+def test_issue_id_names_series_and_origin_and_is_unique() -> None:
+    origin, later = dt.date(2025, 12, 31), NOW + dt.timedelta(seconds=1)
+    issue_id = issue_store.make_id("people", origin, NOW, "abc")
+    assert issue_id.startswith("people-20251231-")
+    assert issue_id == issue_store.make_id("people", origin, NOW, "abc")
+    assert issue_id != issue_store.make_id("people", origin, later, "abc")
+    assert issue_id != issue_store.make_id("people", origin, NOW, "abd")
 
 
-def count(connection: Connection, *tables: sa.Table) -> list[int]:
-    return [connection.scalar(sa.select(sa.func.count()).select_from(t)) or 0 for t in tables]
-
-
-def test_an_issue_goes_with_all_that_hangs_on_it(database: Database) -> None:
-    made = []
+def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
+    issue_ids = []
     for age in (10, 5, 1):
         moment = NOW - age * DAY
-        paths = {"climatology": random_paths("2026-01-01", 28)}
-        issue = publish(database, paths, begin(database, f"{moment}", moment), moment)
-        made.append(issue.issue_id)
+        issue = publish(database, PATHS, begin(database, f"{moment}", moment), moment)
+        issue_ids.append(issue.issue_id)
         with database.writing() as connection:
             note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, {})
             connection.execute(
@@ -162,20 +153,18 @@ def test_an_issue_goes_with_all_that_hangs_on_it(database: Database) -> None:
             )
     with database.writing() as connection:
         assert issue_store.prune_issues(connection, NOW - 7 * DAY) == 1
-        assert (
-            count(connection, issues, issue_paths, issue_notes, issue_scores, editions) == [2] * 5
-        )
-        assert issue_store.get_issue(connection, made[0]) is None
+        for table in (issues, issue_paths, issue_notes, issue_scores, editions):
+            assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 2, table.name
+        assert issue_store.get_issue(connection, issue_ids[0]) is None
         assert issue_store.prune_issues(connection, NOW + DAY) == 1
         newest = issue_store.get_latest_issue(connection, "people")
     assert newest is not None
-    assert newest.issue_id == made[2]
+    assert newest.issue_id == issue_ids[2]
 
 
-def test_a_hindcast_is_as_old_as_its_making(database: Database) -> None:
+def test_hindcast_is_pruned_by_creation_time(database: Database) -> None:
     long_ago = NOW - 1000 * DAY
-    paths = {"climatology": random_paths("2023-04-01", 28)}
-    issue = publish(database, paths, begin(database), long_ago)
+    issue = publish(database, PATHS, begin(database), long_ago)
     with database.writing() as connection:
         connection.execute(
             issues.update().where(issues.c.issue_id == issue.issue_id).values(kind="hindcast")

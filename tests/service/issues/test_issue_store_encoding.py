@@ -17,7 +17,7 @@ from tests.service.support import random_paths
         elements=st.one_of(st.integers(0, 300), st.integers(65_530, 65_540), st.just(2**31 - 1)),
     )
 )
-def test_what_is_decoded_is_what_was_encoded(values: np.ndarray) -> None:
+def test_decode_inverts_encode(values: np.ndarray) -> None:
     again = decode(*encode(values))
     assert again.dtype == np.int32
     assert again.shape == values.shape
@@ -25,13 +25,13 @@ def test_what_is_decoded_is_what_was_encoded(values: np.ndarray) -> None:
     np.testing.assert_array_equal(again, values)
 
 
-def test_equal_paths_are_equal_bytes() -> None:
+def test_encoding_is_deterministic() -> None:
     values = random_paths("2026-01-01", 40).values
     assert encode(values) == encode(np.asfortranarray(values))
     assert encode(values)[0] == "huffman:2:50:40"
 
 
-def test_it_is_small() -> None:
+def test_encoding_compresses() -> None:
     values = random_paths("2026-01-01", 400, 500).values
     assert len(encode(values)[1]) < values.nbytes / 4
 
@@ -40,14 +40,14 @@ def test_it_is_small() -> None:
     "encoding",
     ["", "planes-zlib:2:50:40", "huffman", "huffman:2:50", "huffman:2:50:41", "huffman:3:50:40"],
 )
-def test_another_encoding_is_refused(encoding: str) -> None:
+def test_unknown_encoding_is_rejected(encoding: str) -> None:
     _, content = encode(random_paths("2026-01-01", 40).values)
     with pytest.raises(ValueError, match=".+"):
         decode(encoding, content)
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", None])
-def test_damaged_bytes_are_refused(damage: bytes | None) -> None:
+def test_damaged_bytes_are_rejected(damage: bytes | None) -> None:
     encoding, content = encode(random_paths("2026-01-01", 40).values)
     with pytest.raises(ValueError, match="huffman:2:50:40"):
         decode(encoding, content[:-9] if damage is None else damage)

@@ -13,7 +13,7 @@ from service.issues.model_files import read_model_files, staged
 NEW = {"models/a.toml": b"a", "models/b.toml": b"b", "fitted/s/a/1.npz": b"{}", "x": b"?"}
 
 
-def files() -> Iterator[tuple[str, IO[bytes]]]:
+def new_files() -> Iterator[tuple[str, IO[bytes]]]:
     for name, content in NEW.items():
         yield name, io.BytesIO(content)
 
@@ -24,13 +24,15 @@ def settings_of(home: Path) -> Settings:
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {
-        str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Fitted versions within the folder of the declarations, as they are by default."""
+    """Fitted versions inside the models folder, as by default."""
     (tmp_path / "models/fitted/s/old").mkdir(parents=True)
     (tmp_path / "models/fitted/s/old/1.npz").write_bytes(b"old")
     (tmp_path / "models/a.toml").write_bytes(b"a")
@@ -38,34 +40,34 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_nothing_is_in_place_before_it_is_said(home: Path) -> None:
+def test_staged_files_are_replaced_only_on_request(home: Path) -> None:
     models = home / "models"
-    before, same = tree(home), (models / "a.toml").stat().st_ino
-    with staged(settings_of(home), files()):
+    before, inode = tree(home), (models / "a.toml").stat().st_ino
+    with staged(settings_of(home), new_files()):
         pass
     assert tree(home) == before
-    with staged(settings_of(home), files()) as (replaced, put_in_place):
+    with staged(settings_of(home), new_files()) as (replaced, put_in_place):
         assert replaced == [f"the fitted versions in {models / 'fitted'}", str(models / "b.toml")]
         put_in_place()
     assert tree(models) == {"a.toml": b"a", "b.toml": b"b", "fitted/s/a/1.npz": b"{}"}
-    assert (models / "a.toml").stat().st_ino == same, "the same bytes are not written again"
+    assert (models / "a.toml").stat().st_ino == inode, "an identical file is not rewritten"
 
 
-def test_a_place_that_cannot_be_written_is_named_and_nothing_changes(home: Path) -> None:
+def test_unwritable_target_is_named_and_nothing_changes(home: Path) -> None:
     models = home / "models"
     (models / "b.toml").unlink()
     (models / "b.toml").mkdir()
     before = tree(home)
-    with pytest.raises(IsADirectoryError) as caught, staged(settings_of(home), files()):
+    with pytest.raises(IsADirectoryError) as caught, staged(settings_of(home), new_files()):
         raise AssertionError("it was staged")
     assert caught.value.filename == str(models / "b.toml")
     assert tree(home) == before
     assert not list(home.rglob(".*"))
 
 
-def test_what_is_read_is_what_was_put_there(home: Path) -> None:
+def test_read_model_files_returns_restored_files_only(home: Path) -> None:
     models = home / "models"
-    with staged(settings_of(home), files()) as (_, put_in_place):
+    with staged(settings_of(home), new_files()) as (_, put_in_place):
         put_in_place()
     expected = {name: content for name, content in NEW.items() if "/" in name}
     (models / "fitted/s/a/.hidden.npz").write_bytes(b"")

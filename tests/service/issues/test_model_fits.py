@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import resource
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,10 +24,10 @@ from service.issues.hindcast import hindcast, replay
 from service.issues.refit import refit
 from tests.service.issued import changed, contents, latest
 from tests.service.stored import Figure, record
-from tests.service.support import ROOT, ROUTE, Hand, as_environment, quick_models
+from tests.service.support import ROUTE, Hand, quick_models
 
 
-def test_a_fit_that_cannot_be_kept_is_published_all_the_same(
+def test_issue_is_published_when_fit_cannot_be_saved(
     filled: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = filled.settings.fitted_folder
@@ -40,39 +39,31 @@ def test_a_fit_that_cannot_be_kept_is_published_all_the_same(
     assert outcome.detail["unkept"] == ["climatology"]
     assert latest(filled).champion == "climatology"
     assert "the fit of climatology could not be kept" in caplog.text
-    assert refit(filled, force=True).outcome == "done", "and made again"
+    assert refit(filled, force=True).outcome == "done"
 
 
-def test_a_disk_that_is_full_while_a_model_is_written(filled: Context) -> None:
-    """The limit of a file's size makes the write itself fail, as a full disk does."""
-    script = (
-        "import resource, signal\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from service.issues import fitted_models\n"
-        "from service.issues import model_fits\n"
-        "whole = fitted_models.write_whole\n"
-        "def little(file, content):\n"
-        "    before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))\n"
-        "    try: whole(file, content)\n"
-        "    finally: resource.setrlimit(resource.RLIMIT_FSIZE, before)\n"
-        "fitted_models.write_whole = little\n"
-        "from service.cli import main\n"
-        "import sys; sys.argv = ['crossings', 'refit']; main()\n"
-    )
-    env = as_environment(filled.settings)
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "File too large" in done.stderr
-    assert "published" in done.stdout
+def test_full_disk_while_saving_fit_leaves_no_partial_file(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A limit on file size makes the write fail as a full disk does."""
+    write_whole = fitted_models.write_whole
+
+    def write_limited(file: Path, content: bytes) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+        try:
+            write_whole(file, content)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    monkeypatch.setattr(fitted_models, "write_whole", write_limited)
+    assert refit(filled).outcome == "done"
+    assert "File too large" in caplog.text
     assert latest(filled).champion == "climatology"
-    left = [path for path in filled.settings.fitted_folder.rglob("*") if path.is_file()]
-    assert left == [], "nothing half written stays"
+    assert not [path for path in filled.settings.fitted_folder.rglob("*") if path.is_file()]
 
 
-def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
+def test_corrupt_fitted_version_is_refitted(
     filled: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     refit(filled)
@@ -90,9 +81,7 @@ def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
     assert contents(filled) == before
 
 
-def test_a_change_in_the_code_is_fitted_anew(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_code_leads_to_refit(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     hand = Hand(utc_now())
     monkeypatch.setattr(module, "utc_now", hand)
     refit(filled)
@@ -106,7 +95,7 @@ def test_a_change_in_the_code_is_fitted_anew(
     assert len(list(folder.glob("people/climatology/*"))) == 2
 
 
-def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
+def test_no_transaction_is_open_during_fit_or_simulation(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = quick_models(tmp_path / "models")
@@ -122,23 +111,24 @@ def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
             champion_origins=4,
         )
     )
+    monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
     engine = context.database.engine
-    open_now: list[str] = []
-    sa.event.listen(engine, "begin", lambda _: open_now.append("one"))
+    transactions: list[str] = []
+    sa.event.listen(engine, "begin", lambda _: transactions.append("open"))
     for end in ("commit", "rollback"):
-        sa.event.listen(engine, end, lambda _: open_now.pop())
-    seen: list[tuple[str, int]] = []
-    whose = [""]
+        sa.event.listen(engine, end, lambda _: transactions.pop())
+    calls: list[tuple[str, int]] = []
+    job = ""
 
-    def watched(inner: Callable[..., Any]) -> Callable[..., Any]:
-        def outer(*arguments: Any, **named: Any) -> Any:
-            seen.append((whose[0], len(open_now)))
-            return inner(*arguments, **named)
+    def spy(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            calls.append((job, len(transactions)))
+            return function(*args, **kwargs)
 
-        return outer
+        return wrapper
 
-    monkeypatch.setattr(Climatology, "fit", watched(Climatology.fit))
-    monkeypatch.setattr(FittedClimatology, "simulate", watched(FittedClimatology.simulate))
+    monkeypatch.setattr(Climatology, "fit", spy(Climatology.fit))
+    monkeypatch.setattr(FittedClimatology, "simulate", spy(FittedClimatology.simulate))
     ingest(context)
     refit(context)
     revised = Figure("people", dt.date(2024, 1, 9), 9_000, "page", utc_now(), is_marked=True)
@@ -150,19 +140,16 @@ def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
         ("hindcast", lambda: hindcast(context, [dt.date(2025, 11, 2)])),
         ("replay", lambda: replay(context)),
     ):
-        whose[0] = name
+        job = name
         work()
     context.database.close()
-    jobs = {job for job, _ in seen}
-    assert jobs == {"", "refit", "compare", "hindcast", "replay"}
-    fits = Counter(job for job, _ in seen)
-    assert fits["refit"] > fits[""], "what the revision changed is fitted too"
-    assert {number for _, number in seen} == {0}
+    counts = Counter(name for name, _ in calls)
+    assert set(counts) == {"", "refit", "compare", "hindcast", "replay"}
+    assert counts["refit"] > counts[""], "the effect of the revision is fitted too"
+    assert {open_transactions for _, open_transactions in calls} == {0}
 
 
-def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(
-    filled: Context, clock: Hand
-) -> None:
+def test_champion_exceeding_fit_limit_is_left_out(filled: Context, clock: Hand) -> None:
     other = changed(filled, fit_seconds=0.001)
     with pytest.raises(JobError, match=r"took longer than 0\.001 s, the limit for a fit"):
         refit(other)

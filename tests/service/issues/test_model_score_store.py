@@ -8,11 +8,11 @@ from service.issues.model_score_store import Key
 from tests.service.support import NOW
 
 
-def test_what_two_processes_score_at_once_is_kept_once(database: Database) -> None:
+def test_score_is_stored_once(database: Database) -> None:
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13)]
-    for some in (keys[:1], keys):
+    for batch in (keys[:1], keys):
         with database.writing() as connection:
-            for key in some:
+            for key in batch:
                 model_score_store.save_score(connection, key, {"total_7": 1.5}, NOW)
     with database.reading() as connection:
         assert model_score_store.get_scores(connection, keys) == {
@@ -20,7 +20,7 @@ def test_what_two_processes_score_at_once_is_kept_once(database: Database) -> No
         }
 
 
-def test_scores_at_old_origins_are_deleted(database: Database) -> None:
+def test_prune_deletes_scores_at_old_origins(database: Database) -> None:
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13, 20)]
     with database.writing() as connection:
         assert model_score_store.get_newest_origin(connection, ["people"]) is None

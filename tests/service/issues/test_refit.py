@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from service.core.settings import Settings
 from service.core.tables import issues as table
 from service.data.ingest import ingest
 from service.issues import issue_store
-from service.issues import refit as module
 from service.issues.model_fits import fit_all
 from service.issues.refit import refit
 from tests.service import skies
@@ -43,112 +41,95 @@ from tests.service.support import (
 )
 from tests.support.waiting import PROCESS
 
+pytestmark = pytest.mark.usefixtures("hand")
 
-def count(context: Context) -> int:
+
+def count_issues(context: Context) -> int:
     with context.database.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Move the clock on by a second: an issue's moment is to the second."""
-    hand = Hand(utc_now())
-    monkeypatch.setattr(module, "utc_now", hand)
-
-    def move() -> None:
-        hand.now += dt.timedelta(seconds=1)
-
-    return move
-
-
-def test_an_issue_a_series_in_one_run(filled: Context) -> None:
-    outcome = refit(filled)
+def test_refit_publishes_one_issue_per_series_in_one_run(filled: Context) -> None:
+    models: list[str] = []
+    outcome = refit(filled, progress=models.append)
     assert outcome.outcome == "done"
+    assert models == ["climatology", "seasonal_naive", ""]
     people, boats = latest(filled), latest(filled, "boats")
     assert outcome.detail["issues"] == [people.issue_id, boats.issue_id]
     assert people.run_id == boats.run_id
     assert people.origin == people.data_through == dt.date(2025, 12, 31)
     assert (people.champion, people.wanted) == ("climatology", "climatology")
-    waiting = (ROUTE.day(people.issued_at) - people.data_through).days
-    assert (people.n_paths, people.horizon_days, people.seed) == (100, waiting + 28, 1)
+    assert (people.n_paths, people.horizon_days, people.seed) == (100, 1 + 28, 1)
     assert people.kind == "live"
 
 
-def test_nothing_is_refitted_that_is_current(filled: Context) -> None:
+def test_refit_is_skipped_while_issue_is_current(filled: Context) -> None:
     refit(filled)
     again = refit(filled)
     assert (again.outcome, again.reason) == (
         "skipped",
         f"issue {latest(filled).issue_id} is current",
     )
-    assert count(filled) == 2
+    assert count_issues(filled) == 2
 
 
 @pytest.mark.parametrize(
     "change", [{"seed": 2}, {"paths": 101}, {"horizon": 30}, {"refit_hours": 1e-9}]
 )
-def test_what_decides_the_paths_makes_it_anew(
-    filled: Context, change: dict[str, Any], later: Callable[[], None]
-) -> None:
+def test_changed_setting_leads_to_new_issue(filled: Context, change: dict[str, Any]) -> None:
     refit(filled)
     before = contents(filled)
-    later()
     assert refit(changed(filled, **change)).outcome == "done"
-    assert count(filled) == 4
+    assert count_issues(filled) == 4
     assert (contents(filled) == before) == ("refit_hours" in change)
 
 
-def test_new_figures_make_it_anew(filled: Context, tmp_path: Path) -> None:
-    refit(filled)
-    file = tmp_path / "new.csv"
-    file.write_text("date,people,boats\n2026-01-01,50,1\n")
-    ingest(filled, "csv", file)
-    assert refit(filled).outcome == "done"
-    assert latest(filled).data_through == dt.date(2026, 1, 1)
-
-
-def test_an_issue_that_was_published_never_changes(
-    filled: Context, later: Callable[[], None]
-) -> None:
+def test_forced_refit_keeps_earlier_issue_and_paths(filled: Context) -> None:
     refit(filled)
     before, paths = latest(filled), contents(filled)
-    later()
     refit(filled, force=True)
     assert latest(filled).issue_id != before.issue_id
     with filled.database.reading() as connection:
         assert issue_store.get_issue(connection, before.issue_id) == before
-    assert contents(filled) == paths  # the same inputs, the same futures
+    assert contents(filled) == paths, "same inputs, same paths"
 
 
-def test_the_series_end_on_the_day_that_all_have(filled: Context, tmp_path: Path) -> None:
+def test_new_figures_lead_to_new_issue_once_known_for_all_series(
+    filled: Context, hand: Hand, tmp_path: Path
+) -> None:
     file = tmp_path / "new.csv"
-    file.write_text("date,people\n2026-01-01,50\n")
-    ingest(filled, "csv", file)
-    refit(filled)
-    assert latest(filled).data_through == dt.date(2025, 12, 31)
+    for content, data_through in (
+        ("date,people\n2026-01-01,50\n", dt.date(2025, 12, 31)),
+        ("date,people,boats\n2026-01-01,50,1\n", dt.date(2026, 1, 1)),
+    ):
+        file.write_text(content)
+        ingest(filled, "csv", file)
+        hand.now = utc_now()
+        assert refit(filled).outcome == "done"
+        assert latest(filled).data_through == data_through
 
 
-def test_without_figures_there_is_no_issue(empty: Context) -> None:
+def test_refit_without_figures_fails(empty: Context) -> None:
     with pytest.raises(JobError, match="no figures are stored: run `crossings ingest` first"):
         refit(empty)
 
 
-def test_a_model_whose_fit_fails_is_left_out_and_said(
+def test_model_with_failed_fit_is_left_out_and_reported(
     filled: Context, clock: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     declare(filled.settings.models_dir, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n")
     assert refit(filled).outcome == "done"
     assert "model broken is left out" in caplog.text
-    found = status(IssueLoader(filled, clock))
-    models = {m["model"]: m["failure"] for m in found["series"][0]["models"]}
+    body = status(IssueLoader(filled, clock))
+    models = {m["model"]: m["failure"] for m in body["series"][0]["models"]}
     assert list(models) == ["climatology", "seasonal_naive", "broken"]
     assert "expected parameters" in models["broken"]
-    assert found["status"] == "fresh"
+    assert body["status"] == "fresh"
 
 
 @pytest.mark.parametrize("when", ["fit", "draw"])
 @pytest.mark.parametrize("error", [FitError("it declines"), ZeroDivisionError("a defect")])
-def test_a_champion_that_fails_falls_back(
+def test_failed_champion_is_replaced_by_next_model(
     filled: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch, when: str, error: Exception
 ) -> None:
     from forecast.forecasters.climatology import Climatology, FittedClimatology
@@ -156,8 +137,8 @@ def test_a_champion_that_fails_falls_back(
     def fail(*arguments: object) -> None:
         raise error
 
-    place: Any = Climatology if when == "fit" else FittedClimatology
-    monkeypatch.setattr(place, "fit" if when == "fit" else "simulate", fail)
+    target: Any = Climatology if when == "fit" else FittedClimatology
+    monkeypatch.setattr(target, "fit" if when == "fit" else "simulate", fail)
     refit(filled)
     issue = latest(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
@@ -167,7 +148,7 @@ def test_a_champion_that_fails_falls_back(
     assert "so seasonal_naive is used" in body["reasons"][0]["detail"]
 
 
-def test_when_no_model_stands_the_old_issue_is_served(
+def test_old_issue_is_served_when_all_models_fail(
     filled: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refit(filled)
@@ -187,20 +168,20 @@ def test_when_no_model_stands_the_old_issue_is_served(
     assert "no model stands" in body["reasons"][0]["detail"]
 
 
-def test_a_refit_during_a_refit_publishes_one_issue(filled: Context) -> None:
+def test_nested_refit_publishes_one_issue(filled: Context) -> None:
     inner: list[str] = []
 
     def progress(_: str) -> None:
-        if not inner:  # the outer one has seen that there is no current issue
+        if not inner:  # the outer refit has already seen that no issue is current
             inner.append("")
             inner[0] = refit(filled).outcome
 
     assert refit(filled, progress=progress).outcome == "skipped"
     assert inner == ["done"]
-    assert count(filled) == 2
+    assert count_issues(filled) == 2
 
 
-def test_two_processes_at_once_publish_one_issue(filled: Context) -> None:
+def test_two_processes_publish_one_issue(filled: Context) -> None:
     env = as_environment(filled.settings)
     children = [
         subprocess.Popen(
@@ -208,75 +189,62 @@ def test_two_processes_at_once_publish_one_issue(filled: Context) -> None:
         )
         for _ in range(2)
     ]
-    said = [child.communicate(timeout=PROCESS) for child in children]
-    assert [child.returncode for child in children] == [0, 0], said
-    assert count(filled) == 2
+    outputs = [child.communicate(timeout=PROCESS) for child in children]
+    assert [child.returncode for child in children] == [0, 0], outputs
+    assert count_issues(filled) == 2
 
 
-def test_a_clock_that_was_set_back_does_not_hide_the_next_issue(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_issue_after_clock_was_set_back_is_latest(
+    filled: Context, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     refit(filled)
     first = latest(filled)
-    back = first.issued_at - dt.timedelta(hours=1)
-    monkeypatch.setattr("service.issues.refit.utc_now", lambda: back)
+    hand.now -= dt.timedelta(hours=1)
     assert refit(filled, force=True).outcome == "done"
     assert latest(filled).issue_id != first.issue_id
     assert latest(filled).issued_at == first.issued_at + dt.timedelta(seconds=1)
-    assert latest(filled).as_of > first.as_of, "nothing that was known is forgotten"
+    assert latest(filled).as_of > first.as_of, "as_of never moves back"
     assert "the clock was set back" in caplog.text
 
 
-def test_a_job_of_every_day_publishes_every_day(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refit_just_under_a_day_later_publishes(filled: Context, hand: Hand) -> None:
     refit(filled)
-    nearly = latest(filled).issued_at + dt.timedelta(hours=23, minutes=59, seconds=50)
-    monkeypatch.setattr("service.issues.refit.utc_now", lambda: nearly)
+    hand.now += dt.timedelta(hours=23, minutes=59, seconds=50)
     assert refit(filled).outcome == "done"
 
 
-def test_a_refit_that_was_taken_over_publishes_nothing(
+def test_superseded_refit_publishes_nothing(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overtaken(*arguments: Any) -> Any:
+    def supersede(*arguments: Any) -> Any:
         with filled.database.writing() as connection:
             (run,) = [r for r in run_store.running(connection) if r.job == "refit"]
-            lost = run_store.Claim(run.run_id, run.attempt)
-            assert run_store.finish(connection, lost, "stopped", None, {}, NOW)
+            claim = run_store.Claim(run.run_id, run.attempt)
+            assert run_store.finish(connection, claim, "stopped", None, {}, NOW)
             assert run_store.claim(connection, "refit", run.period, NOW, ROUTE.name)
         return fit_all(*arguments)
 
-    monkeypatch.setattr("service.issues.refit.fit_all", overtaken)
+    monkeypatch.setattr("service.issues.refit.fit_all", supersede)
     with pytest.raises(JobError, match="claimed by another process, meanwhile"):
         refit(filled)
-    assert count(filled) == 0
+    assert count_issues(filled) == 0
     with filled.database.reading() as connection:
         run = run_store.latest(connection, "refit")
     assert run is not None
     assert (run.outcome, run.attempt) == ("running", 2)
 
 
-def test_progress_is_told(filled: Context) -> None:
-    told: list[str] = []
-    refit(filled, progress=told.append)
-    assert told == ["climatology", "seasonal_naive", ""]
-
-
-def test_the_same_seed_makes_the_same_issue_bit_for_bit(
+def test_same_seed_in_another_process_gives_identical_issue(
     context: Context, settings: Settings, tmp_path: Path
 ) -> None:
-    """All declared models, fitted anew by another process into another database.
-
-    There they are fitted in the process itself, and not in one of its children.
-    """
+    """All declared models, refitted into another database in one process without children."""
     var = tmp_path / "second"
-    own = {"var_dir": var, "fitted_dir": var / "fitted", "fit_seconds": 0}
-    fresh = settings.model_copy(update=own)
+    overrides = {"var_dir": var, "fitted_dir": var / "fitted", "fit_seconds": 0}
+    fresh = settings.model_copy(update=overrides)
     env = as_environment(fresh) | {"PYTHONHASHSEED": "7"}
     for job in ("ingest", "refit"):
-        arguments = command_on_the_next_day(job)
-        subprocess.run(arguments, env=env, cwd=ROOT, check=True, capture_output=True)
+        command_line = command_on_the_next_day(job)
+        subprocess.run(command_line, env=env, cwd=ROOT, check=True, capture_output=True)
     second = open_context(fresh)
     first, again = contents(context), contents(second)
     second.database.close()
@@ -284,7 +252,7 @@ def test_the_same_seed_makes_the_same_issue_bit_for_bit(
     assert again == first
 
 
-def test_paths_are_as_they_were_drawn(filled: Context) -> None:
+def test_people_and_boats_paths_are_zero_on_the_same_days(filled: Context) -> None:
     refit(filled)
     people, boats = (latest(filled, name) for name in ("people", "boats"))
     with filled.database.reading() as connection:
@@ -297,9 +265,7 @@ def test_paths_are_as_they_were_drawn(filled: Context) -> None:
     assert str(a.start) == "2026-01-01"
 
 
-def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
-    filled: Context, hand: Hand
-) -> None:
+def test_new_weather_leads_to_issue_only_if_chances_move(filled: Context, hand: Hand) -> None:
     context = skies.reading(filled)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3)
     assert refit(context).outcome == "done"
@@ -308,11 +274,11 @@ def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
     outcome = refit(context)
     assert outcome.outcome == "skipped"
     assert "the new weather moves no day's chance by more than 0.1 (at most 0.0" in outcome.reason
-    # The last of the days that the members reach moves: that is enough.
+    # A move on the last day of the ensemble is enough.
     hand.now += dt.timedelta(hours=1)
     skies.tell(context.database, hand.now, [1.0] * 6 + [CALM], members=3)
     assert refit(context).outcome == "done"
-    # The same little change with new figures, or a day later, is published.
+    # A small move is published a day after the last issue.
     hand.now += dt.timedelta(hours=23)
     skies.tell(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
     assert refit(context).outcome == "done"
@@ -322,7 +288,9 @@ def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
     assert refit(context, force=True).outcome == "done"
 
 
-def test_the_version_of_the_newest_issue_outlasts_every_trial(filled: Context, hand: Hand) -> None:
+def test_fitted_version_of_newest_issue_survives_weather_trials(
+    filled: Context, hand: Hand
+) -> None:
     context = skies.reading(filled)
     context = changed(context, keep_versions=1)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 7)

@@ -1,5 +1,3 @@
-"""A past issue made again gives the same issue, whatever has come since."""
-
 from __future__ import annotations
 
 import datetime as dt
@@ -23,18 +21,18 @@ NOON = utc(2026, 1, 1, 14)
 
 
 def revise(context: Context, at: dt.datetime) -> None:
-    """A figure of the past becomes another."""
+    """Revise a past figure."""
     figure = Figure("people", dt.date(2025, 12, 20), 5, "page", at, is_marked=True)
     with context.database.writing() as connection:
         record(connection, ROUTE, [figure], at)
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])
-def test_what_came_since_does_not_reach_back(
+def test_past_issue_is_reproduced_despite_newer_data(
     filled: Context, hand: Hand, tmp_path: Path, is_read: bool
 ) -> None:
     context = skies.reading(filled)
-    # Longer than what an issue keeps of the models that are not served.
+    # Longer than the paths stored for models that are not the champion.
     context = changed(context, horizon=40)
     if is_read:
         skies.tell(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
@@ -51,15 +49,17 @@ def test_what_came_since_does_not_reach_back(
     refit(context)
     for settings in (context.settings, skies.off(context.settings)):
         outcome = repeat(Context(settings, context.database), NOON)
-        said = f"issue {first.issue_id} is repeated bit for bit by all of its 3 models"
-        assert (outcome.outcome, outcome.reason) == ("done", said)
+        reason = f"issue {first.issue_id} is repeated bit for bit by all of its 3 models"
+        assert (outcome.outcome, outcome.reason) == ("done", reason)
     newest = repeat(context, hand.now)
     assert newest.detail["issue"] != first.issue_id
     with context.database.reading() as connection:
-        assert len(issue_store.list_issues(connection, "people", 10)) == 2, "nothing is published"
+        assert len(issue_store.list_issues(connection, "people", 10)) == 2, (
+            "reproducing publishes nothing"
+        )
 
 
-def test_another_declaration_is_said(filled: Context, hand: Hand) -> None:
+def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Hand) -> None:
     refit(filled)
     models = filled.settings.models_dir
     declare(models, "climatology", "climatology", "champion", "[parameters]\nyears = 1\n")
@@ -70,25 +70,25 @@ def test_another_declaration_is_said(filled: Context, hand: Hand) -> None:
         repeat(filled, hand.now)
 
 
-def test_there_must_have_been_one(filled: Context, hand: Hand) -> None:
+def test_moment_before_first_issue_is_rejected(filled: Context, hand: Hand) -> None:
     refit(filled)
     with pytest.raises(JobError, match="no issue of people stood at 2025-12-01T12:00:00Z"):
         repeat(filled, utc(2025, 12, 1, 12))
 
 
-def test_the_command(filled: Context, crossings: Crossings, hand: Hand) -> None:
-    where = {
+def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: Hand) -> None:
+    folders = {
         "var_dir": filled.settings.var_dir,
         "models_dir": filled.settings.models_dir,
         "fitted_dir": filled.settings.fitted_folder,
     }
     refit(filled)
     for moment in ("2026-01-01", "2026-01-01T14:00:00Z", "2026-01-01T15:00:00+01:00"):
-        ended = crossings("refit", "--as-of", moment, **where)
-        assert ended.returncode == 0, ended.stderr
-        assert "is repeated bit for bit by all of its 2 models" in ended.stdout
-    for wrong in ("yesterday", "2026-01-32", "2026-01-01T14:00:00"):
-        ended = crossings("refit", "--as-of", wrong, **where)
-        assert ended.returncode == 2
-        assert "expected a day such as 2025-12-19 or an instant" in ended.stderr
-    assert crossings("refit", "--force", "--as-of", "2026-01-01", **where).returncode == 2
+        process = crossings("refit", "--as-of", moment, **folders)
+        assert process.returncode == 0, process.stderr
+        assert "is repeated bit for bit by all of its 2 models" in process.stdout
+    for invalid in ("yesterday", "2026-01-32", "2026-01-01T14:00:00"):
+        process = crossings("refit", "--as-of", invalid, **folders)
+        assert process.returncode == 2
+        assert "expected a day such as 2025-12-19 or an instant" in process.stderr
+    assert crossings("refit", "--force", "--as-of", "2026-01-01", **folders).returncode == 2

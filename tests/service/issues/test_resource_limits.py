@@ -20,11 +20,11 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def decline(reason: str) -> None:
+def fail(reason: str) -> None:
     raise ValueError(reason)
 
 
-def forever(file: str) -> None:
+def wait_forever(file: str) -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     begun = Path(f"{file}.begun")
     begun.write_text(f"{os.getpid()} {child.pid}")
@@ -32,11 +32,11 @@ def forever(file: str) -> None:
     signal.pause()
 
 
-def devour(megabytes: int) -> int:
+def allocate(megabytes: int) -> int:
     return sum(np.ones(2**17).size for _ in [np.ones(megabytes * 2**17)])
 
 
-def die(number: int) -> None:
+def kill_self(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
@@ -46,11 +46,11 @@ def is_alive(pid: int) -> bool:
 
 def wait_until_gone(file: Path) -> None:
     pids = [int(pid) for pid in file.read_text().split()]
-    assert len(pids) == 2, "it had begun, and had started another"
-    wait_until(lambda: not any(map(is_alive, pids)), "all that was started is ended")
+    assert len(pids) == 2, "it had begun and started a child"
+    wait_until(lambda: not any(map(is_alive, pids)), "both processes have ended")
 
 
-def test_what_it_returns_and_what_it_took() -> None:
+def test_limited_returns_result_and_records_time() -> None:
     with recorded() as steps:
         assert limited(double, 21, "double", PROCESS, 100) == 42
     (step,) = steps
@@ -58,43 +58,43 @@ def test_what_it_returns_and_what_it_took() -> None:
     assert step["seconds"] > 0
 
 
-def test_what_it_raises() -> None:
+def test_exception_of_limited_work_is_raised() -> None:
     with pytest.raises(ValueError, match="^it declines$"):
-        limited(decline, "it declines", "x", PROCESS, 100)
+        limited(fail, "it declines", "x", PROCESS, 100)
 
 
-def test_work_that_never_ends_is_ended_with_all_it_started(tmp_path: Path) -> None:
+def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
     file = tmp_path / "pids"
-    # On a busy machine the limit may pass before the work has begun, which proves nothing yet.
+    # On a busy machine the limit may pass before the work begins; then try a longer one.
     for seconds in (1, 4, 16, 64):
         with pytest.raises(LimitError, match=f"it took longer than {seconds} s, the limit for a"):
-            limited(forever, str(file), "x", seconds, 500)
+            limited(wait_forever, str(file), "x", seconds, 500)
         if file.exists():
             break
     wait_until_gone(file)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
-def test_work_that_eats_memory() -> None:
-    assert limited(devour, 100, "x", PROCESS, 300) == 2**17
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_memory_limit_ends_work() -> None:
+    assert limited(allocate, 100, "x", PROCESS, 300) == 2**17
     with pytest.raises(LimitError, match="needs more than 300 MB"):
-        limited(devour, 1000, "x", PROCESS, 300)
+        limited(allocate, 1000, "x", PROCESS, 300)
 
 
-def test_work_that_is_killed() -> None:
+def test_killed_work_raises_limit_error() -> None:
     with pytest.raises(LimitError, match="its process ended with status -9"):
-        limited(die, signal.SIGKILL, "x", PROCESS, 100)
+        limited(kill_self, signal.SIGKILL, "x", PROCESS, 100)
 
 
-def test_a_parent_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
+def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
     file = tmp_path / "pids"
     script = (
         "from service.issues.resource_limits import limited\n"
-        "from tests.service.issues.test_resource_limits import forever\n"
-        f"limited(forever, {str(file)!r}, 'x', 60, 500)\n"
+        "from tests.service.issues.test_resource_limits import wait_forever\n"
+        f"limited(wait_forever, {str(file)!r}, 'x', 60, 500)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment())
-    wait_until(lambda: file.exists(), "the work begins")
+    wait_until(file.exists, "the work begins")
     parent.kill()
     parent.wait()
     wait_until_gone(file)
