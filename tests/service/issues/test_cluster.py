@@ -32,6 +32,12 @@ LocalCluster = pytest.importorskip("distributed").LocalCluster
 LOCAL = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed worker may take long to restart on a busy machine."""
+    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", BOUND)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A scheduler and one worker in separate processes."""
