@@ -94,7 +94,6 @@ def test_full_disk_behind_stdout_is_reported(arguments: tuple[str, ...]) -> None
         ("keys list", "<&- >&- 2>&-", 0),
         ("subscribers import -", "<&-", 2),  # an empty list has no header
         ("subscribers import -", "2>&-", 2),
-        ("subscribers import -", "<&- >&- 2>&-", 2),
     ],
 )
 def test_closed_standard_streams_are_tolerated(

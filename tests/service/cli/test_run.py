@@ -88,8 +88,8 @@ class Service:
         return status
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+@pytest.fixture(name="start")
+def start_fixture(tmp_path: Path) -> Iterator[Start]:
     """Start a role on a free port, with models that are quick to fit."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -19,7 +19,7 @@ from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
-from tests.service.cli.test_run import Service, Start, start  # noqa: F401
+from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
 from tests.service.mailbox import free_port
 from tests.service.support import Crossings, quick_models
 from tests.support.small_disk import fill, mount, small_disk
@@ -81,7 +81,9 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_full_disk(start: Start, small: Path, home: Settings) -> None:  # noqa: F811
+def test_run_serves_the_last_forecast_on_a_full_disk(
+    start: Start, small: Path, home: Settings
+) -> None:
     settings = home.model_copy(update={"var_dir": small / "var"})
     issue_id = publish_issue(settings)
     ballast = fill(small)
@@ -99,7 +101,7 @@ def test_full_disk(start: Start, small: Path, home: Settings) -> None:  # noqa: 
     stop_cleanly(service)
 
 
-def test_read_only_disk(start: Start, home: Settings) -> None:  # noqa: F811
+def test_run_serves_from_a_read_only_disk(start: Start, home: Settings) -> None:
     issue_id = publish_issue(home)
     var = str(home.var_dir)
     mount("--bind", var, var)
@@ -114,10 +116,8 @@ def test_read_only_disk(start: Start, home: Settings) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_read_only_postgresql(
-    start: Start,  # noqa: F811
-    home: Settings,
-    database_url: str,
+def test_server_serves_from_read_only_postgresql(
+    start: Start, home: Settings, database_url: str
 ) -> None:
     settings = home.model_copy(update={"database_url": database_url})
     issue_id = publish_issue(settings)
@@ -143,7 +143,7 @@ def test_read_only_postgresql(
         engine.dispose()
 
 
-def test_broken_model_declarations(start: Start, home: Settings) -> None:  # noqa: F811
+def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Settings) -> None:
     """First some cannot be read, then none, and at last none can be fitted."""
     publish_issue(home)
     (home.models_dir / ".#climatology.toml").symlink_to("me@here.1234")

@@ -30,7 +30,7 @@ def test_time_within_a_clock_change_is_rejected(crossings: Crossings) -> None:
     assert "CROSSINGS_INGEST_TIMES" in done.stderr
 
 
-def test_prune(crossings: Crossings) -> None:
+def test_prune_reports_deleted_rows(crossings: Crossings) -> None:
     assert crossings("prune").stdout == (
         "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests "
         "deleted\n"
