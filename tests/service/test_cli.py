@@ -1,4 +1,4 @@
-"""The tutorial, done as it says."""
+"""Every step of docs/tutorial.md."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ STEP = re.compile(r"```sh\n([^`]*)```\n```text\n([^`]*)```")
 
 
 def shape(text: str) -> str:
-    """What is printed, whatever its numbers: those are of one day and one set of paths."""
+    """The text without its numbers, which depend on the day and the paths."""
     return re.sub(r"\d[\d,]*\d(\.\d+)?|\d(\.\d+)?", "#", text.strip())
 
 
-def test_every_step_of_the_tutorial_prints_what_it_shows(
-    settings: Settings, tmp_path: Path
-) -> None:
-    crossings = tmp_path / "crossings"
-    crossings.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
-    crossings.chmod(0o755)
+def write_command(folder: Path) -> Path:
+    """Write the command ``crossings`` of this checkout to `folder`."""
+    file = folder / "crossings"
+    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
+    file.chmod(0o755)
+    return file
+
+
+def test_tutorial_steps_print_the_documented_output(settings: Settings, tmp_path: Path) -> None:
+    crossings = write_command(tmp_path)
     steps = STEP.findall(TUTORIAL)
     assert len(steps) == TUTORIAL.count("```text") >= 6
     with serving(settings) as base:
-        for step, shown in steps:
+        for step, expected in steps:
             script = step.replace("http://127.0.0.1:8000", base)
             done = subprocess.run(
                 ["sh", "-ec", script.replace(".venv/bin/crossings", str(crossings))],
@@ -39,9 +43,9 @@ def test_every_step_of_the_tutorial_prints_what_it_shows(
                 text=True,
                 timeout=PROCESS,
             )
-            assert shape(done.stdout) == shape(shown), f"{step}{done.stdout}{done.stderr}"
+            assert shape(done.stdout) == shape(expected), f"{step}{done.stdout}{done.stderr}"
 
 
-def test_another_shape_is_another_answer() -> None:
+def test_shape_ignores_numbers_only() -> None:
     assert shape("median,1,148\n298") == shape("median,0\n7")
     assert shape("median,1") != shape("mean,1")

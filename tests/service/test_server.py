@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ import pytest
 
 from service import server
 from service.core.settings import Settings
-from tests.service.support import ROOT, as_environment, command, serving
+from tests.service.support import ROOT, as_environment, serving
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
-# The deadlines of the real server are too long for a test.
-START = (
+# A server with short deadlines.
+SCRIPT = (
     "from service import server; from service.core import settings; "
     "server._HEADER_MILLISECONDS = 2000; server._BODY_SECONDS = 2.0; "
     "server.serve(settings.load())"
@@ -32,17 +33,16 @@ START = (
 
 @pytest.fixture(scope="module")
 def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Port of a real server with two threads; one for all, as it has to outlive every request."""
+    """Port of a server with two threads, shared: it must outlive every request."""
     var = tmp_path_factory.mktemp("server")
     shutil.copy(published / "after-refit.sqlite", var / "crossings.sqlite")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free: int = probe.getsockname()[1]
-    own = Settings(var_dir=var, port=free, threads=2)
-    arguments = [*command()[:1], "-c", START]
+    settings = Settings(var_dir=var, port=free, threads=2)
     child = subprocess.Popen(
-        arguments,
-        env=as_environment(own),
+        [sys.executable, "-c", SCRIPT],
+        env=as_environment(settings),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -52,27 +52,39 @@ def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     def is_ready() -> bool:
         assert child.poll() is None
         with contextlib.suppress(OSError):
-            return ask(free, "/readyz")[0] == 200
+            return get(free, "/readyz")[0] == 200
         return False
 
     wait_until(is_ready, "the server is ready")
     yield free
     child.send_signal(signal.SIGTERM)
-    _, said = child.communicate(timeout=PROCESS)
+    _, errors = child.communicate(timeout=PROCESS)
     assert child.returncode == 0
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
 
 
-def ask(port: int, path: str) -> tuple[int, bytes]:
+def get(port: int, path: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)
-    try:
+    with contextlib.closing(connection):
         connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+        response = connection.getresponse()
+        return response.status, response.read()
 
 
+def exchange(port: int, *parts: bytes) -> tuple[dict[str, str], bytes]:
+    """Send these bytes and return the headers, with ``status``, and the body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as connection:
+        with contextlib.suppress(OSError):  # the server may close early
+            for part in parts:
+                connection.sendall(part)
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))  # until closed
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines[1:])
+    return {"status": lines[0].split()[1]} | {k.lower(): v for k, v in fields.items()}, body
+
+
+GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /v1/series/people/scenarios HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 UNFINISHED = {
     "silent": b"",
@@ -82,89 +94,64 @@ UNFINISHED = {
 }
 
 
-def test_requests_that_never_end_silence_nothing(port: int) -> None:
-    """Neither what is read nor what is posted."""
-    with contextlib.ExitStack() as held:
-        for sent in UNFINISHED.values():
+def test_unfinished_requests_do_not_block_others(port: int) -> None:
+    with contextlib.ExitStack() as stack:
+        for content in UNFINISHED.values():
             for _ in range(20):
-                one = held.enter_context(socket.create_connection(("127.0.0.1", port)))
-                one.sendall(sent)
-            assert ask(port, "/livez")[0] == 200
-        whole = b'{"level_percent": 5}'
-        head = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(whole)
-        assert talk(port, POST, head, whole)[0]["status"] == "200"
+                connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                connection.sendall(content)
+            assert get(port, "/livez")[0] == 200
+        body = b'{"level_percent": 5}'
+        head = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+        assert exchange(port, POST, head, body)[0]["status"] == "200"
 
 
 @pytest.mark.parametrize("kind", ["half a request line", "half a body", "half a chunk"])
-def test_a_request_that_does_not_end_is_given_up(port: int, kind: str) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as one:
-        one.sendall(UNFINISHED[kind])
-        came = b""
+def test_unfinished_request_times_out(port: int, kind: str) -> None:
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as connection:
+        connection.sendall(UNFINISHED[kind])
         with contextlib.suppress(ConnectionError):
-            while more := one.recv(65_536):
-                came += more
-    assert came == b"" or came.startswith(b"HTTP/1.1 408 ")
+            while more := connection.recv(65_536):
+                received += more
+    assert received == b"" or received.startswith(b"HTTP/1.1 408 ")
 
 
-def test_bodies_arrive_whole_and_large_ones_are_refused(port: int) -> None:
+def test_chunked_bodies_are_read_and_large_ones_rejected(port: int) -> None:
     chunk = b'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n{"level_percent": 5}\r\n'
-    assert talk(port, POST, chunk, b"0\r\n\r\n")[0]["status"] == "200"
+    assert exchange(port, POST, chunk, b"0\r\n\r\n")[0]["status"] == "200"
     endless = [b"10000\r\n" + b"x" * 0x10000 + b"\r\n"] * 3
     closing = b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert talk(port, POST, closing, *endless)[0]["status"] == "413"
-    assert talk(port, POST, b"Content-Length: 70000\r\n\r\n")[0]["status"] == "413"
+    assert exchange(port, POST, closing, *endless)[0]["status"] == "413"
+    assert exchange(port, POST, b"Content-Length: 70000\r\n\r\n")[0]["status"] == "413"
 
 
 def test_paths_and_headers_reach_the_application_as_sent(port: int) -> None:
-    body = ask(port, "/v1/a%20b%C3%A9?q=1")[1]
+    body = get(port, "/v1/a%20b%C3%A9?q=1")[1]
     assert json.loads(body)["instance"] == "/v1/a b\u00e9"
-    assert (
-        talk(port, GET, b"X_Request_Id: no\r\nX-Request-Id: yes\r\nConnection: close\r\n\r\n")[0][
-            "x-request-id"
-        ]
-        == "yes"
-    )
+    headers = b"X_Request_Id: no\r\nX-Request-Id: yes\r\nConnection: close\r\n\r\n"
+    assert exchange(port, GET, headers)[0]["x-request-id"] == "yes"
 
 
-def test_those_who_never_read_do_not_silence_it(port: int) -> None:
-    deaf = []
-    for _ in range(4):
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        one.connect(("127.0.0.1", port))
-        one.sendall(b"GET /v1/series/people/observations HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
-        deaf.append(one)
-    assert ask(port, "/livez")[0] == 200
-    for one in deaf:
-        one.close()
+def test_clients_that_do_not_read_do_not_block_others(port: int) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            connection.connect(("127.0.0.1", port))
+            request = b"GET /v1/series/people/observations HTTP/1.1\r\nHost: x\r\n\r\n"
+            connection.sendall(request * 40)
+        assert get(port, "/livez")[0] == 200
 
 
-def test_the_server_answers_as_the_application_does(port: int) -> None:
-    status, body = ask(port, "/v1/series/people/forecast?horizon=2")
+def test_server_responds_as_the_application_does(port: int) -> None:
+    status, body = get(port, "/v1/series/people/forecast?horizon=2")
     assert status == 200
     assert body.count(b'"horizon_days"') == 2
-    assert ask(port, "/v1/series/people/forecast?horizon=0")[0] == 400
+    assert get(port, "/v1/series/people/forecast?horizon=0")[0] == 400
 
 
-def talk(port: int, *parts: bytes) -> tuple[dict[str, str], bytes]:
-    """Send these bytes, and read until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as one:
-        with contextlib.suppress(OSError):  # it may have heard enough
-            for part in parts:
-                one.sendall(part)
-        came = b""
-        while more := one.recv(65_536):
-            came += more
-    head, _, body = came.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    fields = dict(line.split(": ", 1) for line in lines[1:])
-    return {"status": lines[0].split()[1]} | {k.lower(): v for k, v in fields.items()}, body
-
-
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
-
-
-NO_REQUESTS = [
+MALFORMED = [
     [b"hello\r\n\r\n"],
     [b"GET /livez HTTP/9.9\r\n\r\n"],
     [b"G\x00T / HTTP/1.1\r\n\r\n"],
@@ -174,63 +161,56 @@ NO_REQUESTS = [
     [GET + b"Transfer-Encoding: strange\r\n\r\n"],
     [b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n"],
     [GET + b"A: " + b"x" * 1_000_000 + b"\r\n\r\n"],
-    [GET + b"".join(b"A%d: 1\r\n" % at for at in range(200)) + b"\r\n"],
+    [GET + b"".join(b"A%d: 1\r\n" % number for number in range(200)) + b"\r\n"],
     [b"GET /", *[b"x" * 100_000] * 50],
     [GET + b"A: ", *[b"x" * 100_000] * 50],
     [GET, *[b"A: 1\r\n" * 10_000] * 50],
 ]
 
 
-def test_what_is_no_request_is_refused(port: int) -> None:
-    """Also when it goes on and on; and the next one is answered."""
-    for parts in NO_REQUESTS:
+def test_malformed_requests_are_rejected_and_do_not_block_others(port: int) -> None:
+    for parts in MALFORMED:
         with contextlib.suppress(ConnectionError):
-            head, body = talk(port, *parts)
+            head, body = exchange(port, *parts)
             assert head["status"] in ("400", "414", "431"), parts[0][:80]
             assert b"xxx" not in body, parts[0][:80]
-        assert ask(port, "/livez")[0] == 200, parts[0][:80]
+        assert get(port, "/livez")[0] == 200, parts[0][:80]
 
 
-def test_a_flood_of_headers_does_not_silence_it(port: int) -> None:
-    """Eight at once who send headers without end, beside one who asks."""
+def test_endless_headers_do_not_block_others(port: int) -> None:
     stop = threading.Event()
 
     def flood() -> None:
         while not stop.is_set():
             with (
                 contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", port), timeout=5) as one,
+                socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
             ):
-                one.sendall(GET)
+                connection.sendall(GET)
                 while not stop.is_set():
-                    one.sendall(b"A: 1\r\n" * 1_000)
+                    connection.sendall(b"A: 1\r\n" * 1_000)
 
     threads = [threading.Thread(target=flood) for _ in range(8)]
     for thread in threads:
         thread.start()
     try:
         for _ in range(5):
-            assert ask(port, "/livez")[0] == 200
+            assert get(port, "/livez")[0] == 200
     finally:
         stop.set()
         for thread in threads:
             thread.join()
 
 
-def test_workers_are_replaced_on_hangup_and_their_memory_is_forgotten(
-    settings: Settings,
-) -> None:
+def test_sighup_replaces_workers_and_their_memory_metrics(settings: Settings) -> None:
     with serving(settings, workers=2) as base:
         port = int(base.rpartition(":")[2])
 
         def workers() -> set[bytes]:
-            return set(
-                re.findall(
-                    rb'crossings_worker_memory_bytes{worker="(\d+)"}', ask(port, "/metrics")[1]
-                )
-            )
+            metrics = get(port, "/metrics")[1]
+            return set(re.findall(rb'crossings_worker_memory_bytes{worker="(\d+)"}', metrics))
 
-        wait_until(lambda: len(workers()) == 2, "both workers are there")
+        wait_until(lambda: len(workers()) == 2, "both workers are started")
         before = workers()
         worker = psutil.Process(int(next(iter(before))))
         parent = worker.parent()
@@ -244,14 +224,14 @@ def test_metrics_of_a_killed_server_are_removed(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # so that it is put back
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # restored after the test
     with server._shared_metrics("[::1]:8000"):
         left = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         (left / "counter_1.db").write_bytes(b"x")
         with server._shared_metrics("127.0.0.1:8000"):
-            assert len({*tmp_path.iterdir()}) == 2, "the folder of a server that runs stays"
+            assert len({*tmp_path.iterdir()}) == 2, "the folder of a running server is kept"
         with server._shared_metrics("[::1]:8000"):
             (folder,) = tmp_path.rglob("*")
             assert folder.stat().st_mode & 0o777 == 0o700
-            assert folder.name[:-8] == left.name[:-8] and folder != left, "nobody can foresee it"
+            assert folder.name[:-8] == left.name[:-8] and folder != left, "the name is random"
     assert not [*tmp_path.iterdir()]

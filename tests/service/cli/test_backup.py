@@ -11,43 +11,44 @@ from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
-from tests.service.support import NOW, ROOT, Crossings, bind, command, environment
+from tests.service.support import ROOT, Crossings, bind, command, environment, record_run
 
 
-def test_a_backup_is_made_checked_and_restored(
+def folders_of(settings: Settings) -> dict[str, Path]:
+    return {"var_dir": settings.var_dir, "fitted_dir": settings.fitted_folder}
+
+
+def test_backup_and_restore_commands(
     crossings: Crossings, settings: Settings, tmp_path: Path
 ) -> None:
-    source = {"var_dir": settings.var_dir, "fitted_dir": settings.fitted_folder}
-    file = str(tmp_path / "crossings.tar.gz")
-    made = crossings("backup", file, **source)
-    assert made.returncode == 0
-    assert "2 issues" in made.stdout
-    assert crossings("restore", "--check", file).stdout.startswith(f"whole: {file} of ")
-    there = {"var_dir": tmp_path / "there", "fitted_dir": tmp_path / "there" / "fitted"}
-    done = crossings("restore", file, **there)
+    archive = str(tmp_path / "crossings.tar.gz")
+    backup = crossings("backup", archive, **folders_of(settings))
+    assert backup.returncode == 0
+    assert "2 issues" in backup.stdout
+    assert crossings("restore", "--check", archive).stdout.startswith(f"whole: {archive} of ")
+    target = {"var_dir": tmp_path / "target", "fitted_dir": tmp_path / "target" / "fitted"}
+    done = crossings("restore", archive, **target)
     assert (done.returncode, done.stdout.partition(":")[0]) == (0, "restored")
-    assert "people-20251231" in crossings("status", **there).stdout
+    assert "people-20251231" in crossings("status", **target).stdout
 
 
-def test_a_good_backup_is_kept_where_there_is_no_database(
-    crossings: Crossings, tmp_path: Path
-) -> None:
-    file, wrong = tmp_path / "crossings.tar.gz", tmp_path / "wrong"
-    file.write_bytes(b"the good one")
+def test_missing_database_does_not_overwrite_a_backup(crossings: Crossings, tmp_path: Path) -> None:
+    archive, empty = tmp_path / "crossings.tar.gz", tmp_path / "empty"
+    archive.write_bytes(b"the good one")
     for _ in range(2):  # no folder, then a file without tables
-        done = crossings("backup", str(file), "--overwrite", var_dir=wrong)
+        done = crossings("backup", str(archive), "--overwrite", var_dir=empty)
         assert (done.returncode, done.stdout) == (1, "")
-        place = f"sqlite:///{wrong / 'crossings.sqlite'}"
+        place = f"sqlite:///{empty / 'crossings.sqlite'}"
         assert done.stderr == f"Error: {place}: no database to back up\n"
-        wrong.mkdir(exist_ok=True)
-        (wrong / "crossings.sqlite").touch()
-    assert file.read_bytes() == b"the good one"
+        empty.mkdir(exist_ok=True)
+        (empty / "crossings.sqlite").touch()
+    assert archive.read_bytes() == b"the good one"
 
 
-def test_a_link_is_followed_and_what_is_no_file_refused(context: Context, tmp_path: Path) -> None:
+def test_backup_follows_a_link_and_rejects_a_pipe(context: Context, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
-    link, target, pipe = folder / "link", folder / "there" / "target", folder / "pipe"
+    link, target, pipe = folder / "link", folder / "linked" / "target", folder / "pipe"
     target.parent.mkdir()
     link.symlink_to(target)
     for content in (None, b"stale"):
@@ -59,66 +60,62 @@ def test_a_link_is_followed_and_what_is_no_file_refused(context: Context, tmp_pa
     with pytest.raises(WrongFile, match="expected a regular file, found another kind"):
         back_up(context, pipe, overwrite=True)
     assert pipe.is_fifo()
-    assert sorted(folder.iterdir()) == [link, pipe, target.parent]
+    assert set(folder.iterdir()) == {link, pipe, target.parent}
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_what_cannot_be_done_is_one_line(
+def test_backup_and_restore_errors(
     crossings: Crossings, settings: Settings, tmp_path: Path
 ) -> None:
-    source = {"var_dir": settings.var_dir, "fitted_dir": settings.fitted_folder}
-    file = tmp_path / "crossings.tar.gz"
-    file.write_bytes(b"not it")
-    for arguments, status, said in (
-        (["backup", str(file)], 1, "already exists; use --overwrite to replace it"),
+    archive = tmp_path / "crossings.tar.gz"
+    archive.write_bytes(b"not a backup")
+    for arguments, status, message in (
+        (["backup", str(archive)], 1, "already exists; use --overwrite to replace it"),
         (["backup", f"{tmp_path}/no/file"], 1, f"Error: {tmp_path}/no/file: No such file or dir"),
         (["restore", str(tmp_path / "none")], 2, "does not exist"),
-        (["restore", "--check", str(file)], 2, "expected a complete backup"),
+        (["restore", "--check", str(archive)], 2, "expected a complete backup"),
         (["restore", str(tmp_path)], 2, "is a directory"),
     ):
-        done = crossings(*arguments, **source)
+        done = crossings(*arguments, **folders_of(settings))
         assert (done.returncode, done.stdout) == (status, ""), arguments
         assert done.stderr.splitlines()[-1].startswith("Error: ")
-        assert said in done.stderr
-    assert file.read_bytes() == b"not it"
+        assert message in done.stderr
+    assert archive.read_bytes() == b"not a backup"
 
 
-def test_nothing_is_restored_under_a_running_scheduler(
+def test_restore_is_rejected_while_a_scheduler_runs(
     crossings: Crossings, context: Context, tmp_path: Path
 ) -> None:
-    own = {"var_dir": context.settings.var_dir, "fitted_dir": context.settings.fitted_folder}
-    back_up(context, file := tmp_path / "crossings.tar.gz")
-    with context.database.writing() as connection:
-        run_store.claim(connection, "later", "x", NOW)
+    back_up(context, archive := tmp_path / "crossings.tar.gz")
+    record_run(context.database, job="later")
     for is_running in (True, False):
         with context.database.alone("scheduler" if is_running else "other"):
-            done = crossings("restore", "--overwrite", str(file), **own)
+            done = crossings("restore", "--overwrite", str(archive), **folders_of(context.settings))
         assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
         with context.database.reading() as connection:
             assert len(run_store.recent(connection, "later")) == is_running
 
 
-def test_declarations_in_a_read_only_folder(
+def test_restore_to_a_read_only_models_folder(
     crossings: Crossings, context: Context, tmp_path: Path
 ) -> None:
-    """As in the container: the same ones are no hindrance, others are told beforehand."""
+    """Identical declarations are left alone; a changed one is an error before the restore."""
     models = tmp_path / "models"
     shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
-    own = context.settings.model_dump(exclude_defaults=True) | {"models_dir": models}
-    file, sarimax = str(tmp_path / "crossings.tar.gz"), models / "sarimax.toml"
-    assert crossings("backup", file, **own).returncode == 0
-    mine = context.settings.fitted_folder / "mine"
-    for more, status in ((b"", 0), (b"# ours\n", 1)):
+    options = context.settings.model_dump(exclude_defaults=True) | {"models_dir": models}
+    archive, sarimax = str(tmp_path / "crossings.tar.gz"), models / "sarimax.toml"
+    assert crossings("backup", archive, **options).returncode == 0
+    extra = context.settings.fitted_folder / "extra"
+    for addition, status in ((b"", 0), (b"# ours\n", 1)):
         with sarimax.open("ab") as stream:
-            stream.write(more)
-        mine.mkdir()
-        with context.database.writing() as connection:
-            run_store.claim(connection, "later", "x", NOW)
+            stream.write(addition)
+        extra.mkdir()
+        record_run(context.database, job="later")
         models.chmod(0o500)
         try:
             done = subprocess.run(
-                command("restore", "--overwrite", file),
-                env=environment(**own),
+                command("restore", "--overwrite", archive),
+                env=environment(**options),
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
@@ -128,9 +125,10 @@ def test_declarations_in_a_read_only_folder(
             models.chmod(0o700)
         assert done.returncode == status, done.stderr
         with context.database.reading() as connection:
-            assert len(run_store.recent(connection, "later")) == status, "restored, or untouched"
-        assert mine.exists() == bool(status)
-    said = done.stderr.splitlines()[-1]
-    assert said == f"Error: {sarimax} cannot be written (Permission denied): nothing is restored"
+            assert len(run_store.recent(connection, "later")) == status
+        assert extra.exists() == bool(status)
+    assert done.stderr.splitlines()[-1] == (
+        f"Error: {sarimax} cannot be written (Permission denied): nothing is restored"
+    )
     assert sarimax.read_bytes().endswith(b"# ours\n")
     assert not list(context.settings.fitted_folder.glob(".*"))

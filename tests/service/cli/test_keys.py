@@ -12,24 +12,24 @@ from tests.service.support import ROOT, Crossings, command, environment
 from tests.support.waiting import PROCESS
 
 
-def test_a_key_is_made_listed_and_revoked(crossings: Crossings, tmp_path: Path) -> None:
-    made = crossings("keys", "create", "--name", "grafana", "--scope", "read")
-    assert made.returncode == 0, made.stderr
-    assert re.fullmatch(r"crossings_[0-9a-f]{10}_[\w-]{43}\n", made.stdout)
-    secret = made.stdout.strip()[-43:]
-    listed = crossings("keys", "list")
-    assert made.stdout[:20] in listed.stdout
-    assert "active" in listed.stdout
-    assert secret not in listed.stdout
-    twice = crossings("keys", "create", "--name", "grafana")
-    assert (twice.returncode, "already exists" in twice.stderr) == (2, True)
+def test_keys_create_list_and_revoke(crossings: Crossings) -> None:
+    created = crossings("keys", "create", "--name", "grafana", "--scope", "read")
+    assert created.returncode == 0, created.stderr
+    assert re.fullmatch(r"crossings_[0-9a-f]{10}_[\w-]{43}\n", created.stdout)
+    secret = created.stdout.strip()[-43:]
+    listing = crossings("keys", "list")
+    assert created.stdout[:20] in listing.stdout
+    assert "active" in listing.stdout
+    assert secret not in listing.stdout
+    duplicate = crossings("keys", "create", "--name", "grafana")
+    assert (duplicate.returncode, "already exists" in duplicate.stderr) == (2, True)
     assert crossings("keys", "revoke", "grafana").returncode == 0
     again = crossings("keys", "revoke", "grafana")
     assert (again.returncode, "no key" in again.stderr) == (1, True)
     assert "revoked" in crossings("keys", "list").stdout
 
 
-def test_what_is_no_key_is_said_in_one_line(crossings: Crossings) -> None:
+def test_keys_create_rejects_invalid_options(crossings: Crossings) -> None:
     for arguments in (
         ("--name", " "),
         ("--name", "x" * 65),
@@ -37,26 +37,26 @@ def test_what_is_no_key_is_said_in_one_line(crossings: Crossings) -> None:
         ("--name", "x", "--scope", "all"),
         (),
     ):
-        refused = crossings("keys", "create", *arguments)
-        assert (refused.returncode, refused.stdout) == (2, ""), arguments
-        assert "Traceback" not in refused.stderr
+        done = crossings("keys", "create", *arguments)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert "Traceback" not in done.stderr
 
 
-def test_a_name_is_shown_as_it_is(crossings: Crossings) -> None:
+def test_keys_list_does_not_interpret_markup_in_names(crossings: Crossings) -> None:
     for name in ("[x] loader", "loader [/b]", ":smile:"):
         assert crossings("keys", "create", "--name", name).returncode == 0
-        listed = crossings("keys", "list")
-        assert listed.returncode == 0, listed.stderr
-        assert name in listed.stdout
+        listing = crossings("keys", "list")
+        assert listing.returncode == 0, listing.stderr
+        assert name in listing.stdout
 
 
-def test_the_scopes_offered_are_those_of_the_store() -> None:
+def test_keys_create_offers_the_scopes_of_the_store() -> None:
     scope = next(param for param in keys.commands["create"].params if param.name == "scope")
     assert tuple(scope.to_info_dict()["type"]["choices"]) == SCOPES
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_key_that_cannot_be_shown_is_not_stored(crossings: Crossings, tmp_path: Path) -> None:
+def test_key_is_not_stored_when_stdout_is_full(crossings: Crossings, tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             command("keys", "create", "--name", "k1"),

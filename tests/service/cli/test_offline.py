@@ -15,20 +15,18 @@ FIGURES = str(ROOT / "service" / "data" / "figures.csv")
 QUICK = ("--model", "climatology", "--paths", "200")
 
 
-def forecast(crossings: Crossings, *arguments: str) -> Any:
+def run_forecast(crossings: Crossings, *arguments: str) -> Any:
     done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "json", *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_rows_and_totals_from_a_file(crossings: Crossings, tmp_path: Path) -> None:
+def test_forecast_rows_totals_and_saved_paths(crossings: Crossings, tmp_path: Path) -> None:
     file = tmp_path / "paths"
-    body = forecast(crossings, "--as-of", "2024-10-18", "--paths-out", str(file))
-    assert (body["series_id"], body["origin"], body["model"]) == (
-        "people",
-        "2024-10-18",
-        "climatology",
-    )
+    body = run_forecast(crossings, "--as-of", "2024-10-18", "--paths-out", str(file))
+    assert body["series_id"] == "people"
+    assert body["origin"] == "2024-10-18"
+    assert body["model"] == "climatology"
     assert [row["date"] for row in body["rows"]][::27] == ["2024-10-19", "2024-11-15"]
     with np.load(file) as saved:
         assert saved["paths"].shape == (200, 28)
@@ -36,34 +34,34 @@ def test_rows_and_totals_from_a_file(crossings: Crossings, tmp_path: Path) -> No
         sums = np.sort(saved["paths"][:, :7].sum(axis=1))
     week = body["totals"][0]
     assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
-    assert not (tmp_path / "var").exists(), "no database"
+    assert not (tmp_path / "var").exists(), "no database is created"
 
 
-def test_no_day_after_as_of_is_used(crossings: Crossings, tmp_path: Path) -> None:
+def test_forecast_ignores_days_after_as_of(crossings: Crossings, tmp_path: Path) -> None:
     lines = Path(FIGURES).read_text().splitlines()
-    until = next(at for at, line in enumerate(lines) if line.startswith("2024-10-18"))
-    other = tmp_path / "other.csv"
-    changed = [",".join((line.split(",")[0], "999", "9")) for line in lines[until + 1 :]]
-    other.write_text("\n".join([*lines[: until + 1], *changed]) + "\n")
-    first = forecast(crossings, "--as-of", "2024-10-18")
-    again = forecast(crossings, "--as-of", "2024-10-18", "--data", str(other))
-    assert again["rows"] == first["rows"]
+    cutoff = next(row for row, line in enumerate(lines) if line.startswith("2024-10-18"))
+    other_file = tmp_path / "other.csv"
+    changed_rows = [",".join((line.split(",")[0], "999", "9")) for line in lines[cutoff + 1 :]]
+    other_file.write_text("\n".join([*lines[: cutoff + 1], *changed_rows]) + "\n")
+    first = run_forecast(crossings, "--as-of", "2024-10-18")
+    repeated = run_forecast(crossings, "--as-of", "2024-10-18", "--data", str(other_file))
+    assert repeated["rows"] == first["rows"]
 
 
-def test_the_seed_decides(crossings: Crossings) -> None:
-    first = forecast(crossings, "--seed", "5")
-    assert forecast(crossings, "--seed", "5") == first
-    assert forecast(crossings, "--seed", "6")["rows"] != first["rows"]
+def test_seed_determines_the_forecast(crossings: Crossings) -> None:
+    first = run_forecast(crossings, "--seed", "5")
+    assert run_forecast(crossings, "--seed", "5") == first
+    assert run_forecast(crossings, "--seed", "6")["rows"] != first["rows"]
 
 
-def test_boats_follow_from_people(crossings: Crossings) -> None:
-    body = forecast(crossings, "--series", "boats")
+def test_forecast_of_boats(crossings: Crossings) -> None:
+    body = run_forecast(crossings, "--series", "boats")
     assert body["series_id"] == "boats"
     assert body["rows"][0]["hi95"] < 60
 
 
-def test_csv_and_table_say_the_same(crossings: Crossings) -> None:
-    body = forecast(crossings)
+def test_forecast_formats_agree(crossings: Crossings) -> None:
+    body = run_forecast(crossings)
     done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["median"] for row in rows] == [str(row["median"]) for row in body["rows"]]
@@ -72,19 +70,17 @@ def test_csv_and_table_say_the_same(crossings: Crossings) -> None:
     assert "2026-01-28" in table.stdout
 
 
-def test_people_alone_and_another_column(crossings: Crossings, tmp_path: Path) -> None:
+def test_forecast_of_a_file_with_one_column(crossings: Crossings, tmp_path: Path) -> None:
     lines = Path(FIGURES).read_text().splitlines()
     file = tmp_path / "people.csv"
     file.write_text("\n".join(",".join(line.split(",")[:2]) for line in lines) + "\n")
-    assert forecast(crossings, "--data", str(file))["series_id"] == "people"
+    assert run_forecast(crossings, "--data", str(file))["series_id"] == "people"
     file.write_text(file.read_text().replace("people", "lorries"))
-    body = forecast(crossings, "--data", str(file), "--series", "lorries")
+    body = run_forecast(crossings, "--data", str(file), "--series", "lorries")
     assert body["series_id"] == "lorries"
 
 
-def test_a_series_of_another_route_has_its_likelihoods(
-    crossings: Crossings, tmp_path: Path
-) -> None:
+def test_series_of_another_route_has_likelihoods(crossings: Crossings, tmp_path: Path) -> None:
     file = tmp_path / "italy.csv"
     file.write_text(Path(FIGURES).read_text().replace("people", "italy_people", 1))
     arguments = ("--data", str(file), "--series", "italy_people", *QUICK, "--format", "json")
@@ -92,19 +88,16 @@ def test_a_series_of_another_route_has_its_likelihoods(
     assert all(row["likelihood"] for row in json.loads(done.stdout)["rows"]), done.stderr
 
 
-def test_the_champion_is_of_the_models_that_the_route_declares(
-    crossings: Crossings, tmp_path: Path
-) -> None:
-    declared = (ROOT / "series" / "channel.toml").read_text()
-    declared = declared.replace("../service", f"{ROOT}/service")
-    (tmp_path / "channel.toml").write_text(f'models = ["climatology"]\n{declared}')
+def test_champion_is_one_of_the_models_of_the_route(crossings: Crossings, tmp_path: Path) -> None:
+    text = (ROOT / "series" / "channel.toml").read_text().replace("../service", f"{ROOT}/service")
+    (tmp_path / "channel.toml").write_text(f'models = ["climatology"]\n{text}')
     arguments = ("--data", FIGURES, "--paths", "200", "--format", "json")
     done = crossings("forecast", *arguments, series_dir=tmp_path)
     assert json.loads(done.stdout)["model"] == "climatology", done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--horizon", "0"], "1<=x<=400"),
         (["--horizon", "401"], "1<=x<=400"),
@@ -120,33 +113,34 @@ def test_the_champion_is_of_the_models_that_the_route_declares(
         (["--format", "xml"], "'table', 'json', 'csv'"),
     ],
 )
-def test_bad_input_is_status_2(crossings: Crossings, arguments: list[str], said: str) -> None:
+def test_forecast_rejects_invalid_options(
+    crossings: Crossings, arguments: list[str], message: str
+) -> None:
     done = crossings("forecast", "--data", FIGURES, *QUICK, *arguments)
     assert done.returncode == 2
-    assert said in " ".join(done.stderr.split())
+    assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("option", ["--paths-out"])
-def test_a_place_that_cannot_be_written_is_one_line(
-    crossings: Crossings, tmp_path: Path, option: str
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--paths-out", "/none/file.npz"], "/none/file.npz"),
+        (["--model", "hurdle", "--as-of", "2018-01-05"], ""),
+    ],
+    ids=["unwritable-file", "too-few-days"],
+)
+def test_forecast_failure_is_one_line(
+    crossings: Crossings, arguments: list[str], message: str
 ) -> None:
-    place = str(tmp_path / "none" / "file.npz")
-    done = crossings("forecast", "--data", FIGURES, *QUICK, option, place)
+    done = crossings("forecast", "--data", FIGURES, *QUICK, *arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")
-    assert place in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_past_that_is_too_short_is_one_line(crossings: Crossings) -> None:
-    done = crossings("forecast", "--data", FIGURES, "--model", "hurdle", "--as-of", "2018-01-05")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: ")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_backtest_is_of_the_form_that_is_documented(crossings: Crossings, tmp_path: Path) -> None:
+def test_backtest_json_has_the_documented_keys(crossings: Crossings, tmp_path: Path) -> None:
     out = tmp_path / "scores.json"
     done = crossings(
         *("backtest", "--data", FIGURES, "--first", "2024-01-01", "--last", "2024-02-15"),
@@ -154,10 +148,10 @@ def test_a_backtest_is_of_the_form_that_is_documented(crossings: Crossings, tmp_
         *("--paths", "100", "--out", str(out), "--format", "json"),
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(out.read_text())
-    assert list(found) == ["protocol", "models"]
-    assert list(found["models"]) == ["climatology", "seasonal_naive"]
-    row = found["models"]["climatology"]
+    report = json.loads(out.read_text())
+    assert list(report) == ["protocol", "models"]
+    assert list(report["models"]) == ["climatology", "seasonal_naive"]
+    row = report["models"]["climatology"]
     assert row["origins"] == 4
     assert set(row["crps"]) == {
         *("day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28")
@@ -165,12 +159,11 @@ def test_a_backtest_is_of_the_form_that_is_documented(crossings: Crossings, tmp_
     assert row["crps"]["total_28"] is None
     assert row["crps"]["total_7"] > 0
     assert set(row["coverage"]["day"]) == {"50", "80", "95"}
-    assert json.loads(done.stdout) == found
+    assert json.loads(done.stdout) == report
 
 
-def test_the_table_of_a_backtest_fits_a_terminal(crossings: Crossings) -> None:
-    """The longest name among the declared models; CSV has what the table leaves out."""
-    arguments = (
+def test_backtest_table_fits_80_columns_and_agrees_with_csv(crossings: Crossings) -> None:
+    arguments = (  # with the longest name among the declared models
         *("backtest", "--data", FIGURES, "--first", "2024-09-01", "--last", "2024-09-15"),
         *("--models", "climatology,level_hurdle_long", "--paths", "50"),
     )
@@ -184,13 +177,13 @@ def test_the_table_of_a_backtest_fits_a_terminal(crossings: Crossings) -> None:
     for row, values in zip(rows, as_csv, strict=True):
         scores = [float(values[f"crps_{name}"]) for name in ("day_1", "days_1_7", "total_28")]
         assert [row[2], row[3], row[7]] == [
-            f"{one:,.0f}" if one >= 100 else f"{one:.1f}" for one in scores
+            f"{score:,.0f}" if score >= 100 else f"{score:.1f}" for score in scores
         ]
         assert row[8] == f"{float(values['coverage80_day']):.0%}"
         assert float(values["seconds_per_origin"]) > 0
 
 
-def test_a_backtest_without_origins(crossings: Crossings) -> None:
+def test_backtest_without_origins_is_rejected(crossings: Crossings) -> None:
     done = crossings(
         *("backtest", "--data", FIGURES, "--first", "2025-12-20", "--last", "2025-12-31"),
         *("--models", "climatology"),
@@ -205,7 +198,7 @@ def test_a_backtest_without_origins(crossings: Crossings) -> None:
     )
 
 
-def test_forecasts_of_drivers_are_those_issued_at_the_origin(
+def test_covariate_forecasts_must_be_issued_at_the_origin(
     crossings: Crossings, tmp_path: Path
 ) -> None:
     history, issued = tmp_path / "wind.csv", tmp_path / "issued.csv"
@@ -214,10 +207,10 @@ def test_forecasts_of_drivers_are_those_issued_at_the_origin(
     issued.write_text(
         "origin,member,date,wind_ms\n2024-10-18,0,2024-10-19,3\n2024-10-18,1,2024-10-19,8\n"
     )
-    drivers = ("--covariates", str(history), "--covariate-forecasts", str(issued))
-    assert forecast(crossings, "--as-of", "2024-10-18", *drivers)["rows"]
-    done = crossings("forecast", "--data", FIGURES, *QUICK, "--as-of", "2024-10-19", *drivers)
+    covariates = ("--covariates", str(history), "--covariate-forecasts", str(issued))
+    assert run_forecast(crossings, "--as-of", "2024-10-18", *covariates)["rows"]
+    done = crossings("forecast", "--data", FIGURES, *QUICK, "--as-of", "2024-10-19", *covariates)
     assert done.returncode == 2
     assert f"{issued}: expected a forecast issued at 2024-10-19, found none" in done.stderr
-    done = crossings("forecast", "--data", FIGURES, *QUICK, *drivers[2:])
+    done = crossings("forecast", "--data", FIGURES, *QUICK, *covariates[2:])
     assert "expected --covariates beside it" in done.stderr

@@ -14,46 +14,44 @@ from service.core.settings import Settings, SettingsError
 
 
 @click.command()
-@click.option("--shout", is_flag=True)
+@click.option("--exclaim", is_flag=True)
 @pass_settings
-def port(settings: Settings, shout: bool) -> None:
-    """Say the port."""
-    click.echo(f"{settings.port}{'!' if shout else ''} {logging.getLevelName(logging.root.level)}")
+def port(settings: Settings, exclaim: bool) -> None:
+    """Print the port."""
+    click.echo(
+        f"{settings.port}{'!' if exclaim else ''} {logging.getLevelName(logging.root.level)}"
+    )
 
 
-def test_a_command_is_given_the_settings_and_the_log_is_set_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_pass_settings_configures_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSINGS_PORT", "8123")
     monkeypatch.setenv("CROSSINGS_LOG_LEVEL", "ERROR")
-    assert CliRunner().invoke(port, ["--shout"]).output == "8123! ERROR\n"
+    assert CliRunner().invoke(port, ["--exclaim"]).output == "8123! ERROR\n"
 
 
-def test_settings_that_do_not_hold_stop_a_command_and_not_its_help(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_invalid_settings_stop_a_command_but_not_its_help(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSINGS_PORT", "x")
-    assert "Say the port." in CliRunner().invoke(port, ["--help"]).output
-    refused = CliRunner().invoke(port, [])
-    assert isinstance(refused.exception, SettingsError)
-    assert refused.output == ""
+    assert "Print the port." in CliRunner().invoke(port, ["--help"]).output
+    result = CliRunner().invoke(port, [])
+    assert isinstance(result.exception, SettingsError)
+    assert result.output == ""
 
 
 @pytest.mark.parametrize("text", ["1_000", "\u0661\u0662", "1.0", "9" * 30, ""])
-def test_a_whole_number_is_digits_alone(text: str) -> None:
+def test_whole_number_accepts_ascii_digits_only(text: str) -> None:
     assert WholeNumber(0, 5000).convert(" 1000", None, None) == 1000
     with pytest.raises(click.BadParameter, match="expected a whole number"):
         WholeNumber(0, 5000).convert(text, None, None)
 
 
-def test_a_cluster_that_is_away_is_one_line_for_all_routes(
+def test_unreachable_cluster_is_reported_once_for_all_routes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
     settings = Settings(var_dir=tmp_path, routes="channel,italy", dask="tcp://127.0.0.1:1")
-    context, done = open_context(settings), list[str]()
+    context, fitted = open_context(settings), list[str]()
     with pytest.raises(JobError, match=r"^tcp://127.0.0.1:1: expected a Dask scheduler"):
-        fit_each_route(context, lambda one: done.append(one.route.name) or "")
+        fit_each_route(context, lambda one: fitted.append(one.route.name) or "")
     context.database.close()
-    assert not done
+    assert not fitted

@@ -1,4 +1,4 @@
-"""A file as a spreadsheet wrote it, given to each command that reads CSV."""
+"""CSV as spreadsheets write it, given to each command that reads CSV."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BACKTEST = ("backtest", "--models", "climatology", "--paths", "50", "--horizon",
 DAYS = ("--first", "2025-12-01", "--last", "2025-12-02")
 
 
-def as_a_spreadsheet_writes(lines: list[str]) -> str:
-    """With its days as they are written here, `;`, counts as 437.0, a note, and backwards."""
+def as_spreadsheet_csv(lines: list[str]) -> str:
+    """The figures with British dates, semicolons, decimals, a note, and the newest first."""
     rows = []
     for line in lines[1:]:
         day, people, boats = line.split(",")
@@ -28,8 +28,8 @@ def as_a_spreadsheet_writes(lines: list[str]) -> str:
     return "\n".join(["Date;People;Boats;Note", *reversed(rows), "", ""])
 
 
-def test_figures_of_any_form_give_the_same_forecast(crossings: Crossings) -> None:
-    content = gzip.compress(as_a_spreadsheet_writes(FIGURES.read_text().splitlines()).encode("l1"))
+def test_spreadsheet_csv_gives_the_same_forecast(crossings: Crossings) -> None:
+    content = gzip.compress(as_spreadsheet_csv(FIGURES.read_text().splitlines()).encode("l1"))
     plain = crossings(*FORECAST, "--format", "json", "--data", str(FIGURES))
     piped = subprocess.run(
         command(
@@ -45,8 +45,8 @@ def test_figures_of_any_form_give_the_same_forecast(crossings: Crossings) -> Non
     )
     assert json.loads(piped.stdout) == json.loads(plain.stdout)
     assert plain.stderr == ""
-    (said,) = piped.stderr.decode().splitlines()
-    assert said.startswith("standard input is read with ';' between columns, ")
+    (note,) = piped.stderr.decode().splitlines()
+    assert note.startswith("standard input is read with ';' between columns, ")
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,16 @@ def test_figures_of_any_form_give_the_same_forecast(crossings: Crossings) -> Non
         ("ingest", "--source", "csv", "--dry-run"),
     ],
 )
-def test_every_command_reads_them_and_says_so(
+def test_commands_read_spreadsheet_csv_with_dayfirst(
     crossings: Crossings, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     file = tmp_path / "Jan.csv"
-    file.write_text(as_a_spreadsheet_writes(FIGURES.read_text().splitlines()))
+    file.write_text(as_spreadsheet_csv(FIGURES.read_text().splitlines()))
     done = crossings(*arguments, str(file), "--dayfirst")
     assert done.returncode == 0, done.stderr
     assert f"{file} is read with ';' between columns" in done.stderr
-    refused = crossings(*arguments, str(file))
-    assert refused.returncode == 2
-    line = refused.stderr.splitlines()[-1]
+    without_option = crossings(*arguments, str(file))
+    assert without_option.returncode == 2
+    line = without_option.stderr.splitlines()[-1]
     assert line.startswith(f"Error: {file}, row 2, column date: expected a date such as ")
     assert "--dayfirst" in line

@@ -21,6 +21,7 @@ from service.cli import run as run_module
 from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
+from service.core.run_store import Run
 from service.data import ingest_weather as weather_module
 from tests.service.support import ROOT, ROUTE, Crossings, command, environment, quick_models
 from tests.support.sites import Sites, forecast_weather
@@ -29,14 +30,14 @@ from tests.support.waiting import BOUND, wait_until
 Start = Callable[..., "Service"]
 
 
-def _heed_signals() -> None:
-    """Undo what a shell in the background, or nohup, has all its children ignore."""
+def _restore_signals() -> None:
+    """Restore signals that children of a background shell or of nohup ignore."""
     for number in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 class Service:
-    """A real ``crossings`` process, and what it says."""
+    """A ``crossings`` process and its output."""
 
     def __init__(self, role: str, settings: dict[str, object]) -> None:
         self.port = int(str(settings["port"]))
@@ -47,64 +48,64 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=_heed_signals,
+            preexec_fn=_restore_signals,
         )
-        self.said: list[str] = []
+        self.output = ""
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.listening = threading.Thread(target=self._listen, daemon=True)
-        self.listening.start()
+        self.reader = threading.Thread(target=self._read_lines, daemon=True)
+        self.reader.start()
 
-    def _listen(self) -> None:
+    def _read_lines(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.put(line)
         self._lines.put(None)
 
-    def wait_for(self, words: str) -> None:
-        """Wait for a line with these words; one that came before another counts too."""
-        while not any(words in line for line in self.said):
+    def wait_for(self, text: str) -> None:
+        """Read the output until a line contains `text`, unless an earlier line did."""
+        while text not in self.output:
             line = self._lines.get(timeout=BOUND)
-            assert line is not None, "".join(self.said)
-            self.said.append(line)
+            assert line is not None, self.output
+            self.output += line
 
     def get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
         connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read().decode()
+        response = connection.getresponse()
+        body = response.read().decode()
         connection.close()
-        return answer.status, body
+        return response.status, body
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it; gives its exit status."""
+        """Send a signal and return the exit status."""
         self.process.send_signal(number)
         status = self.process.wait(BOUND)
         while (line := self._lines.get(timeout=BOUND)) is not None:
-            self.said.append(line)
+            self.output += line
         return status
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a role on a free port, over models that are fitted in no time."""
+@pytest.fixture(name="start")
+def start_fixture(tmp_path: Path) -> Iterator[Start]:
+    """Start a role on a free port, with models that are quick to fit."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own: dict[str, object] = {
+    defaults: dict[str, object] = {
         "port": port,
         "var_dir": tmp_path / "var",
         "models_dir": quick_models(tmp_path / "models"),
         "paths": 100,
         "champion_origins": 4,
-        "fit_seconds": 0,  # a process that fits loads the libraries of every family
+        "fit_seconds": 0,  # a fit in its own process would load the libraries of every family
     }
     started: list[Service] = []
 
     def run(role: str = "run", **settings: object) -> Service:
-        started.append(Service(role, own | settings))
+        started.append(Service(role, defaults | settings))
         return started[-1]
 
     yield run
@@ -114,24 +115,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 process.kill()
         service.process.wait()
         assert service.process.stdout is not None
-        service.listening.join()
+        service.reader.join()
         service.process.stdout.close()
 
 
-def all_gone(processes: list[psutil.Process]) -> bool:
+def have_ended(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=BOUND)[1]
 
 
-def test_from_nothing_to_an_answer_and_to_a_clean_end(
+def test_run_publishes_serves_and_stops_cleanly(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # nobody is to ask it
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # not used for our own port
     service = start(fit_seconds=300)
     service.wait_for("stop with Ctrl-C")
-    said = "".join(service.said)
-    for words in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
-        assert words in said
-    assert f"ready     http://127.0.0.1:{service.port}/" in said
+    for text in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
+        assert text in service.output
+    assert f"ready     http://127.0.0.1:{service.port}/" in service.output
 
     assert service.get("/readyz")[0] == 200
     before = utc_now()
@@ -143,43 +143,39 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
 
     children = service.children()
     assert len(children) >= 3  # the server, its worker, the scheduler
-    status = service.stop(signal.SIGINT)
-    assert status == 0
-    assert all_gone(children)
-    assert "Traceback" not in "".join(service.said)
+    assert service.stop(signal.SIGINT) == 0
+    assert have_ended(children)
+    assert "Traceback" not in service.output
 
-    # Again: nothing is refitted. When one of its processes ends, all end.
+    # The second start refits nothing. When one child ends, all end.
     service = start()
     service.wait_for("stop with Ctrl-C")
-    said = "".join(service.said)
-    assert "fitting" not in said
-    assert "is current" in said
+    assert "fitting" not in service.output
+    assert "is current" in service.output
     children = service.children()
     (scheduler,) = [child for child in children if child.cmdline()[-1:] == ["scheduler"]]
     scheduler.kill()
     assert service.process.wait(BOUND) == 1
     service.wait_for("Error: the scheduler process ended with status -9")
-    assert all_gone(children)
+    assert have_ended(children)
 
 
-def test_told_to_stop_in_the_middle_of_a_fit(start: Start, tmp_path: Path) -> None:
+def test_run_stops_during_a_fit(start: Start, tmp_path: Path) -> None:
     models = quick_models(tmp_path / "models")
     (models / "prophet.toml").write_text('family = "prophet"\n')
     service = start(fit_seconds=300)
     service.wait_for("fitting prophet")
-    # The process that forks, its tracker, and the fit itself.
-    wait_until(lambda: len(service.children()) >= 3, "the fit is at work")
+    # The fork server, its resource tracker and the fit.
+    wait_until(lambda: len(service.children()) >= 3, "the fit has started")
     children = service.children()
-    status = service.stop(signal.SIGINT)
-    assert status == 0, "".join(service.said)
-    assert all_gone(children)
-    said = "".join(service.said)
-    assert "refit was stopped before it was done" in said
-    assert "is left out" not in said
-    assert "Traceback" not in said
+    assert service.stop(signal.SIGINT) == 0, service.output
+    assert have_ended(children)
+    assert "refit was stopped before it was done" in service.output
+    assert "is left out" not in service.output
+    assert "Traceback" not in service.output
 
 
-def test_a_taken_port_is_one_line_and_no_work(crossings: Crossings, tmp_path: Path) -> None:
+def test_port_in_use_stops_before_any_work(crossings: Crossings, tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -193,85 +189,80 @@ def test_a_taken_port_is_one_line_and_no_work(crossings: Crossings, tmp_path: Pa
             assert not (tmp_path / "var").exists()
 
 
-def test_an_address_that_is_not_ours_is_one_line(crossings: Crossings) -> None:
+def test_foreign_address_is_rejected(crossings: Crossings) -> None:
     done = crossings("run", host="192.0.2.1")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: 192.0.2.1:8000: ")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_scheduler_at_work_ends_at_once(start: Start, filled: Context) -> None:
+def test_scheduler_stops_during_a_job(start: Start, filled: Context) -> None:
+    def get_latest_run() -> Run | None:
+        with filled.database.reading() as connection:
+            return run_store.latest(connection, "compare")
+
     service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
     service.wait_for("next at")
-    wait_until(lambda: latest(filled, "compare"), "comparing begins")
-    status = service.stop()
-    assert status == 0, "".join(service.said)
-    run = latest(filled, "compare")
+    wait_until(get_latest_run, "the comparison starts")
+    assert service.stop() == 0, service.output
+    run = get_latest_run()
     assert run is not None
     assert run.outcome == "stopped"
 
 
-def latest(context: Context, job: str) -> Any:
-    with context.database.reading() as connection:
-        return run_store.latest(connection, job)
-
-
-def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context) -> None:
+def test_server_without_a_forecast_is_live_but_not_ready(start: Start, filled: Context) -> None:
     service = start("serve", var_dir=filled.settings.var_dir, workers=2)
 
-    def answer() -> tuple[int, str] | None:
+    def check_readiness() -> tuple[int, str] | None:
         assert service.process.poll() is None
         with contextlib.suppress(OSError):
             return service.get("/readyz")
         return None
 
-    found = wait_until(answer, "the server answers")
-    assert found is not None
-    status, body = found
+    response = wait_until(check_readiness, "the server responds")
+    assert response is not None
+    status, body = response
     assert status == 503
     assert json.loads(body)["detail"].startswith("nothing is published yet")
     assert service.get("/livez")[0] == 200
-    # The first worker may answer before the second is started.
-    wait_until(lambda: len(service.children()) == 2, "both workers are there")
+    # The first worker may respond before the second is started.
+    wait_until(lambda: len(service.children()) == 2, "both workers are started")
     children = service.children()
-    status = service.stop()
-    assert status == 0
-    assert all_gone(children)
+    assert service.stop() == 0
+    assert have_ended(children)
 
 
-def test_a_site_that_is_down_does_not_keep_it_from_starting(start: Start) -> None:
-    """The embedded figures are served, and one line says that nobody answered."""
+def test_run_starts_while_the_source_is_down_and_children_end_with_it(start: Start) -> None:
     service = start(source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
     service.wait_for("stop with Ctrl-C")
-    assert "figures   5844 new" in "".join(service.said)
+    assert "figures   5844 new" in service.output
     service.wait_for("GOV.UK could not be reached; the figures read before are served")
-    # The log says so just before the row of the run does.
-    wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status says so too")
-    assert "".join(service.said).count("could not be reached") == 1
-    # It is killed, so that no handler of its own can end its children.
+    # The log line precedes the end of the run.
+    wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status reports it")
+    assert service.output.count("could not be reached") == 1
+    # SIGKILL: no handler can stop the children.
     children = service.children()
     assert len(children) >= 3
     service.process.kill()
     service.process.wait(BOUND)
-    assert all_gone(children)
+    assert have_ended(children)
 
 
-def test_the_weather_is_read_at_the_start_and_never_keeps_it_from_starting(
+def test_run_reads_weather_but_tolerates_failure(
     reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     run_module._weather(reader)
-    said = capsys.readouterr()
-    assert said.err.startswith("weather   not read: ")
-    assert said.out == f"weather   {run_module.FREE_WEATHER}\n"
+    output = capsys.readouterr()
+    assert output.err.startswith("weather   not read: ")
+    assert output.out == f"weather   {run_module.FREE_WEATHER}\n"
     today = ROUTE.day(utc_now())
     monkeypatch.setattr(weather_module, "_BEGIN", today - dt.timedelta(days=20))
     forecast_weather(sites, today)
     run_module._weather(reader)
-    said = capsys.readouterr().out
-    assert "weather: ensemble, archive, waves stored" in said
-    asked = len(sites.asked)
-    keyed = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
-    run_module._weather(Context(keyed, reader.database))  # read lately, and nothing to say
+    assert "weather: ensemble, archive, waves stored" in capsys.readouterr().out
+    number = len(sites.asked)
+    with_key = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
+    run_module._weather(Context(with_key, reader.database))  # recent weather is in the store
     off = reader.settings.model_copy(update={"weather": "off"})
     run_module._weather(Context(off, reader.database))
-    assert (len(sites.asked), capsys.readouterr().out) == (asked, "")
+    assert (len(sites.asked), capsys.readouterr().out) == (number, "")

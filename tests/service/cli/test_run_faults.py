@@ -1,4 +1,4 @@
-"""``crossings run`` over real faults: it serves the last forecast, says so, and goes on trying."""
+"""``crossings run`` serves the last forecast and retries under full disks and broken models."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ import pytest
 import sqlalchemy as sa
 
 from service.cli import run as run_module
-from service.core.context import Context, open_context
-from service.core.files import RegistryError
+from service.core.context import open_context
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
-from tests.service.cli.test_run import Service, Start, start  # noqa: F401
+from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
 from tests.service.mailbox import free_port
 from tests.service.support import Crossings, quick_models
 from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
 
-def issued(settings: Settings) -> str:
-    """Publish an issue; gives its name."""
+def publish_issue(settings: Settings) -> str:
+    """Publish an issue and return its ID."""
     context = open_context(settings)
     ingest(context, "figures")
     refit(context)
@@ -45,30 +44,35 @@ def home(tmp_path: Path) -> Settings:
     return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
 
 
-def names_of_reasons(service: Service, issue_id: str) -> set[str]:
-    """The reasons that readers are given with that issue."""
+def break_models(settings: Settings) -> None:
+    for file in settings.models_dir.glob("[!.]*.toml"):
+        file.write_text("no TOML")
+
+
+def read_reasons(service: Service, issue_id: str) -> set[str]:
+    """The names of the reasons given with the issue, which must be served."""
     status, body = service.get("/v1/series/people/forecast")
     assert status == 200
-    answer = json.loads(body)
-    assert answer["issue_id"] == issue_id
-    assert (answer["status"] == "degraded") == bool(set(names(answer)) - {"figures_old"})
-    return set(names(answer))
+    forecast = json.loads(body)
+    assert forecast["issue_id"] == issue_id
+    assert (forecast["status"] == "degraded") == bool(get_reasons(body) - {"figures_old"})
+    return get_reasons(body)
 
 
-def names(answer: dict[str, list[dict[str, str]]]) -> list[str]:
-    return [reason["name"] for reason in answer["reasons"]]
+def get_reasons(body: str) -> set[str]:
+    return {reason["name"] for reason in json.loads(body)["reasons"]}
 
 
-def answers(service: Service) -> bool:
+def is_ready(service: Service) -> bool:
     assert service.process.poll() is None
     with contextlib.suppress(OSError):
         return service.get("/readyz")[0] == 200
     return False
 
 
-def end(service: Service, number: int = signal.SIGTERM) -> None:
+def stop_cleanly(service: Service, number: int = signal.SIGTERM) -> None:
     assert service.stop(number) == 0
-    assert "Traceback" not in "".join(service.said)
+    assert "Traceback" not in service.output
 
 
 @pytest.fixture
@@ -77,46 +81,46 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_a_full_disk(start: Start, small: Path, home: Settings) -> None:  # noqa: F811
+def test_run_serves_the_last_forecast_on_a_full_disk(
+    start: Start, small: Path, home: Settings
+) -> None:
     settings = home.model_copy(update={"var_dir": small / "var"})
-    issue_id = issued(settings)
+    issue_id = publish_issue(settings)
     ballast = fill(small)
     service = start(var_dir=settings.var_dir, refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
-    assert "forecast  not renewed, the last forecast is served: " in "".join(service.said)
-    assert "database_not_written" in names_of_reasons(service, issue_id)
+    assert "forecast  not renewed, the last forecast is served: " in service.output
+    assert "database_not_written" in read_reasons(service, issue_id)
     assert service.get("/readyz")[0] == 200
     ballast.unlink()
 
-    def healed() -> bool:
+    def has_new_issue() -> bool:
         return json.loads(service.get("/v1/series/people/forecast")[1])["issue_id"] != issue_id
 
-    wait_until(healed, "the scheduler publishes once there is room")
-    end(service)
+    wait_until(has_new_issue, "the scheduler publishes once there is space")
+    stop_cleanly(service)
 
 
-def test_a_disk_that_is_read_only(start: Start, home: Settings) -> None:  # noqa: F811
-    issue_id = issued(home)
+def test_run_serves_from_a_read_only_disk(start: Start, home: Settings) -> None:
+    issue_id = publish_issue(home)
     var = str(home.var_dir)
     mount("--bind", var, var)
     try:
         mount("-o", "remount,bind,ro", var)
         service = start()
         service.wait_for("stop with Ctrl-C")
-        assert "database_read_only" in names_of_reasons(service, issue_id)
-        end(service)
+        assert "database_read_only" in read_reasons(service, issue_id)
+        stop_cleanly(service)
     finally:
         subprocess.run(["umount", "--lazy", var], check=True)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_server_that_is_read_only(
-    start: Start,  # noqa: F811
-    home: Settings,
-    database_url: str,
+def test_server_serves_from_read_only_postgresql(
+    start: Start, home: Settings, database_url: str
 ) -> None:
     settings = home.model_copy(update={"database_url": database_url})
-    issue_id = issued(settings)
+    issue_id = publish_issue(settings)
     engine = sa.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
     name = sa.make_url(database_url).database
     try:
@@ -126,9 +130,9 @@ def test_a_server_that_is_read_only(
             )
             connection.commit()
         service = start("serve", database_url=database_url)
-        wait_until(lambda: answers(service), "the server answers")
-        assert "database_read_only" in names_of_reasons(service, issue_id)
-        end(service)
+        wait_until(lambda: is_ready(service), "the server is ready")
+        assert "database_read_only" in read_reasons(service, issue_id)
+        stop_cleanly(service)
     finally:
         with engine.connect() as connection:
             connection.execute(sa.text("SET default_transaction_read_only = off"))
@@ -139,16 +143,16 @@ def test_a_server_that_is_read_only(
         engine.dispose()
 
 
-def test_broken_files_of_models(start: Start, home: Settings) -> None:  # noqa: F811
-    """First of some, then of all, and last of models that can be read and not fitted."""
-    issued(home)
+def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Settings) -> None:
+    """First some cannot be read, then none, and at last none can be fitted."""
+    publish_issue(home)
     (home.models_dir / ".#climatology.toml").symlink_to("me@here.1234")
     (home.models_dir / "x.toml").write_text("no TOML")
     service = start(refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
-    reasons = names(json.loads(service.get("/v1/status")[1]))
+    reasons = get_reasons(service.get("/v1/status")[1])
     assert "models_left_out" in reasons
-    assert not {"no_models", "refit_failed"} & set(reasons)
+    assert not {"no_models", "refit_failed"} & reasons
     for text, reason in (
         ("no TOML", "no_models"),
         ('family = "climatology"\nrole = "champion"\n[parameters]\nx = 1', "refit_failed"),
@@ -158,30 +162,26 @@ def test_broken_files_of_models(start: Start, home: Settings) -> None:  # noqa: 
 
         def is_served_with(reason: str = reason) -> bool:
             status, body = service.get("/v1/series/people/forecast")
-            return status == 200 and reason in names(json.loads(body))
+            return status == 200 and reason in get_reasons(body)
 
         wait_until(is_served_with, reason, 0.2)
-    end(service, signal.SIGHUP)
+    stop_cleanly(service, signal.SIGHUP)
 
 
-def test_no_model_stands(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where there is a forecast it is served; where there is none, the start ends."""
-    for file in home.models_dir.glob("*.toml"):
-        file.write_text("no TOML")
-    with contextlib.closing(open_context(home).database) as database:
-        context = Context(home, database)
+def test_run_tolerates_broken_models_once_a_forecast_is_served(
+    home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_models(home)
+    context = open_context(home)
+    with contextlib.closing(context.database):
         run_module._prepare(context, is_served=True)
-        said = "forecast  not renewed, the last forecast is served: "
-        assert said in capsys.readouterr().err
-        with pytest.raises(RegistryError):
-            run_module._prepare(context, is_served=False)
+    assert "forecast  not renewed, the last forecast is served: " in capsys.readouterr().err
 
 
-def test_without_a_forecast_a_fault_ends_it(
+def test_run_fails_on_broken_models_without_a_forecast(
     crossings: Crossings, home: Settings, tmp_path: Path
 ) -> None:
-    for file in home.models_dir.glob("*.toml"):
-        file.write_text("no TOML")
+    break_models(home)
     done = crossings("run", models_dir=home.models_dir, port=free_port())
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("Error: ")

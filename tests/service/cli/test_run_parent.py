@@ -11,13 +11,13 @@ from tests.support.waiting import BOUND
 _CHILD = "from service.cli import run; import signal; run.end_with_input(); signal.pause()"
 
 
-def test_a_child_ends_when_its_input_does() -> None:
-    theirs, ours = os.pipe()
+def test_child_ends_when_its_input_closes() -> None:
+    read_end, write_end = os.pipe()
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD], stdin=theirs, env=environment(), cwd=ROOT
+        [sys.executable, "-c", _CHILD], stdin=read_end, env=environment(), cwd=ROOT
     )
-    os.close(theirs)
-    os.write(ours, b"what is written does not end it")
+    os.close(read_end)
+    os.write(write_end, b"input alone does not end it")
     assert child.poll() is None
-    os.close(ours)
+    os.close(write_end)
     assert child.wait(BOUND) == -signal.SIGTERM

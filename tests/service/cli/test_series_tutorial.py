@@ -1,36 +1,33 @@
-"""The document on a series of one's own, done as it says."""
+"""Every step of docs/your-own-series.md."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, serving
-from tests.service.test_cli import STEP, shape
+from tests.service.test_cli import STEP, shape, write_command
 from tests.support.waiting import PROCESS
 
 DOCUMENT = (ROOT / "docs" / "your-own-series.md").read_text("utf-8")
 
 
-def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
-    crossings = tmp_path / "crossings"
-    crossings.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
-    crossings.chmod(0o755)
-    mine = tmp_path / "mine"
-    mine.mkdir()
+def test_tutorial_steps_print_the_documented_output(tmp_path: Path) -> None:
+    crossings = write_command(tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
     declaration = re.search(r"```toml\n([^`]*)```", DOCUMENT)
     assert declaration
-    (mine / "strait.toml").write_text(declaration[1])
-    own = {"series_dir": mine, "var_dir": mine / "var", "fitted_dir": mine / "fitted"}
-    settings = Settings(**own, paths=200, fit_seconds=0)
+    (folder / "strait.toml").write_text(declaration[1])
+    folders = {"series_dir": folder, "var_dir": folder / "var", "fitted_dir": folder / "fitted"}
+    settings = Settings(**folders, paths=200, fit_seconds=0)
     steps = STEP.findall(DOCUMENT)
     assert len(steps) == DOCUMENT.count("```text") == 5
 
-    def do(step: str, shown: str, base: str = "") -> None:
+    def run_step(step: str, expected: str, base: str = "") -> None:
         script = step.replace(".venv/bin/crossings", shlex.quote(str(crossings)))
         script = script.replace("service/data", shlex.quote(str(ROOT / "service" / "data")))
         done = subprocess.run(
@@ -41,11 +38,11 @@ def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
             text=True,
             timeout=PROCESS,
         )
-        said = re.sub(r" +\n", "\n", done.stdout)
-        assert shape(said) == shape(shown), f"{step}{done.stdout}{done.stderr}"
+        output = re.sub(r" +\n", "\n", done.stdout)
+        assert shape(output) == shape(expected), f"{step}{done.stdout}{done.stderr}"
 
-    for step, shown in steps[:3]:
-        do(step, shown)
+    for step, expected in steps[:3]:
+        run_step(step, expected)
     with serving(settings) as base:
-        for step, shown in steps[3:]:
-            do(step, shown, base)
+        for step, expected in steps[3:]:
+            run_step(step, expected, base)

@@ -5,35 +5,35 @@ import json
 from tests.service.support import Crossings
 
 
-def test_the_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> None:
+def test_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> None:
     done = crossings("schedule", source="declared", weather="openmeteo", smtp_host="localhost")
     assert done.returncode == 0, done.stderr
     for name in ("renew", "renew-again", "read-weather", "tidy", "post"):
         assert name in done.stdout
-    found = json.loads(crossings("schedule", "--format", "json").stdout)["jobs"]
-    (renew,) = [row for row in found if row["job"] == "renew"]
+    jobs = json.loads(crossings("schedule", "--format", "json").stdout)["jobs"]
+    (renew,) = [row for row in jobs if row["job"] == "renew"]
     assert renew["times"] == ["50 13 * * *", "40 9 * * sat,sun"]
     assert renew["next_at"].endswith("Z")
     assert renew["last_due_at"] is renew["last_due_local"] is None
 
 
-def test_the_times_of_each_route_are_its_own(crossings: Crossings) -> None:
+def test_schedule_has_the_times_of_each_route(crossings: Crossings) -> None:
     done = crossings("schedule", "--format", "json", routes="channel,italy")
     rows = {r["route"]: r for r in json.loads(done.stdout)["jobs"] if r["job"] == "renew"}
     assert rows["italy"]["next_local"].endswith(" 15:00")
     assert rows["channel"]["next_local"].endswith((" 13:50", " 09:40"))
 
 
-def test_a_time_that_comes_twice_a_year_is_refused(crossings: Crossings) -> None:
+def test_time_within_a_clock_change_is_rejected(crossings: Crossings) -> None:
     done = crossings("schedule", ingest_times="13:50,01:30")
     assert done.returncode == 2
     assert "CROSSINGS_INGEST_TIMES" in done.stderr
 
 
-def test_prune(crossings: Crossings) -> None:
+def test_prune_reports_deleted_rows(crossings: Crossings) -> None:
     assert crossings("prune").stdout == (
         "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests "
         "deleted\n"
     )
-    said = crossings("prune", "--compact").stdout.splitlines()
-    assert len(said) == 2 and said[1].endswith(" MB returned to the disk")
+    lines = crossings("prune", "--compact").stdout.splitlines()
+    assert len(lines) == 2 and lines[1].endswith(" MB returned to the disk")

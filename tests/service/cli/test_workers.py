@@ -1,4 +1,4 @@
-"""Many workers: the same outcomes bit for bit, also when a worker is killed at its task."""
+"""Backtests on several workers: identical scores, even when a worker is killed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 
 from forecast import backtest
-from forecast.backtest import BacktestConfig, Mapper, OriginScore, Outcome, Work
-from forecast.forecasters.base import Forecaster
+from forecast.backtest import BacktestConfig, Mapper, Work, in_turn
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
 from forecast.series import DailySeries
@@ -29,54 +28,40 @@ from tests.service.support import Crossings
 from tests.support.waiting import PROCESS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-# Enough paths that a task is under way for a while, and can be caught at it. At the first origin
-# there is too little to fit a model to.
-SLOW = BacktestConfig(
+# Enough paths that a task is still running when its worker is killed. At the first origin there
+# are too few days to fit a model.
+CONFIG = BacktestConfig(
     "2018-02-01", "2020-06-01", every=400, horizon=28, paths=10_000, seed=3, series="people"
 )
-MODELS: dict[str, Forecaster] = {"hurdle": Hurdle(), "climatology": Climatology()}
-
-
-def same(one: Outcome, other: Outcome) -> bool:
-    """Whether all but the seconds are equal, bit for bit."""
-    if not (isinstance(one, OriginScore) and isinstance(other, OriginScore)):
-        return one == other
-    names = [field.name for field in fields(OriginScore) if field.name != "seconds"]
-    np.testing.assert_equal(*({n: getattr(x, n) for n in names} for x in (one, other)))
-    return True
-
-
-def same_runs(one: Any, other: Any) -> bool:
-    scores, declined = one
-    assert declined == other[1]
-    assert {name: len(rows) for name, rows in scores.items()} == {
-        name: len(rows) for name, rows in other[0].items()
-    }
-    return all(
-        same(a, b) for name in scores for a, b in zip(scores[name], other[0][name], strict=True)
-    )
 
 
 @pytest.fixture(scope="module")
 def work(figures: dict[str, DailySeries]) -> Work:
-    return Work(MODELS, figures, SLOW)
+    return Work({"hurdle": Hurdle(), "climatology": Climatology()}, figures, CONFIG)
 
 
 @pytest.fixture(scope="module")
-def here(work: Work) -> Any:
-    return backtest.rolling_origin(work.models, work.figures, work.protocol)
+def serial_run(work: Work) -> Any:
+    return run(work, in_turn)
 
 
 def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
-    return backtest.rolling_origin(work.models, work.figures, work.protocol, progress, mapper)
+    """Scores with the seconds set to 0, as dictionaries, and the origins that were declined."""
+    scores, declined = backtest.rolling_origin(
+        work.models, work.figures, work.protocol, progress, mapper
+    )
+    rows = {name: [asdict(replace(row, seconds=0)) for row in scores[name]] for name in scores}
+    return rows, declined
 
 
-def test_processes_change_nothing(work: Work, here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is sent the figures once, and none is left behind."""
-    done, sent, children = [], [], []
+def test_processes_give_identical_scores(
+    work: Work, serial_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process receives the figures once, and none is left running."""
+    done, pickled, children = [], [], []
 
     def state(self: Work) -> dict[str, Any]:
-        sent.append(1)
+        pickled.append(1)
         return self.__dict__
 
     def progress() -> None:
@@ -86,26 +71,26 @@ def test_processes_change_nothing(work: Work, here: Any, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Work, "__getstate__", state, raising=False)
     scores, declined = result = run(work, on_processes(2), progress)
-    assert same_runs(result, here)
+    np.testing.assert_equal(result, serial_run)
     assert len(scores["climatology"]) == 2
     assert declined["climatology"] == ["2018-02-01: climatology needs at least 60 days, found 32"]
     assert len(done) == len(work.tasks()) == 6
-    assert len(sent) == len(children) == 2
+    assert len(pickled) == len(children) == 2
     assert not [child for child in children if child.is_alive()]
 
 
-def test_killed_processes_cost_a_try_and_nothing_else(work: Work, here: Any) -> None:
-    killed: list[int] = []
+def test_tasks_of_killed_processes_are_retried(work: Work, serial_run: Any) -> None:
+    killed_pids: list[int] = []
 
-    def kill() -> None:
-        if not killed:
+    def kill_workers() -> None:
+        if not killed_pids:
             for child in multiprocessing.active_children():
                 assert child.pid
                 os.kill(child.pid, signal.SIGKILL)
-                killed.append(child.pid)
+                killed_pids.append(child.pid)
 
-    assert same_runs(run(work, on_processes(2), kill), here)
-    assert len(killed) == 2
+    np.testing.assert_equal(run(work, on_processes(2), kill_workers), serial_run)
+    assert len(killed_pids) == 2
 
 
 DEADLY = """
@@ -117,27 +102,27 @@ class Deadly:
 
 
 @pytest.fixture
-def deadly(
+def killing_work(
     figures: dict[str, DailySeries], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Work:
-    """Work that no worker survives."""
+    """Work that kills every worker."""
     (tmp_path / "deadly_model.py").write_text(DEADLY)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     import deadly_model  # type: ignore[import-not-found]
 
-    protocol = BacktestConfig("2024-01-01", "2024-01-01", paths=20, series="people")
-    return Work({"deadly": deadly_model.Deadly()}, figures, protocol)
+    config = BacktestConfig("2024-01-01", "2024-01-01", paths=20, series="people")
+    return Work({"deadly": deadly_model.Deadly()}, figures, config)
 
 
-def test_a_task_that_kills_every_process_is_named(deadly: Work) -> None:
+def test_task_that_kills_every_process_is_named(killing_work: Work) -> None:
     with pytest.raises(WorkersError, match="4 workers died.* of deadly at 2024-01-01"):
-        run(deadly, on_processes(2))
+        run(killing_work, on_processes(2))
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A scheduler and two workers, each a process of its own with two threads."""
+    """A scheduler and two worker processes with two threads each."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2,
@@ -148,66 +133,72 @@ def cluster() -> Iterator[Any]:
         yield cluster
 
 
-def test_a_cluster_changes_nothing(work: Work, here: Any, cluster: Any) -> None:
+def test_cluster_gives_identical_scores(work: Work, serial_run: Any, cluster: Any) -> None:
     done = []
-    assert same_runs(run(work, on_cluster(cluster.scheduler_address), lambda: done.append(1)), here)
+    np.testing.assert_equal(
+        run(work, on_cluster(cluster.scheduler_address), lambda: done.append(1)), serial_run
+    )
     assert len(done) == len(work.tasks())
 
 
-def test_a_killed_worker_of_a_cluster_costs_a_try_and_nothing_else(
-    work: Work, here: Any, cluster: Any
+def test_tasks_of_a_killed_cluster_worker_are_retried(
+    work: Work, serial_run: Any, cluster: Any
 ) -> None:
-    killed: list[int] = []
+    killed_pids: list[int] = []
 
-    def kill() -> None:
-        if not killed:
-            killed.append(next(iter(cluster.workers.values())).pid)
-            os.kill(killed[0], signal.SIGKILL)
+    def kill_workers() -> None:
+        if not killed_pids:
+            killed_pids.append(next(iter(cluster.workers.values())).pid)
+            os.kill(killed_pids[0], signal.SIGKILL)
 
-    assert same_runs(run(work, on_cluster(cluster.scheduler_address), kill), here)
-    assert killed
+    np.testing.assert_equal(
+        run(work, on_cluster(cluster.scheduler_address), kill_workers), serial_run
+    )
+    assert killed_pids
 
 
-def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_cluster_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
-    work = Work({}, {}, SLOW)
+    work = Work({}, {}, CONFIG)
     for address in ("tcp://127.0.0.1:1", "nowhere://x"):
         with pytest.raises(ClusterError, match="expected a Dask scheduler"):
             list(on_cluster(address)(work, []))
 
 
-def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_dask_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match="extra `cluster`"):
-        list(on_cluster("tcp://127.0.0.1:8786")(Work({}, {}, SLOW), []))
+        list(on_cluster("tcp://127.0.0.1:8786")(Work({}, {}, CONFIG), []))
 
 
 BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))
 WEEKS = ("--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology")
 
 
-def test_the_command_says_the_same_whoever_works(crossings: Crossings, cluster: Any) -> None:
+def test_backtest_command_prints_the_same_scores_with_workers(
+    crossings: Crossings, cluster: Any
+) -> None:
     def scores(*options: str) -> Any:
         done = crossings(*BACKTEST, *WEEKS, "--format", "json", *options)
         assert done.returncode == 0, done.stderr
-        found = json.loads(done.stdout)
-        for row in found["models"].values():
+        report = json.loads(done.stdout)
+        for row in report["models"].values():
             del row["seconds_per_origin"]
-        return found
+        return report
 
-    alone = scores()
-    assert scores("--workers", "2") == alone
-    assert scores("--dask", cluster.scheduler_address) == alone
+    serial = scores()
+    assert scores("--workers", "2") == serial
+    assert scores("--dask", cluster.scheduler_address) == serial
 
 
-def test_the_command_refuses_two_kinds_of_workers(crossings: Crossings) -> None:
+def test_backtest_command_rejects_two_kinds_of_workers(crossings: Crossings) -> None:
     done = crossings(*BACKTEST, *WEEKS, "--workers", "2", "--dask", "tcp://x")
     assert (done.returncode, "found both" in done.stderr) == (2, True)
 
 
-def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
-    running = subprocess.Popen(
+def test_interrupt_is_quiet_and_ends_the_workers() -> None:
+    process = subprocess.Popen(
         [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
         + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
         + ["--workers", "2"],
@@ -215,33 +206,33 @@ def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # a process group of its own, as a terminal has it
-        # A shell lets what it starts in the background ignore it, these tests perhaps among them.
+        start_new_session=True,  # a process group, as in a terminal
+        # Background jobs of a shell, such as these tests, may ignore SIGINT.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     workers = wait_until(
-        lambda: len(found := _workers_of(running.pid)) == 2 and found, "both workers are there"
+        lambda: len(pids := find_workers(process.pid)) == 2 and pids, "both workers have started"
     )
-    os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=PROCESS)
-    assert (running.returncode, said.strip()) == (130, "")
-    wait_until(lambda: not any(map(_alive, workers)), "the workers end too")
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=PROCESS)
+    assert (process.returncode, errors.strip()) == (130, "")
+    wait_until(lambda: not any(map(is_alive, workers)), "the workers end")
 
 
-def _workers_of(parent: int) -> list[int]:
+def find_workers(parent: int) -> list[int]:
     children = Path(f"/proc/{parent}/task/{parent}/children")
     if not children.exists():
         pytest.skip("this system does not list a process's children")
-    found = [int(pid) for pid in children.read_text().split()]
-    return [pid for pid in found if "spawn_main" in _command(pid)]
+    pids = [int(pid) for pid in children.read_text().split()]
+    return [pid for pid in pids if "spawn_main" in read_command(pid)]
 
 
-def _command(pid: int) -> str:
+def read_command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
 
 
-def _alive(pid: int) -> bool:
-    return _command(pid) != ""
+def is_alive(pid: int) -> bool:
+    return read_command(pid) != ""
