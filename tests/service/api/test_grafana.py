@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import ROOT, serving
+from tests.support.first_visit import FLAGS
 from tests.support.provisioning import DASHBOARD, RULES, rows
 from tests.support.waiting import PROCESS
 
@@ -291,8 +292,8 @@ def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
     done = subprocess.run(
         [
             browser,
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            "--headless",
+            *FLAGS,
             *("--hide-scrollbars", "--window-size=1200,1600", "--virtual-time-budget=8000"),
             f"--user-data-dir={folder / 'profile'}",
             "--allow-file-access-from-files",

@@ -20,14 +20,23 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.answers.service_metrics import JOBS
 from service.api import key_store
 from service.app import create_app
-from service.core import run_store
 from service.core.context import Context
 from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from service.issues.score import score
 from service.scheduler.schedule import schedule
-from tests.service.support import NOW, ROOT, ROUTE, Hand, publish, random_paths, serving, utc
+from tests.service.support import (
+    NOW,
+    ROOT,
+    ROUTE,
+    Hand,
+    publish,
+    random_paths,
+    record_run,
+    serving,
+    utc,
+)
 from tests.support.waiting import BOUND, PROCESS, wait_until
 from tests.test_docs import anchors
 
@@ -73,13 +82,10 @@ def value(samples: Scrape, name: str, **labels: str) -> float | None:
 @pytest.fixture
 def scored(context: Context) -> Context:
     """The published database with a failed run and a scored past issue."""
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12), ROUTE.name)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "failed", "for the test", {}, utc(2025, 11, 1, 13))
+    run_id = record_run(context.database, "past", utc(2025, 11, 1, 12), outcome="failed")
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths("2025-11-01", 30)}
-        publish(context.database, paths, claimed.run_id, utc(2025, 11, 1, 12), series_id)
+        publish(context.database, paths, run_id, utc(2025, 11, 1, 12), series_id)
     score(context)
     return context
 
@@ -114,18 +120,12 @@ def test_coverage_metrics_equal_the_track_record(scored_client: FlaskClient) -> 
     samples = scrape(scored_client)
     for series_id in ("people", "boats"):
         record = scored_client.get(f"/v1/series/{series_id}/track-record").json
-        assert (
-            value(samples, "forecast_scored_issues", series_id=series_id) == record["issues"] == 1
-        )
+        issues = value(samples, "forecast_scored_issues", series_id=series_id)
+        assert issues == record["issues"] == 1
         for row in record["rows"]:
             for level in ("50", "80", "95"):
-                coverage = value(
-                    samples,
-                    "forecast_interval_coverage_ratio",
-                    series_id=series_id,
-                    measure=row["measure"],
-                    level=level,
-                )
+                labels = {"series_id": series_id, "measure": row["measure"], "level": level}
+                coverage = value(samples, "forecast_interval_coverage_ratio", **labels)
                 assert coverage == row[f"coverage{level}"]
 
 
@@ -178,13 +178,9 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient) -> None:
     samples = scrape(client)
     route = "/v1/series/<series_id>/forecast"
     for status, number in (("200", 2), ("400", 1)):
-        assert value(samples, "http_requests_total", method="GET", route=route, status=status) == (
-            number
-        )
-        assert (
-            value(samples, "http_request_duration_seconds_count", route=route, status=status)
-            == number
-        )
+        labels = {"route": route, "status": status}
+        assert value(samples, "http_requests_total", method="GET", **labels) == number
+        assert value(samples, "http_request_duration_seconds_count", **labels) == number
     assert value(samples, "http_requests_total", method="GET", route="none", status="404") == 2
     assert [
         number
