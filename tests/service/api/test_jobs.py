@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -18,11 +20,22 @@ def operate(context: Context) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+@pytest.fixture
+def run_requests(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Context, str], Outcome]], None]:
+    """A function that runs the waiting requests with the given work."""
+
+    def run(work: Callable[[Context, str], Outcome]) -> None:
+        for job in request_store.JOBS:
+            monkeypatch.setitem(request_worker._WORK, job, work)
+        request_worker.take(context, request_store.JOBS)
+
+    return run
+
+
 def test_job_request_is_claimed_and_its_status_returned(
-    client: FlaskClient,
-    context: Context,
-    operate: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    client: FlaskClient, operate: dict[str, str], run_requests: Callable[..., None]
 ) -> None:
     requested = client.post("/v1/jobs/ingest", headers=operate)
     assert (requested.status_code, requested.json["outcome"]) == (202, "waiting")
@@ -36,28 +49,22 @@ def test_job_request_is_claimed_and_its_status_returned(
         outcomes.append(client.get(location, headers=operate).json["outcome"])
         return Outcome("done", "all well")
 
-    monkeypatch.setitem(request_worker._WORK, "ingest", work)
-    request_worker.take(context, request_store.JOBS)
+    run_requests(work)
     status = client.get(location, headers=operate).json
-    assert outcomes == ["running"]
     assert (status["outcome"], status["reason"]) == ("done", "all well")
     assert status["finished_at"] is not None
-    request_worker.take(context, request_store.JOBS)  # no request is waiting
-    assert outcomes == ["running"]
+    run_requests(work)
+    assert outcomes == ["running"], "each request runs once"
 
 
 def test_failed_job_request_has_its_reason(
-    client: FlaskClient,
-    context: Context,
-    operate: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    client: FlaskClient, operate: dict[str, str], run_requests: Callable[..., None]
 ) -> None:
     def work(context: Context, period: str) -> Outcome:
         raise JobError("no figures")
 
-    monkeypatch.setitem(request_worker._WORK, "refit", work)
     location = client.post("/v1/jobs/refit", headers=operate).headers["Location"]
-    request_worker.take(context, request_store.JOBS)
+    run_requests(work)
     status = client.get(location, headers=operate).json
     assert (status["outcome"], status["reason"]) == ("failed", "no figures")
 
@@ -66,18 +73,17 @@ def test_request_takes_the_outcome_of_a_finished_run(
     client: FlaskClient,
     context: Context,
     operate: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    run_requests: Callable[..., None],
 ) -> None:
     """The worker died between the end of the run and that of the request."""
 
     def work(context: Context, period: str) -> Outcome:
         return perform(context, "refit", lambda _: Outcome("done", "published"), period)
 
-    requested = client.post("/v1/jobs/refit", headers=operate)
-    work(context, request_store.period(requested.json["request_id"]))
-    monkeypatch.setitem(request_worker._WORK, "refit", work)
-    request_worker.take(context, request_store.JOBS)
-    status = client.get(requested.headers["Location"], headers=operate).json
+    response = client.post("/v1/jobs/refit", headers=operate)
+    work(context, request_store.period(response.json["request_id"]))
+    run_requests(work)
+    status = client.get(response.headers["Location"], headers=operate).json
     assert (status["outcome"], status["reason"]) == ("done", "published")
 
 

@@ -62,7 +62,7 @@ UNDOCUMENTED = (
     *("not both", "expected something that is assumed", "expected a day", "a date such as"),
     *("expected 2024-10-18 or 2024-10-18T14:00:00Z", "none with format=hubverse"),
     "as_of: expected today, ",
-    "at most two decimals",  # a multiple of 0.01 is none in binary numbers
+    "at most two decimals",  # multipleOf 0.01 is inexact in binary
 )
 
 
