@@ -65,7 +65,7 @@ def test_viewer_is_the_vendored_version() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_viewer_sends_a_request(visit: Any, dark: bool) -> None:  # noqa: F811
+def test_viewer_sends_a_request_and_is_accessible(visit: Any, dark: bool) -> None:  # noqa: F811
     page = visit("/docs", dark=dark)
     page.get_by_text("/v1/series/{series_id}/totals").click()
     expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
