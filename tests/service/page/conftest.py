@@ -46,6 +46,11 @@ class Site:
         loader: IssueLoader = self.client.application.extensions["loader"]
         return loader
 
+    def client_with(self, **settings: object) -> FlaskClient:
+        """A client of the service with other settings."""
+        changed = self.context.settings.model_copy(update=settings)
+        return create_app(Context(changed, self.context.database), self.clock).test_client()
+
 
 @pytest.fixture(scope="module")
 def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

@@ -8,7 +8,6 @@ import html
 import io
 import json
 import re
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,8 +23,7 @@ from tests.service.support import NOW, Hand, publish, random_paths
 PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/compare", "/?series=boats")
 
 
-def links(site: Any, path: str, extension: str) -> list[str]:
-    page = site.client.get(path).text
+def find_links(page: str, extension: str) -> list[str]:
     hrefs = re.findall(rf'href="(/[^"?]+\.{extension}\?[^"]*)"', page)
     return [html.unescape(href) for href in hrefs]
 
@@ -36,9 +34,10 @@ def read_csv(site: Any, path: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
-    tables = links(site, path, "csv")
+    page = site.client.get(path).text
+    tables = find_links(page, "csv")
     assert len(tables) >= 2
-    metadata_paths = [one.partition("?")[0] for one in links(site, path, r"metadata\.json")]
+    metadata_paths = [one.partition("?")[0] for one in find_links(page, r"metadata\.json")]
     unit = "boats" if "boats" in path else "people"
     for table in tables:
         response = site.client.get(table)
@@ -62,7 +61,9 @@ def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
 
 def test_forecast_csv_has_the_numbers_of_the_api(site: Any) -> None:
     days = site.client.get("/v1/series/people/forecast?horizon=28&levels=50,80,95").json
-    (path,) = [one for one in links(site, "/", "csv") if "/forecast.csv" in one]
+    (path,) = [
+        one for one in find_links(site.client.get("/").text, "csv") if "/forecast.csv" in one
+    ]
     rows = {row["date"]: row for row in read_csv(site, path) if row["median"]}
     for day in days["rows"]:
         for column in ("median", "lo50", "hi80", "hi95", "p_zero"):
@@ -70,7 +71,8 @@ def test_forecast_csv_has_the_numbers_of_the_api(site: Any) -> None:
 
 
 def test_links_keep_the_issue_and_inputs(site: Any) -> None:
-    for path in links(site, f"/plan?issue={site.earlier}&threshold=77", "csv"):
+    page = site.client.get(f"/plan?issue={site.earlier}&threshold=77").text
+    for path in find_links(page, "csv"):
         assert f"issue={site.earlier}" in path and "threshold=77" in path
     page = site.client.get("/").text
     issue = site.client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
@@ -81,7 +83,7 @@ def test_links_keep_the_issue_and_inputs(site: Any) -> None:
 def test_links_are_stable_after_a_newer_issue(context: Context, clock: Hand) -> None:
     client = create_app(context, clock).test_client()
     clock.now = NOW + dt.timedelta(days=3)  # after days without figures
-    hrefs = links(SimpleNamespace(client=client), "/", "csv")
+    hrefs = find_links(client.get("/").text, "csv")
     (path,) = [href for href in hrefs if "/totals.csv" in href]
     page = client.get(path.replace("now/totals.csv", ""))
     data, heading = client.get(path).data, page.text.partition("<h1>")[2].partition("</h1>")[0]
@@ -109,8 +111,7 @@ def test_past_forecast_begins_on_its_day_of_publication(
 
 
 def test_embed_code_of_a_past_issue_names_no_issue(site: Any) -> None:
-    settings = site.context.settings.model_copy(update={"embed_origins": "https://a.example"})
-    client = create_app(Context(settings, site.context.database), Hand(NOW)).test_client()
+    client = site.client_with(embed_origins="https://a.example")
     page = client.get(f"/?issue={site.earlier}").text
     (path,) = re.findall(r'/embed/now/forecast[^"&]*', page)
     assert "issue" not in path and "from" not in path
@@ -125,7 +126,7 @@ def test_links_to_anchors_have_targets(site: Any) -> None:
 
 @pytest.mark.parametrize("path", PAGES[:2])
 def test_charts_are_offered_as_png(site: Any, path: str) -> None:
-    pictures = links(site, path, "png")
+    pictures = find_links(site.client.get(path).text, "png")
     assert len(pictures) >= 4
     for picture in pictures[:2]:
         response = site.client.get(picture)
@@ -149,16 +150,11 @@ def test_unknown_download_is_404(site: Any, path: str, words: str) -> None:
     assert words in response.json["detail"]
 
 
-def test_embedding_is_allowed_for_configured_origins_only(
-    context: Context, client: FlaskClient
-) -> None:
-    unconfigured = client.get("/embed/now/forecast")
-    assert "frame-ancestors 'none'" in unconfigured.headers["Content-Security-Policy"]
-    assert "&lt;iframe" not in client.get("/").text
-    settings = context.settings.model_copy(
-        update={"embed_origins": "https://a.example, https://b.example"}
-    )
-    client = create_app(Context(settings, context.database), Hand(NOW)).test_client()
+def test_embedding_is_allowed_for_configured_origins_only(site: Any) -> None:
+    response = site.client.get("/embed/now/forecast")
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+    assert "&lt;iframe" not in site.client.get("/").text
+    client = site.client_with(embed_origins="https://a.example, https://b.example")
     for path in ("//embed/now/forecast", "/embed/now/forecast"):
         response = client.get("/", environ_overrides={"PATH_INFO": path})
         assert response.status_code == 200
@@ -214,12 +210,11 @@ def test_every_chart_and_table_has_a_csv(site: Any, windy: Any) -> None:
         anchors = re.findall(r'#([\w-]+)">Link to this', page)
         assert anchors and all(f'id="{anchor}"' in page for anchor in anchors)
     assert csv_links_by_heading(site.client.get("/about").text) == {}
-    parts = csv_links_by_heading(windy.client.get("/").text)
+    page = windy.client.get("/").text
+    parts = csv_links_by_heading(page)
     assert all(parts.values())
     (sea,) = parts["Wind and waves in the coming days"]
-    times = LexborHTMLParser(windy.client.get("/").text).css(
-        "[aria-label^='Wind and waves'] tbody tr time:first-of-type"
-    )
+    times = LexborHTMLParser(page).css("[aria-label^='Wind and waves'] tbody tr time:first-of-type")
     assert [row["date"] for row in read_csv(windy, sea)] == [
         time.attributes["datetime"] for time in times
     ]

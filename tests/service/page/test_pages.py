@@ -15,8 +15,6 @@ from service.answers.capacity import capacity
 from service.answers.errors import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
-from service.app import create_app
-from service.core.context import Context
 from service.core.database import Unavailable
 from service.page import pages
 from tests.service.support import ROUTE
@@ -217,9 +215,8 @@ def test_missing_database_is_a_503_page(site: Any, monkeypatch: pytest.MonkeyPat
 
 def test_operator_is_named(site: Any) -> None:
     assert "have not given their name" in visible_text(site.client.get("/about"))
-    settings = site.context.settings.model_copy(update={"contact": "The <Channel> desk"})
-    app = create_app(Context(settings, site.context.database))
-    assert "The <Channel> desk" in visible_text(app.test_client().get("/about"))
+    client = site.client_with(contact="The <Channel> desk")
+    assert "The <Channel> desk" in visible_text(client.get("/about"))
 
 
 def test_alarm_is_shown_on_now_and_record(alarmed: Any) -> None:

@@ -47,8 +47,9 @@ def check_every_appearance(page: Page, shoot: Callable[..., None], name: str) ->
 
 @pytest.mark.parametrize("path", ["/", "/record", "/about"])
 def test_route_selector_fits_on_narrow_screens(two_routes: Any, visit: Any, path: str) -> None:
+    page = visit(path, base=two_routes.url)
     for width in (320, 390):
-        page = visit(path, width=width, base=two_routes.url)
+        page.set_viewport_size({"width": width, "height": 780})
         assert page.get_by_label("Route").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
