@@ -9,10 +9,10 @@ import json
 import re
 import shutil
 import subprocess
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
 
@@ -21,7 +21,7 @@ from service.core.settings import Settings
 from tests.service.support import ROOT, serving
 from tests.support.first_visit import FLAGS
 from tests.support.provisioning import DASHBOARD, RULES, rows
-from tests.support.waiting import PROCESS
+from tests.support.waiting import BOUND, PROCESS
 
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
@@ -228,8 +228,8 @@ def test_panels_render_in_grafana_components(
     answers: dict[int, dict[str, Any]] = {}
     with serving(settings) as base:
         for panel, target in targets():
-            with urllib.request.urlopen(base + address(target)) as response:
-                table = rows(json.load(response), target["root_selector"])
+            body = httpx.get(base + address(target), timeout=BOUND).json()
+            table = rows(body, target["root_selector"])
             answers.setdefault(panel, {})[target["refId"]] = table
     page = bundle_page(tools, answers, tmp_path)
     ARTEFACTS.mkdir(exist_ok=True)

@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from flask.testing import FlaskClient
@@ -42,6 +41,7 @@ from tests.test_docs import anchors
 
 ALERTS = ROOT / "deploy" / "alerts.yaml"
 FORECAST = "/v1/series/people/forecast"
+FORECAST_ROUTE = "/v1/series/<series_id>/forecast"
 Scrape = dict[tuple[str, frozenset[tuple[str, str]]], float]
 _PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(_PROMTOOL is None, reason="promtool is not installed")
@@ -176,9 +176,8 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient) -> None:
     client.get("/nothing/else")
     client.open("/livez", method="BREW")
     samples = scrape(client)
-    route = "/v1/series/<series_id>/forecast"
     for status, number in (("200", 2), ("400", 1)):
-        labels = {"route": route, "status": status}
+        labels = {"route": FORECAST_ROUTE, "status": status}
         assert value(samples, "http_requests_total", method="GET", **labels) == number
         assert value(samples, "http_request_duration_seconds_count", **labels) == number
     assert value(samples, "http_requests_total", method="GET", route="none", status="404") == 2
@@ -187,7 +186,8 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient) -> None:
         for (name, labels), number in samples.items()
         if name == "crossings_http_requests_total" and ("method", "other") in labels
     ] == [1]
-    seconds = value(samples, "http_request_duration_seconds_sum", route=route, status="200")
+    labels = {"route": FORECAST_ROUTE, "status": "200"}
+    seconds = value(samples, "http_request_duration_seconds_sum", **labels)
     assert seconds and 0 < seconds < 30
 
 
@@ -244,14 +244,6 @@ def test_metrics_before_the_first_issue(empty: Context, clock: Hand) -> None:
     assert not [name for name, _ in samples if name.startswith("crossings_forecast_i")]
 
 
-def fetch_text(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=BOUND) as response:
-            return str(response.read().decode())
-    except urllib.error.HTTPError as error:
-        return str(error)
-
-
 def test_workers_report_one_sum(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,15 +254,13 @@ def test_workers_report_one_sum(
     with serving(settings.model_copy(update={"workers": 3})) as base:
 
         def count_requests() -> tuple[float | None, set[str]]:
-            samples = parse_metrics(fetch_text(f"{base}/metrics"))
+            samples = parse_metrics(httpx.get(f"{base}/metrics", timeout=BOUND).text)
             workers = {dict(labels)["worker"] for name, labels in samples if "memory" in name}
-            route = "/v1/series/<series_id>/forecast"
-            return value(
-                samples, "http_requests_total", method="GET", route=route, status="200"
-            ), workers
+            labels = {"method": "GET", "route": FORECAST_ROUTE, "status": "200"}
+            return value(samples, "http_requests_total", **labels), workers
 
         for _ in range(60):
-            fetch_text(f"{base}{FORECAST}?horizon=3")
+            httpx.get(f"{base}{FORECAST}?horizon=3", timeout=BOUND)
         assert {count_requests()[0] for _ in range(12)} == {60}, "the same sum from every worker"
         (folder,) = temporary.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -281,7 +271,7 @@ def test_workers_report_one_sum(
         def is_replaced() -> bool:
             try:
                 current = count_requests()[1]
-            except ConnectionError:  # the killed worker had accepted this connection
+            except httpx.TransportError:  # the killed worker had accepted this connection
                 return False
             return min(workers) not in current and len(current) == 3
 
