@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser
 
+from tests.support.waiting import BOUND
+
 MOST_BYTES = 200_000
 PATHS = ("/", "/plan", "/record", "/about")
 FLAGS = [
@@ -39,6 +41,7 @@ def measure(browser: Browser, url: str) -> Cost:
     """Visit `url` with an empty cache."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(1000 * BOUND)
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     sizes: list[int] = []

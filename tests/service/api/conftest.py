@@ -1,32 +1,51 @@
-"""One application for the tests that change nothing."""
-
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.core.context import open_context
+from service.core.context import Context, open_context
 from service.core.settings import Settings
 from tests.service.support import NOW, Hand
 
 
 @pytest.fixture(scope="session")
-def shared(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    """The published service, for tests that only read; it counts no requests."""
-    folder = tmp_path_factory.mktemp("shared")
-    shutil.copy(published / "after-refit.sqlite", folder / "crossings.sqlite")
-    settings = Settings(
-        var_dir=folder,
-        fitted_dir=published / "fitted",
-        paths=200,
-        rate_per_address="",
-        rate_per_key="",
-    )
-    context = open_context(settings)
-    yield create_app(context, Hand(NOW)).test_client()
-    context.database.close()
+def open_copy(
+    published: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Context]]:
+    """A function that opens a copy of the published database, for fixtures of any scope."""
+    contexts = []
+
+    def open_(**settings: object) -> Context:
+        folder = tmp_path_factory.mktemp("copy")
+        shutil.copy(published / "after-refit.sqlite", folder / "crossings.sqlite")
+        options = {"var_dir": folder, "fitted_dir": published / "fitted", "paths": 200} | settings
+        contexts.append(open_context(Settings(**options)))
+        return contexts[-1]
+
+    yield open_
+    for context in contexts:
+        context.database.close()
+
+
+@pytest.fixture(scope="session")
+def shared(open_copy: Callable[..., Context]) -> FlaskClient:
+    """The published service without rate limits, for tests that only read."""
+    context = open_copy(rate_per_address="", rate_per_key="")
+    return create_app(context, Hand(NOW)).test_client()
+
+
+@pytest.fixture
+def client_with(context: Context, clock: Hand) -> Callable[..., FlaskClient]:
+    """A function that returns a client of the published service with other settings."""
+
+    def make(**settings: object) -> FlaskClient:
+        changed = context.settings.model_copy(update=settings)
+        return create_app(dataclasses.replace(context, settings=changed), clock).test_client()
+
+    return make

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import logging
 import tempfile
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,13 @@ from tests.support.waiting import BOUND, wait_until
 FORECAST = "/v1/series/people/forecast"
 
 
-def app_with(context: Context, clock: Hand, **settings: object) -> FlaskClient:
-    changed = context.settings.model_copy(update=settings)
-    return create_app(dataclasses.replace(context, settings=changed), clock).test_client()
-
-
 @pytest.fixture
-def closed(context: Context, clock: Hand) -> FlaskClient:
-    """A service on an address that others reach."""
-    return app_with(context, clock, host="0.0.0.0")
+def closed(client_with: Callable[..., FlaskClient]) -> FlaskClient:
+    """A service that listens on all addresses."""
+    return client_with(host="0.0.0.0")
 
 
-def make(context: Context, scope: str = "read", expires: dt.datetime | None = None) -> str:
+def create_key(context: Context, scope: str = "read", expires: dt.datetime | None = None) -> str:
     with context.database.writing() as connection:
         return key_store.create(connection, f"{scope} {expires}", scope, NOW, expires)
 
@@ -50,10 +44,10 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_every_route_wants_a_key_or_is_on_the_short_list(closed: FlaskClient) -> None:
+def test_every_route_needs_a_key_unless_listed_as_open(closed: FlaskClient) -> None:
     assert len(OPEN) <= 15
     rules = list(closed.application.url_map.iter_rules())
-    assert {rule.endpoint for rule in rules} >= OPEN | OPERATE, "no name that nobody has"
+    assert {rule.endpoint for rule in rules} >= OPEN | OPERATE, "only endpoints that exist"
     for rule in rules:
         view = {"view": "now"} if "view" in rule.arguments else {}
         path = rule.build(dict.fromkeys(rule.arguments, "1") | view)[1]
@@ -65,46 +59,42 @@ def test_every_route_wants_a_key_or_is_on_the_short_list(closed: FlaskClient) ->
                 assert status == 401, (rule, method, status)
 
 
-def test_a_key_opens_and_a_page_asks_for_it(closed: FlaskClient, context: Context) -> None:
-    key = make(context)
-    assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
-    refused = closed.get(FORECAST)
-    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="crossings"'
-    assert refused.json["title"] == "Unauthorized"
+def test_key_grants_access_and_401_names_the_scheme(closed: FlaskClient, context: Context) -> None:
+    key = create_key(context)
+    response = closed.get(FORECAST, headers=bearer(key))
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"].startswith("private"), "not for shared caches"
+    response = closed.get(FORECAST)
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="crossings"'
+    assert response.json["title"] == "Unauthorized"
     page = closed.get("/", headers={"Accept": "text/html"})
     assert page.headers["WWW-Authenticate"].startswith("Basic ")
     basic = "Basic " + b64encode(f"anyone:{key}".encode()).decode()
     assert closed.get("/", headers={"Authorization": basic}).status_code == 200
-    asked = closed.post(f"{FORECAST[:-8]}scenarios", json={}, headers={"Authorization": basic})
-    assert asked.status_code == 401, "a browser's password is for reading"
+    response = closed.post(f"{FORECAST[:-8]}scenarios", json={}, headers={"Authorization": basic})
+    assert response.status_code == 401, "basic authentication is for reading"
 
 
-def test_what_is_read_with_a_key_is_for_no_shared_cache(
-    closed: FlaskClient, context: Context
-) -> None:
-    answer = closed.get(FORECAST, headers=bearer(make(context)))
-    assert answer.headers["Cache-Control"].startswith("private")
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
+def test_invalid_authorization_header_is_rejected(closed: FlaskClient) -> None:
+    for header in (
         *("Bearer", "Bearer ", "Bearer nonsense", "Basic !!!", "Basic e30=", "Digest x"),
         *("crossings_0123456789_" + "a" * 43, "Bearer crossings_0123456789_" + "a" * 43),
         *("Bearer ' OR 1=1 --", "Bearer \udce9", "Bearer " + "x" * 3000),
-    ],
-)
-def test_what_is_no_key_is_refused(closed: FlaskClient, header: str) -> None:
-    answer = closed.get(FORECAST, headers={"Authorization": header})
-    assert answer.status_code == 401
-    assert answer.content_type == "application/problem+json"
+    ):
+        response = closed.get(FORECAST, headers={"Authorization": header})
+        assert response.status_code == 401, header
+        assert response.content_type == "application/problem+json"
 
 
-def test_a_revoked_or_expired_key_is_refused_at_once_and_not_logged(
-    closed: FlaskClient, context: Context, clock: Hand, caplog: pytest.LogCaptureFixture
+def test_revoked_or_expired_key_is_rejected_and_never_logged(
+    closed: FlaskClient,
+    client_with: Callable[..., FlaskClient],
+    context: Context,
+    clock: Hand,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ends = NOW + dt.timedelta(hours=1)
-    lasting, short = make(context), make(context, "operate", ends)
+    lasting, short = create_key(context), create_key(context, "operate", ends)
     for key in (lasting, short):
         assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
     with context.database.writing() as connection:
@@ -112,87 +102,87 @@ def test_a_revoked_or_expired_key_is_refused_at_once_and_not_logged(
     clock.now = ends
     with caplog.at_level(logging.DEBUG):
         for key, state in ((lasting, "revoked"), (short, "expired")):
-            answer = closed.get(FORECAST, headers=bearer(key))
-            assert (answer.status_code, state in answer.json["detail"]) == (401, True)
+            response = closed.get(FORECAST, headers=bearer(key))
+            assert (response.status_code, state in response.json["detail"]) == (401, True)
             assert key[:20] in caplog.text
             assert key[-43:] not in caplog.text
-            assert key not in answer.text
-    # even from this machine, where none would be needed
-    near = app_with(context, clock)
-    assert near.get(FORECAST, headers=bearer(lasting)).status_code == 401
-    assert near.get(FORECAST).status_code == 200
+            assert key not in response.text
+    # Even from this machine, where no key is needed.
+    local = client_with()
+    assert local.get(FORECAST, headers=bearer(lasting)).status_code == 401
+    assert local.get(FORECAST).status_code == 200
 
 
-def test_reading_is_open_only_near_and_without_a_proxy(context: Context, clock: Hand) -> None:
-    near = app_with(context, clock)
-    assert near.get(FORECAST).status_code == 200
-    assert near.get(FORECAST, environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 401
-    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
-        assert near.get(FORECAST, headers={name: "127.0.0.1"}).status_code == 401, name
-    assert app_with(context, clock, trusted_proxies=1).get(FORECAST).status_code == 401
-    assert app_with(context, clock, public_url="https://x.example").get(FORECAST).status_code == 401
-    assert app_with(context, clock, anonymous_reading="no").get(FORECAST).status_code == 401
-    far = app_with(context, clock, host="0.0.0.0", anonymous_reading="yes")
-    assert far.get(FORECAST).status_code == 200
-    assert far.post("/v1/jobs/refit").status_code == 401, "work is never for anyone"
-
-
-def test_use_is_recorded_without_a_write_for_each_request(
-    closed: FlaskClient, context: Context
+def test_anonymous_reading_is_local_and_without_a_proxy(
+    client_with: Callable[..., FlaskClient],
 ) -> None:
-    key = make(context)
+    local = client_with()
+    assert local.get(FORECAST).status_code == 200
+    assert local.get(FORECAST, environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 401
+    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+        assert local.get(FORECAST, headers={name: "127.0.0.1"}).status_code == 401, name
+    assert client_with(trusted_proxies=1).get(FORECAST).status_code == 401
+    assert client_with(public_url="https://x.example").get(FORECAST).status_code == 401
+    assert client_with(anonymous_reading="no").get(FORECAST).status_code == 401
+    far = client_with(host="0.0.0.0", anonymous_reading="yes")
+    assert far.get(FORECAST).status_code == 200
+    assert far.post("/v1/jobs/refit").status_code == 401, "jobs always need a key"
+
+
+def test_last_use_is_not_written_for_each_request(closed: FlaskClient, context: Context) -> None:
+    key = create_key(context)
     with sql_counted(context) as statements:
         for _ in range(5):
             assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
     assert sum(text.startswith("UPDATE keys") for text in statements) == 1
     with context.database.reading() as connection:
-        (listed,) = key_store.listing(connection)
-    assert listed.last_used_at == NOW
+        (stored,) = key_store.listing(connection)
+    assert stored.last_used_at == NOW
 
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-def test_a_read_does_not_wait_for_who_writes(
+def test_reading_does_not_wait_for_a_writer(
     database_url: str,
     tmp_path: Path,
     clock: Hand,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Another connection holds the row of the key, and does not let go before the answer is there.
+    """Another connection holds the row of the key until the response arrives.
 
-    Who waited for it would wait for as long as the test may take.
+    The busy timeout is longer than the test may take.
     """
     monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", int(1000 * 10 * BOUND))
     settings = Settings(var_dir=tmp_path, database_url=database_url, anonymous_reading="no")
     context = open_context(settings)
-    key = make(context)
+    key = create_key(context)
     client = create_app(context, clock).test_client()
     writer = connect(database_url)
-    answers: list[int] = []
+    statuses: list[int] = []
 
-    def ask() -> None:
-        answers.append(client.get("/v1/status", headers=bearer(key)).status_code)
+    def read_status() -> None:
+        statuses.append(client.get("/v1/status", headers=bearer(key)).status_code)
 
     with writer.writing() as connection:
         connection.execute(sa.text("UPDATE keys SET name = 'other'"))
-        reader = threading.Thread(target=ask, daemon=True)
+        reader = threading.Thread(target=read_status, daemon=True)
         reader.start()
-        wait_until(lambda: answers, "the answer comes while the other writes")
+        wait_until(lambda: statuses, "the response arrives during the other transaction")
     reader.join()
-    assert answers == [200]
+    assert statuses == [200]
     assert "the use of key" in caplog.text
     monkeypatch.setattr(module, "_USED_SECONDS", 0.0)
     client = create_app(context, clock).test_client()
-    ask()
+    read_status()
     with context.database.reading() as connection:
-        (listed,) = key_store.listing(connection)
-    assert listed.last_used_at == NOW, "recorded with the next use"
+        (stored,) = key_store.listing(connection)
+    assert stored.last_used_at == NOW, "the next use is recorded"
     writer.close()
     context.database.close()
 
 
-def test_only_a_hash_is_stored(context: Context) -> None:
-    key = make(context)
+def test_only_the_hash_of_a_key_is_stored(context: Context) -> None:
+    key = create_key(context)
     with context.database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM keys").all()
     assert key[-43:] not in str(rows)
@@ -201,7 +191,7 @@ def test_only_a_hash_is_stored(context: Context) -> None:
 
 @pytest.fixture
 def away(postgresql: str) -> Iterator[Away]:
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path must be short
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # the path of a socket must be short
         yield Away(postgresql, Path(folder))
 
 
@@ -215,70 +205,69 @@ def far(away: Away, tmp_path: Path) -> Iterator[Context]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_key_seen_lately_is_believed_while_the_database_is_away(
+def test_recent_keys_are_accepted_while_the_database_is_down(
     far: Context, away: Away, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passed = [0.0]
+    elapsed = [0.0]
     monotonic = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + sum(passed))
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + sum(elapsed))
     web = create_app(far, clock).test_client()
-    lasting, other = make(far), make(far, "operate")
-    short = make(far, expires=NOW + dt.timedelta(minutes=1))
-    revoked = make(far, expires=NOW + dt.timedelta(days=1))
+    lasting, other = create_key(far), create_key(far, "operate")
+    short = create_key(far, expires=NOW + dt.timedelta(minutes=1))
+    revoked = create_key(far, expires=NOW + dt.timedelta(days=1))
 
-    def ask(key: str, path: str = "/metrics") -> int:
+    def status_of(key: str, path: str = "/metrics") -> int:
         return web.get(path, headers=bearer(key)).status_code
 
-    assert [ask(key) for key in (lasting, short, revoked)] == [200] * 3
+    assert [status_of(key) for key in (lasting, short, revoked)] == [200] * 3
     with far.database.writing() as connection:
         assert key_store.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
-    assert ask(revoked) == 401, "at once while the database answers"
-    passed.append(1800.0)
-    assert [ask(key) for key in (short, revoked)] == [200, 401]
+    assert status_of(revoked) == 401, "at once while the database is up"
+    elapsed.append(1800.0)
+    assert [status_of(key) for key in (short, revoked)] == [200, 401]
     away.go()
     assert "crossings_store_up 0.0" in web.get("/metrics", headers=bearer(lasting)).text
-    assert ask(short) == 200
+    assert status_of(short) == 200
     clock.now += dt.timedelta(minutes=1)
-    assert (ask(short), ask(revoked), ask(other)) == (401, 503, 503), "expired, revoked, unseen"
-    assert ask(lasting[:-1] + ("a" if lasting[-1] != "a" else "b")) == 503
-    assert [ask(key, "/livez") for key in (lasting, other, "nonsense")] == [200] * 3
-    passed.append(1900.0)
-    assert ask(lasting) == 503, "not for longer than an hour, whatever was asked meanwhile"
+    # Expired, revoked, and never seen.
+    assert [status_of(key) for key in (short, revoked, other)] == [401, 503, 503]
+    assert status_of(lasting[:-1] + ("a" if lasting[-1] != "a" else "b")) == 503
+    assert [status_of(key, "/livez") for key in (lasting, other, "nonsense")] == [200] * 3
+    elapsed.append(1900.0)
+    assert status_of(lasting) == 503, "only for an hour after the last lookup"
     away.come_back()
-    assert [ask(key) for key in (lasting, short, revoked)] == [200, 401, 401]
+    assert [status_of(key) for key in (lasting, short, revoked)] == [200, 401, 401]
 
 
-def test_no_more_keys_are_believed_than_are_kept(
+def test_number_of_remembered_keys_is_limited(
     context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_KEYS", 2)
     keys = module._Keys(IssueLoader(context, clock))
     with context.database.writing() as connection:
-        made = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
-    found = [keys.identify(key) for key in made]
-    assert [keys.lately(key) for key in made] == [None, *found[1:]]
-    assert made[2] not in str(vars(keys))
+        created = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
+    identified = [keys.identify(key) for key in created]
+    assert [keys.lately(key) for key in created] == [None, *identified[1:]]
+    assert created[2] not in str(vars(keys))
 
 
-def test_a_confirmed_key_is_no_guess_while_it_is_confirmed_again(context: Context) -> None:
+def test_key_stays_confirmed_during_the_next_lookup(context: Context) -> None:
     with context.database.writing() as connection:
         key = key_store.create(connection, "one", "read", NOW)
-    seen: list[bool] = []
+    confirmed: list[bool] = []
 
-    def clock() -> dt.datetime:  # asked between the look-up and its end
-        seen.append(keys.lately(key) is not None)
+    def clock() -> dt.datetime:  # called during the lookup
+        confirmed.append(keys.lately(key) is not None)
         return NOW
 
     keys = module._Keys(IssueLoader(context, clock))
     keys.identify(key)
     keys.identify(key)
-    assert seen == [False, True, True]  # the first use is recorded after it
+    assert confirmed == [False, True, True]  # the first lookup also records the use
 
 
-def test_open_endpoints_look_no_key_up(closed: FlaskClient, context: Context) -> None:
+def test_open_endpoints_do_not_look_up_keys(closed: FlaskClient, context: Context) -> None:
     with sql_counted(context) as statements:
-        assert closed.get("/livez", headers=bearer(make(context))).status_code == 200
-        asked = [text for text in statements if text.startswith("SELECT")]
+        assert closed.get("/livez", headers=bearer(create_key(context))).status_code == 200
         closed.options(FORECAST, headers=bearer("nonsense"))
-    assert not [text for text in asked if "keys" in text]
-    assert not [text for text in statements if text.startswith("SELECT keys")]
+    assert not [text for text in statements if text.startswith("SELECT") and "keys" in text]

@@ -16,49 +16,61 @@ from service.core.context import Context
 from tests.service.support import ROUTE, Hand
 
 FORECAST = "/v1/series/people/forecast"
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-def check(answer: Any, status: int, title: str) -> dict[str, Any]:
-    assert answer.status_code == status
-    assert answer.content_type == "application/problem+json"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    body: dict[str, Any] = answer.json
+@pytest.fixture
+def app(context: Context, clock: Hand) -> Flask:
+    return create_app(context, clock)
+
+
+def check_problem(response: Any, status: int, title: str) -> dict[str, Any]:
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    body: dict[str, Any] = response.json
     assert (body["status"], body["title"], body["type"]) == (status, title, "about:blank")
     assert body["detail"]
     for secret in ("Traceback", "File ", "sqlite3", "SELECT", "site-packages"):
-        assert secret not in answer.text
+        assert secret not in response.text
     return body
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v1", f"{FORECAST}/", "/static/none.css", "/v1//"])
 def test_404(shared: FlaskClient, path: str) -> None:
-    assert check(shared.get(path), 404, "Not Found")["instance"] == path
+    assert check_problem(shared.get(path), 404, "Not Found")["instance"] == path
 
 
 @pytest.mark.parametrize("path", ["/nope", "/plan/", "/records"])
-def test_a_mistyped_page_is_a_page_for_a_browser(shared: FlaskClient, path: str) -> None:
-    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    answer = shared.get(path, headers=browser)
-    assert answer.status_code == 404
-    assert answer.mimetype == "text/html"
-    assert "<title>Page not found – Channel crossings forecast</title>" in answer.text
-    assert "There is nothing at this address: check the spelling." in answer.text
-    assert 'href="/"' in answer.text
-    check(shared.get(path), 404, "Not Found")
-    check(shared.get(f"/v1{path}", headers=browser), 404, "Not Found")
+def test_404_is_a_page_for_a_browser(shared: FlaskClient, path: str) -> None:
+    response = shared.get(path, headers=BROWSER)
+    assert response.status_code == 404
+    assert response.mimetype == "text/html"
+    assert "<title>Page not found – Channel crossings forecast</title>" in response.text
+    assert "There is nothing at this address: check the spelling." in response.text
+    assert 'href="/"' in response.text
+    check_problem(shared.get(path), 404, "Not Found")
+    check_problem(shared.get(f"/v1{path}", headers=BROWSER), 404, "Not Found")
 
 
-@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/pages.py", "/static//etc"])
-def test_no_file_outside_the_page_is_served(shared: FlaskClient, path: str) -> None:
-    check(shared.get(path), 404, "Not Found")
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/static/../app.py", "/static/%2e%2e/pages.py", "/static//etc"),
+        *("/docs/static/..%2fdocs.py", "/v1/series/../../etc/passwd", "//v1/status", "/v1//status"),
+        *("/v1/series/people/forecast/", "/%ff%fe", "/v1/series/" + "a" * 3000 + "/forecast"),
+    ],
+)
+def test_path_traversal_and_malformed_paths_are_404(shared: FlaskClient, path: str) -> None:
+    check_problem(shared.get(path), 404, "Not Found")
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_405(shared: FlaskClient, method: str) -> None:
-    answer = getattr(shared, method)(FORECAST, json={"horizon": 1})
-    check(answer, 405, "Method Not Allowed")
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    response = getattr(shared, method)(FORECAST, json={"horizon": 1})
+    check_problem(response, 405, "Method Not Allowed")
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize(
@@ -67,58 +79,58 @@ def test_405(shared: FlaskClient, method: str) -> None:
         (FORECAST, "image/png"),
         (FORECAST, "application/json;q=0, text/csv;q=0"),
         ("/v1/status", "text/csv"),
+        ("/v1/status", "application/x-ndjson"),
         ("/v1/series/people/briefing", "text/csv"),
         ("/readyz", "text/html"),
     ],
 )
 def test_406(shared: FlaskClient, path: str, accept: str) -> None:
-    body = check(shared.get(path, headers={"Accept": accept}), 406, "Not Acceptable")
+    body = check_problem(shared.get(path, headers={"Accept": accept}), 406, "Not Acceptable")
     assert "application/json" in body["detail"]
 
 
 def test_413(shared: FlaskClient) -> None:
     for method in ("get", "post"):
-        answer = getattr(shared, method)(FORECAST, data=b"x" * (64 * 1024 + 1))
-        assert "65,536" in check(answer, 413, "Request Entity Too Large")["detail"]
-    assert shared.get(FORECAST, data=b"x" * 1000).status_code == 200, "nobody reads it"
-    answer = shared.post("/v1/series/people/scenarios", data=b"x" * 1000)
-    check(answer, 415, "Unsupported Media Type")
+        response = getattr(shared, method)(FORECAST, data=b"x" * (64 * 1024 + 1))
+        assert "65,536" in check_problem(response, 413, "Request Entity Too Large")["detail"]
+    assert shared.get(FORECAST, data=b"x" * 1000).status_code == 200, "body of a GET is ignored"
+    response = shared.post("/v1/series/people/scenarios", data=b"x" * 1000)
+    check_problem(response, 415, "Unsupported Media Type")
 
 
-def test_500_is_logged_and_tells_nothing(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_500_is_logged_and_reveals_nothing(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     app.add_url_rule("/broken", view_func=lambda: 1 / 0)
     with caplog.at_level(logging.ERROR):
-        body = check(app.test_client().get("/broken"), 500, "Internal Server Error")
+        body = check_problem(app.test_client().get("/broken"), 500, "Internal Server Error")
     assert body["detail"] == "an unexpected error, which has been logged"
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 413, 422, 429, 500, 503])
-def test_every_error_of_the_framework_is_a_problem(app: Flask, status: int) -> None:
-    app.add_url_rule("/aborted", view_func=lambda: abort(status))
-    answer = app.test_client().get("/aborted")
-    assert answer.status_code == answer.json["status"] == status
-    assert answer.content_type == "application/problem+json"
+def test_aborts_are_problem_details(app: Flask) -> None:
+    app.add_url_rule("/aborted/<int:status>", view_func=lambda status: abort(status))
+    for status in (401, 403, 404, 405, 413, 422, 429, 500, 503):
+        response = app.test_client().get(f"/aborted/{status}")
+        assert response.status_code == response.json["status"] == status
+        assert response.content_type == "application/problem+json"
 
 
-@pytest.mark.parametrize(
-    "path", [FORECAST, "/v1/series", "/v1/status", "/readyz", "/v1/series/people/totals", "/"]
-)
-def test_503_when_the_database_is_gone(
-    context: Context, clock: Hand, path: str, caplog: pytest.LogCaptureFixture
+def test_503_while_the_database_is_missing(
+    context: Context, clock: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = create_app(context, clock).test_client()
     context.database.close()
     folder = context.settings.var_dir
     folder.rename(folder.with_name("moved"))
-    with caplog.at_level(logging.ERROR):
-        answer = client.get(path)
-    check(answer, 503, "Service Unavailable")
-    assert answer.headers["Retry-After"] == "10"
-    assert "unable to open database file" in caplog.text
+    paths = (FORECAST, "/v1/series", "/v1/status", "/readyz", "/v1/series/people/totals", "/")
+    for path in paths:
+        caplog.clear()
+        response = client.get(path)
+        check_problem(response, 503, "Service Unavailable")
+        assert response.headers["Retry-After"] == "10"
+        assert "unable to open database file" in caplog.text, path
     assert client.get("/livez").status_code == 200
     folder.with_name("moved").rename(folder)
-    assert client.get(path).status_code == 200
+    assert [client.get(path).status_code for path in paths] == [200] * len(paths)
 
 
 def test_503_when_the_database_is_damaged(context: Context, clock: Hand) -> None:
@@ -128,21 +140,23 @@ def test_503_when_the_database_is_damaged(context: Context, clock: Hand) -> None
     for name in (file.name + "-wal", file.name + "-shm"):
         file.with_name(name).unlink(missing_ok=True)
     file.write_bytes(b"damage" * 5000)
-    check(client.get(FORECAST), 503, "Service Unavailable")
+    check_problem(client.get(FORECAST), 503, "Service Unavailable")
 
 
-@pytest.mark.parametrize("path", [FORECAST, "/v1/series/boats/totals", "/readyz"])
-def test_503_before_anything_is_published(empty: Context, clock: Hand, path: str) -> None:
-    answer = create_app(empty, clock).test_client().get(path)
-    check(answer, 503, "Service Unavailable")
-    assert answer.headers["Retry-After"] == "10"
+def test_503_before_the_first_issue(empty: Context, clock: Hand) -> None:
+    client = create_app(empty, clock).test_client()
+    for path in (FORECAST, "/v1/series/boats/totals", "/readyz", "/"):
+        response = client.get(path)
+        check_problem(response, 503, "Service Unavailable")
+        assert response.headers["Retry-After"] == "10"
+    response = client.get("/", headers=BROWSER)
+    assert (response.status_code, response.mimetype) == (503, "text/html")
+    assert "The first forecast is being made" in response.text
+    assert response.headers["Retry-After"] == "10"
 
 
-BROWSER = {"Accept": "text/html,*/*;q=0.8"}
-
-
-def test_what_fails_is_the_same_problem_as_page_and_as_json(app: Flask) -> None:
-    """The browser's page and the program's problem details have one status, detail and headers."""
+def test_error_page_agrees_with_problem_details(app: Flask) -> None:
+    """Both have the same status, detail and headers."""
     client = app.test_client()
     for path in ("/?on=yesterday", "/?series=cats", "/record?window=7", "/static/none.css"):
         page, problem = client.get(path, headers=BROWSER), client.get(path)
@@ -156,58 +170,40 @@ def test_what_fails_is_the_same_problem_as_page_and_as_json(app: Flask) -> None:
         assert "Accept" in page.headers["Vary"] and "Accept" in problem.headers["Vary"]
 
 
-def test_500_is_a_page_for_a_browser_and_its_path_is_not_logged(
+def test_500_page_for_a_browser_does_not_log_the_token(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.add_url_rule("/u/broken/<token>", "subscriptions.broken", lambda token: 1 / len(token[:0]))
     client = app.test_client()
-    answer = client.get("/u/broken/hush", headers=BROWSER)
-    assert (answer.status_code, answer.mimetype) == (500, "text/html")
-    assert "unexpected error" in answer.text and "Retry-After" not in answer.headers
+    response = client.get("/u/broken/hush", headers=BROWSER)
+    assert (response.status_code, response.mimetype) == (500, "text/html")
+    assert "unexpected error" in response.text and "Retry-After" not in response.headers
+    assert "X-Request-Id" in response.headers
     assert "/u/broken/<token>" in caplog.text and "hush" not in caplog.text
-
-
-def test_before_anything_is_published_a_browser_gets_a_page_that_says_so(
-    empty: Context, clock: Hand
-) -> None:
-    client = create_app(empty, clock).test_client()
-    answer = client.get("/", headers=BROWSER)
-    assert (answer.status_code, answer.mimetype) == (503, "text/html")
-    assert "The first forecast is being made" in answer.text
-    assert answer.headers["Retry-After"] == "10"
-    check(client.get("/"), 503, "Service Unavailable")
-
-
-@pytest.fixture
-def app(context: Context, clock: Hand) -> Flask:
-    return create_app(context, clock)
 
 
 @pytest.mark.parametrize("path", ["/v1/series/people/scenarios", "/grafana/query"])
 @pytest.mark.parametrize("body", ["[]", '"x"', "7", "null", "true"])
-def test_a_body_that_is_no_object_is_blamed_on_the_body(
-    shared: FlaskClient, path: str, body: str
-) -> None:
-    answer = shared.post(path, data=body, content_type="application/json")
-    found = check(answer, 400, "Bad Request")["errors"]
-    assert found == [{"name": "body", "detail": "expected a JSON object"}]
+def test_body_must_be_a_json_object(shared: FlaskClient, path: str, body: str) -> None:
+    response = shared.post(path, data=body, content_type="application/json")
+    errors = check_problem(response, 400, "Bad Request")["errors"]
+    assert errors == [{"name": "body", "detail": "expected a JSON object"}]
     empty = shared.post(path, data=b"", content_type="application/json")
-    assert check(empty, 400, "Bad Request")["errors"][0]["name"] == "body"
+    assert check_problem(empty, 400, "Bad Request")["errors"][0]["name"] == "body"
 
 
-def test_no_error_names_a_class(shared: FlaskClient) -> None:
+def test_errors_name_no_python_class(shared: FlaskClient) -> None:
     for path, body in (
         ("/v1/series/people/scenarios", {"weather": []}),
         ("/grafana/query", {"range": [], "targets": []}),
         ("/grafana/query", {"range": {}, "targets": [1]}),
     ):
-        found = check(shared.post(path, json=body), 400, "Bad Request")
-        assert "instance" not in found["detail"] and "query" not in {
-            one["name"] for one in found["errors"]
-        }, found
+        problem = check_problem(shared.post(path, json=body), 400, "Bad Request")
+        assert "instance" not in problem["detail"]
+        assert "query" not in {error["name"] for error in problem["errors"]}
 
 
-def test_a_problem_in_a_log_is_its_detail() -> None:
+def test_str_of_problem_is_its_detail() -> None:
     assert str(Problem(400, "expected a day", [{"name": "from", "detail": "expected a day"}])) == (
         "expected a day"
     )

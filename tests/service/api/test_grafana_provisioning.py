@@ -1,4 +1,4 @@
-"""What Grafana reads at its start: alert rules, data source and where dashboards are."""
+"""Grafana's provisioning files: alert rules, data source and dashboards."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ROUTE = enabled_routes(ROOT / "series")[0]
 def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
     (group,) = RULES["groups"]
     for rule in group["rules"]:
-        asked, threshold = rule["data"]
-        model = asked["model"]
+        query, threshold = rule["data"]
+        model = query["model"]
         (row,) = rows(shared.get(model["url"]).json, model["root_selector"])
         (column,) = model["columns"]
         assert isinstance(row[column["selector"]], int | float)
-        assert (asked["datasourceUid"], threshold["datasourceUid"]) == ("crossings", "__expr__")
-        assert asked["refId"] == model["refId"] == threshold["model"]["expression"]
+        assert (query["datasourceUid"], threshold["datasourceUid"]) == ("crossings", "__expr__")
+        assert query["refId"] == model["refId"] == threshold["model"]["expression"]
         assert (
-            rule["condition"] == threshold["refId"] == threshold["model"]["refId"] != asked["refId"]
+            rule["condition"] == threshold["refId"] == threshold["model"]["refId"] != query["refId"]
         )
         series_id = rule["labels"]["series"]
         assert f"/{series_id}/" in model["url"]
@@ -42,11 +42,11 @@ def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
             assert row["threshold"] == declared.week_threshold
             assert f"More than {declared.week_threshold:,} {declared.unit}" in text
     people = {rule["uid"]: rule for rule in group["rules"] if rule["labels"]["series"] == "people"}
-    for rule in group["rules"]:  # as docs/clients.md says of copies for other series
-        copied = json.loads(json.dumps(rule).replace("boats", "people"))
+    for rule in group["rules"]:  # rules of other series are copies, as in docs/clients.md
+        translated = json.loads(json.dumps(rule).replace("boats", "people"))
         original = people[rule["uid"].removesuffix("-boats")]
         for name in ("title", "labels", "data", "condition", "panelId"):
-            assert copied[name] == original[name]
+            assert translated[name] == original[name]
     for name in ("uid", "title"):
         assert len({rule[name] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
     kinds = {
@@ -56,19 +56,19 @@ def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "form"),
+    ("folder", "schema"),
     [("datasources", Sources), ("dashboards", Dashboards)],
 )
-def test_what_grafana_reads_at_its_start_has_the_form_that_it_knows(
-    room: str, form: type[Sources | Dashboards]
+def test_provisioning_files_match_their_schema(
+    folder: str, schema: type[Sources | Dashboards]
 ) -> None:
-    text = (FILES / "provisioning" / room / "crossings.yaml").read_text("utf-8")
-    form.model_validate(yaml.safe_load(text))
+    text = (FILES / "provisioning" / folder / "crossings.yaml").read_text("utf-8")
+    schema.model_validate(yaml.safe_load(text))
     with pytest.raises(ValidationError, match="unknown_key"):
-        form.model_validate(yaml.safe_load(text) | {"unknown_key": 1})
+        schema.model_validate(yaml.safe_load(text) | {"unknown_key": 1})
 
 
-def test_the_token_comes_from_the_environment_and_goes_nowhere_else() -> None:
+def test_token_comes_from_the_environment() -> None:
     text = (FILES / "provisioning" / "datasources" / "crossings.yaml").read_text("utf-8")
     (source,) = yaml.safe_load(text)["datasources"]
     assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}

@@ -8,56 +8,52 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.service.api.test_errors import check_problem
+
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
-ASKED = {"range": {"from": RANGE[0], "to": RANGE[1]}, "maxDataPoints": 100, "adhocFilters": []}
+MEDIAN = [{"target": "people.median"}]
+QUERY = {"range": {"from": RANGE[0], "to": RANGE[1]}, "maxDataPoints": 100, "adhocFilters": []}
 
 
-def test_simpod_answers_with_the_value_first(shared: FlaskClient) -> None:
+def test_query_returns_datapoints_with_the_value_first(shared: FlaskClient) -> None:
     assert shared.get("/grafana").status_code == shared.get("/grafana/").status_code == 200
     names = [one["value"] for one in shared.post("/grafana/metrics", json={}).json]
     assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
-    asked = ASKED | {"targets": [{"target": "people.median", "refId": "A", "payload": {}}]}
-    (found,) = shared.post("/grafana/query", json=asked).json
+    query = QUERY | {"targets": [{"target": "people.median", "refId": "A", "payload": {}}]}
+    (series,) = shared.post("/grafana/query", json=query).json
     panel = shared.get("/v1/series/people/panel", query_string={"from": RANGE[0], "to": RANGE[1]})
-    told = {row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None}
-    assert found["target"] == "people.median"
+    medians = {
+        row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None
+    }
+    assert series["target"] == "people.median"
     assert {
         dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): value
-        for value, ms in found["datapoints"]
-    } == told
+        for value, ms in series["datapoints"]
+    } == medians
 
 
-def test_simpod_answers_the_rest_of_its_protocol(shared: FlaskClient) -> None:
+def test_other_endpoints_of_the_protocol(shared: FlaskClient) -> None:
     for path in ("metric-payload-options", "tag-keys", "tag-values"):
         assert shared.post(f"/grafana/{path}", json={}).json == []
-    found = shared.post("/grafana/variable", json={"payload": {"target": "series"}}).json
-    assert [one["__value"] for one in found] == ["people", "boats"]
+    options = shared.post("/grafana/variable", json={"payload": {"target": "series"}}).json
+    assert [option["__value"] for option in options] == ["people", "boats"]
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("times", "targets", "names"),
     [
-        {},
-        ASKED | {"targets": [{"target": "people.secret"}]},
-        ASKED | {"targets": [{"target": "people.median"}] * 101},
-        {"range": {"from": RANGE[1], "to": RANGE[0]}, "targets": []},
-        {"range": {"from": "now", "to": "now"}, "targets": []},
+        (None, None, ["range", "targets"]),
+        (RANGE, [{"target": "people.secret"}], ["target"]),
+        (RANGE, MEDIAN * 101, ["targets"]),
+        (RANGE[::-1], [], ["range.to"]),
+        (("now", "now"), [], ["range.from", "range.to"]),
+        (("0001-01-01T00:00:00Z", RANGE[1]), MEDIAN, ["range.from"]),
+        ((RANGE[0], "9999-12-31T23:59:00-05:00"), MEDIAN, ["range.to"]),
     ],
 )
-def test_simpod_refuses_what_it_does_not_know(shared: FlaskClient, body: dict[str, Any]) -> None:
-    answer = shared.post("/grafana/query", json=body)
-    assert answer.status_code == 400
-    assert answer.content_type == "application/problem+json"
-
-
-@pytest.mark.parametrize(
-    ("name", "moment"),
-    [("from", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:00-05:00")],
-)
-def test_simpod_names_a_moment_that_is_of_no_day(
-    shared: FlaskClient, name: str, moment: str
+def test_invalid_query_is_rejected(
+    shared: FlaskClient, times: Any, targets: Any, names: list[str]
 ) -> None:
-    body = {"range": ASKED["range"] | {name: moment}, "targets": [{"target": "people.median"}]}
-    answer = shared.post("/grafana/query", json=body)
-    assert answer.status_code == 400
-    assert [error["name"] for error in answer.json["errors"]] == [f"range.{name}"]
+    body = {"range": {"from": times[0], "to": times[1]}, "targets": targets} if times else {}
+    problem = check_problem(shared.post("/grafana/query", json=body), 400, "Bad Request")
+    assert [error["name"] for error in problem["errors"]] == names

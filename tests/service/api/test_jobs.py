@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -18,72 +20,78 @@ def operate(context: Context) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_a_request_is_left_claimed_and_its_state_told(
-    client: FlaskClient,
-    context: Context,
-    operate: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def run_requests(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Context, str], Outcome]], None]:
+    """A function that runs the waiting requests with the given work."""
+
+    def run(work: Callable[[Context, str], Outcome]) -> None:
+        for job in request_store.JOBS:
+            monkeypatch.setitem(request_worker._WORK, job, work)
+        request_worker.take(context, request_store.JOBS)
+
+    return run
+
+
+def test_job_request_is_claimed_and_its_status_returned(
+    client: FlaskClient, operate: dict[str, str], run_requests: Callable[..., None]
 ) -> None:
-    left = client.post("/v1/jobs/ingest", headers=operate)
-    assert (left.status_code, left.json["outcome"]) == (202, "waiting")
-    assert left.json["asked_by"] == "desk"
-    again = client.post("/v1/jobs/ingest", headers=operate)
-    assert again.json["request_id"] == left.json["request_id"], "the one that waits"
-    place = left.headers["Location"]
-    seen = []
+    requested = client.post("/v1/jobs/ingest", headers=operate)
+    assert (requested.status_code, requested.json["outcome"]) == (202, "waiting")
+    assert requested.json["asked_by"] == "desk"
+    repeated = client.post("/v1/jobs/ingest", headers=operate)
+    assert repeated.json["request_id"] == requested.json["request_id"], "the waiting one"
+    location = requested.headers["Location"]
+    outcomes = []
 
     def work(context: Context, period: str) -> Outcome:
-        seen.append(client.get(place, headers=operate).json["outcome"])
+        outcomes.append(client.get(location, headers=operate).json["outcome"])
         return Outcome("done", "all well")
 
-    monkeypatch.setitem(request_worker._WORK, "ingest", work)
-    request_worker.take(context, request_store.JOBS)
-    state = client.get(place, headers=operate).json
-    assert seen == ["running"]
-    assert (state["outcome"], state["reason"]) == ("done", "all well")
-    assert state["finished_at"] is not None
-    request_worker.take(context, request_store.JOBS)  # nothing waits
-    assert seen == ["running"]
+    run_requests(work)
+    status = client.get(location, headers=operate).json
+    assert (status["outcome"], status["reason"]) == ("done", "all well")
+    assert status["finished_at"] is not None
+    run_requests(work)
+    assert outcomes == ["running"], "each request runs once"
 
 
-def test_a_failure_is_in_its_row(
-    client: FlaskClient,
-    context: Context,
-    operate: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_failed_job_request_has_its_reason(
+    client: FlaskClient, operate: dict[str, str], run_requests: Callable[..., None]
 ) -> None:
     def work(context: Context, period: str) -> Outcome:
         raise JobError("no figures")
 
-    monkeypatch.setitem(request_worker._WORK, "refit", work)
-    place = client.post("/v1/jobs/refit", headers=operate).headers["Location"]
-    request_worker.take(context, request_store.JOBS)
-    state = client.get(place, headers=operate).json
-    assert (state["outcome"], state["reason"]) == ("failed", "no figures")
+    location = client.post("/v1/jobs/refit", headers=operate).headers["Location"]
+    run_requests(work)
+    status = client.get(location, headers=operate).json
+    assert (status["outcome"], status["reason"]) == ("failed", "no figures")
 
 
-def test_a_request_ends_as_its_run_did_though_nobody_lived_to_say_so(
+def test_request_takes_the_outcome_of_a_finished_run(
     client: FlaskClient,
     context: Context,
     operate: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    run_requests: Callable[..., None],
 ) -> None:
+    """The worker died between the end of the run and that of the request."""
+
     def work(context: Context, period: str) -> Outcome:
         return perform(context, "refit", lambda _: Outcome("done", "published"), period)
 
-    asked = client.post("/v1/jobs/refit", headers=operate)
-    work(context, request_store.period(asked.json["request_id"]))
-    monkeypatch.setitem(request_worker._WORK, "refit", work)
-    request_worker.take(context, request_store.JOBS)
-    state = client.get(asked.headers["Location"], headers=operate).json
-    assert (state["outcome"], state["reason"]) == ("done", "published")
+    response = client.post("/v1/jobs/refit", headers=operate)
+    work(context, request_store.period(response.json["request_id"]))
+    run_requests(work)
+    status = client.get(response.headers["Location"], headers=operate).json
+    assert (status["outcome"], status["reason"]) == ("done", "published")
 
 
-def test_every_job_that_can_be_asked_for_can_be_done() -> None:
+def test_every_requestable_job_has_a_worker() -> None:
     assert set(request_worker._WORK) == set(request_store.JOBS)
 
 
-def test_work_wants_a_key_that_may_operate(client: FlaskClient, context: Context) -> None:
+def test_jobs_need_an_operate_key(client: FlaskClient, context: Context) -> None:
     with context.database.writing() as connection:
         key = key_store.create(connection, "reader", "read", NOW)
     reading = {"Authorization": f"Bearer {key}"}
@@ -95,9 +103,9 @@ def test_work_wants_a_key_that_may_operate(client: FlaskClient, context: Context
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/requests/99", "/v1/jobs/requests/99999999999999999999"])
-def test_what_was_not_left_is_not_found(
+def test_unknown_request_and_job_are_404(
     client: FlaskClient, operate: dict[str, str], path: str
 ) -> None:
     assert client.get(path, headers=operate).status_code == 404
-    answer = client.post("/v1/jobs/shutdown", headers=operate)
-    assert (answer.status_code, "refit" in answer.json["detail"]) == (404, True)
+    response = client.post("/v1/jobs/shutdown", headers=operate)
+    assert (response.status_code, "refit" in response.json["detail"]) == (404, True)

@@ -9,6 +9,8 @@ from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
+        ("*/*", JSON),
+        ("text/*", CSV),
         ("text/csv; charset=utf-8", CSV),
         ('Text/CSV ; Charset="UTF-8"', CSV),
         ("text/csv; header=present; charset=utf-8", CSV),
@@ -33,7 +35,7 @@ from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred
         ("text/csv;q=2", JSON),
     ],
 )
-def test_media_ranges_as_rfc_9110_has_them(accept: str, expected: str | None) -> None:
+def test_media_ranges_follow_rfc_9110(accept: str, expected: str | None) -> None:
     with Flask("any").test_request_context(headers={"Accept": accept}):
         assert preferred(JSON, CSV) == expected
 
@@ -47,6 +49,6 @@ def test_media_ranges_as_rfc_9110_has_them(accept: str, expected: str | None) ->
         ("application/json", None),
     ],
 )
-def test_a_browser_prefers_pages(accept: str, expected: str | None) -> None:
+def test_browsers_prefer_pages(accept: str, expected: str | None) -> None:
     with Flask("any").test_request_context(headers={"Accept": accept}):
         assert preferred(PROBLEM, HTML) == expected

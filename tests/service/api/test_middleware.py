@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from tests.service.mailbox import free_port, furnish, mail_settings
 from tests.service.support import Hand
 
 PATHS = ["/", "/docs", "/v1/status", "/v1/series/people/forecast", "/livez", "/v1/nothing"]
 ORIGIN = "https://planning.example"
+V1 = "/v1/series/people"
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_has_the_headers_of_safety(shared: FlaskClient, path: str) -> None:
+def test_responses_have_security_headers(shared: FlaskClient, path: str) -> None:
     headers = shared.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -27,7 +27,7 @@ def test_every_answer_has_the_headers_of_safety(shared: FlaskClient, path: str) 
 
 
 @pytest.mark.parametrize("path", PATHS[:-1])
-def test_head_is_get_without_its_body(shared: FlaskClient, path: str) -> None:
+def test_head_equals_get_without_its_body(shared: FlaskClient, path: str) -> None:
     get, head = shared.get(path), shared.head(path)
     assert (head.status_code, head.data) == (200, b"")
     assert head.headers["Content-Length"] == get.headers["Content-Length"]
@@ -42,52 +42,50 @@ def test_head_is_get_without_its_body(shared: FlaskClient, path: str) -> None:
         ("/v1/jobs/refit", {"POST", "OPTIONS"}),
     ],
 )
-def test_options_and_405_name_the_methods(
+def test_options_and_405_list_the_methods(
     shared: FlaskClient, path: str, allowed: set[str]
 ) -> None:
     options = shared.options(path)
     assert (options.status_code, options.data) == (204, b"")
     assert set(options.headers["Allow"].split(", ")) == allowed
-    wrong = shared.delete(path)
-    assert wrong.status_code in (401, 405)
-    if wrong.status_code == 405:
-        assert set(wrong.headers["Allow"].split(", ")) == allowed
+    response = shared.delete(path)
+    assert response.status_code in (401, 405)
+    if response.status_code == 405:
+        assert set(response.headers["Allow"].split(", ")) == allowed
 
 
-def test_pages_of_a_set_origin_may_read(context: Context, clock: Hand) -> None:
-    settings = context.settings.model_copy(update={"cors_origins": f"{ORIGIN}, https://b.example"})
-    shared = create_app(dataclasses.replace(context, settings=settings), clock).test_client()
-    answer = shared.get("/v1/status", headers={"Origin": ORIGIN})
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert "Origin" in answer.headers["Vary"]
-    assert "Access-Control-Allow-Credentials" not in answer.headers
-    rows = shared.get("/v1/series/people/forecast?format=csv", headers={"Origin": ORIGIN}).headers
-    shown = set(rows["Access-Control-Expose-Headers"].split(", "))
-    assert {name for name in rows.keys() if name.startswith("X-Crossings-")} <= shown
-    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
-    before = shared.options("/v1/status", headers=asked)
-    assert "Authorization" in before.headers["Access-Control-Allow-Headers"]
+def test_cors_allows_the_configured_origins(client_with: Callable[..., FlaskClient]) -> None:
+    client = client_with(cors_origins=f"{ORIGIN}, https://b.example")
+    response = client.get("/v1/status", headers={"Origin": ORIGIN})
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "Origin" in response.headers["Vary"]
+    assert "Access-Control-Allow-Credentials" not in response.headers
+    headers = client.get(f"{V1}/forecast?format=csv", headers={"Origin": ORIGIN}).headers
+    exposed = set(headers["Access-Control-Expose-Headers"].split(", "))
+    assert {name for name in headers.keys() if name.startswith("X-Crossings-")} <= exposed
+    request = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    preflight = client.options("/v1/status", headers=request)
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
     for origin in ("https://evil.example", f"{ORIGIN}.evil.example", "null"):
-        other = shared.get("/v1/status", headers={"Origin": origin})
-        assert "Access-Control-Allow-Origin" not in other.headers
+        response = client.get("/v1/status", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in response.headers
 
 
 @pytest.fixture
-def either(database_url: str, tmp_path: Path, clock: Hand) -> Iterator[FlaskClient]:
-    """The service over a furnished database of each kind."""
+def any_client(database_url: str, tmp_path: Path, clock: Hand) -> Iterator[FlaskClient]:
+    """The service with mail, on SQLite and on PostgreSQL."""
     opened = open_context(mail_settings(tmp_path, free_port(), database_url=database_url))
     furnish(opened)
     yield create_app(opened, clock).test_client()
     opened.database.close()
 
 
-V1 = "/v1/series/people"
 NAMES = ("issue", "model", "as_of", "from", "levels", "horizon", "format", "nothing")
 
 
-def test_control_characters_are_refused_wherever_they_stand(either: FlaskClient) -> None:
+def test_control_characters_in_urls_are_rejected(any_client: FlaskClient) -> None:
     for text in ("%00", "a%00b", "%01", "%0A", "%7F", "%C2%85"):
-        asked = [
+        paths = [
             *(f"{V1}/forecast?{name}={text}" for name in NAMES),
             *(f"{V1}/{path}={text}" for path in ("changes?since", "issues?after")),
             *(f"{V1}/track-record?kind={text}", f"{V1}/forecast?{text}=1", f"{V1}/issues/{text}"),
@@ -96,14 +94,14 @@ def test_control_characters_are_refused_wherever_they_stand(either: FlaskClient)
             *(f"/u/{text}", f"/subscribe/confirm/{text}", f"/static/{text}"),
             *(f"/nothing/{text}", f"/livez?{text}"),
         ]
-        for path in asked:
-            answer = either.get(path)
-            assert (answer.status_code, "control character" in answer.text) == (400, True), path
+        for path in paths:
+            response = any_client.get(path)
+            assert (response.status_code, "control character" in response.text) == (400, True), path
         for path in (f"/u/{text}", f"/subscribe/confirm/{text}", f"/v1/jobs/{text}"):
-            assert either.post(path).status_code == 400, path
+            assert any_client.post(path).status_code == 400, path
 
 
-def test_control_characters_are_refused_in_bodies(either: FlaskClient) -> None:
+def test_control_characters_in_bodies_are_rejected(any_client: FlaskClient) -> None:
     for text in ("\x00", "a\x00b", "\n", "\x7f", "\ud800"):
         bodies = [
             {"issue": text},
@@ -113,16 +111,16 @@ def test_control_characters_are_refused_in_bodies(either: FlaskClient) -> None:
             {"levels": [[text]]},
         ]
         for body in bodies:
-            answer = either.post(f"{V1}/scenarios", json=body)
-            assert (answer.status_code, "control character" in answer.text) == (400, True), body
+            response = any_client.post(f"{V1}/scenarios", json=body)
+            assert (response.status_code, "control character" in response.text) == (400, True), body
         days = {"from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
-        asked = {"range": days, "targets": [{"target": text}]}
-        assert "control character" in either.post("/grafana/query", json=asked).text
+        query = {"range": days, "targets": [{"target": text}]}
+        assert "control character" in any_client.post("/grafana/query", json=query).text
         if text.isascii():
             for form in ({"address": f"a{text}@example.org"}, {"threshold": text}, {text: "1"}):
-                assert either.post("/subscribe", data=form).status_code == 400, form
+                assert any_client.post("/subscribe", data=form).status_code == 400, form
 
 
-def test_text_of_any_language_is_no_control_character(shared: FlaskClient) -> None:
+def test_unicode_text_is_accepted(shared: FlaskClient) -> None:
     assert shared.get(f"{V1}/forecast?model=\u00e9\U0001f6a4").status_code == 404
     assert shared.post(f"{V1}/scenarios", json={"model": "\U0001f6a4"}).status_code == 404

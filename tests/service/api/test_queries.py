@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
 
+from tests.service.api.test_errors import check_problem
+
 V1 = "/v1/series/people"
 
 BAD = [
-    # what is asked, the parameter at fault, what the answer must name
+    # path, invalid parameter, what the response must name
     ("/forecast?horizon=0", "horizon", "1 to 400, as 2027-02-05 is"),
     ("/forecast?horizon=401", "horizon", "1 to 400, as 2027-02-05 is"),
     ("/forecast?horizon=-1", "horizon", "1 to 400, as 2027-02-05 is"),
@@ -77,26 +78,26 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("ask", "name", "allowed"), BAD)
-def test_a_bad_parameter_names_what_is_allowed(
-    shared: FlaskClient, ask: str, name: str, allowed: str
+@pytest.mark.parametrize(("path", "name", "expected"), BAD)
+def test_invalid_parameter_names_what_is_expected(
+    shared: FlaskClient, path: str, name: str, expected: str
 ) -> None:
-    answer = shared.get(V1 + ask)
-    problem = check_problem(answer, 400)
+    response = shared.get(V1 + path)
+    problem = check_problem(response, 400, "Bad Request")
     assert [error["name"] for error in problem["errors"]] == [name]
-    assert allowed in problem["detail"]
-    assert allowed in problem["errors"][0]["detail"]
-    assert len(answer.data) < 1200
+    assert expected in problem["detail"]
+    assert expected in problem["errors"][0]["detail"]
+    assert len(response.data) < 1200
 
 
-@pytest.mark.parametrize("path", ["/v1/status", "/livez", "/readyz"])
-def test_paths_without_parameters_take_none(shared: FlaskClient, path: str) -> None:
-    problem = check_problem(shared.get(f"{path}?verbose=1"), 400)
+@pytest.mark.parametrize("path", ["/v1/status", "/livez", "/readyz", "/metrics"])
+def test_paths_without_parameters_reject_any(shared: FlaskClient, path: str) -> None:
+    problem = check_problem(shared.get(f"{path}?verbose=1"), 400, "Bad Request")
     assert problem["detail"] == "expected query parameters of: none; found 'verbose'"
 
 
 @pytest.mark.parametrize(
-    ("ask", "allowed"),
+    ("path", "expected"),
     [
         ("/v1/series/planes/forecast", "people, boats"),
         ("/v1/series/PEOPLE/totals", "people, boats"),
@@ -109,14 +110,12 @@ def test_paths_without_parameters_take_none(shared: FlaskClient, path: str) -> N
         (f"{V1}/totals?model=", "(champion, "),
     ],
 )
-def test_what_is_not_there_is_named_with_what_is(
-    shared: FlaskClient, ask: str, allowed: str
-) -> None:
-    assert allowed in check_problem(shared.get(ask), 404)["detail"]
+def test_404_names_what_exists(shared: FlaskClient, path: str, expected: str) -> None:
+    assert expected in check_problem(shared.get(path), 404, "Not Found")["detail"]
 
 
 @pytest.mark.parametrize(
-    ("ask", "count"),
+    ("path", "count"),
     [
         ("/forecast?horizon=1", 1),
         ("/forecast?horizon=400", 400),
@@ -134,25 +133,15 @@ def test_what_is_not_there_is_named_with_what_is(
         ("/observations?as_of=2018-01-02T13:59:59.999Z", 0),
     ],
 )
-def test_the_ends_of_what_can_be_asked(shared: FlaskClient, ask: str, count: int) -> None:
-    answer = shared.get(V1 + ask)
-    assert answer.status_code == 200, answer.text
-    assert len(answer.json["rows"]) == count
+def test_smallest_and_largest_values_are_accepted(
+    shared: FlaskClient, path: str, count: int
+) -> None:
+    response = shared.get(V1 + path)
+    assert response.status_code == 200, response.text
+    assert len(response.json["rows"]) == count
 
 
-def test_levels_come_in_the_order_asked(shared: FlaskClient) -> None:
+def test_levels_keep_their_order(shared: FlaskClient) -> None:
     body = shared.get(f"{V1}/forecast?levels=99,50&horizon=1").json
     assert body["levels"] == [99, 50]
     assert list(body["rows"][0])[8:] == ["lo99", "hi99", "lo50", "hi50", "note"]
-
-
-def check_problem(answer: Any, status: int) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/problem+json"
-    problem: dict[str, Any] = answer.json
-    assert problem["type"] == "about:blank"
-    assert problem["status"] == status
-    assert problem["title"]
-    assert problem["detail"]
-    assert "Traceback" not in answer.text
-    return problem

@@ -14,7 +14,7 @@ from service.core.context import Context
 from service.core.database import connect
 from service.core.settings import Settings
 
-GOOD = [
+VALID = [
     ("Day", "2024-10-18", dt.date(2024, 10, 18)),
     ("DayOf", "2024-10-18T23:30:00Z", dt.date(2024, 10, 19)),
     ("Horizon", "28", 28),
@@ -24,7 +24,7 @@ GOOD = [
     ("Share", "0.6711324476733448", 0.6711324476733448),
     ("Weeks", "26w", 26),
 ]
-BAD = [
+INVALID = [
     *(("Day", "20241018"), ("DayOf", "0001-01-01T00:00:00Z"), ("Horizon", "28.0")),
     *(("Levels", "50;80"), ("Moment", "2024-10-18T14:00:00"), ("Share", "1e-1"), ("Weeks", "26")),
 ]
@@ -32,25 +32,25 @@ BAD = [
 
 @pytest.fixture(autouse=True)
 def _request() -> Iterator[None]:
-    """A request of a service whose route has its own days; its database is not asked."""
+    """A request context: days depend on the route. The database is not used."""
     app = Flask(__name__)
     app.extensions["loader"] = IssueLoader(Context(Settings(), connect("sqlite://")))
     with app.test_request_context("/"):
         yield
 
 
-@pytest.mark.parametrize(("kind", "text", "value"), GOOD)
-def test_a_text_becomes_what_it_means(kind: str, text: str, value: Any) -> None:
+@pytest.mark.parametrize(("kind", "text", "value"), VALID)
+def test_valid_text_is_parsed(kind: str, text: str, value: Any) -> None:
     assert TypeAdapter(getattr(query_types, kind)).validate_python(text) == value
 
 
-@pytest.mark.parametrize(("kind", "text"), BAD)
-def test_a_text_of_another_form_is_refused(kind: str, text: str) -> None:
+@pytest.mark.parametrize(("kind", "text"), INVALID)
+def test_invalid_text_is_rejected(kind: str, text: str) -> None:
     with pytest.raises(ValidationError, match="expected"):
         TypeAdapter(getattr(query_types, kind)).validate_python(text)
 
 
 @pytest.mark.parametrize("kind", ["Horizon", "Limit", "StayDays", "Threshold"])
-def test_the_document_has_the_bounds_of_numbers(kind: str) -> None:
+def test_number_schemas_have_bounds(kind: str) -> None:
     schema = TypeAdapter(getattr(query_types, kind)).json_schema()
     assert schema["type"] == "integer" and schema["minimum"] <= 1 < schema["maximum"]

@@ -13,21 +13,21 @@ from tests.service.page.test_templates import violations
 from tests.service.support import ROOT
 
 
-def test_the_pages_load_nothing_from_elsewhere(shared: FlaskClient) -> None:
+def test_pages_load_nothing_from_other_sites(shared: FlaskClient) -> None:
     for path in ("/docs", "/docs/reference"):
         page = shared.get(path)
         assert page.content_type == "text/html; charset=utf-8"
-        loaded = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.text)
-        assert loaded
-        for address in loaded:
-            assert address.startswith("/"), address
-            with shared.get(address) as answer:
-                assert answer.status_code == 200
-        again = shared.get(path, headers={"If-None-Match": page.headers["ETag"]})
-        assert again.status_code == 304
+        urls = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.text)
+        assert urls
+        for url in urls:
+            assert url.startswith("/"), url
+            with shared.get(url) as response:
+                assert response.status_code == 200
+        cached = shared.get(path, headers={"If-None-Match": page.headers["ETag"]})
+        assert cached.status_code == 304
 
 
-def test_the_reference_shows_every_path_and_needs_no_script(shared: FlaskClient) -> None:
+def test_reference_lists_every_operation_without_scripts(shared: FlaskClient) -> None:
     page = shared.get("/docs/reference").text
     for path, operations in shared.get("/openapi.json").json["paths"].items():
         for method in operations:
@@ -36,16 +36,16 @@ def test_the_reference_shows_every_path_and_needs_no_script(shared: FlaskClient)
     assert "<script" not in page
 
 
-def test_the_script_of_the_viewer_is_compressed(shared: FlaskClient) -> None:
-    path, packed = "/docs/static/rapidoc.js", {"Accept-Encoding": "gzip"}
-    answer = shared.get(path, headers=packed, buffered=True)
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert len(answer.data) < 300_000
-    tag = {"If-None-Match": answer.headers["ETag"]}
-    assert shared.get(path, headers=packed | tag, buffered=True).status_code == 304
+def test_viewer_script_is_compressed_and_cached(shared: FlaskClient) -> None:
+    path, gzip = "/docs/static/rapidoc.js", {"Accept-Encoding": "gzip"}
+    response = shared.get(path, headers=gzip, buffered=True)
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert len(response.data) < 300_000
+    tag = {"If-None-Match": response.headers["ETag"]}
+    assert shared.get(path, headers=gzip | tag, buffered=True).status_code == 304
 
 
-def test_the_policy_is_looser_for_the_viewer_alone(shared: FlaskClient) -> None:
+def test_only_the_viewer_allows_inline_styles(shared: FlaskClient) -> None:
     policies = {
         path: shared.get(path).headers["Content-Security-Policy"]
         for path in ("/docs", "/docs/reference", "/about")
@@ -56,7 +56,7 @@ def test_the_policy_is_looser_for_the_viewer_alone(shared: FlaskClient) -> None:
     assert loosened == policies["/about"]
 
 
-def test_the_viewer_is_the_one_that_is_fetched() -> None:
+def test_viewer_is_the_vendored_version() -> None:
     version = (ROOT / "scripts" / "vendor").read_text("utf-8").split("fetch rapidoc ")[1].split()[0]
     static = ROOT / "service" / "api" / "static"
     assert f"RapiDoc {version}" in (static / "rapidoc.js").read_text("utf-8")[:100]
@@ -65,7 +65,7 @@ def test_the_viewer_is_the_one_that_is_fetched() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_question_is_tried_in_the_viewer(visit: Any, dark: bool) -> None:  # noqa: F811
+def test_viewer_sends_a_request_and_is_accessible(visit: Any, dark: bool) -> None:  # noqa: F811
     page = visit("/docs", dark=dark)
     page.get_by_text("/v1/series/{series_id}/totals").click()
     expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
@@ -82,7 +82,7 @@ def test_a_question_is_tried_in_the_viewer(visit: Any, dark: bool) -> None:  # n
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_key_that_is_entered_is_sent(visit: Any) -> None:  # noqa: F811
+def test_viewer_sends_the_entered_key(visit: Any) -> None:  # noqa: F811
     page = visit("/docs", outage=True)
     page.get_by_placeholder("api-token").fill("crossings_wrong")
     page.get_by_role("button", name="SET").click()

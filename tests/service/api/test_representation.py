@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from flask.testing import FlaskClient
 
-from service.core import run_store
 from service.core.context import Context
 from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, record_run, utc
 
 FORECAST = "/v1/series/people/forecast"
 TAGGED = [
@@ -25,103 +24,92 @@ TAGGED = [
 ]
 
 
-def tag(client: FlaskClient, path: str, accept: str = "*/*") -> str:
-    answer = client.get(path, headers={"Accept": accept})
-    assert answer.status_code == 200
-    found = answer.headers["ETag"]
-    assert found.startswith('"'), "a strong one"
-    return found
+def etag(client: FlaskClient, path: str, accept: str = "*/*") -> str:
+    response = client.get(path, headers={"Accept": accept})
+    assert response.status_code == 200
+    value = response.headers["ETag"]
+    assert value.startswith('"'), "a strong ETag"
+    return value
 
 
 @pytest.mark.parametrize("path", TAGGED)
-def test_what_the_reader_has_is_not_sent_again(shared: FlaskClient, path: str) -> None:
-    has = tag(shared, path)
-    again = shared.get(path, headers={"If-None-Match": f'"other", {has}'})
+def test_matching_etag_gets_304(shared: FlaskClient, path: str) -> None:
+    cached = etag(shared, path)
+    again = shared.get(path, headers={"If-None-Match": f'"other", {cached}'})
     assert (again.status_code, again.data) == (304, b"")
-    assert again.headers["ETag"] == has
+    assert again.headers["ETag"] == cached
     assert "Cache-Control" in again.headers
     assert again.headers["X-Content-Type-Options"] == "nosniff"
     assert shared.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-@pytest.mark.parametrize("path", TAGGED)
-def test_a_status_that_changed_is_another_answer(
-    client: FlaskClient, clock: Hand, path: str
-) -> None:
-    has = tag(client, path)
+def test_change_of_status_changes_the_etag(client: FlaskClient, clock: Hand) -> None:
+    cached = {path: etag(client, path) for path in TAGGED}
     clock.now = utc(2026, 1, 20)
-    assert client.get(path, headers={"If-None-Match": has}).status_code == 200
+    for path in TAGGED:
+        assert client.get(path, headers={"If-None-Match": cached[path]}).status_code == 200, path
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
-def test_a_job_that_failed_changes_the_tag(
-    client: FlaskClient, context: Context, accept: str
-) -> None:
-    has = tag(client, FORECAST, accept)
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "failed", "no model stands", {}, NOW)
-    answer = client.get(FORECAST, headers={"If-None-Match": has, "Accept": accept})
-    assert answer.status_code == 200
-    assert answer.headers["X-Crossings-Status"] == "degraded"
+def test_failed_job_changes_the_etag(client: FlaskClient, context: Context, accept: str) -> None:
+    cached = etag(client, FORECAST, accept)
+    record_run(context.database, "later", outcome="failed", reason="no model stands")
+    response = client.get(FORECAST, headers={"If-None-Match": cached, "Accept": accept})
+    assert response.status_code == 200
+    assert response.headers["X-Crossings-Status"] == "degraded"
 
 
-def test_a_new_issue_changes_the_tag(client: FlaskClient, context: Context) -> None:
-    has = tag(client, FORECAST)
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
-    assert claimed is not None
-    same = random_paths("2026-01-01", 40)
-    publish(context.database, {"climatology": same}, claimed.run_id, NOW + dt.timedelta(days=365))
-    assert client.get(FORECAST, headers={"If-None-Match": has}).status_code == 200
+def test_new_issue_changes_the_etag(client: FlaskClient, context: Context) -> None:
+    cached = etag(client, FORECAST)
+    paths = {"climatology": random_paths("2026-01-01", 40)}
+    run_id = record_run(context.database, "later")
+    publish(context.database, paths, run_id, NOW + dt.timedelta(days=365))
+    assert client.get(FORECAST, headers={"If-None-Match": cached}).status_code == 200
 
 
-def test_a_revision_changes_the_tag_of_the_figures(client: FlaskClient, context: Context) -> None:
+def test_revision_changes_the_etag_of_observations(client: FlaskClient, context: Context) -> None:
     path = "/v1/series/people/observations?from=2025-12-01"
-    has = tag(client, path)
+    cached = etag(client, path)
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2025, 12, 30), 7, "test")
         record(connection, ROUTE, [figure], NOW)
-    assert client.get(path, headers={"If-None-Match": has}).status_code == 200
+    assert client.get(path, headers={"If-None-Match": cached}).status_code == 200
 
 
-def test_json_and_csv_have_tags_of_their_own(shared: FlaskClient) -> None:
-    assert tag(shared, FORECAST, "text/csv") != tag(shared, FORECAST, "application/json")
+def test_json_and_csv_have_different_etags(shared: FlaskClient) -> None:
+    assert etag(shared, FORECAST, "text/csv") != etag(shared, FORECAST, "application/json")
 
 
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [
         ("", "application/json"),
-        ("*/*", "application/json"),
-        ("application/json", "application/json"),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
-        ("text/csv", "text/csv; charset=utf-8"),
-        ("text/csv; charset=utf-8", "text/csv; charset=utf-8"),
-        ("application/json; charset=utf-8", "application/json"),
-        ("text/*", "text/csv; charset=utf-8"),
         ("text/csv;q=0.4, application/json;q=0.5", "application/json"),
-        ("text/csv;q=0.6, application/json;q=0.5", "text/csv; charset=utf-8"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("application/vnd.crossings.records+json", "application/vnd.crossings.records+json"),
     ],
 )
-def test_the_reader_chooses_the_form(shared: FlaskClient, accept: str, content_type: str) -> None:
-    answer = shared.get(FORECAST, headers={"Accept": accept})
-    assert answer.status_code == 200
-    assert answer.content_type == content_type
-    assert "Accept" in answer.headers["Vary"]
+def test_accept_header_selects_the_format(
+    shared: FlaskClient, accept: str, content_type: str
+) -> None:
+    response = shared.get(FORECAST, headers={"Accept": accept})
+    assert response.status_code == 200
+    assert response.content_type == content_type
+    assert "Accept" in response.headers["Vary"]
 
 
-def test_how_long_an_answer_may_be_kept(shared: FlaskClient) -> None:
-    def kept(path: str) -> str:
+def test_cache_control_by_path(shared: FlaskClient) -> None:
+    def cache_control(path: str) -> str:
         return shared.get(path).headers["Cache-Control"]
 
-    assert kept(FORECAST) == "public, max-age=60"
-    assert kept("/v1/status") == "public, max-age=0"
-    assert kept("/readyz") == "public, max-age=0"
+    assert cache_control(FORECAST) == "public, max-age=60"
+    assert cache_control("/v1/status") == "public, max-age=0"
+    assert cache_control("/readyz") == "public, max-age=0"
 
 
-def test_no_number_is_outside_json(shared: FlaskClient) -> None:
+def test_json_has_no_nan_or_infinity(shared: FlaskClient) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
 
@@ -129,7 +117,7 @@ def test_no_number_is_outside_json(shared: FlaskClient) -> None:
         json.loads(shared.get(path).text, parse_constant=refuse)
 
 
-def test_the_rows_alone_come_in_four_forms(shared: FlaskClient) -> None:
+def test_rows_in_every_format(shared: FlaskClient) -> None:
     rows = shared.get(FORECAST).json["rows"]
     records = shared.get(f"{FORECAST}?format=records")
     assert records.json == rows
@@ -137,32 +125,22 @@ def test_the_rows_alone_come_in_four_forms(shared: FlaskClient) -> None:
     lines = shared.get(f"{FORECAST}?format=ndjson")
     assert lines.content_type == "application/x-ndjson"
     assert [json.loads(line) for line in lines.text.splitlines()] == rows
-    table = shared.get(f"{FORECAST}?format=csv").text
-    assert len(table.splitlines()) == len(rows) + 1
     frame = pd.read_json(io.StringIO(records.text))
     assert list(frame["median"]) == [row["median"] for row in rows]
-    for asked in ({"format": "records"}, {"format": "ndjson"}):
-        answer = shared.get("/v1/series", query_string=asked)
-        assert answer.text.count("series_id") == 3
+    for name in ("records", "ndjson"):
+        assert shared.get(f"/v1/series?format={name}").text.count("series_id") == 3
 
 
-@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/vnd.crossings.records+json"])
-def test_each_form_can_be_asked_for_by_accept(shared: FlaskClient, kind: str) -> None:
-    answer = shared.get(FORECAST, headers={"Accept": kind})
-    assert answer.content_type == kind
-    assert shared.get("/v1/status", headers={"Accept": kind}).status_code == 406
-
-
-def test_a_spreadsheet_takes_the_time_of_csv_as_one(shared: FlaskClient) -> None:
+def test_csv_times_are_read_by_spreadsheets(shared: FlaskClient) -> None:
     table = shared.get("/v1/series/people/observations?from=2025-12-31&format=csv").text
     frame = pd.read_csv(io.StringIO(table))
-    for name in ("time", "known_at"):  # date, space and time are what spreadsheets recognise
-        moments = pd.to_datetime(frame[name], format="%Y-%m-%d %H:%M:%S")
-        assert moments.dt.year.isin([2025, 2026]).all()
+    for name in ("time", "known_at"):  # spreadsheets recognise date, space, time
+        times = pd.to_datetime(frame[name], format="%Y-%m-%d %H:%M:%S")
+        assert times.dt.year.isin([2025, 2026]).all()
     assert table.splitlines()[1] == "2025-12-31 00:00:00,2025-12-31,0,figures,2026-01-01 14:00:00"
 
 
-def test_a_series_without_figures_is_an_empty_table(shared: FlaskClient) -> None:
+def test_series_without_figures_is_an_empty_table(shared: FlaskClient) -> None:
     path = "/v1/series/preventions/observations"
     assert shared.get(path).json["rows"] == []
     assert shared.get(f"{path}?format=records").json == []

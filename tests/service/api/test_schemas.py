@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema
@@ -16,11 +14,10 @@ from openapi_spec_validator.validation import OpenAPIV31SpecValidator
 
 from service.api import key_store
 from service.app import create_app
-from service.core.context import open_context
-from service.core.settings import Settings
+from service.core.context import Context
 from tests.service.support import NOW, Hand
 
-ANSWERS = [
+PATHS = [
     "/v1/series",
     *(
         f"/v1/series/people/{question}"
@@ -35,7 +32,7 @@ ANSWERS = [
     "/v1/series/preventions/revisions",
     *("/v1/status", "/livez", "/readyz"),
 ]
-# Posted, or of two issues: shown with their answers in the tests of their own modules.
+# Posted, or about two issues: tested in the modules of their own.
 ELSEWHERE = {
     "/v1/series/{series_id}/changes",
     "/v1/series/{series_id}/scenarios",
@@ -46,12 +43,8 @@ PROBLEMS = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "429"
 
 
 @pytest.fixture(scope="module")
-def app(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    folder = tmp_path_factory.mktemp("schemas")
-    shutil.copy(published / "after-refit.sqlite", folder / "crossings.sqlite")
-    context = open_context(Settings(var_dir=folder, contact="The team on duty"))
-    yield create_app(context, Hand(NOW))
-    context.database.close()
+def app(open_copy: Callable[..., Context]) -> Flask:
+    return create_app(open_copy(contact="The team on duty"), Hand(NOW))
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +54,8 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def document(client: FlaskClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json
-    return found
+    spec: dict[str, Any] = client.get("/openapi.json").json
+    return spec
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -71,36 +64,44 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             yield path, operation
 
 
-def closed(part: Any) -> Any:
-    """The same schema, without the room for keys that are not named."""
+def forbid_other_keys(part: Any) -> Any:
+    """The same schema, where `additionalProperties` is false instead of true."""
     if isinstance(part, dict):
         return {
-            key: False if key == "additionalProperties" and value is True else closed(value)
+            key: False
+            if key == "additionalProperties" and value is True
+            else forbid_other_keys(value)
             for key, value in part.items()
         }
-    return [closed(one) for one in part] if isinstance(part, list) else part
+    return [forbid_other_keys(one) for one in part] if isinstance(part, list) else part
 
 
-def check(answer: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
+def validate_response(response: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
     jsonschema.validate(
-        answer,
-        schema | {"components": {"schemas": closed(document["components"]["schemas"])}},
+        response,
+        schema | {"components": {"schemas": forbid_other_keys(document["components"]["schemas"])}},
         cls=jsonschema.Draft202012Validator,
         format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
     )
 
 
-def good(operation: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = next(iter(operation["responses"].values()))["content"]
-    return found
+def success_content(operation: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = next(iter(operation["responses"].values()))["content"]
+    return content
 
 
-def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+def documented_path(path: str) -> str:
+    """The path in the document of a path that is requested."""
+    template = re.sub(r"/(people|boats|preventions)/", "/{series_id}/", path.partition("?")[0])
+    return template.replace("ISSUE", "{issue_id}")
+
+
+def test_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
     validate(document, cls=OpenAPIV31SpecValidator)
 
 
-def test_the_document_says_where_and_whose_it_is(document: dict[str, Any]) -> None:
+def test_document_names_licence_contact_and_server(document: dict[str, Any]) -> None:
     assert document["info"]["license"]["identifier"] == "Apache-2.0"
     assert document["info"]["contact"] == {
         "name": "The team on duty",
@@ -109,11 +110,11 @@ def test_the_document_says_where_and_whose_it_is(document: dict[str, Any]) -> No
     assert [server["url"] for server in document["servers"]] == ["/"]
 
 
-def test_routes_and_paths_agree(app: Flask, document: dict[str, Any]) -> None:
+def test_paths_are_the_routes_of_the_app(app: Flask, document: dict[str, Any]) -> None:
     routes = {
         re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule))
         for rule in app.url_map.iter_rules()
-        # Pages for people, and metrics, which are text, are not part of the interface.
+        # Pages and metrics are not part of the API.
         if rule.endpoint not in ("openapi.spec", "metrics.metrics")
         if rule.endpoint.partition(".")[0]
         not in ("page", "downloads", "docs", "grafana", "subscriptions")
@@ -121,7 +122,7 @@ def test_routes_and_paths_agree(app: Flask, document: dict[str, Any]) -> None:
     assert routes == set(document["paths"])
 
 
-def test_every_path_is_described(document: dict[str, Any]) -> None:
+def test_paths_and_parameters_are_described(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         assert operation["summary"], path
         assert operation["tags"], path
@@ -129,24 +130,24 @@ def test_every_path_is_described(document: dict[str, Any]) -> None:
             assert parameter["description"], path
 
 
-def test_operations_have_the_nouns_of_their_paths(document: dict[str, Any]) -> None:
-    named = {path: operation["operationId"] for path, operation in operations(document)}
-    assert len(set(named.values())) == len(named)
-    assert named["/v1/series"] == "series"
-    assert named["/v1/series/{series_id}/track-record"] == "series_track_record"
-    assert named["/v1/series/{series_id}/gauges/age"] == "series_gauges_age"
-    assert named["/v1/series/{series_id}/issues"] == "series_issues"
-    assert named["/v1/series/{series_id}/issues/{issue_id}"] == "series_issue"
-    assert named["/v1/jobs/requests/{request_id}"] == "jobs_request"
+def test_operation_ids_follow_their_paths(document: dict[str, Any]) -> None:
+    query_parameters = {path: operation["operationId"] for path, operation in operations(document)}
+    assert len(set(query_parameters.values())) == len(query_parameters)
+    assert query_parameters["/v1/series"] == "series"
+    assert query_parameters["/v1/series/{series_id}/track-record"] == "series_track_record"
+    assert query_parameters["/v1/series/{series_id}/gauges/age"] == "series_gauges_age"
+    assert query_parameters["/v1/series/{series_id}/issues"] == "series_issues"
+    assert query_parameters["/v1/series/{series_id}/issues/{issue_id}"] == "series_issue"
+    assert query_parameters["/v1/jobs/requests/{request_id}"] == "jobs_request"
 
 
-def test_schemas_are_named_once(document: dict[str, Any]) -> None:
+def test_schema_titles_are_their_names(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     titles = [schema.get("title", name) for name, schema in schemas.items()]
     assert titles == list(schemas)
 
 
-def test_a_series_is_one_of_those_declared(document: dict[str, Any]) -> None:
+def test_series_parameters_list_the_declared_series(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["SeriesId"]["enum"] == ["people", "boats", "preventions"]
     assert schemas["ForecastSeriesId"]["enum"] == ["people", "boats"]
@@ -160,65 +161,57 @@ def test_a_series_is_one_of_those_declared(document: dict[str, Any]) -> None:
     assert stored == {"observations", "revisions"}
 
 
-def test_errors_are_said_to_be_problems(document: dict[str, Any]) -> None:
-    shared = document["components"]["responses"]
+def test_errors_are_problem_details(document: dict[str, Any]) -> None:
+    components = document["components"]["responses"]
     for path, operation in operations(document):
-        for status, answer in operation["responses"].items():
+        for status, response in operation["responses"].items():
             if int(status) >= 400:
-                found = shared[answer["$ref"].rpartition("/")[2]]
-                assert set(found["content"]) == {"application/problem+json"}, (path, status)
-                problem = found["content"]["application/problem+json"]
+                content = components[response["$ref"].rpartition("/")[2]]["content"]
+                assert set(content) == {"application/problem+json"}, (path, status)
+                problem = content["application/problem+json"]
                 assert problem["examples"]["answer"]["value"]["status"] == int(status)
 
 
-@pytest.mark.parametrize("path", ANSWERS)
-def test_every_key_of_an_answer_is_in_the_document(
+@pytest.mark.parametrize("path", PATHS)
+def test_responses_match_their_schemas(
     client: FlaskClient, document: dict[str, Any], path: str
 ) -> None:
     newest = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
-    answer = client.get(path.replace("ISSUE", newest))
-    assert answer.status_code == 200, answer.text
-    place = re.sub(r"/(people|boats|preventions)/", "/{series_id}/", path.partition("?")[0])
-    operation = document["paths"][place.replace("ISSUE", "{issue_id}")]["get"]
-    check(answer.json, good(operation)["application/json"]["schema"], document)
+    response = client.get(path.replace("ISSUE", newest))
+    assert response.status_code == 200, response.text
+    content = success_content(document["paths"][documented_path(path)]["get"])
+    validate_response(response.json, content["application/json"]["schema"], document)
 
 
-def test_every_path_has_its_answer_tested(document: dict[str, Any]) -> None:
-    asked = {
-        re.sub(r"/(people|boats|preventions)/", "/{series_id}/", path.partition("?")[0])
-        for path in ANSWERS
-    }
-    found = {path.replace("ISSUE", "{issue_id}") for path in asked} | ELSEWHERE
-    assert found == set(document["paths"])
+def test_every_path_is_tested(document: dict[str, Any]) -> None:
+    assert {documented_path(path) for path in PATHS} | ELSEWHERE == set(document["paths"])
 
 
-def test_every_answer_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
+def test_examples_match_their_schemas(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
-        for kind, content in good(operation).items():
+        for kind, content in success_content(operation).items():
             assert content["examples"]["answer"]["value"] is not None, (path, kind)
-            check(content["examples"]["answer"]["value"], content["schema"], document)
+            validate_response(content["examples"]["answer"]["value"], content["schema"], document)
     problem = document["components"]["schemas"]["ProblemDetails"]
-    for answer in document["components"]["responses"].values():
-        for content in answer.get("content", {}).values():
-            check(content["examples"]["answer"]["value"], problem, document)
+    for response in document["components"]["responses"].values():
+        for content in response.get("content", {}).values():
+            validate_response(content["examples"]["answer"]["value"], problem, document)
 
 
-def test_the_examples_of_problems_are_answers_of_the_service(
-    app: Flask, document: dict[str, Any]
-) -> None:
-    shown = [
+def test_problem_examples_are_real_responses(app: Flask, document: dict[str, Any]) -> None:
+    problems = [
         content["examples"]["answer"]["value"]
-        for answer in document["components"]["responses"].values()
-        for content in answer.get("content", {}).values()
+        for response in document["components"]["responses"].values()
+        for content in response.get("content", {}).values()
     ]
-    examples = {str(problem["status"]): problem for problem in shown}
+    examples = {str(problem["status"]): problem for problem in problems}
     assert set(examples) == set(PROBLEMS)
     people, client = "/v1/series/people", app.test_client()
     with app.extensions["loader"].context.database.writing() as connection:
         key = key_store.create(connection, "reader", "read", NOW)
     newest = client.get(f"{people}/issues").json["rows"][0]["issue_id"]
     scenario = f"{people}/scenarios"
-    answers = [
+    responses = [
         client.get(f"{people}/forecast?horizon=500"),
         client.get(f"{people}/forecast", headers={"Authorization": "Bearer x"}),
         client.post("/v1/jobs/refit", headers={"Authorization": f"Bearer {key}"}),
@@ -229,20 +222,19 @@ def test_the_examples_of_problems_are_answers_of_the_service(
         client.post(scenario, data=b"x" * 70_000, content_type="application/json"),
         client.post(scenario, data=b"<a/>", content_type="text/xml"),
     ]
-    for answer in answers:
-        text = json.dumps(examples[str(answer.status_code)])
-        # The issue is another one.
-        assert answer.json == json.loads(re.sub("people-[0-9a-f]+-[0-9a-f]+", newest, text))
-    assert [str(answer.status_code) for answer in answers] == list(PROBLEMS[:9])
+    for response in responses:
+        text = json.dumps(examples[str(response.status_code)])
+        assert response.json == json.loads(re.sub("people-[0-9a-f]+-[0-9a-f]+", newest, text))
+    assert [str(response.status_code) for response in responses] == list(PROBLEMS[:9])
 
 
-def test_no_parameter_is_missing_from_the_document(document: dict[str, Any]) -> None:
-    def named(question: str) -> set[str]:
-        parameters = document["paths"][f"/v1/series/{{series_id}}/{question}"]["get"]["parameters"]
+def test_documented_query_parameters(document: dict[str, Any]) -> None:
+    def query_parameters(name: str) -> set[str]:
+        parameters = document["paths"][f"/v1/series/{{series_id}}/{name}"]["get"]["parameters"]
         return {p["name"] for p in parameters if p["in"] == "query"}
 
     issue = {"issue", "as_of", "model", "format"}
-    assert named("forecast") == {"from", "horizon", "levels"} | issue
-    assert named("totals") == {"periods", "from", "to", "levels"} | issue
-    assert named("observations") == {"from", "to", "as_of", "format"}
-    assert named("briefing") == {"as_of"}
+    assert query_parameters("forecast") == {"from", "horizon", "levels"} | issue
+    assert query_parameters("totals") == {"periods", "from", "to", "levels"} | issue
+    assert query_parameters("observations") == {"from", "to", "as_of", "format"}
+    assert query_parameters("briefing") == {"as_of"}

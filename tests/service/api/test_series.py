@@ -10,19 +10,19 @@ from flask.testing import FlaskClient
 
 from service.core.context import Context
 from service.issues import issue_store
-from tests.service.support import Hand, publish, random_paths, sql_counted, utc
+from tests.service.support import NOW, Hand, publish, random_paths, sql_counted, utc
 
 PEOPLE = "/v1/series/people"
 
 
 def get(client: FlaskClient, path: str, **headers: str) -> dict[str, Any]:
-    answer = client.get(path, headers=headers)
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json
+    response = client.get(path, headers=headers)
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json
     return body
 
 
-def test_a_forecast_begins_today(shared: FlaskClient) -> None:
+def test_forecast_begins_today(shared: FlaskClient) -> None:
     body = get(shared, f"{PEOPLE}/forecast")
     assert (body["data_through"], body["origin"]) == ("2025-12-31", "2025-12-31")
     assert [row["horizon_days"] for row in body["rows"]] == list(range(2, 30))
@@ -35,7 +35,7 @@ def test_a_forecast_begins_today(shared: FlaskClient) -> None:
     ]
 
 
-def test_every_answer_about_an_issue_has_its_head(shared: FlaskClient) -> None:
+def test_responses_describe_the_issue(shared: FlaskClient) -> None:
     for path in (f"{PEOPLE}/forecast", f"{PEOPLE}/totals"):
         body = get(shared, path)
         assert list(body) == [
@@ -50,8 +50,8 @@ def test_every_answer_about_an_issue_has_its_head(shared: FlaskClient) -> None:
         assert "Open Government Licence" in body["attribution"]
 
 
-def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context: Context) -> None:
-    """From the bytes in the database, with plain loops."""
+def test_forecast_and_totals_match_the_stored_paths(client: FlaskClient, context: Context) -> None:
+    """Recomputed from the stored paths with plain loops."""
     rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
     (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
     with context.database.reading() as connection:
@@ -70,18 +70,18 @@ def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context:
     assert week["known"] == 0
 
 
-def test_a_share_is_answered_by_the_api(shared: FlaskClient) -> None:
-    national = get(shared, f"{PEOPLE}/capacity?stay_days=1")
-    ours = get(shared, f"{PEOPLE}/capacity?stay_days=1&our_share=10")
-    assert (national["our_share"], ours["our_share"]) == (100, 10)
-    assert ours["places_peak"] == -(-national["places_peak"] // 10)
+def test_our_share_scales_capacity_and_exceedance(shared: FlaskClient) -> None:
+    whole = get(shared, f"{PEOPLE}/capacity?stay_days=1")
+    tenth = get(shared, f"{PEOPLE}/capacity?stay_days=1&our_share=10")
+    assert (whole["our_share"], tenth["our_share"]) == (100, 10)
+    assert tenth["places_peak"] == -(-whole["places_peak"] // 10)
     above = get(shared, f"{PEOPLE}/exceedance?threshold=500&window=1")
     tenth = get(shared, f"{PEOPLE}/exceedance?threshold=50&window=1&our_share=10")
     assert [row["p_above"] for row in tenth["rows"]] == [row["p_above"] for row in above["rows"]]
-    for wrong in ("0", "101", "3.333"):
-        answer = shared.get(f"{PEOPLE}/capacity?our_share={wrong}")
-        assert answer.status_code == 400
-        assert answer.json["errors"][0]["name"] == "our_share"
+    for invalid in ("0", "101", "3.333"):
+        response = shared.get(f"{PEOPLE}/capacity?our_share={invalid}")
+        assert response.status_code == 400
+        assert response.json["errors"][0]["name"] == "our_share"
 
 
 @pytest.mark.parametrize(
@@ -96,72 +96,53 @@ def test_a_share_is_answered_by_the_api(shared: FlaskClient) -> None:
 )
 def test_csv_has_the_rows_of_json(shared: FlaskClient, path: str) -> None:
     rows = get(shared, path)["rows"]
-    answer = shared.get(path, headers={"Accept": "text/csv"})
-    assert answer.content_type == "text/csv; charset=utf-8"
-    table = list(csv.reader(io.StringIO(answer.text)))
+    response = shared.get(path, headers={"Accept": "text/csv"})
+    assert response.content_type == "text/csv; charset=utf-8"
+    table = list(csv.reader(io.StringIO(response.text)))
     assert len(table) == len(rows) + 1
     for row, cells in zip(rows, table[1:], strict=True):
         assert table[0] == list(row)
-        assert cells == ["" if value is None else cell(value) for value in row.values()]
+        assert cells == [format_cell(value) for value in row.values()]
     if not rows:
         assert table[0] == ["time", "date", "value", "source", "known_at"]
 
 
-def cell(value: Any) -> str:
-    """Instants as spreadsheets take them."""
-    return re.sub(r"(\d\d)T(\d\d:\d\d:\d\d)Z", r"\1 \2", str(value))
+def format_cell(value: Any) -> str:
+    """Times are written as spreadsheets read them."""
+    text = "" if value is None else str(value)
+    return re.sub(r"(\d\d)T(\d\d:\d\d:\d\d)Z", r"\1 \2", text)
 
 
-def test_csv_says_the_status_in_headers(client: FlaskClient, clock: Hand) -> None:
+def test_csv_has_status_headers(client: FlaskClient, clock: Hand) -> None:
     clock.now = utc(2026, 2, 1)
-    answer = client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"})
-    assert answer.headers["X-Crossings-Status"] == "stale"
-    assert answer.headers["X-Crossings-Data-Through"] == "2025-12-31"
-    assert answer.headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
+    response = client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"})
+    assert response.headers["X-Crossings-Status"] == "stale"
+    assert response.headers["X-Crossings-Data-Through"] == "2025-12-31"
+    assert response.headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *(f"{PEOPLE}/{question}" for question in ("forecast", "totals", "briefing")),
-        f"{PEOPLE}/observations?from=2025-12-01",
-    ],
-)
-def test_every_answer_says_how_old_the_figures_are(
-    client: FlaskClient, clock: Hand, path: str
-) -> None:
-    fresh = get(client, path)
-    assert (fresh["status"], fresh["reasons"]) == ("fresh", [])
+def test_old_figures_make_responses_stale(client: FlaskClient, clock: Hand) -> None:
+    old = {"name": "figures_old", "detail": "the latest figures are for 2025-12-31, 4 days ago"}
+    for now, expected in ((NOW, ("fresh", [])), (utc(2026, 1, 4), ("stale", [old]))):
+        clock.now = now
+        for path in ("forecast", "totals", "briefing", "observations?from=2025-12-01"):
+            body = get(client, f"{PEOPLE}/{path}")
+            assert (body["status"], body["reasons"]) == expected, path
+
+
+def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: Hand) -> None:
     clock.now = utc(2026, 1, 4)
-    stale = get(client, path)
-    assert stale["status"] == "stale"
-    assert stale["reasons"] == [
-        {"name": "figures_old", "detail": "the latest figures are for 2025-12-31, 4 days ago"}
+    response = client.get("/v1/series", headers={"Accept": "text/csv"})
+    columns = ("series_id", "is_forecast", "status", "reasons")
+    rows = csv.DictReader(io.StringIO(response.text))
+    assert [tuple(row[name] for name in columns) for row in rows] == [
+        ("people", "true", "stale", "figures_old"),
+        ("boats", "true", "stale", "figures_old"),
+        ("preventions", "false", "stale", "figures_old"),
     ]
 
 
-def test_the_list_of_series_says_it_for_each(client: FlaskClient, clock: Hand) -> None:
-    clock.now = utc(2026, 1, 4)
-    rows = get(client, "/v1/series")["rows"]
-    assert [(row["series_id"], row["status"]) for row in rows] == [
-        ("people", "stale"),
-        ("boats", "stale"),
-        ("preventions", "stale"),
-    ]
-
-
-def test_the_list_of_series_as_csv_has_plain_cells(client: FlaskClient, clock: Hand) -> None:
-    clock.now = utc(2026, 1, 4)
-    answer = client.get("/v1/series", headers={"Accept": "text/csv"})
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert [(row["series_id"], row["is_forecast"], row["reasons"]) for row in rows] == [
-        ("people", "true", "figures_old"),
-        ("boats", "true", "figures_old"),
-        ("preventions", "false", "figures_old"),
-    ]
-
-
-def test_the_briefing(shared: FlaskClient) -> None:
+def test_briefing_compares_with_earlier_years(shared: FlaskClient) -> None:
     body = get(shared, f"{PEOPLE}/briefing?as_of=2024-10-18")
     assert body["last_day"]["value"] == 647
     assert body["last_day"]["beside"] == {"boats": 10}
@@ -170,9 +151,7 @@ def test_the_briefing(shared: FlaskClient) -> None:
     assert "Open Government Licence" in body["attribution"]
 
 
-def test_the_year_and_the_comparison_are_those_of_the_page(
-    client: FlaskClient, context: Context
-) -> None:
+def test_year_and_comparison_equal_those_of_the_page(client: FlaskClient, context: Context) -> None:
     for seed, day in enumerate((1, 15)):
         paths = {
             name: random_paths(f"2025-12-{day:02}", 28, seed=2 * seed + at)
@@ -182,25 +161,24 @@ def test_the_year_and_the_comparison_are_those_of_the_page(
     year = get(client, f"{PEOPLE}/year-so-far")
     page = list(csv.DictReader(io.StringIO(client.get("/now/year.csv").text)))
     assert [row["date"] for row in page] == [row["date"] for row in year["rows"]]
-    for row, shown in zip(year["rows"], page, strict=True):
-        assert {name: "" if row[name] is None else str(row[name]) for name in shown} == shown
+    for row, cells in zip(year["rows"], page, strict=True):
+        assert {name: format_cell(row[name]) for name in cells} == cells
     assert f"year_{year['earlier'][-1]}" in year["rows"][0]
-    asked = "days=2025-12-20,2025-12-02&models=seasonal_naive,champion"
-    found = get(client, f"{PEOPLE}/comparison?{asked}")
+    query = "days=2025-12-20,2025-12-02&models=seasonal_naive,champion"
+    comparison = get(client, f"{PEOPLE}/comparison?{query}")
     query = "on1=2025-12-20&model1=seasonal_naive&on2=2025-12-02&model2=champion"
     page = list(csv.DictReader(io.StringIO(client.get(f"/compare/comparison.csv?{query}").text)))
-    shown = {row["date"]: row for row in page}
-    assert [len(found["rows"]), *(one["model"] for one in found["forecasts"])] == [
-        *(56, "seasonal_naive", "climatology")
-    ]
-    for at, row in enumerate(found["rows"]):
-        number, beside = at // 28 + 1, shown[row["date"]]
-        assert row["issue_id"] == found["forecasts"][number - 1]["issue_id"]
-        assert str(row["median"]) == beside[f"median_{number}"]
-        assert str(row["hi80"]) == beside[f"hi80_{number}"]
-        assert ("" if row["came"] is None else str(row["came"])) == beside["value"]
-    one = get(client, f"{PEOPLE}/comparison?days=2025-12-20,2025-12-02&models=climatology")
-    assert {row["model"] for row in one["rows"]} == {"climatology"}
+    page_rows = {row["date"]: row for row in page}
+    models = [forecast["model"] for forecast in comparison["forecasts"]]
+    assert (len(comparison["rows"]), models) == (56, ["seasonal_naive", "climatology"])
+    for at, row in enumerate(comparison["rows"]):
+        number, cells = at // 28 + 1, page_rows[row["date"]]
+        assert row["issue_id"] == comparison["forecasts"][number - 1]["issue_id"]
+        assert str(row["median"]) == cells[f"median_{number}"]
+        assert str(row["hi80"]) == cells[f"hi80_{number}"]
+        assert format_cell(row["came"]) == cells["value"]
+    one_model = get(client, f"{PEOPLE}/comparison?days=2025-12-20,2025-12-02&models=climatology")
+    assert {row["model"] for row in one_model["rows"]} == {"climatology"}
 
 
 @pytest.mark.parametrize(
@@ -213,11 +191,11 @@ def test_the_year_and_the_comparison_are_those_of_the_page(
         ("models=none", 404, "expected a model of this issue"),
     ],
 )
-def test_a_comparison_that_cannot_be_made_says_why(
+def test_invalid_comparison_is_rejected(
     shared: FlaskClient, question: str, status: int, words: str
 ) -> None:
-    answer = shared.get(f"{PEOPLE}/comparison?{question}")
-    assert (answer.status_code, words in answer.json["detail"]) == (status, True)
+    response = shared.get(f"{PEOPLE}/comparison?{question}")
+    assert (response.status_code, words in response.json["detail"]) == (status, True)
 
 
 def test_totals_are_coherent(shared: FlaskClient) -> None:
@@ -229,18 +207,12 @@ def test_totals_are_coherent(shared: FlaskClient) -> None:
     assert year["lo95"] > sum(row["lo95"] for row in days)
 
 
-def test_an_issue_by_its_id_is_as_it_was(client: FlaskClient, clock: Hand) -> None:
-    latest = get(client, f"{PEOPLE}/totals")
-    issue_id = latest["issue_id"]
+def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: Hand) -> None:
+    issue_id = get(client, f"{PEOPLE}/totals")["issue_id"]
     clock.now = utc(2026, 5, 1, 12)
-    later = get(client, f"{PEOPLE}/totals?issue={issue_id}")
-    now = get(client, f"{PEOPLE}/totals")
-    ytd = [
-        next(row for row in body["rows"] if row["period"] == "year_to_date")
-        for body in (later, now)
-    ]
-    assert ytd[0]["to"] == "2025-12-31"
-    assert ytd[1]["to"] == "2026-04-30"
+    for query, last_day in ((f"?issue={issue_id}", "2025-12-31"), ("", "2026-04-30")):
+        rows = get(client, f"{PEOPLE}/totals{query}")["rows"]
+        assert [row["to"] for row in rows if row["period"] == "year_to_date"] == [last_day]
 
 
 def test_other_models_of_the_issue(shared: FlaskClient) -> None:
@@ -251,7 +223,7 @@ def test_other_models_of_the_issue(shared: FlaskClient) -> None:
     assert naive["rows"] != champion["rows"]
 
 
-def test_a_warm_forecast_asks_little(client: FlaskClient, context: Context) -> None:
+def test_cached_forecast_needs_few_queries(client: FlaskClient, context: Context) -> None:
     client.get(f"{PEOPLE}/forecast")
     with sql_counted(context) as statements:
         client.get(f"{PEOPLE}/forecast")

@@ -18,47 +18,47 @@ def rows(first: str, values: list[int]) -> list[dict[str, object]]:
     ]
 
 
-def parsed(past: list[int], days: list[int]) -> ET.Element:
-    """The wide drawing; the narrow one has the same parts."""
+def parse_wide_chart(past: list[int], days: list[int]) -> ET.Element:
+    """Draw a fan chart and parse its wide version; the narrow one has the same parts."""
     drawings = fan_chart(rows("2025-12-01", past), rows("2026-01-01", days), "people")
     wide, narrow = ET.fromstring(f"<div>{drawings}</div>")
     assert (wide.get("class"), narrow.get("class")) == ("chart wide", "chart narrow")
     return wide
 
 
-def test_a_bar_for_each_day_with_arrivals_and_three_bands() -> None:
-    chart = parsed([0, 5, 0, 700], [100] * 28)
+def test_fan_chart_has_bars_and_three_bands() -> None:
+    chart = parse_wide_chart([0, 5, 0, 700], [100] * 28)
     classes = [element.get("class") for element in chart.iter()]
     assert classes.count("actual") == 2
     assert [classes.count(f"band{n}") for n in (50, 80, 95)] == [1, 1, 1]
     assert classes.count("median") == 1
 
 
-def test_bars_are_as_high_as_their_counts() -> None:
-    chart = parsed([200, 400, 100], [1] * 28)
+def test_bar_heights_are_proportional_to_counts() -> None:
+    chart = parse_wide_chart([200, 400, 100], [1] * 28)
     heights = [float(str(e.get("height"))) for e in chart.iter() if e.get("class") == "actual"]
     assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
     assert heights[0] == pytest.approx(2 * heights[2], abs=0.2)
 
 
 @pytest.mark.parametrize(("past", "days"), [([0] * 60, [0] * 28), ([], [3]), ([1], [50_000])])
-def test_it_can_be_drawn_whatever_comes(past: list[int], days: list[int]) -> None:
-    assert parsed(past, days).get("role") == "img"
+def test_extreme_values_can_be_drawn(past: list[int], days: list[int]) -> None:
+    assert parse_wide_chart(past, days).get("role") == "img"
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 17, 99, 100, 101, 647, 1305, 50_000])
-def test_the_axis_reaches_beyond_the_highest(count: int) -> None:
+def test_axis_ends_beyond_the_highest_count(count: int) -> None:
     top = ceiling(count)
     assert count <= top <= max(4, 2.6 * count)
     assert top % 4 == 0
 
 
-def test_what_is_counted_is_escaped() -> None:
+def test_unit_is_escaped() -> None:
     chart = fan_chart(rows("2025-12-01", [1]), rows("2026-01-01", [1]), "<b>")
     assert "<b>" not in chart
 
 
-def test_what_came_and_what_suffices_are_drawn_over_the_bands() -> None:
+def test_arrivals_and_limit_are_drawn() -> None:
     days = rows("2026-01-01", [100, 50])
     drawings = fan_chart([], days, "people", came=days[:1], limit=(130, "130 places"))
     wide = ET.fromstring(f"<div>{drawings}</div>")[0]
@@ -68,18 +68,18 @@ def test_what_came_and_what_suffices_are_drawn_over_the_bands() -> None:
     assert "130 places" in ET.tostring(wide, "unicode")
 
 
-def test_what_came_stands_on_its_own_day_whatever_is_missing_before_it() -> None:
+def test_arrivals_after_a_gap_are_drawn_on_their_days() -> None:
     days = rows("2026-01-01", [100] * 4)
 
     def dots(came: list[dict[str, object]]) -> list[str]:
         drawing = ET.fromstring(f"<div>{fan_chart([], days, 'people', came=came)}</div>")[0]
         return [str(e.get("cx")) for e in drawing if e.get("class") == "came"]
 
-    whole = dots(days)
-    assert dots([days[0], days[2]]) == [whole[0], whole[2]]
+    dots_of_all_days = dots(days)
+    assert dots([days[0], days[2]]) == [dots_of_all_days[0], dots_of_all_days[2]]
 
 
-def test_each_drawing_names_the_days_that_it_shows() -> None:
+def test_labels_name_the_days_shown() -> None:
     drawings = fan_chart(
         rows("2025-10-01", [1] * 90), rows("2025-12-30", [9] * 4), "People", waiting=2
     )
@@ -87,11 +87,13 @@ def test_each_drawing_names_the_days_that_it_shows() -> None:
     end = "2 days not yet published, 2 days of forecast to 2 January 2026; the numbers are"
     assert f"People: 90 days as published, {end}" in str(wide.get("aria-label"))
     assert f"People: 33 days as published, {end}" in str(narrow.get("aria-label"))
-    assert [len([e for e in d if e.get("class") == "actual"]) for d in (wide, narrow)] == [90, 33]
-    assert [d.get("data-skipped") for d in (wide, narrow)] == ["0", "57"]
+    assert [
+        len([e for e in drawing if e.get("class") == "actual"]) for drawing in (wide, narrow)
+    ] == [90, 33]
+    assert [drawing.get("data-skipped") for drawing in (wide, narrow)] == ["0", "57"]
 
 
-def test_a_year_earlier_is_a_line_that_leaves_out_days_without_figures() -> None:
+def test_line_of_last_year_skips_missing_days() -> None:
     past = [
         row | {"last_year_mean": mean}
         for row, mean in zip(rows("2025-12-01", [0] * 3), (None, 4, 8), strict=True)
@@ -102,6 +104,6 @@ def test_a_year_earlier_is_a_line_that_leaves_out_days_without_figures() -> None
     assert [e.get("class") for e in drawing.iter()].count("halo") == 1
 
 
-def test_long_counts_have_room_beside_the_axis() -> None:
+def test_axis_labels_have_room() -> None:
     lefts = [Sheet(420, 340, 50, 10, top).left for top in (40, 1_000, 16_000, 160_000)]
     assert lefts == [50, 54, 63, 72]

@@ -9,8 +9,8 @@ from service.page.charts import year_chart
 BOUNDS = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
 
 
-def year(published: int, days: int = 365) -> dict[str, Any]:
-    """A year of one arrival a day, and earlier ones that end close together."""
+def make_year(published: int, days: int = 365) -> dict[str, Any]:
+    """A year with one arrival a day; the earlier years end close together."""
     first = dt.date(2025, 1, 1)
     rows = [
         {"date": str(first + dt.timedelta(days=at)), "value": at + 1 if at < published else None}
@@ -21,32 +21,32 @@ def year(published: int, days: int = 365) -> dict[str, Any]:
     return {"year": 2025, "earlier": [2024, 2023, 2022], "rows": rows}
 
 
-def drawings(year_: dict[str, Any]) -> list[ET.Element]:
-    return list(ET.fromstring(f"<div>{year_chart(year_, 'People')}</div>"))
+def parse_charts(year: dict[str, Any]) -> list[ET.Element]:
+    return list(ET.fromstring(f"<div>{year_chart(year, 'People')}</div>"))
 
 
-def test_the_label_names_what_is_published_simulated_and_compared() -> None:
-    for drawing in drawings(year(300)):
-        assert str(drawing.get("aria-label")).startswith(
+def test_label_and_parts_of_the_year_chart() -> None:
+    for chart in parse_charts(make_year(300)):
+        assert str(chart.get("aria-label")).startswith(
             "People, as published to 27 October 2025, forecast to 31 December 2025, and each year "
             "from 2022 to 2024; "
         )
-        classes = [part.get("class") for part in drawing]
+        classes = [part.get("class") for part in chart]
         assert [classes.count(css) for css in ("band95", "median", "middle", "then", "before")] == [
             *(1, 1, 1, 1, 2)
         ]
 
 
-def test_names_of_years_stand_apart_within_the_drawing() -> None:
-    for drawing in drawings(year(0)):
-        names = [part for part in drawing if part.tag == "text" and not part.get("text-anchor")]
-        heights = sorted(float(str(part.get("y"))) for part in names)
-        assert len(names) == 3
+def test_labels_of_years_do_not_overlap() -> None:
+    for chart in parse_charts(make_year(0)):
+        labels = [part for part in chart if part.tag == "text" and not part.get("text-anchor")]
+        heights = sorted(float(str(part.get("y"))) for part in labels)
+        assert len(labels) == 3
         assert all(low - high >= 14.9 for high, low in zip(heights, heights[1:], strict=False))
-        assert heights[-1] <= float(str(drawing.get("viewBox")).split()[3]) - 20
+        assert heights[-1] <= float(str(chart.get("viewBox")).split()[3]) - 20
 
 
-def test_a_year_that_is_over_has_no_bands() -> None:
-    classes = [part.get("class") for part in drawings(year(365))[0]]
+def test_complete_year_has_no_bands() -> None:
+    classes = [part.get("class") for part in parse_charts(make_year(365))[0]]
     assert "median" in classes
     assert not {"band95", "middle"} & set(classes)

@@ -13,11 +13,11 @@ from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-def read(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[dict[str, str]]]:
-    answer = client.get(f"/feed.atom{query}")
-    assert answer.status_code == 200
-    assert answer.mimetype == "application/atom+xml"
-    feed = ET.fromstring(answer.data)
+def read_feed(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[dict[str, str]]]:
+    response = client.get(f"/feed.atom{query}")
+    assert response.status_code == 200
+    assert response.mimetype == "application/atom+xml"
+    feed = ET.fromstring(response.data)
     parts = ("id", "title", "summary", "updated")
     return feed, [
         {name: (entry.findtext(ATOM + name) or "").replace("\xa0", " ") for name in parts}
@@ -25,37 +25,37 @@ def read(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[dict[st
     ]
 
 
-def test_forecasts_and_corrections_stand_newest_first(
+def test_feed_lists_forecasts_and_corrections_newest_first(
     client: FlaskClient, context: Context
 ) -> None:
     publish(context.database, {"climatology": random_paths("2025-12-25", 20)}, 1, utc(2025, 12, 25))
     publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
     with context.database.writing() as connection:
-        revised = [Figure("people", dt.date(2025, 12, 3), 4321, "figures")]
-        record(connection, ROUTE, revised, NOW)
-    feed, entries = read(client)
-    moments = [entry["updated"] for entry in entries]
-    assert moments == sorted(moments, reverse=True)
-    assert feed.findtext(f"{ATOM}updated") == moments[0]
+        figures = [Figure("people", dt.date(2025, 12, 3), 4321, "figures")]
+        record(connection, ROUTE, figures, NOW)
+    feed, entries = read_feed(client)
+    times = [entry["updated"] for entry in entries]
+    assert times == sorted(times, reverse=True)
+    assert feed.findtext(f"{ATOM}updated") == times[0]
     assert len({entry["id"] for entry in entries}) == len(entries) == 4
     (correction,) = [
         e for e in entries if e["title"] == "Correction: the figure for 3 December 2025"
     ]
     assert correction["summary"].startswith("4,321 people, published before as ")
-    short, whole = entries[-2:]
+    short, long = entries[-2:]
     assert short["summary"].startswith("Forecast people-"), "too short for a week"
-    assert whole["title"] == "Forecast published 25 December 2025, 00:00 UK time"
-    assert whole["summary"].startswith("25 to 31 December 2025: about ")
-    assert read(client)[1] == entries, "a past entry stays as it is"
+    assert long["title"] == "Forecast published 25 December 2025, 00:00 UK time"
+    assert long["summary"].startswith("25 to 31 December 2025: about ")
+    assert read_feed(client)[1] == entries, "entries do not change"
 
 
-def test_each_series_has_its_own(client: FlaskClient) -> None:
-    feed, entries = read(client, "?series=boats")
+def test_each_series_has_its_feed(client: FlaskClient) -> None:
+    feed, entries = read_feed(client, "?series=boats")
     assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
     assert " boats, with an 80% chance of between " in entries[0]["summary"]
     assert '<link rel="alternate" type="application/atom+xml"' in client.get("/").text
 
 
-def test_before_the_first_forecast_there_is_no_feed(empty: Context, clock: Hand) -> None:
-    answer = create_app(empty, clock).test_client().get("/feed.atom")
-    assert (answer.status_code, "published yet" in answer.text) == (503, True)
+def test_feed_before_the_first_issue_is_503(empty: Context, clock: Hand) -> None:
+    response = create_app(empty, clock).test_client().get("/feed.atom")
+    assert (response.status_code, "published yet" in response.text) == (503, True)

@@ -3,12 +3,12 @@ from __future__ import annotations
 from service.page.exhibits import Exhibit, metadata_of
 
 
-def test_each_column_says_what_it_holds_and_in_which_unit() -> None:
+def test_columns_have_descriptions_and_units() -> None:
     names = ("date", "lo80", "year_2024", "p_quiet_days_at_least", "coverage95_lo", "season")
-    shown = Exhibit("x", "X", [], names, parts=["season"])
-    content = metadata_of(shown, "boats", "x.csv", {"dc:source": "S"})
-    assert (content["url"], content["dc:title"], content["dc:source"]) == ("x.csv", "X", "S")
-    columns = content["tableSchema"]["columns"]
+    exhibit = Exhibit("x", "X", [], names, parts=["season"])
+    metadata = metadata_of(exhibit, "boats", "x.csv", {"dc:source": "S"})
+    assert (metadata["url"], metadata["dc:title"], metadata["dc:source"]) == ("x.csv", "X", "S")
+    columns = metadata["tableSchema"]["columns"]
     assert [one["name"] for one in columns] == list(names)
     assert [one["dc:description"] for one in columns] == [
         "calendar day of the route",
@@ -23,7 +23,7 @@ def test_each_column_says_what_it_holds_and_in_which_unit() -> None:
     ]
 
 
-def test_a_part_of_a_change_is_a_number_even_if_it_is_named_like_a_text() -> None:
+def test_parts_of_a_change_are_numbers() -> None:
     parts = Exhibit("changes", "X", [], ("days", "model"), parts=["model", "weather"])
     text = Exhibit("weeks", "X", [], ("issue_id", "model"))
     kinds = [

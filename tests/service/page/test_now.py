@@ -9,60 +9,58 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.core import run_store
 from service.core.context import Context
 from service.issues import refit as refit_module
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, record_run, utc
 
 
-def test_last_year_is_the_sum_of_the_same_published_days(site: Any) -> None:
-    totals = site.client.get("/v1/series/people/totals").get_json()["rows"]
-    page = site.client.get("/").get_data(as_text=True)
+def test_last_year_is_the_sum_of_the_same_days(site: Any) -> None:
+    totals = site.client.get("/v1/series/people/totals").json["rows"]
+    page = site.client.get("/").text
     for row in totals:
         first, last = (dt.date.fromisoformat(row[end]) for end in ("from", "to"))
         span = {"from": first.replace(year=first.year - 1), "to": last.replace(year=last.year - 1)}
-        days = site.client.get("/v1/series/people/observations", query_string=span).get_json()
-        known = len(days["rows"]) == (span["to"] - span["from"]).days + 1
-        expected = sum(day["value"] for day in days["rows"]) if known else None
+        days = site.client.get("/v1/series/people/observations", query_string=span).json
+        is_complete = len(days["rows"]) == (span["to"] - span["from"]).days + 1
+        expected = sum(day["value"] for day in days["rows"]) if is_complete else None
         assert row["last_year"] == expected
         if expected is not None:
             assert f"<td>{expected:,}</td>" in page
 
 
-def test_the_days_stand_in_the_table_as_the_api_says_them(site: Any) -> None:
-    rows = site.client.get("/v1/series/people/forecast?horizon=28").get_json()["rows"]
-    page = site.client.get("/").get_data(as_text=True)
+def test_table_of_days_equals_the_api(site: Any) -> None:
+    rows = site.client.get("/v1/series/people/forecast?horizon=28").json["rows"]
+    page = site.client.get("/").text
     for row in rows:
         assert f'<time datetime="{row["date"]}">' in page
         assert f"{row['lo80']:,} to {row['hi80']:,}" in page
         assert f"{row['lo95']:,} to {row['hi95']:,}" in page
 
 
-def test_figures_after_a_gap_are_not_drawn_before_the_forecast(
-    client: FlaskClient, context: Context
-) -> None:
-    before = client.get("/").text
+def test_figures_after_a_gap_are_not_drawn(client: FlaskClient, context: Context) -> None:
+    def read_charts() -> list[str]:
+        return re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL)
+
+    charts = read_charts()
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2026, 1, 5), 5_000, "test")
         record(connection, ROUTE, [figure], NOW)
-    assert re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL) == re.findall(
-        r"<svg.*?</svg>", before, re.DOTALL
-    )
+    assert read_charts() == charts
 
 
-def test_what_came_stands_beside_its_own_day_after_a_gap(
+def test_arrivals_after_a_gap_are_shown_on_their_days(
     context: Context, client: FlaskClient
 ) -> None:
     paths = {"climatology": random_paths("2026-01-01", 28)}
-    past = publish(context.database, paths, 1, issued_at=NOW).issue_id
+    issue_id = publish(context.database, paths, 1, issued_at=NOW).issue_id
     with context.database.writing() as connection:
         counts = {dt.date(2026, 1, day): 7_000 + day for day in (1, 3)}
         figures = [Figure("people", day, count, "test") for day, count in counts.items()]
         record(connection, ROUTE, figures, NOW + dt.timedelta(days=3))
-    page = client.get("/", query_string={"issue": past, "from": "2026-01-01"}).text
+    page = client.get("/", query_string={"issue": issue_id, "from": "2026-01-01"}).text
     rows = re.findall(r'<time datetime="([\d-]+)">.*<td>([^<]*)</td></tr>', page)
     assert [last for _, last in rows[:4]] == ["7,001", "–", "7,003", "–"]
     assert rows[0][0] == "2026-01-01"
@@ -70,8 +68,8 @@ def test_what_came_stands_beside_its_own_day_after_a_gap(
     assert json.loads(data)["came"] == [7_001, None, 7_003, *[None] * 25]
 
 
-def test_the_year_ends_on_the_page_as_the_totals_say(site: Any) -> None:
-    totals = site.client.get("/v1/series/people/totals?periods=calendar_year").get_json()["rows"]
+def test_last_row_of_the_year_equals_the_totals(site: Any) -> None:
+    totals = site.client.get("/v1/series/people/totals?periods=calendar_year").json["rows"]
     section = site.client.get("/").text.split('id="year-heading"')[1].split("</section>")[0]
     last = section.split("<tbody>")[1].split("<tr>")[-1]
     assert "31\xa0December" in last
@@ -80,49 +78,41 @@ def test_the_year_ends_on_the_page_as_the_totals_say(site: Any) -> None:
     assert f"<td>{totals[0]['last_year']:,}</td>" in last
 
 
-def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "ingest", "x", NOW, ROUTE.name)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "failed", "<script>alert(1)</script>", {}, NOW)
+def test_reason_of_a_job_is_escaped(client: FlaskClient, context: Context) -> None:
+    reason = "<script>alert(1)</script>"
+    record_run(context.database, job="ingest", outcome="failed", reason=reason)
     page = client.get("/").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert "<strong>Problem.</strong> The last ingest job failed" in page
 
 
-def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) -> None:
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "x", NOW, ROUTE.name)
-    assert claimed is not None
-    later = NOW + dt.timedelta(days=365)
-    publish(
-        context.database, {"climatology": random_paths("2026-01-01", 14)}, claimed.run_id, later
-    )
-    answer = create_app(context, clock).test_client().get("/")
-    assert answer.status_code == 200
-    assert "Ends after the last day of the forecast, 14\xa0January 2026" in answer.text
+def test_short_issue_has_a_page(context: Context, clock: Hand) -> None:
+    paths = {"climatology": random_paths("2026-01-01", 14)}
+    run_id = record_run(context.database)
+    publish(context.database, paths, run_id, NOW + dt.timedelta(days=365))
+    response = create_app(context, clock).test_client().get("/")
+    assert response.status_code == 200
+    assert "Ends after the last day of the forecast, 14\xa0January 2026" in response.text
 
 
-def test_the_sea_is_shown_where_there_is_weather(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hand = Hand(utc(2026, 1, 1, 14))
-    monkeypatch.setattr(refit_module, "utc_now", hand)
+def test_weather_is_shown_once_it_is_read(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(refit_module, "utc_now", clock)
     context = skies.reading(filled)
     refit(context)
-    client = create_app(context, hand).test_client()
+    client = create_app(context, clock).test_client()
     assert "Wind and waves in the coming days" not in client.get("/").text
     skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     before = client.get("/").text
     assert "does not use the weather: no weather forecast has been read yet" in before
-    hand.now += dt.timedelta(minutes=1)
+    clock.now += dt.timedelta(minutes=1)
     refit(context)
     page = client.get("/").text
     assert "The forecast of arrivals uses this reading." in page
     assert "equally likely weather forecasts read at 1\xa0January 2026, 05:00 UK time" in page
     assert '<a href="https://open-meteo.com/">Weather data by Open-Meteo.com</a>' in page
-    assert "The weather forecast" in page  # among what changed
+    assert "The weather forecast" in page  # among the changes
     driven = page[page.index("What is driving this forecast") :]
     assert re.findall(r'<th scope="row">(.*?)</th>', driven)[1] == "The weather forecast"
     rows = re.findall(r"<td>SW</td>.*?</tr>", page)

@@ -17,33 +17,31 @@ NOTE = {
 }
 
 
-def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
-    loader = site.client.application.extensions["loader"]
-    assert "There is no earlier forecast" in site.client.get("/").get_data(as_text=True)
-    issue = loader.view("people").issue
+def test_changes_add_up_and_are_shown(site: Any) -> None:
+    assert "There is no earlier forecast" in site.client.get("/").text
+    issue = site.loader.view("people").issue
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
-    changed = what_is_coming(read_page_params(loader, {}), {})["changed"]
-    assert changed["spans"] == [7, 28]
-    assert [row["name"] for row in changed["rows"]] == ["revised figures", "new figures"]
+    changes = what_is_coming(read_page_params(site.loader, {}), {})["changed"]
+    assert changes["spans"] == [7, 28]
+    assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
-        parts = sum(row["shares"][at] for row in changed["rows"])
-        assert changed["first"][at] + parts == changed["last"][at]
-    page = site.client.get("/").get_data(as_text=True)
+        parts = sum(row["shares"][at] for row in changes["rows"])
+        assert changes["first"][at] + parts == changes["last"][at]
+    page = site.client.get("/").text
     assert "Revised figures" in page and "−28" in page
     assert f"issue={site.earlier}" in page
 
 
-def test_what_drives_it_adds_up(site: Any) -> None:
-    loader = site.client.application.extensions["loader"]
-    driven = what_is_coming(read_page_params(loader, {}), {})["driven"]
-    parts = sum(row["shares"][0] for row in driven["rows"])
-    assert abs(driven["first"][0] + parts - driven["last"][0]) < len(driven["rows"]) + 1
-    assert "Time of year" in site.client.get("/").get_data(as_text=True)
+def test_drivers_add_up(site: Any) -> None:
+    drivers = what_is_coming(read_page_params(site.loader, {}), {})["driven"]
+    parts = sum(row["shares"][0] for row in drivers["rows"])
+    assert abs(drivers["first"][0] + parts - drivers["last"][0]) < len(drivers["rows"]) + 1
+    assert "Time of year" in site.client.get("/").text
 
 
-def test_an_issue_without_notes_says_nothing_of_why(site: Any) -> None:
-    page = site.client.get(f"/?issue={site.earlier}").get_data(as_text=True)
+def test_issue_without_notes_has_no_explanation(site: Any) -> None:
+    page = site.client.get(f"/?issue={site.earlier}").text
     assert "What is driving this forecast" not in page
     assert "There is no earlier forecast" in page

@@ -1,4 +1,4 @@
-"""The script and the style: reading days, asking at once, pictures, and what it all weighs."""
+"""The script and style sheet: charts, the plan form, contrast, and the size of a first visit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.first_visit import MOST_BYTES, PATHS, measure
 BANDS = ("band95", "band80", "band50")
 
 
-def test_a_dashed_line_is_dashed_in_the_legend_too(visit: Any) -> None:
+def test_dashed_line_is_dashed_in_the_legend(visit: Any) -> None:
     key = visit("/").locator("#forecast .then-key").screenshot()
     with Image.open(io.BytesIO(key)) as picture:
         shades = np.asarray(picture.convert("L")).min(axis=0)
@@ -25,33 +25,35 @@ def test_a_dashed_line_is_dashed_in_the_legend_too(visit: Any) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_first_visit_keeps_to_its_budget(browser: Browser, site: Any, path: str) -> None:
+def test_first_visit_keeps_to_its_budget(browser: Browser, site: Any, path: str) -> None:
     cost = measure(browser, site.url + path)  # with an empty cache
     assert cost.wire_bytes < MOST_BYTES
     assert not cost.strangers(site.url)
 
 
-def reading(page: Page) -> str:
+def displayed_values(page: Page) -> str:
     return page.locator("#reading").inner_text().replace("\xa0", " ")
 
 
-def test_the_pointer_reads_a_day(visit: Any) -> None:
+def test_pointer_shows_the_values_of_a_day(visit: Any) -> None:
     page = visit("/")
-    over = page.locator("#fan svg.wide")
-    box = over.bounding_box()
-    over.hover(position={"x": box["width"] - 9, "y": 100})
-    assert reading(page).startswith("Thursday 29 January 2026: median")
-    assert "chance of no arrivals" in reading(page)
-    assert over.locator(".cursor").bounding_box()["x"] > box["x"] + box["width"] - 20
-    over.hover(position={"x": box["width"] / 10, "y": 100})
-    assert re.search(r"people, as published\. A year earlier: \d", reading(page))
+    chart = page.locator("#fan svg.wide")
+    box = chart.bounding_box()
+    chart.hover(position={"x": box["width"] - 9, "y": 100})
+    assert displayed_values(page).startswith("Thursday 29 January 2026: median")
+    assert "chance of no arrivals" in displayed_values(page)
+    assert chart.locator(".cursor").bounding_box()["x"] > box["x"] + box["width"] - 20
+    chart.hover(position={"x": box["width"] / 10, "y": 100})
+    assert re.search(r"people, as published\. A year earlier: \d", displayed_values(page))
     page.set_viewport_size({"width": 400, "height": 800})
     narrow = page.locator("#fan svg.narrow")
     narrow.hover(position={"x": 50, "y": 100})
-    assert reading(page).startswith("Friday 28 November 2025: "), "35 days before the forecast"
+    assert displayed_values(page).startswith("Friday 28 November 2025: "), (
+        "35 days before the forecast"
+    )
 
 
-def test_the_keyboard_reads_a_day_and_says_so(visit: Any) -> None:
+def test_keyboard_shows_the_values_of_a_day(visit: Any) -> None:
     page = visit("/")
     slider = page.get_by_label("Day", exact=True)
     slider.focus()
@@ -60,16 +62,16 @@ def test_the_keyboard_reads_a_day_and_says_so(visit: Any) -> None:
     assert slider.get_attribute("aria-valuetext") == "Saturday 3 January 2026"
     row = page.locator("table.days tbody tr").nth(1).locator("td").all_inner_texts()
     median, eighty = row[1], row[2]
-    assert f"median {median}; 80% range {eighty}" in reading(page)
+    assert f"median {median}; 80% range {eighty}" in displayed_values(page)
     page.keyboard.press("End")
-    assert reading(page).startswith("Thursday 29 January 2026")
+    assert displayed_values(page).startswith("Thursday 29 January 2026")
     page.keyboard.press("Home")
-    assert "as published" in reading(page)
+    assert "as published" in displayed_values(page)
     assert page.get_by_role("status").first.inner_text()
 
 
 def luminance(colour: str) -> float:
-    """Of `colour`, which is written as browsers do; WCAG 2.2, relative luminance."""
+    """Relative luminance, as in WCAG 2.2, of a colour as browsers write it."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
@@ -80,7 +82,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_lines_and_edges_of_charts_are_three_times_as_light_or_dark_as_what_is_beside(
+def test_chart_lines_have_a_contrast_of_three_to_one(
     visit: Any,
 ) -> None:
     page = visit("/")
@@ -92,39 +94,42 @@ def test_lines_and_edges_of_charts_are_three_times_as_light_or_dark_as_what_is_b
     for media, scheme in (("screen", "light"), ("screen", "dark"), ("print", "dark")):
         page.emulate_media(media=media, color_scheme=scheme)
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        grounds = [paper, *(colour(f".{name}", "fill") for name in ("waiting", *BANDS))]
-        assert len(set(grounds)) == 5
+        backgrounds = [paper, *(colour(f".{name}", "fill") for name in ("waiting", *BANDS))]
+        assert len(set(backgrounds)) == 5
         for name in BANDS:
-            assert all(contrast(colour(f".{name}", "stroke"), ground) >= 3 for ground in grounds), (
-                name
-            )
-        assert all(contrast(colour(".median", "stroke"), ground) >= 3 for ground in grounds)
+            assert all(
+                contrast(colour(f".{name}", "stroke"), background) >= 3
+                for background in backgrounds
+            ), name
+        assert all(
+            contrast(colour(".median", "stroke"), background) >= 3 for background in backgrounds
+        )
         for name, property_ in {"then": "stroke", "today": "stroke", "actual": "fill"}.items():
             assert contrast(colour(f".{name}", property_), paper) >= 3, name
         bar = page.locator(".chart.small .chance").first
         assert contrast(bar.evaluate("part => getComputedStyle(part).fill"), paper) >= 3
 
 
-def test_the_plan_answers_at_once_and_the_address_keeps_it(visit: Any) -> None:
+def test_plan_updates_at_once_and_keeps_inputs_in_the_url(visit: Any) -> None:
     page = visit("/plan")
     page.fill("#threshold", "300")
     page.fill("#stay_days", "10")
     page.wait_for_url("**threshold=300**stay_days=10**")
-    said = page.locator("#said").text_content()
-    assert "more than 300 people" in said and "10 days" in said
+    message = page.locator("#said").text_content()
+    assert "more than 300 people" in message and "10 days" in message
     answers = page.locator("#answers").inner_text()
     page.reload()
     assert page.input_value("#stay_days") == "10"
     assert page.locator("#answers").inner_text() == answers
 
 
-def test_a_silent_service_is_said_and_the_numbers_stay(visit: Any) -> None:
+def test_failed_update_is_shown_and_keeps_the_numbers(visit: Any) -> None:
     page = visit("/plan", outage=True)
-    before = page.locator("#answers").inner_text()
+    answers = page.locator("#answers").inner_text()
     page.route("**/plan?**", lambda route: route.fulfill(status=502, body="bad gateway"))
     page.fill("#threshold", "300")
     expect(page.locator("#said.notice")).to_contain_text("Not updated")
-    assert page.locator("#answers").inner_text() == before
+    assert page.locator("#answers").inner_text() == answers
     page.unroute("**/plan?**")
     page.fill("#threshold", "301")
     page.wait_for_url("**threshold=301**")

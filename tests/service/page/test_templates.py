@@ -1,4 +1,4 @@
-"""Every view in every light: no violation that axe finds, nothing cut off, nothing lost."""
+"""Accessibility and layout of every view in light, dark, narrow and printed form."""
 
 from __future__ import annotations
 
@@ -24,42 +24,45 @@ VIEWS = {
     "embed": "/embed/now/forecast",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-LIGHTS = {"light": ("light", 1200), "dark": ("dark", 1200), "phone": ("light", 375)}
+APPEARANCES = {"light": ("light", 1200), "dark": ("dark", 1200), "phone": ("light", 375)}
 
 
 def violations(page: Page, rules: list[str] = RULES) -> str:
-    found = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
-    return "" if found.violations_count == 0 else str(found.generate_report())
+    report = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
+    return "" if report.violations_count == 0 else str(report.generate_report())
 
 
-def look(page: Page, shoot: Callable[..., None], name: str) -> None:
-    """See the page in every light: all of it is accessible, and nothing is cut off."""
-    for light, (scheme, width) in reversed(LIGHTS.items()):
+def check_every_appearance(page: Page, shoot: Callable[..., None], name: str) -> None:
+    """Check that the page is accessible and not cut off in every appearance."""
+    for appearance, (scheme, width) in reversed(APPEARANCES.items()):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
-        # What is dark differs by its colours alone.
-        assert not violations(page, ["color-contrast"] if light == "dark" else RULES), light
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, light
+        # The dark appearance differs only in its colours.
+        assert not violations(page, ["color-contrast"] if appearance == "dark" else RULES), (
+            appearance
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, appearance
     shoot(page, name)
 
 
 @pytest.mark.parametrize("path", ["/", "/record", "/about"])
-def test_a_choice_of_routes_fits(two_routes: Any, visit: Any, path: str) -> None:
+def test_route_selector_fits_on_narrow_screens(two_routes: Any, visit: Any, path: str) -> None:
+    page = visit(path, base=two_routes.url)
     for width in (320, 390):
-        page = visit(path, width=width, base=two_routes.url)
+        page.set_viewport_size({"width": width, "height": 780})
         assert page.get_by_label("Route").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_is_accessible_and_fits(visit: Any, shoot: Callable[..., None], view: str) -> None:
+def test_view_is_accessible_and_fits(visit: Any, shoot: Callable[..., None], view: str) -> None:
     page = visit(VIEWS[view])
-    look(page, shoot, view)
+    check_every_appearance(page, shoot, view)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true })")
     assert not violations(page)
 
 
-def test_boats_are_accessible_too(site: Any, visit: Any) -> None:
+def test_views_of_boats_are_accessible(site: Any, visit: Any) -> None:
     page = visit("/?series=boats")
     assert not violations(page)
     assert page.locator("nav.series [aria-current]").inner_text() == "Boats"
@@ -67,7 +70,7 @@ def test_boats_are_accessible_too(site: Any, visit: Any) -> None:
         assert re.search('aria-current="true">Boats<', site.client.get(path).text), path
 
 
-def test_without_script_the_numbers_are_in_tables_and_drawings(visit: Any) -> None:
+def test_pages_show_tables_and_charts_without_scripts(visit: Any) -> None:
     for view in ("now", "plan", "record", "compare"):
         page = visit(VIEWS[view], script=False)
         assert page.locator("h1").is_visible()
@@ -77,7 +80,7 @@ def test_without_script_the_numbers_are_in_tables_and_drawings(visit: Any) -> No
             assert page.locator("table.days, table.others").first.is_visible()
 
 
-def test_without_script_the_form_answers(visit: Any) -> None:
+def test_plan_form_works_without_scripts(visit: Any) -> None:
     page = visit("/plan", script=False)
     page.fill("#threshold", "250")
     page.click("form.plan button")
@@ -91,7 +94,7 @@ CELLS = """() => [...document.querySelectorAll("table")].map(table =>
 
 
 @pytest.mark.parametrize("path", ["/", "/plan", "/compare"])
-def test_no_cell_vanishes_on_a_narrow_page_or_when_enlarged(
+def test_tables_keep_all_cells_on_narrow_screens(
     visit: Any, shoot: Callable[..., None], path: str
 ) -> None:
     page = visit(path, width=1280)
@@ -109,27 +112,27 @@ def test_no_cell_vanishes_on_a_narrow_page_or_when_enlarged(
     shoot(page, f"{path.strip('/') or 'now'}-320")
 
 
-def test_the_sea_is_read_by_everyone(windy: Any, visit: Any, shoot: Callable[..., None]) -> None:
+def test_weather_table_is_accessible_and_readable(
+    windy: Any, visit: Any, shoot: Callable[..., None]
+) -> None:
     page = visit("/", base=windy.url)
-    look(page, shoot, "sea")
-    for one in (page, visit("/", base=windy.url, script=False)):
-        row = one.locator("section[aria-labelledby=sea-heading] tbody tr").nth(2)
+    check_every_appearance(page, shoot, "sea")
+    for window in (page, visit("/", base=windy.url, script=False)):
+        row = window.locator("section[aria-labelledby=sea-heading] tbody tr").nth(2)
         assert row.locator("th").inner_text().split() == ["Sat", "3", "Jan"]
         cells = row.locator("td")
         wind, spread, _, _, gusts, *_ = (text.strip() for text in cells.all_inner_texts())
         assert (wind, spread, gusts) == ("6", "5 to 8", "10")
         assert cells.last.inner_text() == "0.4"
-        # Day, wind and its spread are in sight everywhere; the rest is scrolled to.
+        # Day, wind and its range are visible at every width; the rest is scrolled to.
         for width in (1200, 375, 320):
-            one.set_viewport_size({"width": width, "height": 900})
-            assert one.evaluate("document.documentElement.scrollWidth") <= width
+            window.set_viewport_size({"width": width, "height": 900})
+            assert window.evaluate("document.documentElement.scrollWidth") <= width
             box = cells.nth(1).bounding_box()
             assert box and 0 <= box["x"] and box["x"] + box["width"] <= width
 
 
-def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(
-    visit: Any, shoot: Callable[..., None]
-) -> None:
+def test_print_shows_details_and_hides_controls(visit: Any, shoot: Callable[..., None]) -> None:
     page = visit("/")
     page.emulate_media(media="print")
     assert page.locator("table.days").nth(1).locator("tbody tr").first.is_visible()
@@ -149,27 +152,23 @@ def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(
         assert page.evaluate("document.documentElement.scrollWidth") <= 717, "cut on paper"
 
 
-def test_old_figures_are_said_in_amber(visit: Any, site: Any, shoot: Callable[..., None]) -> None:
-    now, site.clock.now = site.clock.now, utc(2026, 2, 1, 12)
-    try:
-        page = visit("/")
-        notice = page.locator(".notice").inner_text()
-        shoot(page, "now-stale")
-        assert not violations(page)
-    finally:
-        site.clock.now = now
-    assert notice.replace("\xa0", " ") == (
+def test_notice_of_old_figures(
+    visit: Any, site: Any, shoot: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.clock, "now", utc(2026, 2, 1, 12))
+    page = visit("/")
+    shoot(page, "now-stale")
+    assert not violations(page)
+    assert page.locator(".notice").inner_text().replace("\xa0", " ") == (
         "Out of date. The latest figures are for 31 December 2025, 32 days ago."
     )
     assert page.locator("h1").inner_text().startswith("Next 7 days: about")
 
 
-def test_an_empty_database_says_what_is_awaited(
-    bare: Any, visit: Any, shoot: Callable[..., None]
-) -> None:
+def test_pages_before_the_first_issue(bare: Any, visit: Any, shoot: Callable[..., None]) -> None:
     for path in ("/plan", "/record"):
-        answer = bare.client.get(path, headers={"Accept": "text/html"})
-        assert (answer.status_code, "othing is published yet" in answer.text) == (503, True)
+        response = bare.client.get(path, headers={"Accept": "text/html"})
+        assert (response.status_code, "othing is published yet" in response.text) == (503, True)
     page = visit("/", base=bare.url, expected=503)
     assert "nothing is published yet" in page.locator("main").inner_text().lower()
     assert not violations(page)
@@ -178,68 +177,68 @@ def test_an_empty_database_says_what_is_awaited(
 
 
 @pytest.mark.parametrize("view", ["now", "record"])
-def test_alarms_and_faults_are_accessible(
+def test_alarms_and_problems_are_accessible(
     alarmed: Any, visit: Any, shoot: Callable[..., None], view: str
 ) -> None:
     page = visit(VIEWS[view], base=alarmed.url)
     assert "99" in page.locator(".notice.alarm" if view == "now" else "#alarms").inner_text()
     assert "Problem" in page.locator(".notice").first.inner_text()
-    look(page, shoot, f"alarm-{view}")
+    check_every_appearance(page, shoot, f"alarm-{view}")
     if view == "now":
         page.locator(".notice.alarm a").click()
         assert page.url.endswith("/record#alarms")
 
 
-def test_a_wrong_address_is_accessible(visit: Any, shoot: Callable[..., None]) -> None:
+def test_error_pages_are_accessible(visit: Any, shoot: Callable[..., None]) -> None:
     page = visit("/?series=planes", expected=404)
     assert not violations(page)
     shoot(page, "wrong")
     assert not violations(visit("/plan?threshold=-1", expected=400))
 
 
-def test_joining_and_leaving_are_accessible(
+def test_subscription_pages_are_accessible(
     mailed: Any, visit: Any, mailbox: Mailbox, shoot: Callable[..., None]
 ) -> None:
-    """Every page that a subscriber sees, in the order in which they are seen."""
+    """Every page that a subscriber sees, in order."""
 
-    def see(name: str, words: str) -> None:
+    def check_page(name: str, words: str) -> None:
         assert words in page.locator("h1").inner_text()
-        look(page, shoot, f"mail-{name}")
+        check_every_appearance(page, shoot, f"mail-{name}")
 
     page = visit("/subscribe", base=mailed.url, expected=200, outage=True)
-    see("form", "Emails")
+    check_page("form", "Emails")
     page.evaluate("document.querySelector('form').noValidate = true")
     page.fill("#address", "nobody")
     page.click("form button")
     assert page.locator("#problem").get_attribute("role") == "alert"
-    see("problem", "Emails")
+    check_page("problem", "Emails")
     page.fill("#address", "reader@example.org")
     page.click("form button")
-    see("asked", "Check your email")
+    check_page("asked", "Check your email")
     assert mail_links(mailed.context, mailed.clock) == 1
     link = re.search(r"/subscribe/confirm/\S+", mailbox.messages()[-1].get_content())
     assert link
     page.goto(mailed.url + link[0])
-    see("confirm", "Confirm your subscription")
+    check_page("confirm", "Confirm your subscription")
     page.click("form button")
-    see("joined", "You are subscribed")
+    check_page("joined", "You are subscribed")
     page.goto(mailed.url + link[0])
-    see("used", "This link does not work")
+    check_page("used", "This link does not work")
     with mailed.context.database.reading() as connection:
         (reader,) = subscriber_store.everybody(connection)
     page.goto(f"{mailed.url}/u/{reader.token}")
-    see("leave", "Unsubscribe from all emails")
+    check_page("leave", "Unsubscribe from all emails")
     page.click("form button")
-    see("left", "You have unsubscribed")
+    check_page("left", "You have unsubscribed")
 
 
-def test_without_mail_the_form_says_so(visit: Any) -> None:
+def test_subscribe_page_without_mail(visit: Any) -> None:
     page = visit("/subscribe")
     assert "does not send email" in page.locator(".notice").inner_text()
     assert not violations(page)
 
 
-def test_every_page_can_be_walked_by_keyboard(visit: Any) -> None:
+def test_plan_can_be_used_with_the_keyboard(visit: Any) -> None:
     page = visit("/plan")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
