@@ -27,7 +27,6 @@ from tests.service import skies
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, record_run, utc
 from tests.support.waiting import BOUND
 
-
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 Visit = Callable[..., Page]
 
