@@ -89,9 +89,9 @@ def test_one_line_says_where_what_was_expected_and_what_was_found(
     error = caught.value
     assert error.where.startswith(f"{NAME}, {where}")
     assert expected in error.expected
-    assert found in error.found
+    assert found in error.actual
     line = str(error)
-    assert line == f"{error.where}: expected {error.expected}, found {error.found}"
+    assert line == f"{error.where}: expected {error.expected}, found {error.actual}"
     assert line.isprintable()
     assert len(line) < 500
 
