@@ -49,8 +49,8 @@ def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
         subscriber_store.remove(connection, one, NOW)
         subscriber_store.remove(connection, one, NOW)
         assert subscriber_store.everybody(connection) == []
-        assert subscriber_store.left(connection, one.token)
-        assert not subscriber_store.left(connection, "another")
+        assert subscriber_store.is_unsubscribed(connection, one.token)
+        assert not subscriber_store.is_unsubscribed(connection, "another")
         (row,) = connection.execute(sa.select(unsubscribed))
         assert one.token not in str(row)
         subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
