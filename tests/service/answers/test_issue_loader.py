@@ -173,17 +173,17 @@ def test_a_warm_loader_reads_no_paths(loader: IssueLoader, context: Context) -> 
 
 
 def test_what_is_kept_has_an_end(loader: IssueLoader, context: Context) -> None:
-    ids = [newer(context, hours) for hours in range(module._KEPT)]
+    ids = [newer(context, hours) for hours in range(module._CACHE_SIZE)]
     for issue_id in ids:
         loader.view("people", issue_id)
-    assert len(loader._kept) == module._KEPT
+    assert len(loader._cache) == module._CACHE_SIZE
     loader.view("people", ids[0])
 
 
 def test_what_is_kept_holds_until_its_token_changes(loader: IssueLoader) -> None:
     made = [loader.once("x", lambda at=at: at, at // 2) for at in range(6)]  # type: ignore[misc]
     assert made == [0, 0, 2, 2, 4, 4]
-    assert len(loader._kept) == 1
+    assert len(loader._cache) == 1
 
 
 def test_a_failure_is_raised_for_all_who_wait_and_not_kept(loader: IssueLoader) -> None:
