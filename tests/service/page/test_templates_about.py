@@ -58,7 +58,7 @@ def test_forecasts_are_thousands_of_futures_of_people_and_boats_together(site: A
 
 
 def test_an_unconfirmed_address_is_deleted_when_pages_and_mail_say(mailed: Any) -> None:
-    kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._KEPT
+    kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
     promise = f"after {kept.days} days"
     mail = (ROOT / "service" / "mail" / "templates" / "confirm.txt").read_text("utf-8")
     for text in (
