@@ -201,8 +201,8 @@ def _shared_metrics(bind: str) -> Iterator[None]:
     memory = Path("/dev/shm")
     is_memory = "TMPDIR" not in os.environ and os.access(memory, os.W_OK)
     place = memory if is_memory else Path(tempfile.gettempdir())
-    for left in place.glob(f"{name}????????"):
-        shutil.rmtree(left, ignore_errors=True)
+    for stale in place.glob(f"{name}????????"):
+        shutil.rmtree(stale, ignore_errors=True)
     folder = tempfile.mkdtemp(prefix=name, dir=place)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:

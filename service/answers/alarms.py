@@ -212,15 +212,15 @@ def _last_week(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
     (band,) = between(view.observed, view.paths, first, sunday, [_LEVEL])
     lo, hi = band[f"lo{_LEVEL}"], band[f"hi{_LEVEL}"]
     at = figures.index(sunday)
-    came = int(figures.values[at - 6 : at + 1].sum())
-    if lo <= came <= hi:
+    arrived = int(figures.values[at - 6 : at + 1].sum())
+    if lo <= arrived <= hi:
         return []
-    side = "above" if came > hi else "below"
+    side = "above" if arrived > hi else "below"
     detail = (
-        f"{came:,} arrived from {first} to {sunday}, {side} the {_LEVEL}% range of the forecast, "
-        f"{lo:,} to {hi:,}"
+        f"{arrived:,} arrived from {first} to {sunday}, {side} the {_LEVEL}% range of the "
+        f"forecast, {lo:,} to {hi:,}"
     )
-    numbers = {"from": str(first), "to": str(sunday), "came": came}
+    numbers = {"from": str(first), "to": str(sunday), "came": arrived}
     numbers |= {f"lo{_LEVEL}": lo, f"hi{_LEVEL}": hi, "issue_id": view.issue.issue_id}
     return [_alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]
 

@@ -53,8 +53,8 @@ def check_levels(levels: Sequence[int]) -> None:
     """Raise `BadQuestion` unless each of `levels` is one of `LEVELS`, once."""
     if not levels or not set(levels) <= set(LEVELS) or len(set(levels)) != len(levels):
         allowed = ", ".join(map(str, LEVELS))
-        asked = ",".join(map(str, levels))[:40] or "none"
-        raise BadQuestion("levels", f"some of {allowed}, each once", asked)
+        text = ",".join(map(str, levels))[:40] or "none"
+        raise BadQuestion("levels", f"some of {allowed}, each once", text)
 
 
 def likelihood(p_zero: float, declared: Series) -> Likelihood:

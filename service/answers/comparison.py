@@ -50,17 +50,17 @@ def compare_days(
         raise BadQuestion("models", f"one for all days or {len(days)}, one for each", len(models))
     each = models if len(models) == len(days) else [*models] * len(days)
     views = [view_of_day(loader, series_id, *one) for one in zip(days, each, strict=True)]
-    found = compare_forecasts(loader, views)
-    arrived = {day["date"]: day["value"] for day in found["days"]}
+    comparison = compare_forecasts(loader, views)
+    arrived = {day["date"]: day["value"] for day in comparison["days"]}
     rows = [
         {name: one[name] for name in ("issue_id", "model")}
         | day_columns(dt.date.fromisoformat(row["date"]))
         | row
         | {"came": arrived[row["date"]]}
-        for one in found["forecasts"]
+        for one in comparison["forecasts"]
         for row in one.pop("rows")
     ]
-    return {"forecasts": found["forecasts"], "rows": rows}
+    return {"forecasts": comparison["forecasts"], "rows": rows}
 
 
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
@@ -74,10 +74,10 @@ def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[s
     """
     forecasts = [_forecast(view) for view in views]
     series_id = views[0].issue.series_id
-    first = min(dt.date.fromisoformat(one["rows"][0]["date"]) for one in forecasts)
-    last = max(dt.date.fromisoformat(one["rows"][-1]["date"]) for one in forecasts)
+    first = min(dt.date.fromisoformat(forecast["rows"][0]["date"]) for forecast in forecasts)
+    last = max(dt.date.fromisoformat(forecast["rows"][-1]["date"]) for forecast in forecasts)
     arrived = {row["date"]: row["value"] for row in figures(loader, series_id, first, last)}
-    by_day = [{row["date"]: row for row in one["rows"]} for one in forecasts]
+    by_day = [{row["date"]: row for row in forecast["rows"]} for forecast in forecasts]
     days = []
     for at in range((last - first).days + 1):
         date = (first + dt.timedelta(days=at)).isoformat()
@@ -86,8 +86,8 @@ def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[s
             row = rows.get(date, {})
             day |= {f"{name}_{number}": row.get(name) for name in ("median", "lo80", "hi80")}
         days.append(day)
-    for one in forecasts:
-        for total in one["totals"]:
+    for forecast in forecasts:
+        for total in forecast["totals"]:
             within = [day["date"] for day in days if total["from"] <= day["date"] <= total["to"]]
             is_whole = all(date in arrived for date in within)
             total["came"] = sum(arrived[date] for date in within) if is_whole else None

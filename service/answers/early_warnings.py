@@ -23,11 +23,11 @@ def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[di
 
     Returns rows of ``threshold window from to p`` and ``days``, the ``date p_above`` of each day.
     """
-    asked = [(threshold, 1, DAYS)]
+    questions = [(threshold, 1, DAYS)]
     if week_threshold is not None:
-        asked.append((week_threshold, WEEK, WEEK))
+        questions.append((week_threshold, WEEK, WEEK))
     rows = []
-    for number, window, horizon in asked:
+    for number, window, horizon in questions:
         answer = exceedance(ahead, number, window, horizon)
         rows.append(
             {
@@ -55,9 +55,12 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
         warnings = early_warning_store.list_warnings(connection, loader.route.name)
         figures = observation_store.series(connection, loader.route.leading) if warnings else None
     outcomes = [
-        (one.p, _came_true(one, figures.between(one.first_date, one.last_date).values))
-        for one in warnings
-        if figures is not None and one.first_date in figures and one.last_date in figures
+        (
+            warning.p,
+            _came_true(warning, figures.between(warning.first_date, warning.last_date).values),
+        )
+        for warning in warnings
+        if figures is not None and warning.first_date in figures and warning.last_date in figures
     ]
     over, followed = len(outcomes), sum(came_true for _, came_true in outcomes)
     expected = round(sum(p for p, _ in outcomes), 1)
@@ -75,6 +78,6 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
     }
 
 
-def _came_true(one: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
-    exceeded = values.max() if one.window_days == 1 else values.sum()
-    return bool(exceeded > one.threshold)
+def _came_true(warning: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
+    exceeded = values.max() if warning.window_days == 1 else values.sum()
+    return bool(exceeded > warning.threshold)

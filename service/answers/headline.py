@@ -38,9 +38,9 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     about = f"about {median} {view.declared.unit_of(median)}"
     within = f"80% chance of between {lo80} and {hi80}"
     if view.is_past:
-        came = figures(loader, view.issue.series_id, first, last)
+        rows = figures(loader, view.issue.series_id, first, last)
         forecast = f"We forecast {about} for {day_span(first, last)} ({within})"
-        sentence = f"{forecast}; {outcome([row['value'] for row in came])}."
+        sentence = f"{forecast}; {outcome([row['value'] for row in rows])}."
     else:
         soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else day_span(first, last)
         chance = f"{per_cent(p_above)} chance of a day above {threshold:,}"

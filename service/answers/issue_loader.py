@@ -39,7 +39,7 @@ from service.issues.issue_store import Entry, Issue
 _LOOK_SECONDS = 5.0
 """How long a check of the model files stays valid."""
 
-_KEPT, _DAY = 40, dt.timedelta(days=1)
+_CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
 
 
@@ -50,7 +50,7 @@ class IssueLoader:
         self.context = context
         self.route = context.route
         self.clock = clock
-        self._kept: LRUCache[object, tuple[object, Future[Any]]] = LRUCache(_KEPT)
+        self._cache: LRUCache[object, tuple[object, Future[Any]]] = LRUCache(_CACHE_SIZE)
         self._lock = threading.Lock()
 
     def each_route(self) -> Iterator[Self]:
@@ -141,7 +141,7 @@ class IssueLoader:
         )
         if first is not None:  # any of many days, which would drive out other results
             return view()
-        moment = now, self.context.database.not_written(), _turn()
+        moment = now, self.context.database.not_written(), _time_slot()
         return self.once(("view", series_id, model), view, (token, moment))
 
     def _view(
@@ -186,7 +186,7 @@ class IssueLoader:
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         """Add the current problems, which the database does not record."""
         key = "model problems", self.route.name
-        problems = self.once(key, lambda: find_problems(self.context), _turn())
+        problems = self.once(key, lambda: find_problems(self.context), _time_slot())
         not_written = self.context.database.not_written()
         facts = replace(facts, not_written=not_written, model_problems=problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
@@ -251,20 +251,20 @@ class IssueLoader:
         The cache keeps the most recently used results.
         """
         with self._lock:
-            kept = self._kept.get(key)
-            future = kept[1] if kept and kept[0] == token else None
-            is_mine = future is None
+            cached = self._cache.get(key)
+            future = cached[1] if cached and cached[0] == token else None
+            is_first = future is None
             if future is None:
                 future = Future()
-                self._kept[key] = token, future
-        if is_mine:
+                self._cache[key] = token, future
+        if is_first:
             try:
                 future.set_result(make())
             except BaseException as error:
                 future.set_exception(error)
                 with self._lock:
-                    if self._kept.get(key) == (token, future):
-                        del self._kept[key]
+                    if self._cache.get(key) == (token, future):
+                        del self._cache[key]
         result: T = future.result()
         return result
 
@@ -325,6 +325,6 @@ class IssueLoader:
         )
 
 
-def _turn() -> float:
+def _time_slot() -> float:
     """Return a number that changes every few seconds."""
     return time.monotonic() // _LOOK_SECONDS

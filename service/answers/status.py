@@ -29,10 +29,12 @@ STATUS_JOBS = tuple("ingest weather refit compare score digest warn prune hindca
 def catalogue(loader: IssueLoader) -> list[dict[str, Any]]:
     """Return one row per series of every enabled route."""
     rows = []
-    for of_route in loader.each_route():
+    for route_loader in loader.each_route():
         with loader.context.database.reading() as connection:
-            found = [_series(of_route, connection, one) for one in of_route.route.stored]
-        rows += [row | of_route.standing(row["series_id"]).to_dict() for row in found]
+            series_rows = [
+                _series(route_loader, connection, one) for one in route_loader.route.stored
+            ]
+        rows += [row | route_loader.standing(row["series_id"]).to_dict() for row in series_rows]
     return rows
 
 
@@ -41,17 +43,18 @@ def status(loader: IssueLoader) -> dict[str, Any]:
     now = loader.clock()
     with loader.context.database.reading() as connection:
         rows, states = [], list[tuple[str, State]]()
-        for one in loader.each_route():
+        for route_loader in loader.each_route():
             candidates = (
-                issue_store.get_latest_issue(connection, name) for name in one.route.forecast
+                issue_store.get_latest_issue(connection, name)
+                for name in route_loader.route.forecast
             )
             issued = [issue for issue in candidates if issue]
             for issue in issued:
-                state = one.state(connection, issue, now)
-                states.append((one.route.name, state))
-                rows.append(_issue(one, connection, issue, state, now))
+                state = route_loader.state(connection, issue, now)
+                states.append((route_loader.route.name, state))
+                rows.append(_issue(route_loader, connection, issue, state, now))
             if not issued:
-                states.append((one.route.name, one.state(connection, None, now)))
+                states.append((route_loader.route.name, route_loader.state(connection, None, now)))
         documents = [
             row
             | {
@@ -63,11 +66,11 @@ def status(loader: IssueLoader) -> dict[str, Any]:
         ]
         routes = [
             {
-                "route": one.route.name,
-                "title": one.route.title,
-                "weather": _weather(one, connection),
+                "route": route_loader.route.name,
+                "title": route_loader.route.title,
+                "weather": _weather(route_loader, connection),
             }
-            for one in loader.each_route()
+            for route_loader in loader.each_route()
         ]
         jobs = [
             _job(connection, job, route.name)
@@ -78,7 +81,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
     return {
         "status": max((state.status for _, state in states), key=SEVERITY.index),
         "reasons": [asdict(reason) for reason in _reasons(states)],
-        "alarms": [alarm for one in loader.each_route() for alarm in alarms(one)],
+        "alarms": [alarm for route_loader in loader.each_route() for alarm in alarms(route_loader)],
         "now": instant(now),
         "series": rows,
         "documents": documents,
@@ -133,8 +136,8 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
 def _issue(
     loader: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
-    standing = [asdict(e) | {"failure": None} for e in loader.entries(connection, issue)]
-    fallen = [
+    fitted = [asdict(e) | {"failure": None} for e in loader.entries(connection, issue)]
+    failed = [
         {"model": name, "title": name, "role": None, "version": None, "failure": reason}
         for name, reason in issue.failures.items()
     ]
@@ -147,7 +150,7 @@ def _issue(
         "issue_id": issue.issue_id,
         "issued_at": instant(issue.issued_at),
         "champion": issue.champion,
-        "models": standing + fallen,
+        "models": fitted + failed,
     }
 
 

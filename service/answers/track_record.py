@@ -58,9 +58,9 @@ def track_record(
         )
         newest = issue_store.get_latest_issue(connection, series_id)
         entries = loader.entries(connection, newest) if newest else []
-    known = {"champion", *(row.model for row in everything), *(one.model for one in entries)}
-    if model not in known:
-        raise NotFound(f"expected a model of {', '.join(sorted(known))}, found {model[:40]!r}")
+    models = {"champion", *(row.model for row in everything), *(one.model for one in entries)}
+    if model not in models:
+        raise NotFound(f"expected a model of {', '.join(sorted(models))}, found {model[:40]!r}")
     last = max((row.origin for row in everything), default=None)
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]
@@ -102,10 +102,12 @@ def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, 
     def at(row: Scored, key: str) -> float:
         return float(row.content["days"][key][lead - 1])
 
-    def held(rows: Sequence[Scored], level: int) -> list[bool]:
+    def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
         return [bool(hit) for hit in held_by_pit([at(row, "pit") for row in rows], level)]
 
-    return _measured(f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, held)
+    return _measured(
+        f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, is_covered
+    )
 
 
 def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
@@ -114,10 +116,12 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
     def at(row: Scored, key: str) -> float:
         return float(row.content["totals"][name][key])
 
-    def held(rows: Sequence[Scored], level: int) -> list[bool]:
+    def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
         return [at(row, f"within_{level}") > 0 for row in apart(rows, days)]
 
-    return _measured(name, scored, others, lambda row: name in row.content["totals"], at, held)
+    return _measured(
+        name, scored, others, lambda row: name in row.content["totals"], at, is_covered
+    )
 
 
 def _measured(
@@ -126,7 +130,7 @@ def _measured(
     others: References,
     is_complete: Callable[[Scored], bool],
     at: Callable[[Scored, str], float],
-    held: Callable[[Sequence[Scored], int], list[bool]],
+    is_covered: Callable[[Sequence[Scored], int], list[bool]],
 ) -> dict[str, Any]:
     """Return mean scores, coverage and skill of the issues whose outcome is complete."""
     complete = [row for row in scored if is_complete(row)]
@@ -135,7 +139,7 @@ def _measured(
         values = [at(row, key) for row in complete]
         answer[name] = round(float(np.mean(values)), 2) if values else None
     for level in DAY_LEVELS:
-        answer |= _share(f"coverage{level}", held(complete, level))
+        answer |= _share(f"coverage{level}", is_covered(complete, level))
     for name, rows in others.items():
         both = [row for row in complete if row.origin in rows and is_complete(rows[row.origin])]
         reference = sum(at(rows[row.origin], "crps") for row in both)
@@ -158,10 +162,15 @@ def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]
                 name = likelihood(days["p_zero"][lead - 1], declared)
                 outcomes[name][row.origin + dt.timedelta(days=lead)] = days["truth"][lead - 1] > 0
         for name, by_date in outcomes.items():
-            came = list(by_date.values())
+            arrivals = list(by_date.values())
             rows.append(
-                {"measure": measure, "likelihood": name, "days": len(came), "arrived": sum(came)}
-                | _share("share", came)
+                {
+                    "measure": measure,
+                    "likelihood": name,
+                    "days": len(arrivals),
+                    "arrived": sum(arrivals),
+                }
+                | _share("share", arrivals)
             )
     return rows
 

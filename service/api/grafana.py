@@ -74,9 +74,12 @@ def query(json_data: SimpodQuery) -> Response:
         raise BadQuestion("range.to", f"a moment from {first} on", last)
     tables = {}
     for series_id in {_parts(target.target)[0] for target in json_data.targets}:
-        found = loader().for_series(series_id)
-        days = _day(found.route, "range.from", first), _day(found.route, "range.to", last)
-        tables[series_id] = panel(found, found.view(series_id), *days)
+        series_loader = loader().for_series(series_id)
+        days = (
+            _day(series_loader.route, "range.from", first),
+            _day(series_loader.route, "range.to", last),
+        )
+        tables[series_id] = panel(series_loader, series_loader.view(series_id), *days)
     return jsonify([_points(target.target, tables) for target in json_data.targets])
 
 

@@ -38,9 +38,9 @@ blueprint = APIBlueprint(
 
 
 @question(blueprint, "issues", queries.IssuesQuery, schemas.Issues)
-def issues(series_id: str, asked: queries.IssuesQuery) -> Response:
+def issues(series_id: str, query: queries.IssuesQuery) -> Response:
     """List the published forecasts of a series, newest first, one page at a time."""
-    rows, after = issue_answers.listing(loader(), series_id, asked.limit, asked.after)
+    rows, after = issue_answers.listing(loader(), series_id, query.limit, query.after)
     body = of_series(series_id) | {"next": after, "rows": rows}
     answer = represent(body, columns=schemas.IssueRow.model_fields)
     if after:
@@ -50,7 +50,7 @@ def issues(series_id: str, asked: queries.IssuesQuery) -> Response:
 
 
 @question(blueprint, "issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
-def issue(series_id: str, issue_id: str, asked: queries.NoQuery) -> Response:  # noqa: ARG001
+def issue(series_id: str, issue_id: str, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get one published forecast, without its paths (immutable)."""
     kind = chosen(table=False)
     body = of_series(series_id) | issue_answers.one(loader(), series_id, issue_id)
@@ -58,25 +58,25 @@ def issue(series_id: str, issue_id: str, asked: queries.NoQuery) -> Response:  #
 
 
 @question(blueprint, "panel", queries.PanelQuery, answer_schemas.Panel)
-def panel(series_id: str, asked: queries.PanelQuery) -> Response:
+def panel(series_id: str, query: queries.PanelQuery) -> Response:
     """Return past figures and forecast days in one table, for charts."""
 
     def answer(view: IssueView) -> dict[str, Any]:
-        return {"rows": panels.panel(loader(), view, asked.first, asked.last, asked.as_of)}
+        return {"rows": panels.panel(loader(), view, query.first, query.last, query.as_of)}
 
     version = loader().figures_version()
-    return about(series_id, asked, answer, columns=panels.COLUMNS, beside=version)
+    return about(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
 
 
 @question_of_issue(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
-def chance(view: IssueView, asked: queries.ChanceQuery) -> dict[str, Any]:
+def chance(view: IssueView, query: queries.ChanceQuery) -> dict[str, Any]:
     """Return the chance that a run of days exceeds a total, in one row for alerts."""
-    threshold = view.declared.week_threshold if asked.threshold is None else asked.threshold
-    return {"rows": [gauges.chance(view, threshold, asked.window, horizon_of(asked, view))]}
+    threshold = view.declared.week_threshold if query.threshold is None else query.threshold
+    return {"rows": [gauges.chance(view, threshold, query.window, horizon_of(query, view))]}
 
 
 @question(blueprint, "gauges/age", queries.TableQuery, answer_schemas.Age)
-def age(series_id: str, asked: queries.TableQuery) -> Response:  # noqa: ARG001
+def age(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return the age of the latest forecast and figures, in one row for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address
@@ -87,9 +87,9 @@ def age(series_id: str, asked: queries.TableQuery) -> Response:  # noqa: ARG001
 def _by_day(value: Any) -> Any:
     """Accept JSON keys of the form ``YYYY-MM-DD`` only."""
     if isinstance(value, dict):
-        wrong = [str(day)[:40] for day in value if not DATE.fullmatch(str(day))]
-        if wrong:
-            raise ValueError(f"expected dates such as 2026-01-05, found {wrong[0]!r}")
+        invalid = [str(day)[:40] for day in value if not DATE.fullmatch(str(day))]
+        if invalid:
+            raise ValueError(f"expected dates such as 2026-01-05, found {invalid[0]!r}")
     return value
 
 
@@ -143,21 +143,21 @@ class ScenarioBody(BaseModel):
 
 
 @blueprint.post("/<series_id>/scenarios")
-@blueprint.input(ScenarioBody, location="json", arg_name="asked")
+@blueprint.input(ScenarioBody, location="json", arg_name="inputs")
 @blueprint.output(answer_schemas.ScenarioAnswer)
-def scenarios(series_id: str, asked: ScenarioBody) -> Response:
+def scenarios(series_id: str, inputs: ScenarioBody) -> Response:
     """Compute a what-if beside the unchanged forecast; nothing is stored."""
     chosen(table=False)
-    view = loader().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
-    found = scenario.scenario(
+    view = loader().view(series_id, inputs.issue, inputs.model, inputs.as_of, inputs.first)
+    result = scenario.scenario(
         loader(),
         view,
-        asked.horizon,
-        asked.levels,
-        level_percent=asked.level_percent,
-        people_per_boat=asked.people_per_boat,
-        weather=asked.weather,
+        inputs.horizon,
+        inputs.levels,
+        level_percent=inputs.level_percent,
+        people_per_boat=inputs.people_per_boat,
+        weather=inputs.weather,
     )
-    answer = reply(render(head(view) | found, JSON))
+    answer = reply(render(head(view) | result, JSON))
     answer.headers["Cache-Control"] = "no-store"
     return answer

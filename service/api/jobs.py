@@ -41,10 +41,10 @@ class JobRequest(Open):
 @blueprint.output(JobRequest, status_code=202)
 def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
-    found = job_requests.ask(loader(), job, g.key.name, query_data.route)
-    answer = reply(render(found, JSON))
+    job_request = job_requests.ask(loader(), job, g.key.name, query_data.route)
+    answer = reply(render(job_request, JSON))
     answer.status_code = 202
-    answer.headers["Location"] = url_for("jobs.state", request_id=found["request_id"])
+    answer.headers["Location"] = url_for("jobs.state", request_id=job_request["request_id"])
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

@@ -40,7 +40,7 @@ class Limits:
         # Its timer would start a thread every 10 ms to drop expired counts; `_count` drops them.
         self._memory.timer = threading.main_thread()  # type: ignore[assignment]
         self._drop_at = 0.0
-        self._own = self._shared = FixedWindowRateLimiter(self._memory)
+        self._local = self._shared = FixedWindowRateLimiter(self._memory)
         self._retry_at = 0.0
         if settings.rate_store == "memory://":
             return
@@ -83,7 +83,7 @@ class Limits:
             except StorageError as error:
                 _log.warning("each worker counts requests for itself: %s", error)
                 self._retry_at = now + _RETRY_SECONDS
-        _hit(self._own, limit, *who)
+        _hit(self._local, limit, *who)
 
 
 def _hit(counter: FixedWindowRateLimiter, limit: RateLimitItem, *who: str) -> None:

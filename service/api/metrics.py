@@ -81,21 +81,24 @@ def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 def register_metrics(app: Flask, loader: IssueLoader) -> None:
     """Count and time every request, including rejected ones; call after `register_trail`."""
-    own = CollectorRegistry()
+    worker_registry = CollectorRegistry()
     requests = Counter(
-        "crossings_http_requests", "Requests answered.", ("method", "route", "status"), registry=own
+        "crossings_http_requests",
+        "Requests answered.",
+        ("method", "route", "status"),
+        registry=worker_registry,
     )
     seconds = Histogram(
         "crossings_http_request_duration_seconds",
         "Time from reading a request to answering it.",
         ("route", "status"),
-        registry=own,
+        registry=worker_registry,
     )
     memory = Gauge(
         "crossings_worker_memory_bytes",
         "Resident memory of each web worker.",
         ("worker",),
-        registry=own,
+        registry=worker_registry,
         multiprocess_mode="livemax",
     )
     measured = 0.0
@@ -105,9 +108,9 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
         now = time.perf_counter()
         # Unknown paths and arbitrary methods would create unlimited label values.
         method = request.method if request.method in _METHODS else "other"
-        asked, status = route(), str(answer.status_code)
-        requests.labels(method, asked, status).inc()
-        seconds.labels(asked, status).observe(now - g.began)
+        rule, status = route(), str(answer.status_code)
+        requests.labels(method, rule, status).inc()
+        seconds.labels(rule, status).observe(now - g.began)
         if now - measured > _MEMORY_SECONDS:
             measured = now
             _measure(memory)
@@ -115,12 +118,12 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
 
     app.after_request(end)
     _measure(memory)
-    shown = own
+    registry = worker_registry
     if os.environ.get(_SHARED):  # set by our server: workers count into files there
-        shown = CollectorRegistry()
-        MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
-    shown.register(_Store(loader))
-    app.extensions["metrics"] = shown
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_Store(loader))
+    app.extensions["metrics"] = registry
 
 
 def _forget_dead_workers() -> None:

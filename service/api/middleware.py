@@ -100,8 +100,8 @@ def _refuse_other_bodies() -> None:
     if request.blueprint == "subscriptions" or not request.path.startswith(("/v1/", "/grafana/")):
         return
     if not request.is_json:
-        found = request.mimetype[:40] or "none"
-        raise Problem(415, f"expected Content-Type: application/json, found {found}")
+        mimetype = request.mimetype[:40] or "none"
+        raise Problem(415, f"expected Content-Type: application/json, found {mimetype}")
     try:
         body = request.get_json()  # cached for later readers
     except (BadRequest, RecursionError):

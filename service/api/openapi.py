@@ -94,11 +94,11 @@ def _noun(path: str) -> str:
     return nouns.removesuffix("s") if path.endswith("}") else nouns
 
 
-def _components(found: dict[str, Any]) -> dict[str, Any]:
+def _components(components: dict[str, Any]) -> dict[str, Any]:
     routes = loader().context.routes
     schemas = {
         name.rpartition(".")[2]: schema
-        for name, schema in found["schemas"].items()
+        for name, schema in components["schemas"].items()
         if name not in ("HTTPError", "ValidationError")  # replaced by our problems
     } | {
         "ProblemDetails": ProblemDetails.model_json_schema(
@@ -135,8 +135,10 @@ def _response(status: int) -> dict[str, Any]:
 @cache
 def _examples() -> dict[str, Any]:
     """Return recorded answers by operationId, and problems by status."""
-    found: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
-    return found
+    examples: dict[str, Any] = json.loads(
+        Path(__file__).with_name("examples.json").read_text("utf-8")
+    )
+    return examples
 
 
 def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str) -> None:

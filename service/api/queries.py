@@ -70,10 +70,10 @@ class NoQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        known = _parameters(cls)
-        unknown = [name for name in data if name not in known]
+        names = _parameters(cls)
+        unknown = [name for name in data if name not in names]
         if unknown:
-            allowed = ", ".join(known) or "none"
+            allowed = ", ".join(names) or "none"
             detail = f"expected query parameters of: {allowed}; found {unknown[0][:40]!r}"
             raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
         return data
@@ -82,8 +82,8 @@ class NoQuery(BaseModel):
 @cache
 def _parameters(query: type[NoQuery]) -> list[str]:
     """Return the names of the parameters, own ones first, then inherited ones."""
-    own = query.__annotations__
-    fields = sorted(query.model_fields.items(), key=lambda item: item[0] not in own)
+    annotations = query.__annotations__
+    fields = sorted(query.model_fields.items(), key=lambda item: item[0] not in annotations)
     return [field.alias or name for name, field in fields]
 
 

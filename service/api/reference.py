@@ -53,20 +53,20 @@ def _page(template: str) -> Response:
     """Return the page, rendered once."""
     app = current_app
     assert isinstance(app, APIFlask)
-    kept: dict[str, Rendered] = app.extensions.setdefault("docs", {})
-    if template not in kept:
+    pages: dict[str, Rendered] = app.extensions.setdefault("docs", {})
+    if template not in pages:
         spec = app.spec
         assert isinstance(spec, dict)
         schemas = spec["components"]["schemas"]
 
         def resolve(schema: dict[str, Any]) -> dict[str, Any]:
             name = schema.get("$ref", "").rpartition("/")[2]
-            found: dict[str, Any] = schemas[name] if name else schema
-            return found
+            resolved: dict[str, Any] = schemas[name] if name else schema
+            return resolved
 
         text = render_template(template, spec=spec, resolve=resolve, type_of=_type_of).encode()
-        kept[template] = Rendered(text, "text/html; charset=utf-8", tag(text))
-    return reply(kept[template], max_age_seconds=300)
+        pages[template] = Rendered(text, "text/html; charset=utf-8", tag(text))
+    return reply(pages[template], max_age_seconds=300)
 
 
 def _type_of(schema: dict[str, Any]) -> str:

@@ -49,8 +49,8 @@ class Rendered:
 
 def loader() -> IssueLoader:
     """Return the loader of the requested series' route, or of the first route."""
-    found: IssueLoader = current_app.extensions["loader"]
-    return found.for_series((request.view_args or {}).get("series_id", ""))
+    issue_loader: IssueLoader = current_app.extensions["loader"]
+    return issue_loader.for_series((request.view_args or {}).get("series_id", ""))
 
 
 def represent(
@@ -110,9 +110,9 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     # Answers read with a key must not enter shared caches.
     scope = "private" if "Authorization" in request.headers else "public"
     # Answers that depend on today must expire at midnight of their route, or of the first to end.
-    found = loader()
-    routes = (found.route,) if request.view_args else found.context.routes
-    now = found.clock()
+    issue_loader = loader()
+    routes = (issue_loader.route,) if request.view_args else issue_loader.context.routes
+    now = issue_loader.clock()
     most = min(route.seconds_left(now) for route in routes)
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     cache = ("Cache-Control", f"{age}, immutable" if immutable else age)

@@ -45,13 +45,13 @@ def of_series(series_id: str) -> dict[str, str]:
 
 
 def question(
-    blueprint: APIBlueprint, path: str, query: type[NoQuery], answer: type[Open]
+    blueprint: APIBlueprint, path: str, query_schema: type[NoQuery], answer_schema: type[Open]
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Decorate a function of ``series_id`` and ``asked`` to answer GET for `path` of a series."""
+    """Decorate a function of ``series_id`` and ``query`` to answer GET for `path` of a series."""
 
     def register(view: Callable[..., Response]) -> Callable[..., Response]:
-        view = blueprint.output(answer)(view)
-        view = blueprint.input(query, location="query", arg_name="asked")(view)
+        view = blueprint.output(answer_schema)(view)
+        view = blueprint.input(query_schema, location="query", arg_name="query")(view)
         endpoint = view.__name__.removeprefix("get_")
         return blueprint.get(f"/<series_id>/{path}", endpoint=endpoint)(view)
 
@@ -61,8 +61,8 @@ def question(
 def question_of_issue(
     blueprint: APIBlueprint,
     path: str,
-    query: type[WhichQuery],
-    answer: type[Open],
+    query_schema: type[WhichQuery],
+    answer_schema: type[Open],
     columns: Iterable[str] = (),
 ) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
     """Decorate a function of a view and the query to answer GET for `path` with its keys.
@@ -72,17 +72,17 @@ def question_of_issue(
 
     def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:
         @wraps(of_view)
-        def view(series_id: str, asked: WhichQuery) -> Response:
-            return about(series_id, asked, lambda view: of_view(view, asked), columns)
+        def view(series_id: str, query: WhichQuery) -> Response:
+            return about(series_id, query, lambda view: of_view(view, query), columns)
 
-        return question(blueprint, path, query, answer)(view)
+        return question(blueprint, path, query_schema, answer_schema)(view)
 
     return register
 
 
-def horizon_of(asked: SpanQuery, view: IssueView) -> int:
+def horizon_of(query: SpanQuery, view: IssueView) -> int:
     """Return the horizon of the answer in days."""
-    return view.ahead.horizon_to(asked.last) if asked.last else asked.horizon
+    return view.ahead.horizon_to(query.last) if query.last else query.horizon
 
 
 def head(view: IssueView) -> dict[str, Any]:
@@ -104,32 +104,32 @@ def head(view: IssueView) -> dict[str, Any]:
 
 def about(
     series_id: str,
-    asked: WhichQuery,
+    query: WhichQuery,
     answer: Callable[[IssueView], dict[str, Any]],
     columns: Iterable[str] = (),
-    beside: Hashable = None,
+    extra_key: Hashable = None,
 ) -> Response:
-    """Return the issue's answer, cached by query, issue and `beside`: all that it depends on."""
-    model = asked.model if isinstance(asked, IssueQuery) else "champion"
-    first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
-    view = loader().view(series_id, asked.issue, model, asked.as_of, first)
+    """Return the issue's answer, cached by query, issue and `extra_key`: all that it depends on."""
+    model = query.model if isinstance(query, IssueQuery) else "champion"
+    first = query.first if isinstance(query, AheadQuery | ExplanationQuery) else None
+    view = loader().view(series_id, query.issue, model, query.as_of, first)
     kind = chosen(table=True)
     days = view.today, view.first
     issue_id = view.issue.issue_id
-    key = hashkey(request.path, asked, kind, issue_id, view.entry, view.state, days, beside)
-    lock, kept = current_app.extensions["answers"]
+    key = hashkey(request.path, query, kind, issue_id, view.entry, view.state, days, extra_key)
+    lock, cache = current_app.extensions["answers"]
     with lock:
-        rendered = kept.get(key)
+        rendered = cache.get(key)
     if rendered is None:
         rendered = render(head(view) | answer(view), kind, columns=columns)
         with lock, suppress(ValueError):  # larger than the cache
-            kept[key] = rendered
+            cache[key] = rendered
     return reply(rendered)
 
 
 def register_answers(app: Flask) -> None:
     """Add a cache limited by the bytes of its answers, with about 1 KB for each key."""
-    kept: LRUCache[Hashable, Rendered] = LRUCache(
+    cache: LRUCache[Hashable, Rendered] = LRUCache(
         _MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024
     )
-    app.extensions["answers"] = Lock(), kept
+    app.extensions["answers"] = Lock(), cache

@@ -21,7 +21,12 @@ from opentelemetry.trace import Span, Status
 
 from service.core.logs import request_id
 
-_KEPT = ("http.request.method", "http.route", "http.response.status_code", "crossings.request_id")
+_EXPORTED_ATTRIBUTES = (
+    "http.request.method",
+    "http.route",
+    "http.response.status_code",
+    "crossings.request_id",
+)
 
 
 def instrument(app: Flask) -> None:
@@ -64,7 +69,7 @@ def _reduced(span: ReadableSpan) -> ReadableSpan:
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes={name: attributes[name] for name in _KEPT if name in attributes},
+        attributes={name: attributes[name] for name in _EXPORTED_ATTRIBUTES if name in attributes},
         kind=span.kind,
         status=Status(span.status.status_code),
         start_time=span.start_time,

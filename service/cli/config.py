@@ -53,9 +53,11 @@ def config(settings: Settings, form: str) -> None:
         click.echo(_requests(settings))
     names = [name for name, _, _ in rows]
     files = [name.lower() for name in names]
-    found = [(name, name) for name in os.environ if name not in names]
-    found += [(str(file), file.name.upper()) for file in FOLDER.glob("*") if file.name not in files]
-    for shown, name in sorted(found):
+    unknown = [(name, name) for name in os.environ if name not in names]
+    unknown += [
+        (str(file), file.name.upper()) for file in FOLDER.glob("*") if file.name not in files
+    ]
+    for shown, name in sorted(unknown):
         if name.startswith("CROSSINGS_"):
             near = difflib.get_close_matches(name, names, 1)
             likely = near and (near[0] if shown == name else file_of(near[0][10:]).name)

@@ -105,16 +105,16 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
             name, str(error), remedy, WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
         )
     except Exception as error:
-        said = " ".join(f"could not be checked: {type(error).__name__}: {error}".split())
-        yield Finding(name, said[:300], _ABOVE)
+        message = " ".join(f"could not be checked: {type(error).__name__}: {error}".split())
+        yield Finding(name, message[:300], _ABOVE)
 
 
 def clock(now: dt.datetime) -> Iterator[Finding]:
     """Check that the clock is plausible."""
-    said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
+    message = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
     is_past = now.year < 2026  # year of the last embedded figures
     remedy = "set the clock, which is in the past, and run a time service" if is_past else ""
-    yield Finding("clock", said, remedy)
+    yield Finding("clock", message, remedy)
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:
@@ -152,27 +152,29 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             return
         took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
         yield from _guarded("database", lambda: _state(opened, f"{where} {took}"))
-        said, remedy, state = f"at {revision}; this version needs {head}", opened.remedy(), FAIL
+        message, remedy, state = f"at {revision}; this version needs {head}", opened.remedy(), FAIL
         if revision is None:
-            said, remedy, state = "no tables yet", "`crossings run` creates and fills them", WARN
+            message, remedy, state = "no tables yet", "`crossings run` creates and fills them", WARN
         elif revision == head:
-            said, remedy = f"at {head}, as this version needs", ""
+            message, remedy = f"at {head}, as this version needs", ""
         elif opened.is_known(revision):
             state, remedy = (
                 WARN,
                 "back it up with the previous version first; any command migrates it",
             )
-        yield Finding("migrations", said, remedy, state)
+        yield Finding("migrations", message, remedy, state)
         if revision is not None:
             yield from _guarded("scheduler", lambda: _scheduler(opened, now))
             yield from _guarded("forecast", lambda: _forecast(Context(settings, opened), now))
 
 
-def _state(database: Database, said: str) -> Iterator[Finding]:
+def _state(database: Database, message: str) -> Iterator[Finding]:
     with database.reading() as connection:
         damage = service_metrics_store.damage(connection)
         server = service_metrics_store.server_time(connection)
-    yield Finding("database", f"{said}: {damage}" if damage else said, _RESTORE if damage else "")
+    yield Finding(
+        "database", f"{message}: {damage}" if damage else message, _RESTORE if damage else ""
+    )
     if server is not None:
         apart = abs(utc_now() - server)
         remedy = "run a time service on both machines" if apart > _APART else ""
@@ -187,31 +189,31 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
         dead = run_store.dead(connection)
         overdue = request_store.overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
-        said = f"the latest record is of {instant(newest)}, but it is {instant(now)}"
-        yield Finding("clock", said, "the clock has gone back: correct it")
-    said = "running" if has_scheduler else "no scheduler is running"
+        message = f"the latest record is of {instant(newest)}, but it is {instant(now)}"
+        yield Finding("clock", message, "the clock has gone back: correct it")
+    message = "running" if has_scheduler else "no scheduler is running"
     remedy = (
         ""
         if has_scheduler
         else "start it with `crossings scheduler`, or everything with `crossings run`"
     )
     # A new installation has no scheduler yet.
-    yield Finding("scheduler", said, remedy, FAIL if has_run else WARN)
+    yield Finding("scheduler", message, remedy, FAIL if has_run else WARN)
     for run in dead:
-        said = f"its process died; it began at {instant(run.started_at)}"
-        yield Finding(f"job {run.job}", said, "the scheduler runs it again", WARN)
+        message = f"its process died; it began at {instant(run.started_at)}"
+        yield Finding(f"job {run.job}", message, "the scheduler runs it again", WARN)
     for request in overdue:
-        said = f"requested at {instant(request.asked_at)} and still waiting"
-        yield Finding(f"job {request.job}", said, "start the scheduler again", WARN)
+        message = f"requested at {instant(request.asked_at)} and still waiting"
+        yield Finding(f"job {request.job}", message, "start the scheduler again", WARN)
 
 
 def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
     current = status(IssueLoader(context, lambda: now))
     reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in current["reasons"])
-    said = ": ".join(filter(None, (current["status"], reasons)))
+    message = ": ".join(filter(None, (current["status"], reasons)))
     remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"
     state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
-    yield Finding("forecast", said, "" if state == OK else remedy, state)
+    yield Finding("forecast", message, "" if state == OK else remedy, state)
 
 
 def _models(settings: Settings, route: Route) -> Iterator[Finding]:
@@ -234,6 +236,6 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
         return
     number, unsound = examine_versions(folder)
     remedy = "delete that file: `crossings refit --force` fits the model again"
-    yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
+    yield from (Finding("fitted", message, remedy, WARN) for message in unsound)
     if not unsound:
         yield Finding("fitted", f"{folder} is writable; {number} versions are intact")

@@ -249,10 +249,10 @@ def hindcast(
 
     context = open_for_command(settings)
     chosen = models.split(",") if models else []
-    asked = context.routes if chosen else ()
-    known = {name for one in asked for name in declared(settings.models_dir, one.models)}
-    if unknown := [name for name in chosen if name not in known]:
-        expected = f"declared models of {', '.join(sorted(known))}"
+    routes = context.routes if chosen else ()
+    declared_names = {name for one in routes for name in declared(settings.models_dir, one.models)}
+    if unknown := [name for name in chosen if name not in declared_names]:
+        expected = f"declared models of {', '.join(sorted(declared_names))}"
         raise click.UsageError(f"--models: expected {expected}, found {unknown[0]!r}")
     days_of = {one.route.name: origins(one, since.date(), every) for one in context.each_route()}
     no_days = f"--since: expected a day with figures after it, found {since.date()}"

@@ -111,26 +111,26 @@ def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, Da
     from forecast.series import ONE_DAY, DailySeries, as_date
     from service.data.source import SourceError
 
-    found = {}
+    figures = {}
     for name in route.forecast:
         counts = document.figures.get(name)
         if not counts:
             continue
         days = sorted(counts)
         gap = next((at for at, day in enumerate(days) if (day - days[0]).days != at), len(days))
-        found[name] = DailySeries.from_days(name, days[:gap], [counts[day] for day in days[:gap]])
+        figures[name] = DailySeries.from_days(name, days[:gap], [counts[day] for day in days[:gap]])
         if gap < len(days):
-            after = as_date(found[name].data_through + ONE_DAY)
+            after = as_date(figures[name].data_through + ONE_DAY)
             click.echo(f"{name}: no count on {after}; forecasts use the days before it alone")
-    if route.leading not in found:
+    if route.leading not in figures:
         raise SourceError(str(file), f"counts of {route.leading}", "none")
-    first = max(one.start for one in found.values())
-    last = min(one.data_through for one in found.values())
+    first = max(one.start for one in figures.values())
+    last = min(one.data_through for one in figures.values())
     days_needed = (_ORIGINS + 1) * _EVERY
     if (last - first) // ONE_DAY < days_needed:
         expected = f"more than {days_needed} days in a row to score forecasts, or --no-scores"
         raise SourceError(document.name, expected, str(max((last - first) // ONE_DAY + 1, 0)))
-    return {name: one.between(first, last) for name, one in found.items()}
+    return {name: one.between(first, last) for name, one in figures.items()}
 
 
 def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries]) -> None:
@@ -159,12 +159,14 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
     for name, reasons in declined.items():
         for reason in reasons:
             click.echo(f"{name} declined at {reason}", err=True)
-    held = summary["models"][champion]["coverage"]["total_7"]["80"]
+    coverage = summary["models"][champion]["coverage"]["total_7"]["80"]
     click.echo()
-    console(100).print(verdict(champion, backtest.against_best(champion, baselines, scores), held))
+    console(100).print(
+        verdict(champion, backtest.against_best(champion, baselines, scores), coverage)
+    )
 
 
-def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: Any) -> str:
+def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], coverage: Any) -> str:
     """Say in one sentence whether the champion is worth using."""
     if not ratios:
         return (
@@ -179,5 +181,5 @@ def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: Any
     ]
     return (
         f"{champion} is {judged}: its CRPS is {' and '.join(parts)} (the best baseline; "
-        f"95% interval), and its 80% range of 7-day totals held {held:.0%} of them."
+        f"95% interval), and its 80% range of 7-day totals held {coverage:.0%} of them."
     )

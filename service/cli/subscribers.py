@@ -87,7 +87,11 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _put(
-    connection: Connection, address: str, of: Context, named: dict[str, Any], state: dict[str, str]
+    connection: Connection,
+    address: str,
+    route_context: Context,
+    named: dict[str, Any],
+    state: dict[str, str],
 ) -> tuple[str, Preferences, bool]:
     """Subscribe `address`, or change what is named of a subscriber.
 
@@ -95,18 +99,20 @@ def _put(
     """
     from service.mail import subscriber_store as store
 
-    old = store.find(connection, address=address, route=of.route.name)
-    default = store.Preferences(of.route.lead.day_threshold, route=of.route.name)
-    wanted = store.Preferences(**(old or default).columns() | named)
-    if wanted.warn_level is None and not wanted.weekly:
+    old = store.find(connection, address=address, route=route_context.route.name)
+    default = store.Preferences(
+        route_context.route.lead.day_threshold, route=route_context.route.name
+    )
+    preferences = store.Preferences(**(old or default).columns() | named)
+    if preferences.warn_level is None and not preferences.weekly:
         raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
-    if wanted.warn_level is None and wanted.week_threshold is not None:
+    if preferences.warn_level is None and preferences.week_threshold is not None:
         raise click.UsageError("--week-threshold belongs to --warn-at")
     named = named | state
     if old and named.items() <= vars(old).items():  # later bounces still count
-        return "unchanged", wanted, old.state != "active"
-    done = "added" if store.add(connection, address, wanted, utc_now(), named) else "changed"
-    return done, wanted, bool(old and old.state != "active" and not state)
+        return "unchanged", preferences, old.state != "active"
+    done = "added" if store.add(connection, address, preferences, utc_now(), named) else "changed"
+    return done, preferences, bool(old and old.state != "active" and not state)
 
 
 @click.group(cls=Group)
@@ -203,24 +209,24 @@ def import_(context: Context, routes: list[Context], named: dict[str, Any], file
     """
     chosen: dict[tuple[str, str], tuple[Context, dict[str, Any]]] = {}
     lines: dict[tuple[str, str], int] = {}
-    wrong = []
+    errors = []
     for line, address, threshold, route in _rows(file):
         try:
-            own = {"threshold": THRESHOLD.convert(threshold, None, None)} if threshold else {}
+            from_row = {"threshold": THRESHOLD.convert(threshold, None, None)} if threshold else {}
             for one in selected(context, (route,)) if route else routes:
                 who = addresses.clean(address), one.route.name
                 if lines.setdefault(who, line) != line:
                     raise click.UsageError(f"address already on line {lines[who]}")
-                chosen[who] = one, named | own
+                chosen[who] = one, named | from_row
         except AddressError as error:
-            wrong.append(f"line {line}: {error}")
+            errors.append(f"line {line}: {error}")
         except click.BadParameter:
             expected = f"expected a threshold from 0 to {MOST_THRESHOLD:,}"
-            wrong.append(f"line {line}: {expected}, found {threshold!r:.60}")
+            errors.append(f"line {line}: {expected}, found {threshold!r:.60}")
         except click.UsageError as error:
-            wrong.append(f"line {line}: {error.message.removeprefix('--route: ')}")
-    if wrong:
-        raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
+            errors.append(f"line {line}: {error.message.removeprefix('--route: ')}")
+    if errors:
+        raise click.UsageError("\n".join(["nothing is imported:", *errors]))
     with context.database.writing() as connection:
         done = [_put(connection, who, *what, {}) for (who, _), what in chosen.items()]
     counts = Counter(what for what, _, _ in done)
@@ -237,9 +243,9 @@ def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:
         names = list(reader.fieldnames or ())
         unknown = [name for name in names if name not in columns]
         if unknown or "address" not in names or len(set(names)) < len(names):
-            found = ", ".join(map(repr, unknown or names)) or "no line"
+            actual = ", ".join(map(repr, unknown or names)) or "no line"
             expected = "expected a CSV whose first line is address[,threshold][,route]"
-            raise click.UsageError(f"{file.name}: {expected}, found {found:.100}")
+            raise click.UsageError(f"{file.name}: {expected}, found {actual:.100}")
         for row in reader:
             if more := row.get(None):
                 many = f"at most {len(names)} fields, found {len(names) + len(more)}"

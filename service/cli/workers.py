@@ -44,17 +44,17 @@ def on_processes(count: int) -> Mapper:
     """Run the tasks on `count` processes of this machine."""
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-        left, in_vain = dict(enumerate(tasks)), 0
-        while left:
-            before = len(left)
+        remaining, n_idle = dict(enumerate(tasks)), 0
+        while remaining:
+            before = len(remaining)
             # After a pool that finished nothing, one process takes the tasks in order: if it dies,
             # it dies of the first.
-            for place, outcome in _on_pool(1 if in_vain else count, work, dict(left)):
-                del left[place]
+            for place, outcome in _on_pool(1 if n_idle else count, work, dict(remaining)):
+                del remaining[place]
                 yield place, outcome
-            in_vain = in_vain + 1 if len(left) == before else 0
-            if in_vain == _MOST_TRIES:
-                raise _deadly(tasks[min(left)])
+            n_idle = n_idle + 1 if len(remaining) == before else 0
+            if n_idle == _MOST_TRIES:
+                raise _deadly(tasks[min(remaining)])
 
     return mapper
 

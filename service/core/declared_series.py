@@ -98,8 +98,8 @@ class Table(Declared):
     def faults(self, folder: Path, series: Collection[str]) -> Iterator[str]:
         """Yield one line for each fault in combination with `series`."""
         if bool(self.file) == bool(self.address):
-            found = "both" if self.file else "none"
-            yield f"source: expected a file or an address, found {found}"
+            actual = "both" if self.file else "none"
+            yield f"source: expected a file or an address, found {actual}"
         if self.file and not (folder / self.file).is_file():
             yield f"source.file: expected a file beside the declaration, found no {self.file}"
         if self.decimal == self.thousands:

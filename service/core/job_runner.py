@@ -101,8 +101,8 @@ def _perform(
             elif is_defect:  # first line only: statements and their values go to the log
                 reason = f"{type(error).__name__}: {reason.partition(chr(10))[0][:300]}"
             _log.error("%s failed: %s", job, reason, exc_info=is_defect)
-            kept = error.detail if isinstance(error, JobError) else {}
-            finish(Outcome("stopped" if is_stopped else "failed", mask(reason), kept))
+            detail = error.detail if isinstance(error, JobError) else {}
+            finish(Outcome("stopped" if is_stopped else "failed", mask(reason), detail))
             if is_named:
                 raise
             raise JobError(f"{job} failed: {reason}") from error

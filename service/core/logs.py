@@ -61,13 +61,13 @@ class _Formatter(logging.Formatter):
         self._is_json = is_json
 
     def format(self, record: logging.LogRecord) -> str:
-        whose: dict[str, object] = {}
+        tags: dict[str, object] = {}
         if request_id.get():  # it may come from the client
-            whose["request_id"] = self._mask(request_id.get())
+            tags["request_id"] = self._mask(request_id.get())
         if run_id.get() is not None:
-            whose["run_id"] = run_id.get()
+            tags["run_id"] = run_id.get()
         if not self._is_json:
-            ids = "".join(f" [{name} {value}]" for name, value in whose.items())
+            ids = "".join(f" [{name} {value}]" for name, value in tags.items())
             first, cut, rest = self._mask(super().format(record)).partition("\n")
             return f"{first}{ids}{cut}{rest}"
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
@@ -76,7 +76,7 @@ class _Formatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": self._mask(record.getMessage()),
-        } | whose
+        } | tags
         fields |= getattr(record, "fields", {})
         if record.exc_info:
             fields["error"] = self._mask(self.formatException(record.exc_info))

@@ -43,19 +43,19 @@ def read_routes(folder: Path) -> dict[str, Route]:
     files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []  # hidden: of editors
     faults: list[str] = []
     routes: dict[str, Route] = {}
-    homes: dict[str, Path] = {}
+    file_of_series: dict[str, Path] = {}
     for file in files:
-        route, of_file = _read(file)
-        faults += of_file
+        route, faults_of_file = _read(file)
+        faults += faults_of_file
         if route is None:
             continue
         for name in route.series:
-            if name in homes:
+            if name in file_of_series:
                 faults.append(
                     f"{file}, series.{name}: expected a series_id unique over all routes, "
-                    f"found it in {homes[name]} too"
+                    f"found it in {file_of_series[name]} too"
                 )
-            homes[name] = file
+            file_of_series[name] = file
         routes[route.name] = route
     if not faults and not routes:
         faults.append(f"{folder}: expected a declared route (*.toml), found none")
@@ -108,33 +108,33 @@ def _contradictions(route: Route) -> Iterator[str]:
         yield from route.source.faults(route.folder, route.series)
     leading = [name for name, one in route.series.items() if one.leads]
     if len(leading) != 1:
-        found = ", ".join(leading) or "none"
-        yield f"series: expected one daily series that follows no other, found {found}"
+        names = ", ".join(leading) or "none"
+        yield f"series: expected one daily series that follows no other, found {names}"
     for name, one in route.series.items():
         yield from _contradictions_of_series(name, one, leading)
 
 
-def _contradictions_of_series(name: str, one: Series, leading: list[str]) -> Iterator[str]:
+def _contradictions_of_series(name: str, series: Series, leading: list[str]) -> Iterator[str]:
     key = f"series.{name}"
     if not _ID.fullmatch(name):
         yield f"{key}: expected a series_id of small letters, digits and _, found {name!r}"
-    if one.frequency == "daily":
+    if series.frequency == "daily":
         for missing in _FORECAST_ONLY:
-            if missing not in one.model_fields_set:
+            if missing not in series.model_fields_set:
                 yield f"{key}.{missing}: expected a number, found none"
-    elif stray := sorted({*_FORECAST_ONLY, "follows"} & one.model_fields_set):
+    elif stray := sorted({*_FORECAST_ONLY, "follows"} & series.model_fields_set):
         yield f"{key}.{stray[0]}: expected in daily series alone, found in a weekly one"
-    if bool(one.ratio) != bool(one.follows):
-        found = one.ratio or "none"
-        yield f"{key}.ratio: expected in a series that follows another alone, found {found!r}"
-    if one.unlikely_below > one.likely_above:
+    if bool(series.ratio) != bool(series.follows):
+        ratio = series.ratio or "none"
+        yield f"{key}.ratio: expected in a series that follows another alone, found {ratio!r}"
+    if series.unlikely_below > series.likely_above:
         yield (
-            f"{key}.unlikely_below: expected at most likely_above, {one.likely_above}, "
-            f"found {one.unlikely_below}"
+            f"{key}.unlikely_below: expected at most likely_above, {series.likely_above}, "
+            f"found {series.unlikely_below}"
         )
-    if one.frequency == "daily" and one.follows is not None and one.follows not in leading:
+    if series.frequency == "daily" and series.follows is not None and series.follows not in leading:
         expected = ", ".join(leading) or "a series that follows no other"
-        yield f"{key}.follows: expected {expected}, found {one.follows!r}"
+        yield f"{key}.follows: expected {expected}, found {series.follows!r}"
 
 
 def _fault(detail: Mapping[str, Any]) -> str:
@@ -143,19 +143,19 @@ def _fault(detail: Mapping[str, Any]) -> str:
     if detail["type"] == "union_tag_not_found":
         return f"{key}.kind: expected a value, found none"
     if detail["type"] == "union_tag_invalid":
-        found = detail["input"].get("kind")
-        return f"{key}.kind: expected 'govuk', 'csv' or 'json', found {found!r:.60}"
+        kind = detail["input"].get("kind")
+        return f"{key}.kind: expected 'govuk', 'csv' or 'json', found {kind!r:.60}"
     if where[0] == "source" and len(where) > 1:
         key = ".".join(["source", *where[2:]])  # leave out the kind of source
     if detail["type"] == "missing":
         return f"{key}: expected a value, found none"
     if detail["type"] == "extra_forbidden":
-        known: type[Declared] = Route
+        schema: type[Declared] = Route
         if where[0] == "series":
-            known = Series
+            schema = Series
         elif where[0] == "source":
-            known = GovUk if where[1] == "govuk" else Table
-        fields = [name for name in known.model_fields if name not in ("name", "folder")]
+            schema = GovUk if where[1] == "govuk" else Table
+        fields = [name for name in schema.model_fields if name not in ("name", "folder")]
         near = difflib.get_close_matches(where[-1], fields, 1)
         nearest = f"{near[0]}, the nearest of its keys" if near else f"one of {', '.join(fields)}"
         return f"{key}: expected {nearest}, found another key"

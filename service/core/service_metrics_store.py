@@ -27,9 +27,9 @@ def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
     Stopped runs are left out: they may be claimed again and the count would go down.
     """
     d = runs_deleted.c
-    kept = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
-    gone = sa.select(d.route, d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
-    both = sa.union_all(sa.select(kept), gone).subquery().c
+    stored = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
+    deleted = sa.select(d.route, d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
+    both = sa.union_all(sa.select(stored), deleted).subquery().c
     rows = connection.execute(
         sa.select(both.route, both.job, both.outcome, sa.func.sum(both.number))
         .group_by(both.route, both.job, both.outcome)
@@ -46,11 +46,11 @@ def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
     connection.execute(query.on_conflict_do_update(index_elements=key, set_={"number": number}))
 
 
-def _counted(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _counted(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     c = runs.c
     return (
         sa.select(c.route, c.job, c.outcome, sa.func.count().label("number"))
-        .where(which)
+        .where(condition)
         .group_by(c.route, c.job, c.outcome)
     )
 

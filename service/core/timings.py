@@ -40,9 +40,9 @@ def note(name: str, seconds: float) -> None:
     steps = _steps.get()
     if steps is None:
         return
-    for one in steps:
-        if one["step"] == name:
-            one["times"] += 1
-            one["seconds"] = round(one["seconds"] + seconds, 3)
+    for timing in steps:
+        if timing["step"] == name:
+            timing["times"] += 1
+            timing["seconds"] = round(timing["seconds"] + seconds, 3)
             return
     steps.append({"step": name, "times": 1, "seconds": round(seconds, 3)})

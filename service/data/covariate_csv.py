@@ -25,9 +25,9 @@ def read(file: CsvFile | Path) -> CovariateTable:
     table = csv_rows.read(file)
     names = tuple(name for name in table.header if name not in ("date", "member", ""))
     if not names:
-        found = csv_rows.names(table.header)
+        columns = csv_rows.names(table.header)
         where = f"{table.file}, row 1"
-        raise SourceError(where, "a column of numbers beside date and member", found)
+        raise SourceError(where, "a column of numbers beside date and member", columns)
     days: Values = {}
     for line, day, row in table.days():
         member = row.get("member", "").strip()
@@ -80,8 +80,8 @@ def _table(name: str, names: tuple[str, ...], days: Values) -> CovariateTable:
     check_steps((f"{name}, date {day}", day) for day in ordered)
     n_single = next((at for at, day in enumerate(ordered) if set(days[day]) != {""}), len(days))
     if not n_single:
-        where, found = f"{name}, date {ordered[0]}, column member", next(iter(days[ordered[0]]))
-        raise SourceError(where, "a history without members first", repr(found))
+        where, member = f"{name}, date {ordered[0]}, column member", next(iter(days[ordered[0]]))
+        raise SourceError(where, "a history without members first", repr(member))
     members = sorted(days[ordered[n_single]]) if n_single < len(days) else [""]
     for day in ordered[n_single:]:
         if sorted(days[day]) != members:

@@ -54,7 +54,7 @@ class Drivers:
         """Hash of the weather passed to fits; empty if there is none."""
         return "" if self.covariates is None else self.covariates.fingerprint
 
-    def said(
+    def note_for(
         self, champion: str, models: Sequence[str], failures: Mapping[str, str]
     ) -> dict[str, Any]:
         """Return the note stored with a forecast: whether the served `champion` used weather.
@@ -115,13 +115,15 @@ def as_known(
     """
     try:
         readings = readings or WeatherReadings(connection, route)
-        return _known(readings, as_date(origin), as_of, horizon)
+        return _weather_at(readings, as_date(origin), as_of, horizon)
     except (CovariatesError, ValueError, KeyError, TypeError) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
 
 
-def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horizon: int) -> Drivers:
+def _weather_at(
+    readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horizon: int
+) -> Drivers:
     (ensemble,) = readings.newest_at("ensemble", [as_of])
     if ensemble is None:
         last = last_read(readings.connection, readings.route, "ensemble", as_of)
@@ -129,7 +131,7 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
             return Drivers("missing", "no weather forecast has been read yet")
         stale = f"at {instant(last[0])}, over {STALE_HOURS} hours ago"
         return Drivers("missing", f"the weather forecast was last updated {stale}")
-    first, past, moved = _past(readings, as_of)
+    first, past, shift = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
         return Drivers("missing", f"the weather of {origin} is not stored")
@@ -143,7 +145,7 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
     gap = max((ensemble.first - origin).days - 1, 0)
     between = past[at + 1 : at + 1 + min(gap, horizon)]
     skip = max((origin - ensemble.first).days + 1, 0)
-    members = ensemble.values[:, skip : skip + max(horizon - gap, 0)] + moved
+    members = ensemble.values[:, skip : skip + max(horizon - gap, 0)] + shift
     future = _joined(between, members)
     if future.shape[1] <= gap:
         future = future[:1]  # all members are equal
@@ -151,7 +153,7 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
         return Drivers("missing", f"no day after {origin} is foreseen without a gap")
     archive = None
     if gap <= _LONGEST_GAP:
-        archive = _archive(readings, origin, gap, future.shape, (first, past, moved))
+        archive = _archive(readings, origin, gap, future.shape, (first, past, shift))
     start = np.datetime64(first + begin * _ONE_DAY, "D")
     covariates = Covariates(WIND, start, past[begin : at + 1], future, archive)
     through = origin + covariates.n_ahead * _ONE_DAY
@@ -171,24 +173,24 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array
     The past is the reanalysis, extended to the last days by the ensemble's own past, shifted by
     their mean difference on common days.
     """
-    began = as_of - LOOKBACK
+    since = as_of - LOOKBACK
     always = dt.datetime.min.replace(tzinfo=dt.UTC)
     archive = readings.between("archive", always, as_of)
-    recent = readings.between("recent", began, as_of)
+    recent = readings.between("recent", since, as_of)
     both = archive + recent
     if not both:
         return as_of.date(), np.empty((0, len(WIND))), np.zeros(len(WIND))
-    first, last = min(one.first for one in both), max(one.last for one in both)
+    first, last = min(reading.first for reading in both), max(reading.last for reading in both)
     table = np.full((2, (last - first).days + 1, len(WIND)), np.nan)
-    for part, of_kind in zip(table, (archive, recent), strict=True):
-        for one in of_kind:  # later readings override earlier ones
-            at = (one.first - first).days
-            where = part[at : at + one.values.shape[1]]
-            np.copyto(where, one.values[0], where=np.isfinite(one.values[0]))
-    apart = table[0] - table[1]
-    shared = np.isfinite(apart)
-    moved = np.where(shared, apart, 0.0).sum(axis=0) / (shared.sum(axis=0) + _PRIOR_DAYS)
-    return first, np.where(np.isfinite(table[0]), table[0], table[1] + moved), moved
+    for part, readings_of_kind in zip(table, (archive, recent), strict=True):
+        for reading in readings_of_kind:  # later readings override earlier ones
+            at = (reading.first - first).days
+            where = part[at : at + reading.values.shape[1]]
+            np.copyto(where, reading.values[0], where=np.isfinite(reading.values[0]))
+    difference = table[0] - table[1]
+    shared = np.isfinite(difference)
+    shift = np.where(shared, difference, 0.0).sum(axis=0) / (shared.sum(axis=0) + _PRIOR_DAYS)
+    return first, np.where(np.isfinite(table[0]), table[0], table[1] + shift), shift
 
 
 def _archive(
@@ -203,25 +205,25 @@ def _archive(
     `shape`, (n_members, n_ahead, n_columns), is that of today's forecast; forecasts with fewer days
     are left out.
     """
-    first, past, moved = history
+    first, past, shift = history
     n_members, n_ahead, _ = shape
-    back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
-    origins = [origin - n * _ONE_DAY for n in back]
+    days_back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
+    origins = [origin - n * _ONE_DAY for n in days_back]
     moments = [readings.route.assumed_known_at(day + gap * _ONE_DAY) for day in origins]
-    kept, values = [], []
+    usable, values = [], []
     for day, reading in zip(origins, readings.newest_at("ensemble", moments), strict=True):
         if reading is None:
             continue
         at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap
-        members = reading.values[:, skip : skip + n_ahead - gap] + moved
+        members = reading.values[:, skip : skip + n_ahead - gap] + shift
         # Use the same number of members throughout: they are equally likely.
         equal = np.resize(members, (n_members, *members.shape[1:]))
         foreseen = _joined(past[at : at + gap], equal)
         if foreseen.shape[1] == n_ahead:
-            kept.append(day)
+            usable.append(day)
             values.append(foreseen)
-    issued = np.array(values).reshape(len(kept), *shape)
-    return ForecastArchive(WIND, np.array(kept, dtype="datetime64[D]"), issued)
+    issued = np.array(values).reshape(len(usable), *shape)
+    return ForecastArchive(WIND, np.array(usable, dtype="datetime64[D]"), issued)
 
 
 def _joined(days: Array, members: Array) -> Array:

@@ -59,8 +59,8 @@ class Table:
         """Raise `SourceError` if one of the `columns` is missing."""
         for column in columns:
             if column not in self.header:
-                found = names(self.header)
-                raise SourceError(f"{self.file}, row 1", f"a column {column!r}", found)
+                header = names(self.header)
+                raise SourceError(f"{self.file}, row 1", f"a column {column!r}", header)
 
     def note(self, text: str) -> None:
         """Remember, once, how something was converted."""

@@ -105,9 +105,9 @@ def _columns(table: Table) -> list[str]:
     return [table.date, *table.columns.values(), *([table.order] if table.order else [])]
 
 
-def _require(table: Table, columns: Any, where: str, found: str) -> None:
+def _require(table: Table, columns: Any, where: str, actual: str) -> None:
     if missing := [column for column in _columns(table) if column not in columns]:
-        raise SourceError(where, f"the columns {', '.join(missing)}", found or "none")
+        raise SourceError(where, f"the columns {', '.join(missing)}", actual or "none")
 
 
 def _text(value: Any) -> str:

@@ -164,13 +164,13 @@ class Fetcher:
         return isinstance(error, httpx.TransportError) and not is_final
 
 
-def _say(details: stamina.instrumentation.RetryDetails) -> None:
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
     """Log a pause at debug level; the caller reports the final result."""
-    why, wait = plain(details.caused_by), details.wait_for
-    _log.debug("attempt %d failed (%s); asking again in %.1f s", details.retry_num, why, wait)
+    reason, wait = plain(details.caused_by), details.wait_for
+    _log.debug("attempt %d failed (%s); asking again in %.1f s", details.retry_num, reason, wait)
 
 
-stamina.instrumentation.set_on_retry_hooks([_say])
+stamina.instrumentation.set_on_retry_hooks([_log_retry])
 
 
 def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int) -> Response:
@@ -189,16 +189,16 @@ def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
 
 def _refusal(answer: httpx.Response, where: str) -> Rejected:
     """Return the error with the first words of a JSON answer, if any."""
-    found = f"{answer.status_code} {answer.reason_phrase[:80]}"
+    reason = f"{answer.status_code} {answer.reason_phrase[:80]}"
     if answer.headers.get("content-type", "").partition(";")[0] == "application/json":
         # If the body is unreadable, the status is enough.
         with contextlib.suppress(TooLarge, httpx.DecodingError, ValueError, LookupError, TypeError):
-            stated = parse_json(_body(answer, _REASON_BYTES, where), where)
-            found += f" ({str(stated['reason'])[:200]})"
+            body = parse_json(_body(answer, _REASON_BYTES, where), where)
+            reason += f" ({str(body['reason'])[:200]})"
     wait = _retry_after(answer.headers.get("retry-after"))
     if wait is not None:
-        found += f", which asks to wait {wait:.0f} s"
-    return Rejected(where, "200 OK", found, answer.status_code, wait)
+        reason += f", which asks to wait {wait:.0f} s"
+    return Rejected(where, "200 OK", reason, answer.status_code, wait)
 
 
 def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:

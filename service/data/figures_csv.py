@@ -48,8 +48,8 @@ def _series(series: str, table: Table, rows: list[Day]) -> DailySeries:
     for line, _, cells in rows:
         whole = _WHOLE.fullmatch(cells[series].strip())
         if not whole:
-            found = repr(cells[series][:40])
-            raise SourceError(table.where(line, series), "a whole number such as 437", found)
+            text = repr(cells[series][:40])
+            raise SourceError(table.where(line, series), "a whole number such as 437", text)
         if whole[2]:
             table.note("with 437.0 as 437")
         counts.append(int(whole[1]))

@@ -71,8 +71,8 @@ def _sheets(clean: bytes, name: str) -> list[list[Cells]]:
         book = CalamineWorkbook.from_filelike(io.BytesIO(clean))
         for title in _HEADERS:
             if book.sheet_names.count(title) != 1:
-                found = ", ".join(book.sheet_names)[:200] or "none"
-                raise SourceError(name, f"one sheet {title}", f"the sheets {found}")
+                titles = ", ".join(book.sheet_names)[:200] or "none"
+                raise SourceError(name, f"one sheet {title}", f"the sheets {titles}")
         return [
             list(book.get_sheet_by_name(title).to_python(skip_empty_area=False))
             for title in _HEADERS
@@ -92,8 +92,8 @@ def _body(sheet: list[Cells], title: str, name: str) -> list[tuple[Cells, str]]:
     while seen and not seen[-1]:
         seen.pop()
     if [cell.casefold() for cell in seen] != [cell.casefold() for cell in header]:
-        found = (" | ".join(seen) or "an empty row")[:300]
-        raise SourceError(f"{name}, {title}, row 1", f"the header {' | '.join(header)}", found)
+        first_row = (" | ".join(seen) or "an empty row")[:300]
+        raise SourceError(f"{name}, {title}, row 1", f"the header {' | '.join(header)}", first_row)
     body = [(cells, f"{name}, {title}, row {number}") for number, cells in enumerate(sheet[1:], 2)]
     while body and not any(map(_is_filled, body[-1][0])):
         body.pop()
@@ -119,8 +119,8 @@ def _week(cells: Cells, where: str) -> Row:
     *_, prevented, events, _ = cells
     preventions = _maybe(prevented, where)
     if (preventions is None) != (_maybe(events, where) is None):
-        found = f"{prevented!r} and {events!r}"
-        raise SourceError(where, "people and events prevented, or neither", found)
+        pair = f"{prevented!r} and {events!r}"
+        raise SourceError(where, "people and events prevented, or neither", pair)
     return replace(_row(cells, where), preventions=preventions)
 
 
@@ -161,13 +161,13 @@ def unpack(content: bytes, name: str) -> tuple[bytes, str]:
     is none.
     """
     if not content.startswith(b"PK"):
-        found = f"{content[:20]!r}" if content else "nothing"
-        raise SourceError(name, "an OpenDocument spreadsheet, which begins with b'PK'", found)
+        beginning = f"{content[:20]!r}" if content else "nothing"
+        raise SourceError(name, "an OpenDocument spreadsheet, which begins with b'PK'", beginning)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if len(packed.namelist()) > _MOST_PARTS:
-                found = f"{len(packed.namelist()):,}"
-                raise SourceError(name, f"at most {_MOST_PARTS} parts", found)
+                count = f"{len(packed.namelist()):,}"
+                raise SourceError(name, f"at most {_MOST_PARTS} parts", count)
             kind = _part(packed, "mimetype", name).strip()
             cells = _part(packed, _CONTENT, name)
             meta = _part(packed, _META, name) if _META in packed.namelist() else b""
@@ -220,8 +220,8 @@ class _CellCounter:
     def _fill(self) -> None:
         self.rows, self.columns = max(self.rows, self.row), max(self.columns, self.column)
         if self.rows * self.columns > _MOST_CELLS:
-            found = f"{self.rows:,} rows of {self.columns:,}"
-            raise SourceError(self.where, f"tables of at most {_MOST_CELLS:,} cells", found)
+            extent = f"{self.rows:,} rows of {self.columns:,}"
+            raise SourceError(self.where, f"tables of at most {_MOST_CELLS:,} cells", extent)
 
     def _repeat(self, attributes: dict[str, str], name: str) -> int:
         text = attributes.get(name, "1")

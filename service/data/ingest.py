@@ -158,8 +158,8 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
         except SourceError as error:
             gathered.refusals.append(error)
     names = [document.name for document, _ in taken]
-    kept = {url: stated for url, stated in gathered.validators.items() if url in names}
-    document_store.remember(connection, route, kept, now)
+    validators = {url: stated for url, stated in gathered.validators.items() if url in names}
+    document_store.remember(connection, route, validators, now)
     return Reading(taken, gathered.refusals, gathered.unchanged)
 
 

@@ -58,8 +58,8 @@ def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
     values = daily_wind(hours)
     n_members, n_days, _ = values.shape
     if n_members != 1 or stated != begin or n_days > (last - first).days + 1:
-        expected, found = f"one member from {first} to {last}", f"{n_members} from {stated} on"
-        raise SourceError("Open-Meteo, archive", expected, found)
+        expected, actual = f"one member from {first} to {last}", f"{n_members} from {stated} on"
+        raise SourceError("Open-Meteo, archive", expected, actual)
     return _reading("archive", WIND, first, values, read_at)
 
 
@@ -128,8 +128,8 @@ def _hours(
         raise SourceError(answer.url, expected, fault) from error
     shapes = {(values.shape, first) for values, first in points}
     if len(points) != n_points or len(shapes) != 1:
-        found = f"{len(points)} points, {len(shapes)} shapes"
-        raise SourceError(answer.url, f"the same {expected}", found)
+        actual = f"{len(points)} points, {len(shapes)} shapes"
+        raise SourceError(answer.url, f"the same {expected}", actual)
     return np.stack([v for v, _ in points], axis=1), points[0][1], utc_now()
 
 
@@ -145,8 +145,8 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, 
         or times != [times[0] + at * dt.timedelta(hours=1) for at in range(len(times))]
         or stated.get("utc_offset_seconds", 0) != 0
     ):
-        found = f"{hourly['time'][:3]} …"[:200]
-        raise SourceError(where, "every hour of whole days, in UTC", found)
+        actual = f"{hourly['time'][:3]} …"[:200]
+        raise SourceError(where, "every hour of whole days, in UTC", actual)
     # The control run has the bare name, the others a suffix `_member01` and so on.
     lead = variables[0]
     suffixes = sorted(key.removeprefix(lead) for key in hourly if key.startswith(lead))

@@ -59,16 +59,18 @@ class SourceError(ValueError):
              └── Unfit         an answer of the wrong kind or size, or from the wrong place
     """
 
-    def __init__(self, where: str, expected: str, found: str) -> None:
+    def __init__(self, where: str, expected: str, actual: str) -> None:
         self.where = _printable(where)
         self.expected = expected
-        self.found = _printable(found)
-        super().__init__(f"{self.where}: expected {expected}, found {self.found}")
+        self.actual = _printable(actual)
+        super().__init__(f"{self.where}: expected {expected}, found {self.actual}")
 
 
 def _printable(text: str) -> str:
     """Make `text` one printable line, whatever a site wrote in it."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )
 
 
 class FetchError(SourceError):
@@ -87,9 +89,9 @@ class Rejected(FetchError):
     """An error answer, with its `status` and the requested wait."""
 
     def __init__(
-        self, where: str, expected: str, found: str, status: int, wait_seconds: float | None
+        self, where: str, expected: str, actual: str, status: int, wait_seconds: float | None
     ) -> None:
-        super().__init__(where, expected, found)
+        super().__init__(where, expected, actual)
         self.status = status
         self.wait_seconds = wait_seconds
 
@@ -153,8 +155,8 @@ def decode(content: bytes, name: str, encoding: str = "utf-8-sig", hint: str = "
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         expected = f"text in {encoding.removesuffix('-sig').upper()}{hint}"
-        found = f"the byte 0x{content[error.start]:02x}"
-        raise SourceError(f"{name}, line {line}", expected, found) from error
+        byte = f"the byte 0x{content[error.start]:02x}"
+        raise SourceError(f"{name}, line {line}", expected, byte) from error
 
 
 def parse_json(content: bytes, name: str) -> Any:

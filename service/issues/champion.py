@@ -51,16 +51,16 @@ def choose_champion(specs: Mapping[str, Spec], comparison: Mapping[str, Any]) ->
 
 
 def judge(
-    now: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
+    current: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
 ) -> Verdict:
-    """Compare on the common origins of the champion `now` and a challenger.
+    """Compare on the common origins of the champion `current` and a challenger.
 
     A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
     is not judged: it may have skipped the hard ones.
     It must be better by more than the share `margin`; baselines never become champion. `record` has
     the CRPS by model, origin and measure.
     """
-    reference = record.get(now, {})
+    reference = record.get(current, {})
     shared = {name: sorted(set(record.get(name, {})) & set(reference)) for name in specs}
     ratios = {
         name: ratio
@@ -68,48 +68,49 @@ def judge(
         if len(origins) >= max(_FEWEST, _LEAST_SHARE * len(reference))
         and (ratio := _ratio(record[name], reference, origins)) is not None
     }
-    rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != now}
+    rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != current}
     best = min(rivals, key=lambda name: rivals[name], default=None)
     if best is None or rivals[best] >= 1.0 - margin:
         nearest = f"; nearest is {best} at {rivals[best]:.3f}" if best else ""
-        reason = f"{now} stays champion on {len(reference)} origins{nearest}"
-        return Verdict(now, reason, ratios)
+        reason = f"{current} stays champion on {len(reference)} origins{nearest}"
+        return Verdict(current, reason, ratios)
     reason = (
-        f"{best} replaces {now}: its score is {rivals[best]:.3f} of the champion's on "
+        f"{best} replaces {current}: its score is {rivals[best]:.3f} of the champion's on "
         f"{len(shared[best])} weekly origins, better by more than {margin:.0%}"
     )
     return Verdict(best, reason, ratios)
 
 
-def worse_with_weather(scores: Scores, blind: Scores) -> str:
+def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:
     """Say how much worse a model is with weather than without; empty unless significant.
 
     Uses their common origins, at least eight: it is worse if the whole 95% interval (paired block
     bootstrap) of the ratio of scores, over `MEASURES`, is above 1.
-    `scores` use the weather forecast at the origin, `blind` none: CRPS by origin and measure.
+    `scores_with` use the weather forecast at the origin, `scores_without` none: CRPS by origin and
+    measure.
     """
-    shared = sorted(set(scores) & set(blind))
+    shared = sorted(set(scores_with) & set(scores_without))
     if len(shared) < _FEWEST_WITH_WEATHER:
         return ""
     ours, theirs = (
         np.array([[record[origin][name] for name in MEASURES] for origin in shared])
-        for record in (scores, blind)
+        for record in (scores_with, scores_without)
     )
     if not theirs.mean(axis=0).all():
         return ""  # no ratio if a measure is always 0
-    found = bootstrap.ratio(ours, theirs)
-    if not found.lo > 1.0:
+    ratio = bootstrap.ratio(ours, theirs)
+    if not ratio.lo > 1.0:
         return ""
     return (
-        f"is worse with it: its score is {found.value:.3f} ({found.lo:.3f} to {found.hi:.3f}) of "
+        f"is worse with it: its score is {ratio.value:.3f} ({ratio.lo:.3f} to {ratio.hi:.3f}) of "
         f"that without, on {len(shared)} weekly origins"
     )
 
 
 def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:
     ours, theirs = (
-        np.array([[one[origin][name] for origin in shared] for name in MEASURES]).mean(axis=1)
-        for one in (scores, reference)
+        np.array([[record[origin][name] for origin in shared] for name in MEASURES]).mean(axis=1)
+        for record in (scores, reference)
     )
     if (theirs <= 0).any():
         return None

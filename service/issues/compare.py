@@ -80,37 +80,43 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
         trials = _trials(connection, context, specs)
-        kept = model_score_store.get_scores(connection, [trial.key for trial in trials])
+        stored = model_score_store.get_scores(connection, [trial.key for trial in trials])
         last = champion.last_comparison(connection, route)
-    fresh, unscored = 0, set[str]()
-    sighted: Record = {name: {} for name in specs}
-    blind: Record = {name: {} for name in specs}
+    n_computed, unscored = 0, set[str]()
+    with_weather: Record = {name: {} for name in specs}
+    without_weather: Record = {name: {} for name in specs}
     for trial in trials:
-        name, values = trial.order.name, kept.get(trial.key)
+        name, values = trial.order.name, stored.get(trial.key)
         if values is None and name not in unscored:
             values = _scored(trial, settings)
             if values is None:
                 unscored.add(name)
             else:
-                fresh += 1
+                n_computed += 1
                 with context.database.writing() as connection:
                     model_score_store.save_score(connection, trial.key, values, utc_now())
         if values:  # empty if the model declined
-            record = blind if trial.order.covariates is None else sighted
+            record = without_weather if trial.order.covariates is None else with_weather
             record[name][str(trial.origin)] = values
         progress()
-    worse = {name: champion.worse_with_weather(sighted[name], blind[name]) for name in specs}
+    worse = {
+        name: champion.worse_with_weather(with_weather[name], without_weather[name])
+        for name in specs
+    }
     worse = {name: reason for name, reason in worse.items() if reason}
-    record = {name: blind[name] | ({} if name in worse else sighted[name]) for name in specs}
-    now = champion.choose_champion(specs, last)
-    verdict = champion.judge(now, specs, record, settings.champion_margin)
+    record = {
+        name: without_weather[name] | ({} if name in worse else with_weather[name])
+        for name in specs
+    }
+    current = champion.choose_champion(specs, last)
+    verdict = champion.judge(current, specs, record, settings.champion_margin)
     change = f"{instant(utc_now())}: {verdict.reason}"
     detail = {
         "champion": verdict.champion,
         "declared": declared_champion(specs),
-        "last_change": change if verdict.champion != now else last.get("last_change"),
+        "last_change": change if verdict.champion != current else last.get("last_change"),
         "ratios": verdict.ratios,
-        "computed": fresh,
+        "computed": n_computed,
         "worse_with_weather": worse,
     }
     reason = verdict.reason + "".join(
@@ -132,10 +138,10 @@ def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec])
         known_at = route.assumed_known_at(as_date(origin))
         weather[origin] = drivers(connection, context, specs, origin, known_at, readings).covariates
     return [
-        _Trial(Order(name, specs, figures, given), origin, settings.seed)
+        _Trial(Order(name, specs, figures, covariates), origin, settings.seed)
         for name in published(specs)
         for origin in origins
-        for given in dict.fromkeys(
+        for covariates in dict.fromkeys(
             (weather[origin], None) if reads_covariates(name, specs) else (None,)
         )
     ]

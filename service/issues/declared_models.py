@@ -81,8 +81,8 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
         chosen = {spec.name for name in only for spec in closure(name, specs)}
         specs = {name: spec for name, spec in specs.items() if name in chosen}
     if not published(specs):
-        found = "; ".join(problems) or "only members of pools"
-        raise RegistryError(f"{folder}: expected a model that can be published, found {found}")
+        reasons = "; ".join(problems) or "only members of pools"
+        raise RegistryError(f"{folder}: expected a model that can be published, found {reasons}")
     specs, unclear = _with_one_champion(specs)
     return Declarations(specs, (*problems, *(f"{folder}: {line}" for line in unclear)))
 
@@ -139,6 +139,6 @@ def _with_one_champion(specs: dict[str, Spec]) -> tuple[dict[str, Spec], list[st
     chosen = best[0].name
     roles = dict.fromkeys(champions, "challenger") | {chosen: "champion"}
     changed = {name: replace(specs[name], role=role) for name, role in roles.items()}
-    found = ", ".join(champions) or "none"
-    line = f'expected one model with role = "champion", found {found}: {chosen} is used'
+    names = ", ".join(champions) or "none"
+    line = f'expected one model with role = "champion", found {names}: {chosen} is used'
     return specs | changed, [line]

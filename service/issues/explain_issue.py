@@ -130,8 +130,10 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
     `causes` has a list by day from ``from`` by name. Weather is left out if neither used any.
     """
     inputs, name, paths = draft.inputs, draft.champion, draft.fit.paths
-    lead, then = before.issues[inputs.leading], before.figures
-    now = {series_id: one.upto(lead.data_through) for series_id, one in inputs.figures.items()}
+    lead, figures_before = before.issues[inputs.leading], before.figures
+    figures_now = {
+        series_id: one.upto(lead.data_through) for series_id, one in inputs.figures.items()
+    }
     # Same seed and draw settings; otherwise sampling noise would look like a cause.
     days_drawn = joint.drawn_days(inputs.horizon)
     draw_settings = (name, draft.declared_as, inputs.seed, inputs.n_paths, days_drawn)
@@ -139,10 +141,10 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
         *(lead.champion, before.declaration),
         *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
     )
-    revised = observation_store.fingerprint(then.values()) != observation_store.fingerprint(
-        now.values()
-    )
-    origin = then[inputs.leading].data_through
+    revised = observation_store.fingerprint(
+        figures_before.values()
+    ) != observation_store.fingerprint(figures_now.values())
+    origin = figures_before[inputs.leading].data_through
 
     def simulate(
         history: Mapping[str, DailySeries], foreseen: Covariates | None
@@ -151,18 +153,20 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
         rng = joint.generator(inputs.seed, name, origin)
         return fit.draw(inputs.horizon, inputs.n_paths, rng)
 
-    before_it, after_it = before.weather
-    moved = (before_it and before_it.fingerprint) != (after_it and after_it.fingerprint)
-    after_model = before.paths if same_model else simulate(then, before_it)
-    after_revision = simulate(now, before_it) if revised else after_model
-    after_weather = simulate(now, after_it) if moved else after_revision
+    weather_before, weather_after = before.weather
+    has_new_weather = (weather_before and weather_before.fingerprint) != (
+        weather_after and weather_after.fingerprint
+    )
+    after_model = before.paths if same_model else simulate(figures_before, weather_before)
+    after_revision = simulate(figures_now, weather_before) if revised else after_model
+    after_weather = simulate(figures_now, weather_after) if has_new_weather else after_revision
     after = {
         "model": after_model,
         "revision": after_revision,
         "weather": after_weather,
         "new_figures": paths,
     }
-    causes = [c for c in note_store.CAUSES if c != "weather" or before_it or after_it]
+    causes = [c for c in note_store.CAUSES if c != "weather" or weather_before or weather_after]
     days = draft.waiting + COMPARED_DAYS
     result = {}
     for series_id, issue in before.issues.items():

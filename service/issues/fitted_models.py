@@ -123,9 +123,9 @@ def _read(file: Path) -> State:
     contents = _contents(file)
     try:
         values, _ = (json.loads(contents.pop(name)) for name in (_STATE, _METADATA))
-        found = values["format"]
-        if found != FORMAT:
-            raise RegistryError(f"{file}: expected format {FORMAT}, found {found!r}")
+        stored_format = values["format"]
+        if stored_format != FORMAT:
+            raise RegistryError(f"{file}: expected format {FORMAT}, found {stored_format!r}")
         return values["state"], contents
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise RegistryError(f"{file}: expected a state and metadata, found {error!r}") from error

@@ -156,15 +156,17 @@ def replay(context: Context) -> Outcome:
     """
     with context.database.reading() as connection:
         days = _days(context, connection)
-        left = [day for day in days if _is_open(context, connection, day)]
-    if not left:
+        remaining = [day for day in days if _is_open(context, connection, day)]
+    if not remaining:
         return Outcome("skipped", "there are no weeks to replay")
-    done = len(days) - len(left)
-    replayed = sum(_one(context, day, place) for place, day in enumerate(left, done + 1))
-    return Outcome("done", f"{replayed} of {len(left)} weeks before the first start replayed")
+    done = len(days) - len(remaining)
+    replayed = sum(
+        _replay_week(context, day, place) for place, day in enumerate(remaining, done + 1)
+    )
+    return Outcome("done", f"{replayed} of {len(remaining)} weeks before the first start replayed")
 
 
-def _one(context: Context, day: dt.date, place: int) -> bool:
+def _replay_week(context: Context, day: dt.date, place: int) -> bool:
     """Make and score the hindcasts of one day; return whether they now exist."""
 
     def work(run: Claim) -> Outcome:

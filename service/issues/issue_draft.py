@@ -44,7 +44,7 @@ class Draft:
     def weather_note(self) -> dict[str, Any]:
         """Whether the served model used weather, and which."""
         fits = self.fits
-        return self.inputs.weather.said(self.champion, fits.with_weather, fits.without_weather)
+        return self.inputs.weather.note_for(self.champion, fits.with_weather, fits.without_weather)
 
     @property
     def waiting(self) -> int:

@@ -14,7 +14,6 @@ __all__ = [
     "get_latest_issue",
     "get_sibling_issue",
     "insert_issue",
-    "kept",
     "list_entries",
     "list_issues",
     "list_issues_by_origin",
@@ -23,6 +22,7 @@ __all__ = [
     "oldest_live",
     "prune_issues",
     "read_change_token",
+    "trim_paths",
 ]
 
 import datetime as dt
@@ -102,14 +102,14 @@ def insert_issue(
     connection.execute(issues.insert().values(**asdict(issue)))
     rows: list[dict[str, Any]] = []
     for entry, paths_ in models:
-        encoding, content = encode(kept(issue, entry.model, paths_).values)
+        encoding, content = encode(trim_paths(issue, entry.model, paths_).values)
         rows.append(
             {"issue_id": issue.issue_id, "encoding": encoding, "content": content} | asdict(entry)
         )
     connection.execute(issue_paths.insert(), rows)
 
 
-def kept(issue: Issue, model: str, paths: Paths) -> Paths:
+def trim_paths(issue: Issue, model: str, paths: Paths) -> Paths:
     """Return the part of a model's paths to store: all of the champion's."""
     if model == issue.champion:
         return paths
@@ -211,8 +211,8 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
     old_runs = sa.select(runs.c.run_id).where(runs.c.started_at < before)
     old = sa.select(c.issue_id).where(c.run_id.in_(old_runs), c.issue_id.not_in(newest))
     e, d = editions.c, deliveries.c
-    gone = sa.select(e.route, e.period).where(e.issue_id.in_(old))
-    connection.execute(deliveries.delete().where(sa.tuple_(d.route, d.period).in_(gone)))
+    old_editions = sa.select(e.route, e.period).where(e.issue_id.in_(old))
+    connection.execute(deliveries.delete().where(sa.tuple_(d.route, d.period).in_(old_editions)))
     for table in (editions, issue_scores, issue_notes, issue_paths):
         connection.execute(table.delete().where(table.c.issue_id.in_(old)))
     return int(connection.execute(issues.delete().where(c.issue_id.in_(old))).rowcount)

@@ -109,7 +109,7 @@ def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bo
     """Add a model to the fits, or return the reason for its failure."""
     try:
         if keeps:
-            version, model = _kept(fits, order, settings)
+            version, model = _load_or_fit(fits, order, settings)
         else:
             version, model = "", fit_order(order, settings).restore()
         rng = joint.generator(inputs.seed, order.name, inputs.origin)
@@ -126,7 +126,7 @@ def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bo
     return ""
 
 
-def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
+def _load_or_fit(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
     """Return the version and the fit, loaded from disk, or made and stored."""
     name, lead = order.name, joint.leading(order.figures)
     home = fitted_models.home_of(settings.fitted_folder, lead, name)

@@ -73,33 +73,35 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         comparison = last_comparison(connection, route)
         worse = comparison.get("worse_with_weather", {}) if weather.covariates else {}
         inputs = Inputs(specs, figures, weather, horizon, settings.paths, settings.seed, worse)
-        then, spared = None, set[str]()
+        old_weather, spared = None, set[str]()
         if newest:
             reached = newest.horizon_days
-            then = drivers(connection, context, specs, origin, newest.as_of, readings, reached)
+            old_weather = drivers(
+                connection, context, specs, origin, newest.as_of, readings, reached
+            )
             entries = issue_store.list_entries(connection, newest.issue_id)
             spared = {entry.version for entry in entries}
     preferred = choose_champion(specs, comparison)
     inputs_hash = _inputs_hash(inputs, preferred, settings)
-    wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
+    problems = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
     if not force and newest and _is_current(newest, inputs_hash, now, settings):
-        return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
+        return Outcome("skipped", f"issue {newest.issue_id} is current{problems}")
 
     def fit(names: Sequence[str] = ()) -> Fits:
         fits = fit_all(inputs, settings, names, progress)
         progress("")
-        kept = spared | {fit.version for fit in fits.standing.values()}
-        prune(settings.fitted_folder, inputs.leading, settings.keep_versions, kept)
+        in_use = spared | {fit.version for fit in fits.standing.values()}
+        prune(settings.fitted_folder, inputs.leading, settings.keep_versions, in_use)
         return fits
 
-    if not force and newest and then and then.covariates and weather.covariates:
-        before = _inputs_hash(replace(inputs, weather=then), preferred, settings)
-        if _is_current(newest, before, now, settings):  # only the weather is new
+    if not force and newest and old_weather and old_weather.covariates and weather.covariates:
+        old_hash = _inputs_hash(replace(inputs, weather=old_weather), preferred, settings)
+        if _is_current(newest, old_hash, now, settings):  # only the weather is new
             trial = fit([newest.champion]).standing.get(newest.champion)
-            moved = _largest_move(context, newest, trial, weather.covariates.n_ahead, now)
-            if moved is not None and moved <= WEATHER_STEP:
+            largest_move = _largest_move(context, newest, trial, weather.covariates.n_ahead, now)
+            if largest_move is not None and largest_move <= WEATHER_STEP:
                 reason = f"the new weather moves no day's chance by more than {WEATHER_STEP}"
-                return Outcome("skipped", f"{reason} (at most {moved:.2f}){wrong}")
+                return Outcome("skipped", f"{reason} (at most {largest_move:.2f}){problems}")
     fits = fit()
     champion = _champion(specs, preferred, fits)
     draft = Draft(run, route, "live", inputs, fits, champion, preferred, inputs_hash, now)
@@ -110,7 +112,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
     if draft.weather_note["status"] == "missing":
         reason += f"; without the weather: {draft.weather_note['reason']}"
-    reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + wrong
+    reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + problems
     detail = {
         "issues": issued,
         "failures": fits.failures,

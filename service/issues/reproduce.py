@@ -78,7 +78,7 @@ def _difference(context: Context, order: Order, issues: Sequence[Issue]) -> str:
     for issue in issues:
         with context.database.reading() as connection:
             stored = issue_store.load_paths(connection, issue, name)
-        same = issue_store.kept(issue, name, simulated[issue.series_id])
-        if stored is None or not np.array_equal(stored.values, same.values):
+        repeated = issue_store.trim_paths(issue, name, simulated[issue.series_id])
+        if stored is None or not np.array_equal(stored.values, repeated.values):
             return "it draws other paths: its declaration or a package is another than then"
     return ""

@@ -49,8 +49,8 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
     assert child.pid is not None
     try:
         # includes its start: a late result is late, even if present now
-        left = seconds - (time.perf_counter() - began)
-        if left <= 0 or not receiver.poll(left):
+        remaining = seconds - (time.perf_counter() - began)
+        if remaining <= 0 or not receiver.poll(remaining):
             raise LimitError(f"it took longer than {seconds:g} s, the limit for a fit")
         try:
             is_done, result = receiver.recv()

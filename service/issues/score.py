@@ -43,14 +43,14 @@ def score_issues(context: Context, since: dt.date) -> Outcome:
             truth = _truth(figures, item)
             if len(truth) == 0 or item.truth_hash == _hash(truth):
                 continue
-            again = item.days_known > 0 and item.truth_hash != _hash(truth[: item.days_known])
-            _one(context, item, truth, again)
-            done, revised = done + 1, revised + again
+            is_revised = item.days_known > 0 and item.truth_hash != _hash(truth[: item.days_known])
+            _score_item(context, item, truth, is_revised)
+            done, revised = done + 1, revised + is_revised
     reason = f"{done} scores computed, {revised} of them because figures were revised"
     return Outcome("done", reason, {"scores": done, "revised": revised})
 
 
-def _one(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
+def _score_item(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
     with context.database.writing() as connection:
         paths = issue_store.load_paths(connection, item.issue, item.model)
         if paths is None:

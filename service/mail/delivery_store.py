@@ -127,17 +127,17 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     return [Due(**row._mapping) for row in rows]
 
 
-def begin(connection: sa.Connection, period: str, one: Due, now: dt.datetime) -> bool:
+def begin(connection: sa.Connection, period: str, delivery: Due, now: dt.datetime) -> bool:
     """Claim an email before sending; False if its reader has left or been suspended."""
     c = subscribers.c
-    query = sa.select(c.state).where(c.subscriber_id == one.subscriber_id)
+    query = sa.select(c.state).where(c.subscriber_id == delivery.subscriber_id)
     if connection.execute(query).scalar() != "active":
         return False
-    values = {"state": "sending", "attempts": one.attempts + 1, "next_at": now}
-    if one.began_at is not None:
-        connection.execute(deliveries.update().where(_of(period, one)).values(values))
+    values = {"state": "sending", "attempts": delivery.attempts + 1, "next_at": now}
+    if delivery.began_at is not None:
+        connection.execute(deliveries.update().where(_of(period, delivery)).values(values))
         return True
-    key = {"route": one.route, "period": period, "subscriber_id": one.subscriber_id}
+    key = {"route": delivery.route, "period": period, "subscriber_id": delivery.subscriber_id}
     values["began_at"] = now
     connection.execute(deliveries.insert().values(key | values))
     return True
@@ -146,7 +146,7 @@ def begin(connection: sa.Connection, period: str, one: Due, now: dt.datetime) ->
 def end(
     connection: sa.Connection,
     period: str,
-    one: Due,
+    delivery: Due,
     state: str,
     code: int | None,
     now: dt.datetime,
@@ -159,12 +159,12 @@ def end(
     d, s = deliveries.c, subscribers.c
     ended = None if state == "later" else now
     values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at or now}
-    connection.execute(deliveries.update().where(_of(period, one)).values(values))
+    connection.execute(deliveries.update().where(_of(period, delivery)).values(values))
     last = connection.scalars(
         sa.select(d.state)
         .join(subscribers, s.subscriber_id == d.subscriber_id)
         # Reset the bounce count after a suspension.
-        .where(d.subscriber_id == one.subscriber_id, d.began_at >= s.changed_at)
+        .where(d.subscriber_id == delivery.subscriber_id, d.began_at >= s.changed_at)
         .order_by(d.began_at.desc())
         .limit(BOUNCES)
     ).all()
@@ -172,7 +172,7 @@ def end(
         return False
     changed = connection.execute(
         subscribers.update()
-        .where(s.subscriber_id == one.subscriber_id)
+        .where(s.subscriber_id == delivery.subscriber_id)
         .values(state="suspended", changed_at=now)
     )
     return bool(changed.rowcount)
@@ -191,6 +191,6 @@ def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Editio
     return Edition(**row._mapping) if row else None
 
 
-def _of(period: str, one: Due) -> sa.ColumnElement[bool]:
+def _of(period: str, delivery: Due) -> sa.ColumnElement[bool]:
     d = deliveries.c
-    return sa.and_(d.period == period, d.subscriber_id == one.subscriber_id)
+    return sa.and_(d.period == period, d.subscriber_id == delivery.subscriber_id)

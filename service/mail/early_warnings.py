@@ -70,7 +70,7 @@ def warn(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Out
 def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
     """Return the emails that `warn` would send now, without sending or storing anything."""
     edition, due = _decided(context, clock, is_stored=False)
-    return [_message(context.settings, edition, one) for one in due]
+    return [_message(context.settings, edition, delivery) for delivery in due]
 
 
 def _decided(context: Context, clock: Clock, is_stored: bool = True) -> tuple[Edition, list[Due]]:
@@ -104,31 +104,31 @@ def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
     """Return the emails to readers for whom something changed."""
     mails, last = {}, delivery_store.last_states(connection)
     once = cache(partial(chances, view.ahead)) if view.state.status == "fresh" else None
-    for one in _readers(connection, route):
-        level = one.warn_level or 0
-        rows = once(one.threshold, one.week_threshold) if once else []
+    for reader in _readers(connection, route):
+        level = reader.warn_level or 0
+        rows = once(reader.threshold, reader.week_threshold) if once else []
         state = _CALM if once else _PAUSED
         if any(_reaches(row, level) for row in rows):
             state = _WARNING
-        before = last.get(one.subscriber_id, _CALM)
+        before = last.get(reader.subscriber_id, _CALM)
         if state != before:
             content = {"state": state, "before": before, "level": level, "chances": rows}
-            mails[one.subscriber_id] = content
+            mails[reader.subscriber_id] = content
     return mails
 
 
 def _given(route: str, day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterable[EarlyWarning]:
     """Return each warning once, however many readers get it."""
-    given = {}
+    warnings = {}
     for content in mails:
         for row in content["chances"]:
             if content["state"] == _WARNING and _reaches(row, content["level"]):
                 first, last = (dt.date.fromisoformat(row[name]) for name in ("from", "to"))
-                one = EarlyWarning(
+                warning = EarlyWarning(
                     day, row["window"], row["threshold"], first, last, row["p"], route
                 )
-                given[one.window_days, one.threshold] = one
-    return given.values()
+                warnings[warning.window_days, warning.threshold] = warning
+    return warnings.values()
 
 
 def _reaches(chance: Mapping[str, Any], level: int) -> bool:
@@ -136,20 +136,20 @@ def _reaches(chance: Mapping[str, Any], level: int) -> bool:
     return round(100 * float(chance["p"])) >= level
 
 
-def _message(settings: Settings, edition: Edition, one: Due) -> EmailMessage:
-    assert one.content is not None
-    subject, lead, more = _words(edition.content, one.content)
+def _message(settings: Settings, edition: Edition, delivery: Due) -> EmailMessage:
+    assert delivery.content is not None
+    subject, lead, more = _words(edition.content, delivery.content)
     values = {
         "e": edition.content,
         "zone": ZoneInfo(edition.content["time_zone"]),
         "subject": subject,
         "lead": lead,
         "more": more,
-        "rows": one.content["chances"][:1],
+        "rows": delivery.content["chances"][:1],
         "address": settings.address,
-        "unsubscribe": unsubscribe_link(settings, one.token),
+        "unsubscribe": unsubscribe_link(settings, delivery.token),
     }
-    mail = addressed(settings, edition, one.address, one.token, subject)
+    mail = addressed(settings, edition, delivery.address, delivery.token, subject)
     mail.set_content(rendered("warning.txt", values), cte="quoted-printable")
     mail.add_alternative(rendered("warning.html", values), subtype="html", cte="quoted-printable")
     return mail

@@ -137,31 +137,33 @@ def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
         return {"sentence": _last_hindcast(loader), "rows": []}
     days = previous.content["days"][:_WEEK_DAYS]
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    came = {row["date"]: row["value"] for row in figures(loader, loader.route.leading, first, last)}
+    arrivals = {
+        row["date"]: row["value"] for row in figures(loader, loader.route.leading, first, last)
+    }
     rows = [
         {name: day[name] for name in ("date", "median", "lo80", "hi80")}
-        | {"came": came.get(day["date"])}
+        | {"came": arrivals.get(day["date"])}
         for day in days
     ]
-    return {"sentence": _sentence(previous, came), "rows": rows}
+    return {"sentence": _sentence(previous, arrivals), "rows": rows}
 
 
 def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
     """Return one sentence for each change since the previous email; none in the first."""
     if previous is None:
         return []
-    then = previous.content
-    if then["issue_id"] == view.issue.issue_id:
+    previous_content = previous.content
+    if previous_content["issue_id"] == view.issue.issue_id:
         return ["There has been no new forecast since the last email."]
     unit = view.declared.unit
-    before = dt.date.fromisoformat(then["data_through"])
+    before = dt.date.fromisoformat(previous_content["data_through"])
     days = (view.issue.data_through - before).days
     plural = "day" if days == 1 else "days"
     sentences = [f"Figures for {days} more {plural} are available."] if days else []
-    if then["model"] != view.entry.title:
+    if previous_content["model"] != view.entry.title:
         sentences.append(f"The forecast now uses another model: {view.entry.title}.")
     try:
-        comparison = changes.changes(loader, view, then["issue_id"])
+        comparison = changes.changes(loader, view, previous_content["issue_id"])
     except NoAnswer:
         return sentences or ["There is no earlier forecast of these days to compare with."]
     for total in comparison["totals"][:1]:
@@ -230,7 +232,7 @@ def _place(total: int, lo80: str, hi80: str) -> str:
     return "above" if total > high else "below" if total < low else "within"
 
 
-def _sentence(previous: Edition, came: dict[str, int]) -> str:
+def _sentence(previous: Edition, arrivals: dict[str, int]) -> str:
     headline = previous.content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
     span, unit = day_span(headline["from"], headline["to"]), unit_of(previous.content, median)
@@ -238,7 +240,7 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
         f"The last email forecast about {median} {unit} for {span}, "
         f"with an 80% chance of between {lo80} and {hi80}"
     )
-    arrived = outcome(list(came.values()))
-    if len(came) == _WEEK_DAYS:
-        arrived += f", {_place(sum(came.values()), lo80, hi80)} that range"
-    return f"{forecast}. {arrived[0].upper()}{arrived[1:]}."
+    outcome_text = outcome(list(arrivals.values()))
+    if len(arrivals) == _WEEK_DAYS:
+        outcome_text += f", {_place(sum(arrivals.values()), lo80, hi80)} that range"
+    return f"{forecast}. {outcome_text[0].upper()}{outcome_text[1:]}."

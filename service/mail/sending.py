@@ -44,8 +44,8 @@ def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcom
     def claimed(_: Claim) -> Outcome:
         try:
             require_settings(context.settings)
-            with context.database.alone(f"{job}-{context.route.name}") as held:
-                return work() if held else Outcome("skipped", "another process is sending")
+            with context.database.alone(f"{job}-{context.route.name}") as is_held:
+                return work() if is_held else Outcome("skipped", "another process is sending")
         except (MailError, NoAnswer) as error:
             raise JobError(str(error)) from error
 
@@ -75,36 +75,41 @@ def send(
     done: Counter[str] = Counter()
 
     def record(*results: Result) -> None:
-        done.update([_record(context, edition.period, one, sent, clock()) for one, sent in results])
+        done.update(
+            [
+                _record(context, edition.period, delivery, sent, clock())
+                for delivery, sent in results
+            ]
+        )
 
-    held: list[Result] = []
+    refusals: list[Result] = []
     is_accepting, fault = False, ""
     try:
         with closing(_sent(context, edition.period, message, waiting, clock)) as results:
-            for one, sent in results:
+            for delivery, sent in results:
                 if sent.state == "bounced" and not is_accepting:
-                    held.append((one, sent))
-                    if len(held) >= _REFUSED_MOST and _is_general(held, _DOMAINS):
+                    refusals.append((delivery, sent))
+                    if len(refusals) >= _REFUSED_MOST and _is_general(refusals, _DOMAINS):
                         break
                     continue
                 if sent.state == "sent":
                     is_accepting = True
-                    record(*held)
-                    held.clear()
-                record((one, sent))
+                    record(*refusals)
+                    refusals.clear()
+                record((delivery, sent))
     finally:
-        if held and _is_general(held, 2):  # of the whole run none was accepted
-            code = held[-1][1].code
-            fault = f"the SMTP server refuses the mail itself, of {len(held)} readers ({code})"
-            held = [(one, replace(sent, state="later")) for one, sent in held]
-        record(*held)
+        if refusals and _is_general(refusals, 2):  # of the whole run none was accepted
+            code = refusals[-1][1].code
+            fault = f"the SMTP server refuses the mail itself, of {len(refusals)} readers ({code})"
+            refusals = [(delivery, replace(sent, state="later")) for delivery, sent in refusals]
+        record(*refusals)
     if fault:
         raise MailError(fault)
     summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
     with context.database.reading() as connection:
-        standing = delivery_store.counts(connection, edition.period, edition.route)
+        counts = delivery_store.counts(connection, edition.period, edition.route)
     reason = f"{edition.period}: {summary or 'nobody to send to'}"
-    return Outcome("done", reason, {"period": edition.period} | standing)
+    return Outcome("done", reason, {"period": edition.period} | counts)
 
 
 def _is_general(refusals: Sequence[Result], least: int) -> bool:
@@ -114,44 +119,46 @@ def _is_general(refusals: Sequence[Result], least: int) -> bool:
     """
     if all(sent.of_content for _, sent in refusals):
         return True
-    return len({addresses.domain(one.address) for one, _ in refusals}) >= least
+    return len({addresses.domain(delivery.address) for delivery, _ in refusals}) >= least
 
 
 def _sent(
     context: Context, period: str, message: Message, waiting: Iterable[Due], clock: Clock
 ) -> Generator[Result, None, None]:
     """Send emails one by one, claiming each first."""
-    silent = 0
+    n_silent = 0
     with Session(context.settings) as session:
-        for one in waiting:
+        for delivery in waiting:
             with context.database.writing() as connection:
-                if not delivery_store.begin(connection, period, one, clock()):
+                if not delivery_store.begin(connection, period, delivery, clock()):
                     continue
             try:
-                sent = session.send(one.address, message(one).as_bytes())
+                sent = session.send(delivery.address, message(delivery).as_bytes())
             except MailError:
-                _record(context, period, one, Sent("later", None), clock())
+                _record(context, period, delivery, Sent("later", None), clock())
                 raise
-            yield one, sent
-            silent = silent + 1 if sent.code is None else 0
-            if silent == _SILENT_MOST:
-                raise MailError(f"the SMTP server left {silent} mails in a row without an answer")
+            yield delivery, sent
+            n_silent = n_silent + 1 if sent.code is None else 0
+            if n_silent == _SILENT_MOST:
+                raise MailError(f"the SMTP server left {n_silent} mails in a row without an answer")
 
 
-def _record(context: Context, period: str, one: Due, sent: Sent, now: dt.datetime) -> str:
+def _record(context: Context, period: str, delivery: Due, sent: Sent, now: dt.datetime) -> str:
     """Record the result of an email; return a description without personal data."""
     state, next_at = sent.state, now
     if state == "later":
-        next_at = now + min(_RETRY_FIRST * 3 ** min(one.attempts, 10), _RETRY_MOST)
-        if next_at - (one.began_at or now) > GIVE_UP:
+        next_at = now + min(_RETRY_FIRST * 3 ** min(delivery.attempts, 10), _RETRY_MOST)
+        if next_at - (delivery.began_at or now) > GIVE_UP:
             state = "given up"
     with context.database.writing() as connection:
-        suspended = delivery_store.end(connection, period, one, state, sent.code, now, next_at)
+        suspended = delivery_store.end(connection, period, delivery, state, sent.code, now, next_at)
     if state != "sent":
         why = "no answer" if sent.code is None else f"code {sent.code}"
-        _log.warning("mail of %s to subscriber %s: %s, %s", period, one.subscriber_id, state, why)
+        _log.warning(
+            "mail of %s to subscriber %s: %s, %s", period, delivery.subscriber_id, state, why
+        )
     if suspended:
-        _log.warning("subscriber %s is suspended: the mail bounces", one.subscriber_id)
+        _log.warning("subscriber %s is suspended: the mail bounces", delivery.subscriber_id)
     return state
 
 
@@ -160,8 +167,8 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
 
     A link that may or may not have arrived is not sent twice: a new one replaces it.
     """
-    with context.database.alone(f"opt-in-{context.route.name}") as held:
-        if not held:
+    with context.database.alone(f"opt-in-{context.route.name}") as is_held:
+        if not is_held:
             return 0
         with context.database.writing() as connection:
             opt_ins = subscriber_store.waiting(connection, clock(), context.route.name)
@@ -169,30 +176,30 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
             return 0
         try:
             with Session(context.settings) as session:
-                return sum(_mail_link(context, session, one, clock()) for one in opt_ins)
+                return sum(_mail_link(context, session, opt_in, clock()) for opt_in in opt_ins)
         except MailError as error:
             raise JobError(str(error)) from error
 
 
-def _mail_link(context: Context, session: Session, one: OptIn, now: dt.datetime) -> bool:
+def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.datetime) -> bool:
     with context.database.writing() as connection:
-        token = subscriber_store.tokenise(connection, one)
+        token = subscriber_store.tokenise(connection, opt_in)
     if token is None:  # requested again meanwhile
         return False
-    message = confirmation(context, one.address, one, token, now)
+    message = confirmation(context, opt_in.address, opt_in, token, now)
     try:
-        sent = session.send(one.address, message.as_bytes())
+        sent = session.send(opt_in.address, message.as_bytes())
     except MailError:
-        _put_off(context, one, Sent("later", None), now)
+        _put_off(context, opt_in, Sent("later", None), now)
         raise
-    _put_off(context, one, sent, now)
+    _put_off(context, opt_in, sent, now)
     return sent.state == "sent"
 
 
-def _put_off(context: Context, one: OptIn, sent: Sent, now: dt.datetime) -> None:
+def _put_off(context: Context, opt_in: OptIn, sent: Sent, now: dt.datetime) -> None:
     state = {"sent": "mailed", "later": "asked", "bounced": "refused"}[sent.state]
-    wait = _LINK_RETRY * 2 ** min(one.attempts, 8)
+    wait = _LINK_RETRY * 2 ** min(opt_in.attempts, 8)
     with context.database.writing() as connection:
-        subscriber_store.put_off(connection, one, state, now + wait)
+        subscriber_store.put_off(connection, opt_in, state, now + wait)
     if state != "mailed":
-        _log.warning("link of request %s: %s, code %s", one.opt_in_id, sent.state, sent.code)
+        _log.warning("link of request %s: %s, code %s", opt_in.opt_in_id, sent.state, sent.code)

@@ -14,7 +14,7 @@ __all__ = [
     "confirm",
     "everybody",
     "find",
-    "left",
+    "is_unsubscribed",
     "opt_in_of",
     "put_off",
     "remove",
@@ -40,7 +40,7 @@ from service.core.tables import asks, opt_ins, salts, subscribers, unsubscribed
 EMAILS = ("weekly", "warnings", "both")
 """The choices of the form."""
 CONFIRM_HOURS = 48
-_KEPT = dt.timedelta(hours=24)  # so that a late click gets an explanation
+_RETENTION = dt.timedelta(hours=24)  # so that a late click gets an explanation
 _TOKEN_BYTES = 16  # 22 characters: keeps the link under 78, where mail is folded
 _ASKING = 0x61736B73  # any constant
 
@@ -151,7 +151,7 @@ def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) 
         connection.execute(unsubscribed.insert().values(row))
 
 
-def left(connection: sa.Connection, token: str) -> bool:
+def is_unsubscribed(connection: sa.Connection, token: str) -> bool:
     """Whether `token` belonged to a former subscriber."""
     query = sa.select(unsubscribed.c.left_at).where(unsubscribed.c.token_hash == _hash(token))
     return connection.execute(query).first() is not None
@@ -174,7 +174,7 @@ def ask(
 def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
     """Return requests for `route` whose link is due; delete long-expired ones."""
     c = opt_ins.c
-    connection.execute(opt_ins.delete().where(c.expires_at <= now - _KEPT))
+    connection.execute(opt_ins.delete().where(c.expires_at <= now - _RETENTION))
     rows = connection.execute(
         sa.select(opt_ins)
         .where(c.route == route, c.state == "asked", c.next_at <= now, c.expires_at > now)
@@ -206,10 +206,10 @@ def opt_in_of(connection: sa.Connection, token: str) -> OptIn | None:
 
 def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
     """Turn an unexpired request into a subscriber, once."""
-    gone = connection.execute(
+    deleted = connection.execute(
         opt_ins.delete().where(opt_ins.c.opt_in_id == opt_in.opt_in_id, opt_ins.c.expires_at > now)
     )
-    if not gone.rowcount:
+    if not deleted.rowcount:
         return False
     add(connection, opt_in.address, opt_in, now)
     return True

@@ -54,7 +54,7 @@ def _of_route(name: str | None) -> IssueLoader:
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
-    typed, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
+    form_data, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
     leading = chosen.route.lead
     return _answer(
         "subscribe.html",
@@ -62,11 +62,11 @@ def form(status: int = 200, problem: str = "") -> Response:
         chosen,
         offered=offered,
         problem=problem,
-        address=typed.get("address", "")[:254],
-        emails=typed.get("emails", EMAILS[0]),
-        threshold=typed.get("threshold", "")[:8] or leading.day_threshold,
-        level=typed.get("level", "")[:8] or _LEVEL,
-        week_threshold=typed.get("week_threshold", "")[:8],
+        address=form_data.get("address", "")[:254],
+        emails=form_data.get("emails", EMAILS[0]),
+        threshold=form_data.get("threshold", "")[:8] or leading.day_threshold,
+        level=form_data.get("level", "")[:8] or _LEVEL,
+        week_threshold=form_data.get("week_threshold", "")[:8],
         unit=leading.unit,
         largest=MOST_THRESHOLD,
         days=DAYS,
@@ -94,15 +94,15 @@ def ask() -> Response:
         if not over:
             store.ask(connection, address, preferences, now)
     if network in over:
-        late = _say(
+        answer = _message_page(
             429,
             "Too many requests",
             "There have been too many requests from your network. Try again tomorrow.",
             _chosen().route.name,
         )
-        late.headers["Retry-After"] = str(_DAY_SECONDS)
-        return late
-    return _say(
+        answer.headers["Retry-After"] = str(_DAY_SECONDS)
+        return answer
+    return _message_page(
         200,
         "Check your email",
         f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
@@ -120,7 +120,7 @@ def show_confirmation(token: str) -> Response:
         return _no_confirmation(opt_in)
     # Confirm even if the route is no longer served: its emails start if it is served again.
     leading = _of_route(opt_in.route).route.lead
-    return _say(
+    return _message_page(
         200,
         f"Confirm your subscription{_to(opt_in)}",
         f"You will get {opt_in.in_words(leading)}. Every email has an unsubscribe link.",
@@ -142,7 +142,7 @@ def confirm(token: str) -> Response:
     if opt_in.weekly:
         names = {name[:3].lower(): name for name in calendar.day_name}
         text = f"You will get the next weekly email on {names[_settings().digest_day]}."
-    return _say(200, f"You are subscribed{_to(opt_in)}", text, opt_in.route)
+    return _message_page(200, f"You are subscribed{_to(opt_in)}", text, opt_in.route)
 
 
 @subscriptions.get("/u/<token>")
@@ -150,20 +150,20 @@ def show_leaving(token: str) -> Response:
     """Show the unsubscribe buttons; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find(connection, token=token)
-        gone = store.left(connection, token)
-        rest = _others(connection, subscriber) if subscriber else []
+        is_unsubscribed = store.is_unsubscribed(connection, token)
+        others = _others(connection, subscriber) if subscriber else []
     if subscriber is None:
-        return _left() if gone else _no_subscriber()
-    if rest:
-        return _say(
+        return _unsubscribed() if is_unsubscribed else _no_subscriber()
+    if others:
+        return _message_page(
             200,
             f"Unsubscribe from {_title(subscriber)}",
-            f"We will delete this subscription immediately. {_still(rest)}",
+            f"We will delete this subscription immediately. {_still(others)}",
             subscriber.route,
             button="Unsubscribe",
             button_for_all="Unsubscribe from all emails",
         )
-    return _say(
+    return _message_page(
         200,
         "Unsubscribe from all emails",
         "We will delete your address and everything recorded with it immediately.",
@@ -178,7 +178,7 @@ def leave(token: str) -> Response:
     with _loader().context.database.writing() as connection:
         subscriber = store.find(connection, token=token)
         if subscriber is None:
-            return _left() if store.left(connection, token) else _no_subscriber()
+            return _unsubscribed() if store.is_unsubscribed(connection, token) else _no_subscriber()
         rest = _others(connection, subscriber)
         leaving, rest = (rest, []) if "all" in request.form else ([], rest)
         for one in [subscriber, *leaving]:
@@ -186,7 +186,7 @@ def leave(token: str) -> Response:
     text = "We have deleted your address and everything recorded with it."
     if rest:
         text = f"We have deleted this subscription. {_still(rest)}"
-    return _left(text, subscriber.route)
+    return _unsubscribed(text, subscriber.route)
 
 
 def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
@@ -248,12 +248,16 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
     return int(text)
 
 
-def _say(status: int, title: str, text: str, route: str | None = None, **buttons: str) -> Response:
+def _message_page(
+    status: int, title: str, text: str, route: str | None = None, **buttons: str
+) -> Response:
     return _answer("message.html", status, _of_route(route), title=title, text=text, **buttons)
 
 
-def _left(text: str = "We have deleted this subscription.", route: str | None = None) -> Response:
-    return _say(200, "You have unsubscribed", text, route)
+def _unsubscribed(
+    text: str = "We have deleted this subscription.", route: str | None = None
+) -> Response:
+    return _message_page(200, "You have unsubscribed", text, route)
 
 
 def _no_subscriber() -> Response:
@@ -261,23 +265,23 @@ def _no_subscriber() -> Response:
         "No subscription has this link, and nothing has changed. The link may be incomplete: use "
         "the one at the end of the latest email."
     )
-    return _say(404, "This link does not work", text)
+    return _message_page(404, "This link does not work", text)
 
 
 def _no_confirmation(expired: OptIn | None) -> Response:
     if expired:
         text = "Subscribe again to get a new link."
-        return _say(410, "This link has expired", text, expired.route)
+        return _message_page(410, "This link has expired", text, expired.route)
     text = (
         "It may have been used or replaced, have expired, or be incomplete. Nothing has changed. "
         "If you have already confirmed, you are subscribed."
     )
-    return _say(404, "This link does not work", text)
+    return _message_page(404, "This link does not work", text)
 
 
-def _answer(template: str, status: int, about: IssueLoader, **values: Any) -> Response:
-    route, to_route = about.route, about.context.to_route
-    frame = {"route": route, "zone": route.zone, "to_route": to_route, "kept": to_route}
+def _answer(template: str, status: int, loader: IssueLoader, **values: Any) -> Response:
+    route, to_route = loader.route, loader.context.to_route
+    frame = {"route": route, "zone": route.zone, "to_route": to_route, "link_params": to_route}
     answer = make_response(render_template(template, **frame, **values), status)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"  # the URL contains the token

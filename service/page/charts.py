@@ -19,7 +19,7 @@ def fan_chart(
     past: Rows,
     days: Rows,
     title: str,
-    came: Rows = (),
+    outcomes: Rows = (),
     limit: tuple[int, str] | None = None,
     waiting: int = 0,
 ) -> Markup:
@@ -27,10 +27,10 @@ def fan_chart(
 
     Drawn twice: wide, and narrow for phones with fewer past days and larger text.
 
-    `past` and `came` have ``date`` and ``value``: figures before the forecast, and outcomes of its
-    own days. `days` have ``date``, ``median`` and the bounds at 50, 80 and 95 per cent; the first
-    `waiting` of them are over but not yet published. ``last_year_mean`` in `past` and `days` is
-    drawn as a line, and `limit` as a labelled line at a count, such as the places needed.
+    `past` and `outcomes` have ``date`` and ``value``: figures before the forecast, and outcomes of
+    its own days. `days` have ``date``, ``median`` and the bounds at 50, 80 and 95 per cent; the
+    first `waiting` of them are over but not yet published. ``last_year_mean`` in `past` and `days`
+    is drawn as a line, and `limit` as a labelled line at a count, such as the places needed.
     """
     late = max(waiting - _NARROW_PAST, 0)
     near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]
@@ -40,7 +40,7 @@ def fan_chart(
     )
     svgs = []
     for size, name, before, ahead, unpublished, skipped in drawings:
-        counts = [row["value"] for row in (*before, *came)] + [row["hi95"] for row in ahead]
+        counts = [row["value"] for row in (*before, *outcomes)] + [row["hi95"] for row in ahead]
         counts += [row.get("last_year_mean") or 0 for row in (*before, *ahead)]
         top = ceiling(max([*counts, limit[0] if limit else 0, 1]))
         sheet = Sheet(*size, len(before) + len(ahead), top, name)
@@ -51,14 +51,19 @@ def fan_chart(
                 f"{len(ahead) - unpublished} days of forecast to {long_day(ahead[-1]['date'])}",
             ]
         )
-        parts = _draw_fan(sheet, before, ahead, came, limit, unpublished)
+        parts = _draw_fan(sheet, before, ahead, outcomes, limit, unpublished)
         label = f"{title}: {label}; the numbers are in the table below"
         svgs.append(sheet.svg(label, parts, skipped=skipped))
     return Markup("").join(svgs)
 
 
 def _draw_fan(
-    sheet: Sheet, past: Rows, days: Rows, came: Rows, limit: tuple[int, str] | None, waiting: int
+    sheet: Sheet,
+    past: Rows,
+    days: Rows,
+    outcomes: Rows,
+    limit: tuple[int, str] | None,
+    waiting: int,
 ) -> list[str]:
     first, all_days = len(past), [*past, *days]
     floor, above = sheet.y(0), sheet.above
@@ -81,7 +86,7 @@ def _draw_fan(
         parts += [element("path", css, d=path(last_year)) for css in ("halo", "then")]
     parts.append(element("path", "median", d=path(steps(sheet, first, days, "median"))))
     places = {row["date"]: first + at for at, row in enumerate(days)}
-    parts += [sheet.dot("came", places[row["date"]], row["value"], 3.5) for row in came]
+    parts += [sheet.dot("came", places[row["date"]], row["value"], 3.5) for row in outcomes]
     if past or waiting:
         x = sheet.x(first + waiting)
         parts.append(element("line", "today", x1=x, x2=x, y1=above, y2=floor))

@@ -27,19 +27,19 @@ _NAMES = ("median", "lo80", "hi80")
 def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context; ``on1 model1 on2 …`` choose up to four forecasts.
 
-    Without any, show forecasts 4 weeks apart. ``wrong`` has a message for each invalid parameter.
+    Without any, show forecasts 4 weeks apart. ``errors`` has a message for each invalid parameter.
     """
     loader, series_id = params.loader, params.series_id
     picks = _picks(params, args)
     models = {"champion": "As published"} | list_models(loader, series_id)
-    wrong: dict[str, str] = {}
-    asked: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    inputs: dict[str, str] = {}
     views = []
     for pick in picks:
         day_name, model_name = pick["day_name"], pick["model_name"]
         if not pick["day"]:
             continue
-        asked |= {day_name: pick["day"], model_name: pick["model"]}
+        inputs |= {day_name: pick["day"], model_name: pick["model"]}
         try:
             day = read_day(day_name, pick["day"])
             view = view_of_day(loader, series_id, day, pick["model"])
@@ -47,19 +47,19 @@ def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
             views.append(view)
         except NotPossible:
             detail = "no coming days are kept of this model; choose “As published”"
-            wrong[model_name] = f"forecast {day_name[2:]}: {detail}"
+            errors[model_name] = f"forecast {day_name[2:]}: {detail}"
         except BadQuestion:
-            wrong[day_name] = f"the day of forecast {day_name[2:]} must be a date"
+            errors[day_name] = f"the day of forecast {day_name[2:]} must be a date"
         except NotFound as error:
             if pick["model"] in models:
-                wrong[day_name] = f"forecast {day_name[2:]}: {error}"
+                errors[day_name] = f"forecast {day_name[2:]}: {error}"
             else:
-                wrong[model_name] = f"the model of forecast {day_name[2:]} does not exist"
-    context = {"picks": picks, "models": models, "wrong": wrong, "asked": asked}
-    if wrong:
+                errors[model_name] = f"the model of forecast {day_name[2:]} does not exist"
+    context = {"picks": picks, "models": models, "errors": errors, "inputs": inputs}
+    if errors:
         return context
-    found = compare_forecasts(loader, views)
-    return context | found | {"exhibits": _exhibits(params, found)}
+    comparison = compare_forecasts(loader, views)
+    return context | comparison | {"exhibits": _exhibits(params, comparison)}
 
 
 def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
@@ -80,9 +80,9 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
     return picks
 
 
-def _exhibits(params: PageParams, found: dict[str, Any]) -> list[Exhibit]:
+def _exhibits(params: PageParams, comparison: dict[str, Any]) -> list[Exhibit]:
     unit = params.declared.unit
-    days, forecasts = found["days"], found["forecasts"]
+    days, forecasts = comparison["days"], comparison["forecasts"]
     title = f"{unit.capitalize()} per day: {len(forecasts)} forecasts and what arrived"
     title = title.replace("1 forecasts", "1 forecast")
     keys = [
@@ -102,18 +102,18 @@ def _exhibits(params: PageParams, found: dict[str, Any]) -> list[Exhibit]:
             f"{title}, {params.loader.route.area_title}",
             days,
             ("date", "value", *numbered),
-            _chart(found, title),
+            _chart(comparison, title),
             (("actual", "arrived"), *keys),
         ),
         Exhibit("comparison-totals", f"Totals of {len(forecasts)} forecasts", totals, columns),
     ]
 
 
-def _chart(found: dict[str, Any], title: str) -> Markup:
+def _chart(comparison: dict[str, Any], title: str) -> Markup:
     """Draw the outcomes as bars, and each forecast as its median within its 80% range."""
-    days = found["days"]
+    days = comparison["days"]
     highest = [day["value"] or 0 for day in days]
-    highest += [row["hi80"] for one in found["forecasts"] for row in one["rows"]]
+    highest += [row["hi80"] for one in comparison["forecasts"] for row in one["rows"]]
     top = ceiling(max(*highest, 1))
     label = (
         f"{title}, {long_day(days[0]['date'])} to {long_day(days[-1]['date'])}; the numbers are in "
@@ -123,16 +123,16 @@ def _chart(found: dict[str, Any], title: str) -> Markup:
         Sheet(960, 380, 58, len(days), top, "wide"),
         Sheet(420, 340, 50, len(days), top, "narrow"),
     )
-    return Markup("").join(sheet.svg(label, _draw(sheet, found)) for sheet in sheets)
+    return Markup("").join(sheet.svg(label, _draw(sheet, comparison)) for sheet in sheets)
 
 
-def _draw(sheet: Sheet, found: dict[str, Any]) -> list[str]:
-    dates = [day["date"] for day in found["days"]]
+def _draw(sheet: Sheet, comparison: dict[str, Any]) -> list[str]:
+    dates = [day["date"] for day in comparison["days"]]
     parts = [sheet.axis(), sheet.mondays(dates)]
-    counts = enumerate(day["value"] for day in found["days"])
+    counts = enumerate(day["value"] for day in comparison["days"])
     parts += [sheet.bar("actual", at, 0, count) for at, count in counts if count]
     names = []
-    for number, one in enumerate(found["forecasts"], start=1):
+    for number, one in enumerate(comparison["forecasts"], start=1):
         first, rows = dates.index(one["rows"][0]["date"]), one["rows"]
         median = path(steps(sheet, first, rows, "median"))
         parts.append(

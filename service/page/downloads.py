@@ -66,10 +66,10 @@ def metadata(view: str, name: str) -> Response:
 @blueprint.get(f"/embed/{_VIEW}/<name>")
 def embed(view: str, name: str) -> Response:
     """Show one chart alone, for embedding in another page."""
-    params, exhibit, asked = _exhibit(view, name)
+    params, exhibit, inputs = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table; only charts can be embedded")
-    page = links_to(params, view, exhibit, asked)["page"]
+    page = links_to(params, view, exhibit, inputs)["page"]
     text = render_template(
         "embed.html",
         one=exhibit,
@@ -108,12 +108,12 @@ def icon() -> Response:
 def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, Any]]:
     params = page_params()
     context = context_of(view, params)
-    for field, detail in context["wrong"].items():
+    for field, detail in context["errors"].items():
         raise BadQuestion(field, detail)
     exhibits = context["exhibits"]
     if name not in exhibits:
         raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")
-    return params, exhibits[name], context["asked"]
+    return params, exhibits[name], context["inputs"]
 
 
 def _filename(params: PageParams, file: str) -> str:

@@ -55,57 +55,59 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context of the page Now."""
     view = params.view
     unit = view.declared.unit
-    says = headline(params.loader, view)
+    summary = headline(params.loader, view)
     past = last_of(view, _PAST_DAYS)
     ahead = view.ahead
     before = ahead.since(_PAST_DAYS)
     waiting = ahead.skipped - before.skipped
     horizon = min(_HORIZON, ahead.most)
-    charted = bands(before, waiting + horizon, _LEVELS, view.declared)
-    drawn = [*past, *charted]
-    for row, earlier in zip(drawn, a_year_earlier(view, [r["date"] for r in drawn]), strict=True):
+    forecast_rows = bands(before, waiting + horizon, _LEVELS, view.declared)
+    chart_rows = [*past, *forecast_rows]
+    for row, earlier in zip(
+        chart_rows, a_year_earlier(view, [r["date"] for r in chart_rows]), strict=True
+    ):
         row |= earlier
-    days = charted[waiting:]
-    came = []  # the figures since, possibly with gaps
+    days = forecast_rows[waiting:]
+    outcomes = []  # the figures since, possibly with gaps
     if params.is_past:
         first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-        came = figures(params.loader, params.series_id, first, last)
-    above = exceedance(ahead, says["threshold"], 1, horizon)
+        outcomes = figures(params.loader, params.series_id, first, last)
+    above = exceedance(ahead, summary["threshold"], 1, horizon)
     top = max(row["hi95"] for row in days) or 1
     totals = periods(view.observed, ahead, PERIODS, _LEVELS)
     for row in totals:
         row["name"] = _name(row, view, params.loader.today())
-    arrived = {row["date"]: row["value"] for row in came}
+    arrived = {row["date"]: row["value"] for row in outcomes}
     for row, passing in zip(days, above["rows"], strict=True):
         bounds = [(css, row[lo], row[hi]) for lo, hi, css in BANDS]
         row |= {
-            "threshold": says["threshold"],
+            "threshold": summary["threshold"],
             "p_above": passing["p_above"],
             "bar": inline_bar(bounds, row["median"], top),
             "came": arrived.get(row["date"]),
         }
     unit_title, whole = unit.capitalize(), view.route.area_title
-    of_threshold = view.declared.unit_of(says["threshold"])
-    chance = f"Chance of more than {says['threshold']:,} {of_threshold}, by day"
+    of_threshold = view.declared.unit_of(summary["threshold"])
+    chance = f"Chance of more than {summary['threshold']:,} {of_threshold}, by day"
     keys = (
         *((("actual", "as published"),) if past else ()),
         *((("waiting", "not yet published"),) if waiting else ()),
         *BAND_KEYS,
         ("then", "a year earlier, mean of 7 days"),
-        *((("came", "arrived"),) if came else ()),
+        *((("came", "arrived"),) if outcomes else ()),
     )
     numbers = (*RANGES, "p_zero", "p_above", "came")
     key = ("year", view.issue.issue_id, view.entry.model, view.first)
     year = params.loader.once(key, lambda: _year(view))
     sea = _sea(params)
-    why = {name: _why(params, *asked) for name, asked in _WHY.items()}
+    why = {name: _why(params, *question) for name, question in _WHY.items()}
     exhibits = [
         Exhibit(
             "forecast",
             f"{unit_title} per day, {whole}",
-            drawn,
+            chart_rows,
             ("date", "value", *RANGES, "p_zero", "came", "last_year", "last_year_mean"),
-            fan_chart(past, charted, f"{unit_title} per day", came, waiting=waiting),
+            fan_chart(past, forecast_rows, f"{unit_title} per day", outcomes, waiting=waiting),
             keys,
         ),
         *(
@@ -125,14 +127,14 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         *(part["exhibit"] for part in (year, sea, *why.values()) if part),
     ]
     return why | {
-        "headline": says,
+        "headline": summary,
         "briefing": briefing_of(params.loader, view),
         "exhibits": exhibits,
-        "chart_data": _chart_data(unit, past, charted, waiting),
-        "charted": drawn,
+        "chart_data": _chart_data(unit, past, forecast_rows, waiting),
+        "chart_rows": chart_rows,
         "days": days,
         "above": above,
-        "has_come": bool(came),
+        "has_outcomes": bool(outcomes),
         "totals": totals,
         "sea": sea,
         "year": year,
@@ -194,23 +196,23 @@ def _why(
     Parts that round to 0 are left out.
     """
     try:
-        found = answer(params.loader, params.view)
+        result = answer(params.loader, params.view)
     except (NotFound, BadQuestion):
         return None
     first, parts, last = keys
-    columns = ("days", first, *found[parts], last)
-    spans = [total for total in found["totals"] if total["days"] > 1]
+    columns = ("days", first, *result[parts], last)
+    spans = [total for total in result["totals"] if total["days"] > 1]
     rows = [
         {"name": _PARTS.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
-        for part in found[parts]
+        for part in result[parts]
     ]
     rows = [row for row in rows if any(round(share) for share in row["shares"])]
-    return found | {
+    return result | {
         "spans": [span["days"] for span in spans],
         "first": [span[first] for span in spans],
         "rows": rows,
         "last": [span[last] for span in spans],
-        "exhibit": Exhibit(*named, found["totals"], columns, parts=found[parts]),
+        "exhibit": Exhibit(*named, result["totals"], columns, parts=result[parts]),
     }
 
 

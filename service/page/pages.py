@@ -73,7 +73,7 @@ def _frame() -> dict[str, Any]:
         "static_file": _static,
         "views": VIEWS,
         "here": (request.endpoint or "").removeprefix("page."),
-        "kept": context.to_route,
+        "link_params": context.to_route,
         "to_route": context.to_route,
         "route": context.route,
         "routes": context.routes,
@@ -122,7 +122,7 @@ def page() -> Response:
     text = render_template(
         f"{here}.html",
         params=params,
-        kept=params.link(),
+        link_params=params.link(),
         view=view,
         issue=view.issue,
         unit=view.declared.unit,
@@ -133,32 +133,32 @@ def page() -> Response:
         issues=listing(loader, params.series_id, _RECENT)[0],
         reasons=params.reasons,
         alarms=[] if params.is_past else record_alarms(loader, params.series_id),
-        links=lambda exhibit: links_to(params, here, exhibit, context["asked"]),
+        links=lambda exhibit: links_to(params, here, exhibit, context["inputs"]),
         cite=lambda exhibit: citation(params, here, exhibit),
         is_framed=bool(loader.context.settings.embed_origins),
         **context,
     )
-    return tagged(make_response(text, 400 if context["wrong"] else 200))
+    return tagged(make_response(text, 400 if context["errors"] else 200))
 
 
 def context_of(view: str, params: PageParams) -> dict[str, Any]:
-    """Return the template context of a view: ``exhibits``, ``asked`` inputs and ``wrong`` ones.
+    """Return the template context of a view: ``exhibits``, ``inputs`` and ``errors`` of inputs.
 
-    Raises `BadQuestion` if a parameter is invalid; Plan and Compare return ``wrong`` instead.
+    Raises `BadQuestion` if a parameter is invalid; Plan and Compare return ``errors`` instead.
     """
-    context = {"asked": {}, "wrong": {}} | _CONTEXTS[view](params, request.args)
+    context = {"inputs": {}, "errors": {}} | _CONTEXTS[view](params, request.args)
     return context | {"exhibits": {one.name: one for one in context.get("exhibits", ())}}
 
 
 def links_to(
-    params: PageParams, view: str, exhibit: Exhibit, asked: Mapping[str, Any]
+    params: PageParams, view: str, exhibit: Exhibit, inputs: Mapping[str, Any]
 ) -> dict[str, str]:
     """Return the URLs of an exhibit: ``csv png metadata page embed``.
 
     All refer to the displayed forecast, except ``embed``, which follows the latest.
     """
-    latest = replace(params, issue_id="latest").link(**asked)
-    shown = params.link(**asked)
+    latest = replace(params, issue_id="latest").link(**inputs)
+    shown = params.link(**inputs)
     if view in OF_ONE_FORECAST:
         shown = latest | {"issue": params.view.issue.issue_id, "from": params.view.first}
     query, stem = urlencode(shown), f"/{view}/{exhibit.name}"

@@ -50,16 +50,16 @@ _FIELDS = (
 
 
 def answer_plan(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
-    """Return the template context; without answers, and with ``wrong``, if an input is invalid."""
+    """Return the template context; without answers, and with ``errors``, if an input is invalid."""
     plan = _read(args, params.declared)
-    numbers, wrong = plan["numbers"], plan["wrong"]
-    context = {"fields": _FIELDS, "plan": plan, "asked": numbers, "wrong": wrong}
-    return context if wrong else context | _answers(params.view, numbers)
+    numbers, errors = plan["numbers"], plan["errors"]
+    context = {"fields": _FIELDS, "plan": plan, "inputs": numbers, "errors": errors}
+    return context if errors else context | _answers(params.view, numbers)
 
 
 def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]]:
-    """Return ``texts`` and ``numbers`` of the inputs, and ``wrong``: messages; each by field."""
-    texts, numbers, wrong = {}, {}, {}
+    """Return ``texts`` and ``numbers`` of the inputs, and ``errors``: messages; each by field."""
+    texts, numbers, errors = {}, {}, {}
     for field in _FIELDS:
         usual = declared.day_threshold if field.name == "threshold" else field.default
         text = args.get(field.name, str(usual)).strip()[:40]
@@ -71,16 +71,16 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
             numbers[field.name] = number
             continue
         kind = "whole number" if field.step == 1 else "number with at most two decimals"
-        wrong[field.name] = (
+        errors[field.name] = (
             f"{field.label.lower()} must be a {kind} from {field.least:,} to {field.most:,}, "
             f"like {usual:,}"
         )
-    if not wrong and numbers["window"] > numbers["horizon"]:
+    if not errors and numbers["window"] > numbers["horizon"]:
         most = numbers["horizon"]
-        wrong["window"] = (
+        errors["window"] = (
             f"number of days in a row must be at most {most}, the number of days ahead"
         )
-    return {"texts": texts, "numbers": numbers, "wrong": wrong}
+    return {"texts": texts, "numbers": numbers, "errors": errors}
 
 
 def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -93,27 +93,28 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     ours = scale_to_share(view, numbers["our_share"])
     above = exceedance(ours.ahead, threshold, window, horizon)
     others = [exceedance(ours.ahead, one, window, horizon) for one in _other_thresholds(threshold)]
-    calm = quiet(view.ahead, horizon)
+    quiet_answer = quiet(view.ahead, horizon)
     places = None
     if view.declared.follows is None:
         stay_days = numbers["stay_days"]
         places = capacity(ours.observed, ours.ahead, stay_days, share, horizon, _LEVELS)
-    whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of all arrivals"
-    asked = {name: numbers[name] for name in ("our_share", "threshold", "window")}
+    of_share = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of all arrivals"
+    inputs = {name: numbers[name] for name in ("our_share", "threshold", "window")}
     title = (
-        f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}, by first day{whose}"
+        f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}, "
+        f"by first day{of_share}"
     )
     exhibits = [
         Exhibit(
             "above",
             title,
-            [row | asked for row in above["rows"]],
-            ("date", "to", *asked, "p_above"),
+            [row | inputs for row in above["rows"]],
+            ("date", "to", *inputs, "p_above"),
             chance_bars(above["rows"], "p_above", title),
         ),
         Exhibit(
             "other-thresholds",
-            f"Chance of other thresholds in {horizon} days{whose}",
+            f"Chance of other thresholds in {horizon} days{of_share}",
             others,
             ("threshold", "window", "p_any"),
         ),
@@ -123,28 +124,34 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         ("quiet-spell", "length of the longest quiet spell", "p_longest_run"),
     ):
         title = f"Chance of each {words} in {horizon} days"
-        drawing = count_bars([row[column] for row in calm["rows"]], title)
+        drawing = count_bars([row[column] for row in quiet_answer["rows"]], title)
         columns = ("days", column, f"{column}_at_least")
-        exhibits.append(Exhibit(name, title, calm["rows"], columns, drawing))
+        exhibits.append(Exhibit(name, title, quiet_answer["rows"], columns, drawing))
     if places:
-        exhibits.append(_places_exhibit(places, unit, whose))
+        exhibits.append(_places_exhibit(places, unit, of_share))
     table = bands(ours.ahead, horizon, _LEVELS, view.declared)
     for at, row in enumerate(table):
         del row["time"], row["horizon_days"], row["p_any"]
-        row |= asked | {"p_above": None}
+        row |= inputs | {"p_above": None}
         if at < len(above["rows"]):
             row["p_above"] = above["rows"][at]["p_above"]
         if places:
             row["stay_days"], row["share"] = numbers["stay_days"], share
-            there = places["rows"][at]
-            row["present_median"], row["places"] = there["median"], there["places"]
-    exhibits.append(Exhibit("plan", f"Plan by day{whose}", table, list(table[0])))
-    return {"above": above, "others": others, "quiet": calm, "places": places, "exhibits": exhibits}
+            place_row = places["rows"][at]
+            row["present_median"], row["places"] = place_row["median"], place_row["places"]
+    exhibits.append(Exhibit("plan", f"Plan by day{of_share}", table, list(table[0])))
+    return {
+        "above": above,
+        "others": others,
+        "quiet": quiet_answer,
+        "places": places,
+        "exhibits": exhibits,
+    }
 
 
-def _places_exhibit(places: dict[str, Any], unit: str, whose: str) -> Exhibit:
+def _places_exhibit(places: dict[str, Any], unit: str, of_share: str) -> Exhibit:
     enough = f"{places['places_peak']:,} places"
-    title = f"{unit.capitalize()} present by day, and the {enough} needed{whose}"
+    title = f"{unit.capitalize()} present by day, and the {enough} needed{of_share}"
     drawing = fan_chart([], places["rows"], title, limit=(places["places_peak"], enough))
     keys = (("limit", "places needed"), *BAND_KEYS)
     return Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)

@@ -53,12 +53,12 @@ def past_forecasts(params: PageParams, args: Mapping[str, str]) -> dict[str, Any
     if window not in _WINDOWS:
         raise BadQuestion("window", f"one of {', '.join(_WINDOWS)} weeks", window[:20])
     records = [
-        _drawn(track_record(params.loader, params.series_id, int(window), kind=kind))
+        _with_charts(track_record(params.loader, params.series_id, int(window), kind=kind))
         for kind in _KINDS
     ]
     exhibits = [one for record in records if record["judged"] for one in _exhibits(record)]
     return {
-        "asked": {"window": window},
+        "inputs": {"window": window},
         "windows": _WINDOWS,
         "records": records,
         "exhibits": exhibits,
@@ -68,7 +68,7 @@ def past_forecasts(params: PageParams, args: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _drawn(record: dict[str, Any]) -> dict[str, Any]:
+def _with_charts(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its scored rows and their charts."""
     judged = [row for row in record["rows"] if row["n"]]
     return record | {
@@ -85,21 +85,21 @@ def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
     """Return the charts and tables of a record; their names end with its kind."""
     weeks, pit, kind = record["weeks"], record["pit_histogram"], record["kind"]
     judged = record["judged"]
-    whose = f"{_KINDS[kind].lower()} of the last {record['window_weeks']} weeks"
-    held = [f"coverage{level}{end}" for level in _LEVELS for end in ("", "_lo", "_hi")]
+    scope = f"{_KINDS[kind].lower()} of the last {record['window_weeks']} weeks"
+    coverage_columns = [f"coverage{level}{end}" for level in _LEVELS for end in ("", "_lo", "_hi")]
     scores = ("skill_climatology", "skill_seasonal_naive", "bias", "crps", "wis")
     exhibits = [
         Exhibit(
             f"coverage-{kind}",
-            f"How often the ranges were right: {whose}",
+            f"How often the ranges were right: {scope}",
             judged,
-            ("measure", "n", *held),
+            ("measure", "n", *coverage_columns),
             _coverage_grid(record["coverage_charts"]),
         ),
-        Exhibit(f"scores-{kind}", f"Scores: {whose}", judged, ("measure", "n", *scores)),
+        Exhibit(f"scores-{kind}", f"Scores: {scope}", judged, ("measure", "n", *scores)),
         Exhibit(
             f"likelihood-{kind}",
-            f"Days with arrivals, by likelihood: {whose}",
+            f"Days with arrivals, by likelihood: {scope}",
             [
                 row | {f"share_arrived{end}": row[f"share{end}"] for end in ("", "_lo", "_hi")}
                 for row in record["likelihood"]
@@ -111,12 +111,12 @@ def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
         ),
     ]
     if weeks:
-        title = f"{record['unit'].capitalize()} in the 7 days after each forecast: {whose}"
+        title = f"{record['unit'].capitalize()} in the 7 days after each forecast: {scope}"
         columns = ("issue_id", "model", "from", "to", "truth", *_WEEK, "crps")
         drawing = _weeks_chart(weeks, record["unit"])
         exhibits.append(Exhibit(f"weeks-{kind}", title, weeks, columns, drawing, _WEEK_KEYS))
     if sum(pit):
-        title = f"Where outcomes fell within their forecasts: {whose}"
+        title = f"Where outcomes fell within their forecasts: {scope}"
         rows = [{"tenth": at, "outcomes": count} for at, count in enumerate(pit, start=1)]
         drawing = share_bars(pit, title)
         exhibits.append(Exhibit(f"pit-{kind}", title, rows, ("tenth", "outcomes"), drawing))
@@ -164,7 +164,7 @@ def _coverage_chart(row: dict[str, Any], name: str) -> Markup:
         x = sheet.x(per_cent)
         parts.append(element("line", "grid", x1=x, x2=x, y1=2, y2=74))
         parts.append(sheet.text(x, 91, per_cent, "end" if per_cent == 100 else "middle"))
-    held = []
+    descriptions = []
     for level, y in zip(_LEVELS, (14, 38, 62), strict=True):
         parts.append(sheet.text(sheet.left - 8, y + 4, f"{level}%", "end"))
         share = row[f"coverage{level}"]
@@ -177,8 +177,8 @@ def _coverage_chart(row: dict[str, Any], name: str) -> Markup:
             element("line", "whisker", x1=lo, x2=hi, y1=y, y2=y),
             element("circle", "held", cx=sheet.x(100 * share), cy=y, r=5),
         ]
-        held.append(f"{level}% ranges were right {100 * share:.0f}% of the time")
-    title = f"{name}: {', '.join(held) or 'no scores yet'}"
+        descriptions.append(f"{level}% ranges were right {100 * share:.0f}% of the time")
+    title = f"{name}: {', '.join(descriptions) or 'no scores yet'}"
     return sheet.svg(title, parts, "chart coverage")
 
 

@@ -32,19 +32,19 @@ def prune(context: Context, period: str | None = None) -> Outcome:
 
 def _prune(context: Context) -> Outcome:
     settings, now = context.settings, utc_now()
-    issued = now - dt.timedelta(days=settings.keep_issues_days)
-    ran = now - dt.timedelta(days=settings.keep_runs_days)
+    issues_before = now - dt.timedelta(days=settings.keep_issues_days)
+    runs_before = now - dt.timedelta(days=settings.keep_runs_days)
     with context.database.writing() as connection:
-        detail = {"issues": issue_store.prune_issues(connection, issued)}
-        compared = _compared(connection, settings, context.routes, issued)
+        detail = {"issues": issue_store.prune_issues(connection, issues_before)}
+        scores_before = _compared(connection, settings, context.routes, issues_before)
         with_weather = [route for route in context.routes if route.weather_points]
-        foreseen = _compared(connection, settings, with_weather, issued)
-        foreseen = min(foreseen, issue_store.oldest_live(connection) or foreseen)
+        weather_before = _compared(connection, settings, with_weather, issues_before)
+        weather_before = min(weather_before, issue_store.oldest_live(connection) or weather_before)
         detail |= {
-            "weather": weather_store.prune(connection, foreseen - covariates.LOOKBACK),
-            "scores": model_score_store.prune_scores(connection, compared.date()),
-            "runs": run_store.prune(connection, ran),
-            "requests": request_store.prune(connection, ran),
+            "weather": weather_store.prune(connection, weather_before - covariates.LOOKBACK),
+            "scores": model_score_store.prune_scores(connection, scores_before.date()),
+            "runs": run_store.prune(connection, runs_before),
+            "requests": request_store.prune(connection, runs_before),
         }
     raw_documents.prune(settings.var_dir, settings.raw_keep_days, now)
     deleted = ", ".join(f"{detail[name]} {what}" for name, what in _LABELS.items())
@@ -52,15 +52,17 @@ def _prune(context: Context) -> Outcome:
 
 
 def _compared(
-    connection: Connection, settings: Settings, routes: Iterable[Route], issued: dt.datetime
+    connection: Connection, settings: Settings, routes: Iterable[Route], issues_before: dt.datetime
 ) -> dt.datetime:
     """Return a moment before any that a comparison of `routes` may need.
 
     It is the earliest of any route: late figures move it back.
     """
-    found = (model_score_store.get_newest_origin(connection, route.forecast) for route in routes)
-    newest = min((one for one in found if one), default=None)
+    newest_origins = (
+        model_score_store.get_newest_origin(connection, route.forecast) for route in routes
+    )
+    newest = min((one for one in newest_origins if one), default=None)
     if newest is None:
-        return issued
+        return issues_before
     first = newest - (settings.champion_origins + 1) * _WEEK
-    return min(issued, dt.datetime.combine(first, dt.time(), dt.UTC))
+    return min(issues_before, dt.datetime.combine(first, dt.time(), dt.UTC))

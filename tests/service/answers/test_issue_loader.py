@@ -136,19 +136,19 @@ def test_second_view_reads_no_paths(loader: IssueLoader, context: Context) -> No
 
 
 def test_cache_is_bounded(context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_KEPT", 3)
+    monkeypatch.setattr(module, "_CACHE_SIZE", 3)
     loader = IssueLoader(context, clock)
-    ids = [publish_newer_issue(context, hours) for hours in range(module._KEPT)]
+    ids = [publish_newer_issue(context, hours) for hours in range(module._CACHE_SIZE)]
     for issue_id in ids:
         loader.view("people", issue_id)
-    assert len(loader._kept) == module._KEPT
+    assert len(loader._cache) == module._CACHE_SIZE
     loader.view("people", ids[0])
 
 
 def test_cached_value_is_replaced_when_token_changes(loader: IssueLoader) -> None:
     values = [loader.once("x", lambda at=at: at, at // 2) for at in range(6)]
     assert values == [0, 0, 2, 2, 4, 4]
-    assert len(loader._kept) == 1
+    assert len(loader._cache) == 1
 
 
 def test_error_is_raised_for_all_callers_and_not_cached(loader: IssueLoader) -> None:

@@ -83,9 +83,9 @@ def test_invalid_csv_is_rejected_with_place_and_content(
     error = caught.value
     assert error.where.startswith(f"{NAME}, {where}")
     assert expected in error.expected
-    assert found in error.found
+    assert found in error.actual
     line = str(error)
-    assert line == f"{error.where}: expected {error.expected}, found {error.found}"
+    assert line == f"{error.where}: expected {error.expected}, found {error.actual}"
     assert line.isprintable()
     assert len(line) < 500
 

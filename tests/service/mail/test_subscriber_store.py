@@ -51,8 +51,8 @@ def test_removed_subscriber_leaves_only_a_token_hash(database: Database) -> None
         subscriber_store.remove(connection, subscriber, NOW)
         subscriber_store.remove(connection, subscriber, NOW)
         assert subscriber_store.everybody(connection) == []
-        assert subscriber_store.left(connection, subscriber.token)
-        assert not subscriber_store.left(connection, "another")
+        assert subscriber_store.is_unsubscribed(connection, subscriber.token)
+        assert not subscriber_store.is_unsubscribed(connection, "another")
         (row,) = connection.execute(sa.select(unsubscribed))
         assert subscriber.token not in str(row)
         subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)

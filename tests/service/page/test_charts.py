@@ -60,7 +60,7 @@ def test_unit_is_escaped() -> None:
 
 def test_arrivals_and_limit_are_drawn() -> None:
     days = rows("2026-01-01", [100, 50])
-    drawings = fan_chart([], days, "people", came=days[:1], limit=(130, "130 places"))
+    drawings = fan_chart([], days, "people", outcomes=days[:1], limit=(130, "130 places"))
     wide = ET.fromstring(f"<div>{drawings}</div>")[0]
     (dot,) = (e for e in wide if e.get("class") == "came")
     (line,) = (e for e in wide if e.get("class") == "limit")
@@ -72,7 +72,7 @@ def test_arrivals_after_a_gap_are_drawn_on_their_days() -> None:
     days = rows("2026-01-01", [100] * 4)
 
     def dots(came: list[dict[str, object]]) -> list[str]:
-        drawing = ET.fromstring(f"<div>{fan_chart([], days, 'people', came=came)}</div>")[0]
+        drawing = ET.fromstring(f"<div>{fan_chart([], days, 'people', outcomes=came)}</div>")[0]
         return [str(e.get("cx")) for e in drawing if e.get("class") == "came"]
 
     dots_of_all_days = dots(days)

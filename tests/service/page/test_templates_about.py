@@ -55,7 +55,7 @@ def test_forecasts_are_joint_simulations_of_people_and_boats(site: Any) -> None:
 
 
 def test_unconfirmed_addresses_are_deleted_as_promised(mailed: Any) -> None:
-    kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._KEPT
+    kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
     promise = f"after {kept.days} days"
     mail = (ROOT / "service" / "mail" / "templates" / "confirm.txt").read_text("utf-8")
     for text in (
