@@ -127,7 +127,7 @@ def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Pop
 def _serve_bare() -> None:
     from flask import Flask
 
-    from service.core.settings import Settings, load
+    from service.core.settings import Settings, load_settings
     from service.server import serve
 
     def make(settings: Settings) -> Flask:  # noqa: ARG001
@@ -136,7 +136,7 @@ def _serve_bare() -> None:
         app.add_url_rule("/livez", "livez", lambda: "alive")
         return app
 
-    serve(load(), make)
+    serve(load_settings(), make)
 
 
 def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecast.backtest import OriginScore
-from forecast.scores import held_by_pit
+from forecast.scores import covered_by_pit
 
 Array = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def measure(scores: Sequence[OriginScore]) -> Measured:
     }
     for level in (80, 95):
         columns[f"cover_{level}_day"] = np.array([one.within[level].mean() for one in scores])
-    columns["pit_80_day"] = np.array([held_by_pit(score.pit, 80).mean() for score in scores])
+    columns["pit_80_day"] = np.array([covered_by_pit(score.pit, 80).mean() for score in scores])
     for total in scores[0].totals if scores else ():
         columns[total] = np.array([score.totals[total]["crps"] for score in scores])
         columns[f"cover_80_{total}"] = np.array([s.totals[total]["within_80"] for s in scores])

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from forecast import backtest, joint
 from forecast.backtest import BacktestConfig, OriginScore
 from forecast.covariates import Covariates
-from forecast.evaluation import judge
+from forecast.evaluation import evaluate
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.series import ONE_DAY, DailySeries, Day
 
@@ -146,6 +146,6 @@ def _score_peer(
     paths: Any = fitted.simulate(days, protocol.paths, rng)
     who = {"origin": str(origin), "seconds": time.perf_counter() - began}
     return {
-        name: OriginScore(model=name, **who, **vars(judge(what, truth, rng)))
+        name: OriginScore(model=name, **who, **vars(evaluate(what, truth, rng)))
         for name, what in {entry.name: paths, entry.name + CUT: paths.cut()}.items()
     }

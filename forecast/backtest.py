@@ -29,9 +29,9 @@ import numpy as np
 
 from forecast import bootstrap, joint
 from forecast.covariates import Covariates, CovariatesError, CovariateTable
-from forecast.evaluation import DAY_LEVELS, Judged, judge
+from forecast.evaluation import DAY_LEVELS, Evaluation, evaluate
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.scores import CRPS_ESTIMATOR, held_by_pit
+from forecast.scores import CRPS_ESTIMATOR, covered_by_pit
 from forecast.series import ONE_DAY, DailySeries, Day, as_day
 
 _TOTAL_LEVELS = (80,)
@@ -71,7 +71,7 @@ class BacktestConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OriginScore(Judged):
+class OriginScore(Evaluation):
     """Scores of one model at one origin, with the seconds to fit and simulate."""
 
     model: str
@@ -142,7 +142,7 @@ def score_origin(
     fitted = joint.fit(forecaster, seen, covariates)
     paths = fitted.draw(protocol.horizon, protocol.paths, rng)[protocol.series]
     seconds = time.perf_counter() - began
-    judged = judge(paths, truth, rng)
+    judged = evaluate(paths, truth, rng)
     return OriginScore(model=model, origin=str(origin), seconds=seconds, **vars(judged))
 
 
@@ -285,7 +285,7 @@ def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:
             for name, value in of_totals("within_80").items()
         },
         "coverage_by_pit": {
-            str(level): mean(held_by_pit(r.pit, level) for r in rows) for level in DAY_LEVELS
+            str(level): mean(covered_by_pit(r.pit, level) for r in rows) for level in DAY_LEVELS
         },
         "per_origin": [
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DAY_LEVELS", "TOTALS", "Judged", "judge"]
+__all__ = ["DAY_LEVELS", "TOTALS", "Evaluation", "evaluate"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ TOTALS = {"total_7": 7, "total_14": 14, "total_28": 28}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class Evaluation:
     """Scores of a forecast by days ahead, in the unit of the series.
 
     Attributes
@@ -49,7 +49,7 @@ class Judged:
     totals: dict[str, dict[str, float]]
 
 
-def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> Judged:
+def evaluate(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> Evaluation:
     """Score `paths` against `truth`, shape (n_days,), starting at the first day of the paths.
 
     `rng` is used only for the randomised PIT, which for a day or total does not depend on the
@@ -61,7 +61,7 @@ def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) 
         for (name, days), stream in zip(TOTALS.items(), rng.spawn(len(TOTALS)), strict=True)
         if days <= len(truth)
     }
-    return Judged(
+    return Evaluation(
         crps=crps(near.values, truth),
         wis=wis(near.values, truth),
         pit=pit(near.values, truth, rng),

@@ -5,7 +5,7 @@ All take samples of shape (n_paths, …) and observations of shape (…), in the
 
 from __future__ import annotations
 
-__all__ = ["CRPS_ESTIMATOR", "coverage", "crps", "held_by_pit", "pit", "skill", "wis"]
+__all__ = ["CRPS_ESTIMATOR", "coverage", "crps", "covered_by_pit", "pit", "skill", "wis"]
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ def pit(
     return np.asarray(below + rng.uniform(size=truth.shape) * (upto - below))
 
 
-def held_by_pit(transforms: npt.ArrayLike, level: float) -> npt.NDArray[np.bool_]:
+def covered_by_pit(transforms: npt.ArrayLike, level: float) -> npt.NDArray[np.bool_]:
     """Whether the central interval at `level` per cent contained the outcome, from its PIT.
 
     The interval leaves out as much probability below as above, so it contains outcomes whose PIT is

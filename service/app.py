@@ -18,9 +18,9 @@ from service.api.errors import ProblemDetails, register_errors
 from service.api.limits import Limits
 from service.api.media_types import NDJSON, RECORDS
 from service.api.metrics import register_metrics
-from service.api.middleware import register_doors
-from service.api.openapi import complete
-from service.api.request_log import register_trail
+from service.api.middleware import register_middleware
+from service.api.openapi import complete_document
+from service.api.request_log import register_request_log
 from service.api.responses import register_answers
 from service.core.clock import utc_now
 from service.core.context import Context
@@ -78,18 +78,18 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
-    register_trail(app, context.settings)
+    register_request_log(app, context.settings)
     if context.settings.tracing == "otlp":
         from service.api.spans import instrument  # imported here: the extra `otel` may be missing
 
         instrument(app)
     register_metrics(app, app.extensions["loader"])
     register_errors(app)
-    register_doors(app, context.settings)
+    register_middleware(app, context.settings)
     register_auth(app, Limits(context.settings))
     for room in (series, issues, jobs, health, metrics, reference, grafana, pages, downloads):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(subscriptions)
-    app.spec_processor(complete)
+    app.spec_processor(complete_document)
     Compress(app)
     return app

@@ -30,7 +30,7 @@ from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
-from tests.service.support import ROUTE, quick_models, serving
+from tests.service.support import ROUTE, declare_quick_models, run_server
 from tests.support import embedded
 from tests.support.forked import Forked
 from tests.support.own_postgresql import OwnPostgresql
@@ -45,7 +45,7 @@ def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
     return Settings(
         var_dir=folder / "var",
         database_url=database_url,
-        models_dir=quick_models(folder / "models"),
+        models_dir=declare_quick_models(folder / "models"),
         **{"paths": 100, "horizon": 28, "champion_origins": 4, "fit_seconds": 0} | more,
     )
 
@@ -81,7 +81,9 @@ def check_complete(context: Context) -> None:
     with context.database.reading() as connection:
         last = max(run.started_at for run in runs)
         for name, series in embedded.read().items():
-            assert (observation_store.series(connection, name, last).values == series.values).all()
+            assert (
+                observation_store.get_series(connection, name, last).values == series.values
+            ).all()
             (issue,) = issue_store.list_issues(connection, name, 10)
             models = [entry.model for entry in issue_store.list_entries(connection, issue.issue_id)]
             assert models == ["climatology", "seasonal_naive"]
@@ -235,7 +237,7 @@ def test_second_scheduler_takes_over_and_each_job_runs_once(
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
     context, log = open_context(settings), tmp_path / "log"
     log.touch()
-    with serving(settings, workers=2) as address:
+    with run_server(settings, workers=2) as address:
         first = scheduler.begin(settings)
         wait_until(lambda: any(r.job == "refit" for r in list_runs(context)), "a fit begins", 0.02)
         other = scheduler.begin(settings, log)
@@ -283,7 +285,7 @@ def test_server_and_scheduler_recover_from_a_database_outage(
     ingest(context)
     refit(context)
     paths = ("/v1/series/people/forecast", "/v1/series/people/totals", "/v1/status")
-    with serving(settings) as address:
+    with run_server(settings) as address:
         pid = scheduler.begin(settings)
         try:
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)

@@ -24,8 +24,8 @@ from service.core import run_store
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
-from tests.service.support import ROOT, ROUTE, serving
-from tests.support.away import Away
+from tests.service.support import ROOT, ROUTE, run_server
+from tests.support.away import DetachablePostgresql
 from tests.support.waiting import BOUND, wait_until
 
 _PROMETHEUS = shutil.which("prometheus")
@@ -89,13 +89,13 @@ def wait_for(name: str, alerts: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool) -> None:
     now = dt.datetime.now(dt.UTC)
     with context.database.writing() as connection:
-        key = key_store.create(connection, "prometheus", "read", now)
+        key = key_store.create_key(connection, "prometheus", "read", now)
         connection.execute(
             sa.text("UPDATE runs SET finished_at = :then WHERE job = 'ingest'"),
             {"then": now - dt.timedelta(hours=27)},
         )
     (tmp_path / "key").write_text(key)
-    with serving(context.settings, anonymous_reading="no") as base:
+    with run_server(context.settings, anonymous_reading="no") as base:
         config = read_config(base.removeprefix("http://"), tmp_path / "key")
         config["scrape_configs"][0]["honor_labels"] &= is_honoured
         with run_prometheus(config, tmp_path) as alerts:
@@ -106,9 +106,11 @@ def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool
             assert "CrossingsGone" not in active
             with context.database.writing() as connection:
                 for number in range(3):
-                    claimed = run_store.claim(connection, "weather", f"{number}", now, ROUTE.name)
+                    claimed = run_store.claim_run(
+                        connection, "weather", f"{number}", now, ROUTE.name
+                    )
                     assert claimed
-                    run_store.finish(connection, claimed, "failed", "for the test", {}, now)
+                    run_store.finish_run(connection, claimed, "failed", "for the test", {}, now)
             alert = wait_for("CrossingsJobsFail", alerts)["CrossingsJobsFail"]
             assert alert["state"] == "firing"
             assert "The job weather of channel failed" in alert["annotations"]["summary"]
@@ -116,17 +118,17 @@ def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool
 
 def test_database_outage_fires_an_alert(postgresql: str, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # socket paths are limited
-        away = Away(postgresql, Path(folder))
+        away = DetachablePostgresql(postgresql, Path(folder))
         context = open_context(Settings(var_dir=tmp_path / "var", database_url=away.url))
         with context.database.writing() as connection:
-            key = key_store.create(connection, "away", "read", dt.datetime.now(dt.UTC))
+            key = key_store.create_key(connection, "away", "read", dt.datetime.now(dt.UTC))
         context.database.close()
         (tmp_path / "key").write_text(key)
-        with serving(context.settings, anonymous_reading="no") as base:
+        with run_server(context.settings, anonymous_reading="no") as base:
             config = read_config(base.removeprefix("http://"), tmp_path / "key")
             with run_prometheus(config, tmp_path) as alerts:
                 wait_for("CrossingsDegraded", alerts)  # readable, but nothing is published
                 away.go()
                 assert "CrossingsGone" not in wait_for("CrossingsStoreDown", alerts)
-                away.come_back()
+                away.attach()
                 wait_for("CrossingsDegraded", alerts)

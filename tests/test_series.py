@@ -23,9 +23,9 @@ from service.data.ingest import ingest
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
 from service.issues.score import score
-from service.mail.edition import gather
+from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
-from tests.service.support import NOW, ROOT, Hand, quick_models
+from tests.service.support import NOW, ROOT, ManualClock, declare_quick_models
 from tests.support import embedded
 from tests.test_layers import modules
 
@@ -60,7 +60,7 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     context = open_context(
         Settings(
             var_dir=folder / "var",
-            models_dir=quick_models(folder / "models"),
+            models_dir=declare_quick_models(folder / "models"),
             series_dir=folder / "series",
             source="figures",
             paths=100,
@@ -89,7 +89,7 @@ def write_csv(figures: dict[str, DailySeries], file: Path) -> Path:
 
 @pytest.fixture
 def client(strait: Context) -> FlaskClient:
-    return create_app(strait, Hand(NOW)).test_client()
+    return create_app(strait, ManualClock(NOW)).test_client()
 
 
 def get(client: FlaskClient, path: str) -> Any:
@@ -176,8 +176,8 @@ def test_grafana_and_metrics_have_the_series(client: FlaskClient) -> None:
 
 
 def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> None:
-    loader = IssueLoader(strait, Hand(NOW))
-    edition = gather(loader, "2026-W01")
+    loader = IssueLoader(strait, ManualClock(NOW))
+    edition = build_edition(loader, "2026-W01")
     paths = loader.view("strait_entries", edition.issue_id).paths
     text = MailRenderer(edition, paths, strait.settings).text(Reader("a@b.org", 5))
     text = " ".join(text.split())

@@ -140,7 +140,7 @@ class IssueView:
             raise NotPossible(
                 f"the last day that {'' if is_served else f'{self.entry.model} of '}"
                 f"issue {self.issue.issue_id} can answer is {self.paths.end}, "
-                f"and {self.first} is asked: a newer forecast is needed (`crossings refit`)"
+                f"and {self.first} is requested: a newer forecast is needed (`crossings refit`)"
                 + ("" if is_served else f", or the champion, {self.issue.champion}")
             )
         return Ahead(self.paths, self.first, self.today)

@@ -13,15 +13,15 @@ from typing import Any
 
 from forecast.calibration_tests import coverage_p, pit_moments
 from forecast.evaluation import DAY_LEVELS
-from forecast.scores import held_by_pit
+from forecast.scores import covered_by_pit
 from forecast.series import as_date
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import Facts, issue_limit, state_of
-from service.answers.totals import between
-from service.answers.track_record import apart
+from service.answers.totals import total_between
+from service.answers.track_record import non_overlapping
 from service.core import run_store
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.data import observation_store
 from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import Scored
@@ -62,7 +62,7 @@ class _Record:
         for row in scored:
             if "total_7" in row.content["totals"]:
                 first.setdefault(row.origin.toordinal() // 7, row)
-        self._weeks = apart(list(first.values()), 7)
+        self._weeks = non_overlapping(list(first.values()), 7)
 
     def days(self, end: dt.date) -> list[list[float]]:
         """Return the PIT of the window's days, one list per issue."""
@@ -83,23 +83,23 @@ class _Record:
 
 def alarms(loader: IssueLoader) -> list[Alarm]:
     """Return all current alarms; those about accuracy need some weeks of scored live issues."""
-    return _late(loader) + record_alarms(loader)
+    return _overdue_alarms(loader) + record_alarms(loader)
 
 
 def record_alarms(loader: IssueLoader, only: str | None = None) -> list[Alarm]:
     """Return the alarms about the accuracy of published forecasts, of one series or all."""
     with loader.context.database.reading() as connection:
-        scored = run_store.latest(connection, "score", "done", loader.route.name)
+        scored = run_store.get_latest_run(connection, "score", "done", loader.route.name)
     today = loader.today()
     monday = today - today.weekday() * _DAY
     raised: list[Alarm] = []
     for series_id in loader.route.forecast if only is None else [only]:
         key = ("alarms", series_id, scored and scored.run_id, monday, loader.figures_version())
-        raised += loader.once(key, partial(_of_series, loader, series_id, monday))
+        raised += loader.compute_once(key, partial(_series_alarms, loader, series_id, monday))
     return raised
 
 
-def _of_series(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
+def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     with loader.context.database.reading() as connection:
         last = issue_score_store.get_last_scored_day(connection, series_id, "live")
         since = last - 2 * _WINDOW if last else dt.date.max
@@ -107,8 +107,8 @@ def _of_series(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
             connection, loader.route, series_id, "live", since, True
         )
     record = _Record(series_id, rows) if rows else None
-    of_record = [*_moments(record), *_coverage(record)] if record else []
-    return [*of_record, *_last_week(loader, series_id, monday)]
+    of_record = [*_pit_alarms(record), *_coverage_alarms(record)] if record else []
+    return [*of_record, *_last_week_alarms(loader, series_id, monday)]
 
 
 def _alarm(
@@ -125,7 +125,7 @@ def _alarm(
     }
 
 
-def _moments(record: _Record) -> list[Alarm]:
+def _pit_alarms(record: _Record) -> list[Alarm]:
     """Check whether the mean and the spread of the days' PIT are as expected."""
     raised = []
     for name, p_of in (("pit_mean", "p_mean"), ("pit_spread", "p_spread")):
@@ -144,7 +144,7 @@ def _moments(record: _Record) -> list[Alarm]:
             what += f"the PIT varies {moments.spread:.2f} times as much as expected"
         detail = (
             f"the {moments.n_days} days of the last {WEEKS} weeks {what} "
-            f"(p = {_p(getattr(moments, p_of))})"
+            f"(p = {_format_p(getattr(moments, p_of))})"
         )
         raised.append(_alarm(name, record.series_id, detail, since, numbers))
     return raised
@@ -155,7 +155,7 @@ def _p_of_days(record: _Record, name: str, end: dt.date) -> float:
     return float(getattr(pit_moments(days), name)) if len(days) >= _LEAST else 1.0
 
 
-def _coverage(record: _Record) -> list[Alarm]:
+def _coverage_alarms(record: _Record) -> list[Alarm]:
     """Check whether the coverage of weekly totals is as expected."""
     since = _since(record, lambda end: min(_p_of_weeks(record, end).values(), default=1.0))
     if since is None:
@@ -163,13 +163,13 @@ def _coverage(record: _Record) -> list[Alarm]:
     pits = record.weeks(record.last)
     chances = _p_of_weeks(record, record.last)
     level = min(chances, key=lambda level: chances[level])
-    hits = _hits(pits, level)
+    hits = _count_hits(pits, level)
     numbers: dict[str, Any] = {"n_weeks": len(pits)}
     for each, p in chances.items():
-        numbers |= {f"held_{each}": _hits(pits, each), f"p_{each}": round(p, 5)}
+        numbers |= {f"held_{each}": _count_hits(pits, each), f"p_{each}": round(p, 5)}
     detail = (
         f"{hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were within the {level}% "
-        f"range; {level * len(pits) / 100:.0f} were expected (p = {_p(chances[level])})"
+        f"range; {level * len(pits) / 100:.0f} were expected (p = {_format_p(chances[level])})"
     )
     return [_alarm("weekly_coverage", record.series_id, detail, since, numbers)]
 
@@ -178,11 +178,11 @@ def _p_of_weeks(record: _Record, end: dt.date) -> dict[int, float]:
     pits = record.weeks(end)
     if len(pits) < _LEAST:
         return {}
-    return {level: coverage_p(_hits(pits, level), len(pits), level) for level in DAY_LEVELS}
+    return {level: coverage_p(_count_hits(pits, level), len(pits), level) for level in DAY_LEVELS}
 
 
-def _hits(pits: Sequence[float], level: int) -> int:
-    return int(held_by_pit(pits, level).sum())
+def _count_hits(pits: Sequence[float], level: int) -> int:
+    return int(covered_by_pit(pits, level).sum())
 
 
 def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
@@ -193,10 +193,10 @@ def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
     return since
 
 
-def _last_week(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
+def _last_week_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     """Check whether the last full week was within the interval forecast before it began."""
     with loader.context.database.reading() as connection:
-        figures = observation_store.series(connection, series_id)
+        figures = observation_store.get_series(connection, series_id)
     if figures is None:
         return []
     through = as_date(figures.data_through)
@@ -209,7 +209,7 @@ def _last_week(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
     ahead = (sunday - view.issue.origin).days
     if not 7 <= ahead <= view.paths.horizon:
         return []
-    (band,) = between(view.observed, view.paths, first, sunday, [_LEVEL])
+    (band,) = total_between(view.observed, view.paths, first, sunday, [_LEVEL])
     lo, hi = band[f"lo{_LEVEL}"], band[f"hi{_LEVEL}"]
     at = figures.index(sunday)
     arrived = int(figures.values[at - 6 : at + 1].sum())
@@ -225,7 +225,7 @@ def _last_week(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
     return [_alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]
 
 
-def _late(loader: IssueLoader) -> list[Alarm]:
+def _overdue_alarms(loader: IssueLoader) -> list[Alarm]:
     """Check whether issues or figures are overdue, using the details of the state."""
     settings, now = loader.context.settings, loader.clock()
     with loader.context.database.reading() as connection:
@@ -247,7 +247,7 @@ def _late(loader: IssueLoader) -> list[Alarm]:
     if "scheduler_down" in details:
         limit = issue_limit(settings)
         numbers = {
-            "issued_at": instant(newest.issued_at),
+            "issued_at": format_instant(newest.issued_at),
             "hours": round((now - newest.issued_at).total_seconds() / 3600, 1),
             "limit_hours": limit.total_seconds() / 3600,
         }
@@ -256,5 +256,5 @@ def _late(loader: IssueLoader) -> list[Alarm]:
     return raised
 
 
-def _p(value: float) -> str:
+def _format_p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else "below 0.0001"

@@ -9,7 +9,7 @@ from typing import Any
 from forecast.series import DailySeries, as_date
 from service.answers.errors import BadQuestion, NotReady
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import in_words, instant, span_before
+from service.core.clock import format_day, format_instant, span_before
 from service.core.declared_series import Route
 from service.data import observation_store
 from service.data.observation_store import AsOf
@@ -25,33 +25,31 @@ def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> 
     loader.check_series(series_id)
     loader.check_past("as_of", as_of)
     with loader.context.database.reading() as connection:
-        series = observation_store.series(connection, series_id, as_of)
+        series = observation_store.get_series(connection, series_id, as_of)
         beside = {
-            name: observation_store.series(connection, name, as_of)
+            name: observation_store.get_series(connection, name, as_of)
             for name in _others(loader, series_id)
         }
         if series is None:
-            everything = observation_store.series(connection, series_id)
+            everything = observation_store.get_series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
-    return _brief(loader.route, series, beside, as_of, loader.today())
+    return _build_briefing(loader.route, series, beside, as_of, loader.today())
 
 
 def briefing_of(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Return the briefing for the input figures of an issue, ignoring later revisions."""
     issue = view.issue
-    beside = {
-        name: loader.observed_beside(issue, name) for name in _others(loader, issue.series_id)
-    }
-    return _brief(loader.route, view.observed, beside, issue.as_of, loader.today())
+    beside = {name: loader.joint_observed(issue, name) for name in _others(loader, issue.series_id)}
+    return _build_briefing(loader.route, view.observed, beside, issue.as_of, loader.today())
 
 
 def _others(loader: IssueLoader, series_id: str) -> list[str]:
     return [name for name in loader.route.forecast if name != series_id]
 
 
-def _brief(
+def _build_briefing(
     route: Route,
     series: DailySeries,
     beside: Mapping[str, DailySeries | None],
@@ -64,9 +62,9 @@ def _brief(
         "unit": route.series[series.name].unit,
         "as_of": _as_of(as_of, last),
         "data_through": last.isoformat(),
-        "last_day": _against(series, last, last),
-        "last_7_days": _against(series, max(last - dt.timedelta(days=6), start), last),
-        "year_to_date": _against(series, max(last.replace(month=1, day=1), start), last),
+        "last_day": _compare_period(series, last, last),
+        "last_7_days": _compare_period(series, max(last - dt.timedelta(days=6), start), last),
+        "year_to_date": _compare_period(series, max(last.replace(month=1, day=1), start), last),
     }
     answer["last_day"]["beside"] = {
         name: one.on(last) for name, one in beside.items() if one is not None and last in one
@@ -75,7 +73,7 @@ def _brief(
     return answer
 
 
-def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, Any]:
+def _compare_period(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, Any]:
     """Return the total of a period, compared with the same period of each complete earlier year."""
     start, value = as_date(series.start), series.total(first, last)
     rows = []
@@ -94,37 +92,37 @@ def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, An
 def _as_of(as_of: AsOf | None, last: dt.date) -> str:
     if as_of is None:
         return last.isoformat()
-    return instant(as_of) if isinstance(as_of, dt.datetime) else as_of.isoformat()
+    return format_instant(as_of) if isinstance(as_of, dt.datetime) else as_of.isoformat()
 
 
 def _sentence(route: Route, answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
     day, year, series_id = answer["last_day"], answer["year_to_date"], answer["series_id"]
     link = "in" if series_id == route.leading else "with"
     others = "".join(
-        f" {link} {_counted(route, name, count)}" for name, count in day["beside"].items()
+        f" {link} {_count_in_words(route, name, count)}" for name, count in day["beside"].items()
     )
     begin, new_year = dt.date.fromisoformat(year["from"]), dt.date(last.year, 1, 1)
     when = "by the same day of"
     span = f"in {last.year} so far" if last.year == today.year else f"in {last.year} to that day"
     if begin > new_year:  # the figures begin in this year
-        span = f"since {in_words(begin)}"
+        span = f"since {format_day(begin)}"
     elif (last.month, last.day) == (12, 31):
         span, when = f"in the whole of {last.year}", "in"
-    counts = [_counted(route, series_id, part["value"]) for part in (day, year)]
-    text = f"{in_words(last)}: {counts[0]}{others}; {counts[1]} {span}"
+    counts = [_count_in_words(route, series_id, part["value"]) for part in (day, year)]
+    text = f"{format_day(last)}: {counts[0]}{others}; {counts[1]} {span}"
     compared = [
-        f"{_beside(row)} {when} {row['year']} ({row['value']:,})"
+        f"{_comparison_in_words(row)} {when} {row['year']} ({row['value']:,})"
         for row in year["against"][:2]
         if row["per_cent"] is not None
     ]
     return f"{text}: {' and '.join(compared)}." if compared else f"{text}."
 
 
-def _counted(route: Route, name: str, count: int) -> str:
+def _count_in_words(route: Route, name: str, count: int) -> str:
     return f"{count:,} {route.series[name].unit_of(count)}"
 
 
-def _beside(row: dict[str, Any]) -> str:
+def _comparison_in_words(row: dict[str, Any]) -> str:
     if row["per_cent"] == 0:
         return "as many as" if row["difference"] == 0 else "about as many as"
     return f"{abs(row['per_cent']):,.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"

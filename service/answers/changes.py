@@ -91,5 +91,5 @@ def _chain(connection: Connection, view: IssueView, since: str | None) -> list[d
         if since in (None, issue_id):
             return chain
     if since is None:
-        raise NotFound(f"no issue stands before {view.issue.issue_id}")
+        raise NotFound(f"there is no issue before {view.issue.issue_id}")
     raise NotFound(f"expected an issue before {view.issue.issue_id}, found {since!r}")

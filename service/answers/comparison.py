@@ -5,7 +5,7 @@ __all__ = [
     "compare_days",
     "compare_forecasts",
     "list_models",
-    "usual_days",
+    "default_days",
     "view_of_day",
 ]
 
@@ -17,7 +17,7 @@ from service.answers.bands import bands
 from service.answers.errors import BadQuestion
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.issues import first_day, of_day
+from service.answers.issues import first_day, issue_id_of_day
 from service.answers.totals import periods
 from service.core.clock import day_columns
 
@@ -31,8 +31,8 @@ _WEEKS_APART, _USUAL = 4, 3
 
 
 def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -> IssueView:
-    """Return one model's forecast as published on a day, found by `of_day`."""
-    return loader.view(series_id, of_day(loader, series_id, day), model)
+    """Return one model's forecast as published on a day, found by `issue_id_of_day`."""
+    return loader.view(series_id, issue_id_of_day(loader, series_id, day), model)
 
 
 def compare_days(
@@ -43,7 +43,7 @@ def compare_days(
     `models` names one for each of `days`, or one for all. ``rows`` lists the days of one forecast
     after another: ``issue_id model time date median lo80 hi80 came``.
     """
-    days = days or usual_days(loader, series_id)
+    days = days or default_days(loader, series_id)
     if len(days) > MOST_FORECASTS:
         raise BadQuestion("days", f"at most {MOST_FORECASTS} days", len(days))
     if len(models) not in (1, len(days)):
@@ -101,7 +101,7 @@ def list_models(loader: IssueLoader, series_id: str) -> dict[str, str]:
         return {entry.model: entry.title for entry in loader.entries(connection, issue)}
 
 
-def usual_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
+def default_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
     """Return days 4 weeks apart, newest first, whose forecasts can be compared with figures."""
     issue = loader.view(series_id).issue
     first = first_day(loader, series_id) or issue.origin

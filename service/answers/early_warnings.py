@@ -1,6 +1,6 @@
 """Early warnings: their chances, and how often they came true."""
 
-__all__ = ["DAYS", "WEEK", "chances", "warning_record"]
+__all__ = ["DAYS", "WEEK", "warning_chances", "warning_record"]
 
 from typing import Any
 
@@ -18,7 +18,9 @@ DAYS, WEEK = 3, 7
 """Days ahead for the daily threshold, and days of the weekly total."""
 
 
-def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[dict[str, Any]]:
+def warning_chances(
+    ahead: Ahead, threshold: int, week_threshold: int | None
+) -> list[dict[str, Any]]:
     """Return the chance of a day above `threshold`, and of a week above `week_threshold` if given.
 
     Returns rows of ``threshold window from to p`` and ``days``, the ``date p_above`` of each day.
@@ -53,11 +55,13 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection, loader.route.name)
-        figures = observation_store.series(connection, loader.route.leading) if warnings else None
+        figures = (
+            observation_store.get_series(connection, loader.route.leading) if warnings else None
+        )
     outcomes = [
         (
             warning.p,
-            _came_true(warning, figures.between(warning.first_date, warning.last_date).values),
+            _is_confirmed(warning, figures.between(warning.first_date, warning.last_date).values),
         )
         for warning in warnings
         if figures is not None and warning.first_date in figures and warning.last_date in figures
@@ -78,6 +82,6 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
     }
 
 
-def _came_true(warning: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
+def _is_confirmed(warning: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
     exceeded = values.max() if warning.window_days == 1 else values.sum()
     return bool(exceeded > warning.threshold)

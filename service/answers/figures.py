@@ -1,6 +1,6 @@
 """The published figures and their revisions."""
 
-__all__ = ["a_year_earlier", "figures", "last_of", "revisions"]
+__all__ = ["year_earlier", "figures", "last_figures", "revisions"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import day_columns, instant, span_before
+from service.core.clock import day_columns, format_instant, span_before
 from service.data import observation_store
 from service.data.observation_store import AsOf
 
@@ -26,13 +26,13 @@ def figures(
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with loader.context.database.reading() as connection:
-        rows = observation_store.current(connection, series_id, as_of, first, last)
+        rows = observation_store.list_current(connection, series_id, as_of, first, last)
     return [
         {
             **day_columns(row.date),
             "value": row.value,
             "source": row.source,
-            "known_at": instant(row.known_at),
+            "known_at": format_instant(row.known_at),
         }
         for row in rows
     ]
@@ -46,19 +46,19 @@ def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
     """
     loader.check_series(series_id, is_stored=True)
     with loader.context.database.reading() as connection:
-        revised = observation_store.revisions(connection, series_id)
+        revised = observation_store.list_revisions(connection, series_id)
     rows = [
         {
             **day_columns(one.date),
             **{name: value for name, value in vars(one).items() if name != "date"},
-            "known_at": instant(one.known_at),
+            "known_at": format_instant(one.known_at),
         }
         for one in revised
     ]
     return {"count": sum(one.ruled for one in revised), "rows": rows}
 
 
-def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
+def last_figures(view: IssueView, days: int) -> list[dict[str, Any]]:
     """Return rows ``date value`` of the input figures of an issue, for its last `days` days."""
     begin = view.first - dt.timedelta(days=days)
     dates, values = view.observed.dates[-days:].tolist(), view.observed.values[-days:].tolist()
@@ -69,7 +69,7 @@ def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
     ]
 
 
-def a_year_earlier(view: IssueView, days: Sequence[str]) -> list[dict[str, Any]]:
+def year_earlier(view: IssueView, days: Sequence[str]) -> list[dict[str, Any]]:
     """Return ``last_year`` and ``last_year_mean`` for each of `days`, or None without figures.
 
     The first is the input figure of the same date a year earlier, the second the mean of the 7 days

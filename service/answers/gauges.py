@@ -7,7 +7,7 @@ from typing import Any
 
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
-from service.core.clock import instant
+from service.core.clock import format_instant
 
 
 def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
@@ -17,14 +17,14 @@ def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[s
     """
     answer = exceedance(view.ahead, threshold, window, horizon)
     parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}
-    return {"time": instant(view.issue.issued_at), "value": answer["p_any"]} | parameters
+    return {"time": format_instant(view.issue.issued_at), "value": answer["p_any"]} | parameters
 
 
 def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:
     """Return hours since the issue, days since the last figure, and the status as 0 or 1."""
     hours = (now - view.issue.issued_at).total_seconds() / 3600
     return {
-        "time": instant(view.issue.issued_at),
+        "time": format_instant(view.issue.issued_at),
         "hours_since_issue": round(max(hours, 0.0), 2),
         "days_since_figures": (view.route.day(now) - view.issue.data_through).days,
         "fresh": int(view.state.status == "fresh"),

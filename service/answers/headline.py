@@ -12,7 +12,7 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import OLD_FIGURES_REASONS
 from service.answers.totals import periods
 from service.answers.wording import approximate_headline, day_span, per_cent
-from service.core.clock import in_words
+from service.core.clock import format_day
 
 _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 
@@ -57,7 +57,7 @@ def _caution(view: IssueView) -> str:
     old = any(reason.name in OLD_FIGURES_REASONS for reason in view.state.reasons)
     if view.is_past or not old:
         return ""
-    since = in_words(view.issue.data_through)
+    since = format_day(view.issue.data_through)
     return f"There are no figures after {since}, so this reflects the season and the level then."
 
 

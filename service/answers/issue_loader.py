@@ -24,7 +24,7 @@ from service.answers.ahead import IssueView
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import STATE_JOBS, Facts, State, state_of
 from service.core import run_store
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
@@ -125,7 +125,7 @@ class IssueLoader:
                 return issue, entry, paths, observed, self._facts(connection, issue)
 
         def view() -> IssueView:
-            issue, entry, paths, observed, facts = self.once(
+            issue, entry, paths, observed, facts = self.compute_once(
                 ("newest", series_id, model), read, token
             )
             state = self._state_of(issue, facts, now)
@@ -133,7 +133,7 @@ class IssueLoader:
             return self._view(issue, entry, paths, observed, state, now, day, first, now)
 
         # Read the token first: the cached value is at least as new.
-        token = self._glance(
+        token = self._read_cached(
             ("token", series_id),
             lambda opened: issue_store.read_change_token(
                 opened, self.route.name, series_id, STATE_JOBS
@@ -141,8 +141,8 @@ class IssueLoader:
         )
         if first is not None:  # any of many days, which would drive out other results
             return view()
-        moment = now, self.context.database.not_written(), _time_slot()
-        return self.once(("view", series_id, model), view, (token, moment))
+        moment = now, self.context.database.write_problem(), _time_slot()
+        return self.compute_once(("view", series_id, model), view, (token, moment))
 
     def _view(
         self,
@@ -186,12 +186,12 @@ class IssueLoader:
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         """Add the current problems, which the database does not record."""
         key = "model problems", self.route.name
-        problems = self.once(key, lambda: find_problems(self.context), _time_slot())
-        not_written = self.context.database.not_written()
-        facts = replace(facts, not_written=not_written, model_problems=problems)
+        problems = self.compute_once(key, lambda: find_problems(self.context), _time_slot())
+        write_problem = self.context.database.write_problem()
+        facts = replace(facts, write_problem=write_problem, model_problems=problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
 
-    def standing(self, series_id: str) -> State:
+    def latest_state(self, series_id: str) -> State:
         """Return the state of the newest issue of a series, or of the leading one."""
         series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
@@ -200,22 +200,22 @@ class IssueLoader:
 
     def figures_version(self) -> int:
         """Return a number that increases whenever a figure is added or revised."""
-        return self._glance(("figures",), observation_store.version)
+        return self._read_cached(("figures",), observation_store.get_version)
 
-    def _glance(self, key: object, read: Callable[[Connection], T]) -> T:
+    def _read_cached(self, key: object, read: Callable[[Connection], T]) -> T:
         """Return the last result of `read`; call it again after any write to the database."""
 
         def glance() -> T:
-            with self.context.database.glancing() as connection:
+            with self.context.database.reading_once() as connection:
                 return read(connection)
 
         version = self.context.database.version()
-        return glance() if version is None else self.once(key, glance, version)
+        return glance() if version is None else self.compute_once(key, glance, version)
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""
         root, entry = self.context.settings.fitted_folder, view.entry
-        home = fitted_models.home_of(root, view.route.leading, entry.model)
+        home = fitted_models.folder_of(root, view.route.leading, entry.model)
 
         def read() -> Joint:
             file = fitted_models.version_file(home, entry.version)
@@ -227,25 +227,23 @@ class IssueLoader:
             try:
                 return fitted_models.load(file)
             except RegistryError as error:
-                raise NotPossible(
-                    f"{entry.model} cannot be read again: its file is broken"
-                ) from error
+                raise NotPossible(f"{entry.model} cannot be loaded: its file is broken") from error
 
-        return self.once(("fitted", str(home), entry.version), read)
+        return self.compute_once(("fitted", str(home), entry.version), read)
 
-    def beside(self, issue: Issue, series_id: str) -> str | None:
+    def joint_issue_id(self, issue: Issue, series_id: str) -> str | None:
         """Return the id of the issue of another series with joint paths, if any."""
         with self.context.database.reading() as connection:
             other = issue_store.get_sibling_issue(connection, issue, series_id)
         return other.issue_id if other else None
 
-    def observed_beside(self, issue: Issue, series_id: str) -> DailySeries | None:
+    def joint_observed(self, issue: Issue, series_id: str) -> DailySeries | None:
         """Return the input figures of the issue of another series with joint paths, if any."""
         with self.context.database.reading() as connection:
             other = issue_store.get_sibling_issue(connection, issue, series_id)
             return self._observed(connection, other) if other else None
 
-    def once(self, key: object, make: Callable[[], T], token: object = None) -> T:
+    def compute_once(self, key: object, make: Callable[[], T], token: object = None) -> T:
         """Return `make()`, computed once per key until the token changes; concurrent callers wait.
 
         The cache keeps the most recently used results.
@@ -270,7 +268,7 @@ class IssueLoader:
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """Return the models of `issue`."""
-        return self.once(
+        return self.compute_once(
             ("entries", issue.issue_id),
             lambda: issue_store.list_entries(connection, issue.issue_id),
         )
@@ -279,14 +277,14 @@ class IssueLoader:
         """Return the state of the service as recorded in the database."""
         new_at, unused = None, ""
         if self.context.reads_weather:
-            read = weather_store.last_read(connection, self.route, "ensemble")
+            read = weather_store.get_last_read(connection, self.route, "ensemble")
             new_at = read[0] if read else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last: dict[str, Run | None] = {}
         for job in STATE_JOBS:  # an ingest counts only if it read the configured source
             source = self.context.settings.source if job == "ingest" else None
-            ended = run_store.ended(connection, job, source, self.route.name)
+            ended = run_store.list_ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
         return Facts(newest, last, new_at, unused)
 
@@ -294,7 +292,7 @@ class IssueLoader:
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
         issue = issue_store.get_latest_issue(connection, series_id, moment)
         if issue is None:
-            raise NotFound(f"no issue of {series_id} stood at {instant(moment)}")
+            raise NotFound(f"there was no issue of {series_id} at {format_instant(moment)}")
         return issue
 
     @staticmethod
@@ -312,7 +310,7 @@ class IssueLoader:
         if model not in by_model:
             allowed = ", ".join(["champion", *by_model])
             raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
-        paths = self.once(
+        paths = self.compute_once(
             ("paths", issue.issue_id, model),
             lambda: issue_store.load_paths(connection, issue, model),
         )
@@ -320,7 +318,7 @@ class IssueLoader:
         return by_model[model], paths
 
     def _observed(self, connection: Connection, issue: Issue) -> DailySeries:
-        return self.once(
+        return self.compute_once(
             ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
         )
 

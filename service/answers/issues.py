@@ -1,6 +1,6 @@
 """The issues of a series, newest first, and single issues."""
 
-__all__ = ["first_day", "listing", "of_day", "one"]
+__all__ = ["first_day", "list_issues", "issue_id_of_day", "describe_issue"]
 
 import datetime as dt
 from dataclasses import asdict
@@ -8,12 +8,12 @@ from typing import Any
 
 from service.answers.errors import MOST_ISSUES, BadQuestion, NotFound, NotReady, check_whole
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.issues import issue_store, note_store
 from service.issues.issue_store import Issue
 
 
-def listing(
+def list_issues(
     loader: IssueLoader, series_id: str, limit: int, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return the live issues of a series, newest first, and the cursor of the next page, if any.
@@ -34,7 +34,7 @@ def listing(
     return [_row(issue) for issue in shown], shown[-1].issue_id if len(issues) > limit else None
 
 
-def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
+def issue_id_of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
     """Return the id of the newest issue at the end of a day; ``latest`` if it still is the newest.
 
     Before the first issue, use the last hindcast with figures up to that day; raises `NotFound`
@@ -58,7 +58,7 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
 
 
 def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
-    """Return the first day for which `of_day` has an issue or a hindcast."""
+    """Return the first day for which `issue_id_of_day` has an issue or a hindcast."""
     with loader.context.database.reading() as connection:
         issue = issue_store.get_first_issue(connection, series_id)
         hindcast = issue_store.get_first_issue(connection, series_id, "hindcast")
@@ -66,7 +66,7 @@ def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
     return min([*days, hindcast.origin] if hindcast else days, default=None)
 
 
-def one(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
+def describe_issue(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     """Return everything stored for an issue except its paths, with its models."""
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
@@ -85,11 +85,11 @@ def one(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
 def _row(issue: Issue) -> dict[str, Any]:
     return {
         "issue_id": issue.issue_id,
-        "time": instant(issue.issued_at),
-        "issued_at": instant(issue.issued_at),
+        "time": format_instant(issue.issued_at),
+        "issued_at": format_instant(issue.issued_at),
         "data_through": issue.data_through.isoformat(),
         "origin": issue.origin.isoformat(),
-        "as_of": instant(issue.as_of),
+        "as_of": format_instant(issue.as_of),
         "champion": issue.champion,
         "n_paths": issue.n_paths,
         "horizon_days": issue.horizon_days,

@@ -1,19 +1,19 @@
 """Requests to run a job, and their status."""
 
-__all__ = ["ask", "state"]
+__all__ = ["request_job", "request_state"]
 
 from typing import Any
 
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core import request_store
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.request_store import JobRequest
 
 _MOST_IDS = 2**31
 
 
-def ask(loader: IssueLoader, job: str, asked_by: str, route: str = "") -> dict[str, Any]:
+def request_job(loader: IssueLoader, job: str, asked_by: str, route: str = "") -> dict[str, Any]:
     """Request a run of `job` for `route`, by default the first, and return the row.
 
     Raises `NotFound` if there is no such job or route.
@@ -25,13 +25,15 @@ def ask(loader: IssueLoader, job: str, asked_by: str, route: str = "") -> dict[s
     if route not in names:
         raise NotFound(f"expected a route of {', '.join(names)}, found {route[:40]!r}")
     with loader.context.database.writing() as connection:
-        return _row(request_store.leave(connection, job, asked_by, loader.clock(), route))
+        return _row(request_store.add_request(connection, job, asked_by, loader.clock(), route))
 
 
-def state(loader: IssueLoader, request_id: int) -> dict[str, Any]:
+def request_state(loader: IssueLoader, request_id: int) -> dict[str, Any]:
     """Return the row of a request; raises `NotFound` if it does not exist."""
     with loader.context.database.reading() as connection:
-        request = request_store.find(connection, request_id) if request_id < _MOST_IDS else None
+        request = (
+            request_store.get_request(connection, request_id) if request_id < _MOST_IDS else None
+        )
     if request is None:
         raise NotFound(f"no request {request_id} exists")
     return _row(request)
@@ -40,6 +42,6 @@ def state(loader: IssueLoader, request_id: int) -> dict[str, Any]:
 def _row(request: JobRequest) -> dict[str, Any]:
     moments = ("asked_at", "claimed_at", "finished_at")
     return {
-        name: instant(value) if name in moments and value else value
+        name: format_instant(value) if name in moments and value else value
         for name, value in vars(request).items()
     }

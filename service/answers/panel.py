@@ -42,7 +42,7 @@ def panel(
     if first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with loader.context.database.reading() as connection:
-        observations = observation_store.current(
+        observations = observation_store.list_current(
             connection, view.issue.series_id, as_of, first, last
         )
     rows = {one.date: _EMPTY | {"actual": one.value} for one in observations}

@@ -54,9 +54,9 @@ def scenario(
         check_number("people_per_boat", people_per_boat, *PEOPLE_PER_BOAT)
     if not (level_percent or people_per_boat or weather):
         raise BadQuestion("level_percent", "something that is assumed", "nothing")
-    base = _under(loader, view, weather, horizon) if weather else view.paths
-    plain = _answered(view, view.paths, horizon, levels)
-    load = _load(loader, view, horizon)
+    base = _simulate_with_weather(loader, view, weather, horizon) if weather else view.paths
+    plain = _summarise(view, view.paths, horizon, levels)
+    load = _mean_load(loader, view, horizon)
     factor = 1 + level_percent / 100
     if people_per_boat is not None and view.issue.series_id == loader.route.leading:
         if not load:
@@ -78,12 +78,12 @@ def scenario(
         "people_per_boat_forecast": round(load, 2) if load else None,
         "horizon": horizon,
         "levels": list(levels),
-        **_answered(view, changed, horizon, levels),
+        **_summarise(view, changed, horizon, levels),
         "forecast": plain,
     }
 
 
-def _under(
+def _simulate_with_weather(
     loader: IssueLoader, view: IssueView, weather: Mapping[dt.date, str], horizon: int
 ) -> Paths:
     """Simulate new paths from the fitted model of `view` under other weather."""
@@ -108,7 +108,9 @@ def _under(
     return paths.upto(min(max(end, view.ahead.skipped + _LEAST_DAYS), issue.horizon_days))
 
 
-def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
+def _summarise(
+    view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]
+) -> dict[str, Any]:
     ahead = replace(view.ahead, paths=paths)
     return {
         "rows": bands(ahead, horizon, levels, view.declared),
@@ -116,7 +118,7 @@ def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]
     }
 
 
-def _load(loader: IssueLoader, view: IssueView, horizon: int) -> float | None:
+def _mean_load(loader: IssueLoader, view: IssueView, horizon: int) -> float | None:
     """Return the mean of the leading series per unit of the following series on these days."""
     both = [_paths(loader, view, name) for name in loader.route.forecast[:2]]
     paths = [replace(view.ahead, paths=one).upto(horizon) for one in both if one is not None]
@@ -127,5 +129,5 @@ def _paths(loader: IssueLoader, view: IssueView, series_id: str) -> Paths | None
     """Return the joint paths of a series; None if it was not drawn with this one."""
     if series_id == view.issue.series_id:
         return view.paths
-    issue_id = loader.beside(view.issue, series_id)
+    issue_id = loader.joint_issue_id(view.issue, series_id)
     return loader.view(series_id, issue_id, view.entry.model).paths if issue_id else None

@@ -37,11 +37,11 @@ def service_metrics(loader: IssueLoader) -> dict[str, Values]:
     series = {name: one for one in loader.each_route() for name in one.route.forecast}
     served = [route.name for route in loader.context.routes]  # others no longer run jobs
     with loader.context.database.reading() as connection:
-        done = service_metrics_store.last_done(connection)
+        done = service_metrics_store.get_last_successes(connection)
         runs: Values = {(route, *ended): 0 for route in served for ended in _ENDED}
-        runs.update(service_metrics_store.runs_ended(connection).items())
-        mark = service_metrics_store.scores_mark(connection)
-    records: list[dict[str, Any]] = loader.once(
+        runs.update(service_metrics_store.count_ended_runs(connection).items())
+        mark = service_metrics_store.get_scores_token(connection)
+    records: list[dict[str, Any]] = loader.compute_once(
         ("records",), lambda: [track_record(one, name) for name, one in series.items()], mark
     )
     weeks: Values = {}

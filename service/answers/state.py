@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.declared_series import Route
 from service.core.run_store import Run
 from service.core.settings import Settings
@@ -69,7 +69,7 @@ class Facts:
     last_runs: Mapping[str, Run | None] = field(default_factory=dict)  # last ended run of each job
     weather_new_at: dt.datetime | None = None  # when a new weather forecast was first read
     weather_unused: str = ""  # why the newest issue lacks expected weather
-    not_written: tuple[str, str] | None = None  # why the database is not writable
+    write_problem: tuple[str, str] | None = None  # why the database is not writable
     model_problems: tuple[tuple[str, str], ...] = ()
 
 
@@ -82,7 +82,7 @@ def state_of(
         newest, day = facts.newest or issue, route.day(now)
         late = _late_source(newest, day, settings, route)
         if late is None or issue.data_through != newest.data_through:  # else it is said once
-            old = _old(issue, day, settings, route)
+            old = _old_figures(issue, day, settings, route)
         broken = [*([late] if late else []), *_late_issue(newest, now, settings)]
         if issue.champion != issue.wanted:
             why = issue.failures.get(issue.wanted, "no reason was recorded")
@@ -94,7 +94,7 @@ def state_of(
         for job in _NEEDED
         if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
     ]
-    problems = [facts.not_written] if facts.not_written else []
+    problems = [facts.write_problem] if facts.write_problem else []
     broken += [Reason(*problem) for problem in (*problems, *facts.model_problems)]
     status = "degraded" if broken else "stale" if old else "fresh"
     return State(status, (*old, *broken))
@@ -105,7 +105,7 @@ def issue_limit(settings: Settings) -> dt.timedelta:
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
-def _old(issue: Issue, day: dt.date, settings: Settings, route: Route) -> list[Reason]:
+def _old_figures(issue: Issue, day: dt.date, settings: Settings, route: Route) -> list[Reason]:
     age = (day - issue.data_through).days
     if age <= settings.stale_after_days:
         return []
@@ -130,7 +130,7 @@ def _late_issue(newest: Issue, now: dt.datetime, settings: Settings) -> list[Rea
         return []
     detail = (
         f"no forecast has been published for {limit.total_seconds() / 3600:g} hours, since "
-        f"{instant(newest.issued_at)}: the scheduler may not be running"
+        f"{format_instant(newest.issued_at)}: the scheduler may not be running"
     )
     return [Reason("scheduler_down", detail)]
 
@@ -142,7 +142,7 @@ def _weather(facts: Facts, now: dt.datetime, settings: Settings, route: Route) -
     if new_at is None:
         return [Reason("weather_missing", "no weather forecast has been read yet")]
     if now - new_at > dt.timedelta(hours=STALE_HOURS):
-        since = f"{instant(new_at)}, over {STALE_HOURS} hours ago"
+        since = f"{format_instant(new_at)}, over {STALE_HOURS} hours ago"
         detail = f"the weather forecast has not been updated since {since}"
         return [Reason("weather_old", detail)]
     if facts.weather_unused:

@@ -12,10 +12,10 @@ from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import Reason, State
 from service.core import locks, run_store
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.database import Connection
 from service.data import document_store, observation_store, weather_store
-from service.data.covariates import no_weather
+from service.data.covariates import why_no_weather
 from service.data.daily_weather import ATTRIBUTION
 from service.issues import issue_store
 from service.issues.issue_store import Issue
@@ -34,7 +34,7 @@ def catalogue(loader: IssueLoader) -> list[dict[str, Any]]:
             series_rows = [
                 _series(route_loader, connection, one) for one in route_loader.route.stored
             ]
-        rows += [row | route_loader.standing(row["series_id"]).to_dict() for row in series_rows]
+        rows += [row | route_loader.latest_state(row["series_id"]).to_dict() for row in series_rows]
     return rows
 
 
@@ -62,7 +62,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
                 "published_at": _instant(row["published_at"]),
                 "read_at": _instant(row["read_at"]),
             }
-            for row in document_store.newest(connection)
+            for row in document_store.list_newest(connection)
         ]
         routes = [
             {
@@ -82,7 +82,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
         "status": max((state.status for _, state in states), key=SEVERITY.index),
         "reasons": [asdict(reason) for reason in _reasons(states)],
         "alarms": [alarm for route_loader in loader.each_route() for alarm in alarms(route_loader)],
-        "now": instant(now),
+        "now": format_instant(now),
         "series": rows,
         "documents": documents,
         "routes": routes,
@@ -113,8 +113,8 @@ def published_series(loader: IssueLoader) -> str | None:
 
 def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:
     declared, is_forecast = loader.route.series[series_id], series_id in loader.route.forecast
-    figures = observation_store.series(connection, series_id) if is_forecast else None
-    first, last = observation_store.span(connection, series_id) or (None, None)
+    figures = observation_store.get_series(connection, series_id) if is_forecast else None
+    first, last = observation_store.get_span(connection, series_id) or (None, None)
     if figures is not None:  # days after a gap are stored but not used yet
         last = as_date(figures.data_through)
     issue = issue_store.get_latest_issue(connection, series_id)
@@ -148,7 +148,7 @@ def _issue(
         "data_through": issue.data_through.isoformat(),
         "figures_age_days": (loader.route.day(now) - issue.data_through).days,
         "issue_id": issue.issue_id,
-        "issued_at": instant(issue.issued_at),
+        "issued_at": format_instant(issue.issued_at),
         "champion": issue.champion,
         "models": fitted + failed,
     }
@@ -157,20 +157,20 @@ def _issue(
 def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
     """Return the availability of weather, its last day and when it was first read."""
     read = None
-    status, detail = "off", f"{no_weather(loader.context)}; forecasts do without"
+    status, detail = "off", f"{why_no_weather(loader.context)}; forecasts do without"
     if loader.context.reads_weather:
-        read = weather_store.last_read(connection, loader.route, "ensemble")
+        read = weather_store.get_last_read(connection, loader.route, "ensemble")
         status, detail = "read", ATTRIBUTION
         if read is None:
             status = "missing"
             detail = "no weather forecast has been read yet; forecasts do not use the weather"
-    read_at, through = (instant(read[0]), read[1].isoformat()) if read else (None, None)
+    read_at, through = (format_instant(read[0]), read[1].isoformat()) if read else (None, None)
     return {"status": status, "detail": detail, "read_at": read_at, "through": through}
 
 
 def _job(connection: Connection, job: str, route: str) -> dict[str, Any]:
-    last = run_store.latest(connection, job, route=route)
-    good = run_store.latest(connection, job, "done", route)
+    last = run_store.get_latest_run(connection, job, route=route)
+    good = run_store.get_latest_run(connection, job, "done", route)
     return {
         "route": route,
         "job": job,
@@ -183,4 +183,4 @@ def _job(connection: Connection, job: str, route: str) -> dict[str, Any]:
 
 
 def _instant(moment: dt.datetime | None) -> str | None:
-    return instant(moment) if moment else None
+    return format_instant(moment) if moment else None

@@ -1,6 +1,6 @@
 """Totals of periods: days with figures are counted, the others summed along each path."""
 
-__all__ = ["PERIODS", "between", "periods"]
+__all__ = ["PERIODS", "total_between", "periods"]
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -75,7 +75,7 @@ def periods(
     return rows
 
 
-def between(
+def total_between(
     observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return one row for the period from `first` to `last`, inclusive."""

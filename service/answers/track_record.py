@@ -1,6 +1,6 @@
 """Accuracy of past forecasts."""
 
-__all__ = ["KINDS", "LEADS", "apart", "track_record"]
+__all__ = ["KINDS", "LEADS", "non_overlapping", "track_record"]
 
 import datetime as dt
 import math
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from forecast.evaluation import DAY_LEVELS, TOTALS
-from forecast.scores import held_by_pit, skill
+from forecast.scores import covered_by_pit, skill
 from service.answers.bands import LIKELIHOODS, Likelihood, likelihood
 from service.answers.early_warnings import warning_record
 from service.answers.errors import BadQuestion, NotFound, check_whole
@@ -84,7 +84,7 @@ def track_record(
         "issues": len(scored),
         "rows": [_lead(scored, others, lead) for lead in LEADS]
         + [_total(scored, others, name, days) for name, days in TOTALS.items()],
-        "likelihood": _classes(scored, loader.route.series[series_id]),
+        "likelihood": _likelihood_rows(scored, loader.route.series[series_id]),
         "pit_histogram": _histogram(scored),
         "weeks": past_weeks,
         "worst": ranked[:_SHOWN],
@@ -103,9 +103,9 @@ def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, 
         return float(row.content["days"][key][lead - 1])
 
     def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
-        return [bool(hit) for hit in held_by_pit([at(row, "pit") for row in rows], level)]
+        return [bool(hit) for hit in covered_by_pit([at(row, "pit") for row in rows], level)]
 
-    return _measured(
+    return _measure_row(
         f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, is_covered
     )
 
@@ -117,14 +117,14 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
         return float(row.content["totals"][name][key])
 
     def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
-        return [at(row, f"within_{level}") > 0 for row in apart(rows, days)]
+        return [at(row, f"within_{level}") > 0 for row in non_overlapping(rows, days)]
 
-    return _measured(
+    return _measure_row(
         name, scored, others, lambda row: name in row.content["totals"], at, is_covered
     )
 
 
-def _measured(
+def _measure_row(
     measure: str,
     scored: Sequence[Scored],
     others: References,
@@ -148,7 +148,7 @@ def _measured(
     return answer
 
 
-def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
+def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
     """Return rows of ``measure likelihood days arrived share share_lo share_hi``.
 
     A date counts once per class, however many forecasts put it there, as they share one outcome.
@@ -175,7 +175,7 @@ def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]
     return rows
 
 
-def apart(rows: Sequence[Scored], days: int) -> list[Scored]:
+def non_overlapping(rows: Sequence[Scored], days: int) -> list[Scored]:
     """Return issues whose windows of `days` days do not overlap, starting with the first."""
     chosen: list[Scored] = []
     for row in rows:

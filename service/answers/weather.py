@@ -1,6 +1,6 @@
 """Weather used by an issue, and the weather forecast of the coming days."""
 
-__all__ = ["coming", "used"]
+__all__ = ["weather_ahead", "weather_used"]
 
 import datetime as dt
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.database import Connection
 from service.data import weather_store
 from service.data.daily_weather import ATTRIBUTION, WAVES, WIND, Array, WeatherReading
@@ -19,7 +19,7 @@ _KMH = 3.6
 _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
-def used(connection: Connection, issue: Issue) -> dict[str, Any]:
+def weather_used(connection: Connection, issue: Issue) -> dict[str, Any]:
     """Return whether `issue` used weather.
 
     Returns ``status``: ``used``, ``missing`` (expected but unavailable) or ``off``; and ``reason``.
@@ -30,7 +30,7 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
 
-def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
+def weather_ahead(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """Return the weather forecast known at the moment of `view`.
 
     Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, from `used`; and ``rows``:
@@ -49,7 +49,7 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
             )
         except ValueError:  # a damaged reading only affects the weather; the refit reports it
             return None
-        given = used(connection, view.issue)
+        given = weather_used(connection, view.issue)
     if wind is None or wind.names != WIND:
         return None
     days = range(max((loader.route.day(view.moment) - wind.first).days, 0), wind.values.shape[1])
@@ -61,7 +61,7 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     if not rows:
         return None
     return {
-        "read_at": instant(wind.read_at),
+        "read_at": format_instant(wind.read_at),
         "members": len(wind.values),
         "attribution": ATTRIBUTION,
         "used": given,

@@ -17,7 +17,7 @@ __all__ = [
     "short_day",
     "signed",
     "status_name",
-    "unbroken",
+    "with_no_break_spaces",
     "unit_of",
     "week_name",
 ]
@@ -33,7 +33,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from service.core.clock import in_words
+from service.core.clock import format_day
 from service.core.declared_series import Series
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -52,16 +52,16 @@ def per_cent(p: float) -> str:
 
 def long_day(value: str | dt.date) -> str:
     """Format a day as ``9 January 2026``."""
-    return in_words(_date(value))
+    return format_day(_date(value))
 
 
 def day_span(first: str | dt.date, last: str | dt.date) -> str:
     """Format a span as ``9 to 11 January 2026``."""
     first, last = _date(first), _date(last)
-    begin = in_words(first)
+    begin = format_day(first)
     if first.year == last.year:
         begin = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"
-    return f"{begin} to {in_words(last)}"
+    return f"{begin} to {format_day(last)}"
 
 
 def short_day(value: str | dt.date, names_year: bool) -> str:
@@ -110,7 +110,7 @@ def unit_of(content: Mapping[str, Any], number: float | str) -> str:
     return str(content.get("unit_one" if str(number) == "1" else "unit", content["unit"]))
 
 
-def unbroken(text: str) -> str:
+def with_no_break_spaces(text: str) -> str:
     """Keep a number beside its word: ``over 500``, ``9 January``."""
     return _TOGETHER.sub(lambda match: match[0].replace(" ", NO_BREAK), text)
 
@@ -119,7 +119,7 @@ def week_name(week: str, created_at: str, zone: ZoneInfo) -> str:
     """Format a week as ``Week 2 of 2026, Friday 9 January 2026``."""
     year, number = week.split("-W")
     day = dt.datetime.fromisoformat(created_at).astimezone(zone)
-    return f"Week {int(number)} of {year}, {day:%A} {in_words(day.date())}"
+    return f"Week {int(number)} of {year}, {day:%A} {format_day(day.date())}"
 
 
 def _count(number: float | None) -> str:
@@ -210,7 +210,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "day": _day,
     "day_span": day_span,
     "fold": lambda text: textwrap.fill(
-        unbroken(text), _LINE, break_long_words=False, break_on_hyphens=False
+        with_no_break_spaces(text), _LINE, break_long_words=False, break_on_hyphens=False
     ),
     "issued_on": _issued_on,
     "likelihoods": likelihoods,

@@ -41,7 +41,7 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
         begin, end = ((day - as_date(paths.start)).days for day in (simulated_from, last + _DAY))
         sums = paths.values[:, begin:end].cumsum(axis=1) + observed.total(first, last)
         columns = {n: v.tolist() for n, v in summary(sums, levels).items() if n in names}
-    published = {year: _running(observed, year) for year in (first.year, *earlier)}
+    published = {year: _cumulative(observed, year) for year in (first.year, *earlier)}
     for at in range((last - first).days + 1):
         day = first + at * _DAY
         row: dict[str, Any] = {**day_columns(day), "value": None, **dict.fromkeys(names)}
@@ -57,7 +57,7 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     return answer | {"earlier": earlier}
 
 
-def _running(observed: DailySeries, year: int) -> list[int]:
+def _cumulative(observed: DailySeries, year: int) -> list[int]:
     """Return the totals from 1 January to each published day of a year."""
     begin, end = (observed.index(dt.date(one, 1, 1)) for one in (year, year + 1))
     totals: list[int] = observed.values[begin:end].cumsum().tolist()

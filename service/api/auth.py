@@ -22,7 +22,7 @@ from service.api import key_store
 from service.api.errors import Problem
 from service.api.key_store import Key
 from service.api.limits import Limits
-from service.api.media_types import HTML, PROBLEM, preferred
+from service.api.media_types import HTML, PROBLEM, preferred_type
 from service.core.database import Unavailable
 from service.core.settings import Settings
 
@@ -58,12 +58,12 @@ def register_auth(app: Flask, limits: Limits) -> None:
     def check() -> None:
         g.key = None
         is_for_all = request.endpoint in OPEN or request.method == "OPTIONS"
-        presented = None if is_for_all else _presented()
+        presented = None if is_for_all else _presented_key()
         if presented is None:
             limits.count("", is_guess=False)
         else:
-            is_guess = keys.lately(presented) is None
-            limits.count(key_store.hashed(presented), is_guess)
+            is_guess = keys.recently_confirmed(presented) is None
+            limits.count(key_store.hash_key(presented), is_guess)
             g.key = keys.identify(presented)
         if is_for_all:  # no key is needed, and so no database
             return
@@ -79,7 +79,7 @@ def register_auth(app: Flask, limits: Limits) -> None:
     app.before_request(check)
 
 
-def _presented() -> str | None:
+def _presented_key() -> str | None:
     """Return the presented key: a bearer token or, for reading, the password of Basic."""
     if not request.headers.get("Authorization"):
         return None
@@ -114,13 +114,13 @@ def _is_loopback(host: str) -> bool:
 
 def _unauthorised(why: str) -> Problem:
     challenge = 'Bearer realm="crossings"'
-    if preferred(PROBLEM, HTML) == HTML:  # else a browser does not prompt
+    if preferred_type(PROBLEM, HTML) == HTML:  # else a browser does not prompt
         challenge = 'Basic realm="crossings", charset="UTF-8"'
     detail = f"{why}: Authorization: Bearer KEY, with a key from `crossings keys create`"
     return Problem(401, detail, headers={"WWW-Authenticate": challenge})
 
 
-def _shown(presented: str) -> str:
+def _loggable_prefix(presented: str) -> str:
     """Return the loggable part of a key: its prefix, or nothing if it is not a key."""
     prefix = presented[:20]
     return prefix if prefix.startswith("crossings_") and prefix.isascii() else "of another form"
@@ -135,29 +135,29 @@ class _Keys:
         self._used: TTLCache[int, bool] = TTLCache(_MOST_KEYS, _USED_SECONDS, time.monotonic)
         self._lock = threading.Lock()
 
-    def lately(self, presented: str) -> Key | None:
+    def recently_confirmed(self, presented: str) -> Key | None:
         """Return the key if it was confirmed within the hour."""
         with self._lock:
-            return self._seen.get(key_store.hashed(presented))
+            return self._seen.get(key_store.hash_key(presented))
 
     def identify(self, presented: str) -> Key:
         """Return the presented key if it is valid, otherwise raise `Problem` 401.
 
         Raises `Unavailable` if the database does not answer and the key was not recently valid.
         """
-        name, is_confirmed = key_store.hashed(presented), True
+        name, is_confirmed = key_store.hash_key(presented), True
         try:
-            with self._loader.context.database.glancing() as connection:
-                key = key_store.match(connection, presented)
+            with self._loader.context.database.reading_once() as connection:
+                key = key_store.find_key(connection, presented)
         except Unavailable:
-            key, is_confirmed = self.lately(presented), False
+            key, is_confirmed = self.recently_confirmed(presented), False
             if key is None:
                 raise
         state = key.state(self._loader.clock()) if key else "not known"
         if key is None or state != "active":
             with self._lock:
                 self._seen.pop(name, None)
-            shown = _shown(presented)
+            shown = _loggable_prefix(presented)
             _log.warning("refused %s: the key is %s (%s…)", request.endpoint, state, shown)
             raise _unauthorised(f"the key is {state}")
         if is_confirmed:  # the hour counts from the last database lookup
@@ -174,6 +174,6 @@ class _Keys:
             self._used[key.key_id] = True
         try:
             with self._loader.context.database.writing(waits=False) as connection:
-                key_store.touch(connection, key.key_id, self._loader.clock())
+                key_store.record_use(connection, key.key_id, self._loader.clock())
         except Unavailable as error:  # do not fail the read; retry in a minute
             _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

@@ -1,6 +1,6 @@
 """All errors as RFC 9457 problem details, or as a page if preferred."""
 
-__all__ = ["Problem", "ProblemDetails", "answer", "register_errors"]
+__all__ = ["Problem", "ProblemDetails", "error_response", "register_errors"]
 
 import json
 import logging
@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
-from service.api.media_types import HTML, PROBLEM, preferred
+from service.api.media_types import HTML, PROBLEM, preferred_type
 from service.api.schemas import Open
 from service.core.database import Unavailable
 
@@ -58,12 +58,12 @@ class ProblemDetails(Open):
 
 def register_errors(app: APIFlask) -> None:
     """Handle all errors of the application, the framework and the blueprints."""
-    app.error_processor(answer)
-    app.register_error_handler(HTTPException, answer)
-    app.register_error_handler(Exception, answer)
+    app.error_processor(error_response)
+    app.register_error_handler(HTTPException, error_response)
+    app.register_error_handler(Exception, error_response)
 
 
-def answer(error: Exception) -> Response:
+def error_response(error: Exception) -> Response:
     """Return `error` as problem details, or as a page."""
     problem = _problem(error)
     content: dict[str, Any] = {
@@ -76,7 +76,7 @@ def answer(error: Exception) -> Response:
     if problem.errors:
         content["errors"] = problem.errors
     is_page = request.blueprint in _PAGES or _is_mistyped_page()
-    if is_page and preferred(PROBLEM, HTML) == HTML:
+    if is_page and preferred_type(PROBLEM, HTML) == HTML:
         page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
         response = make_response(page, problem.status)
     else:
@@ -125,7 +125,7 @@ def _problem(error: Exception) -> Problem:
     return Problem(500, "an unexpected error, which has been logged")
 
 
-def _plain(message: Any) -> str:
+def _plain_message(message: Any) -> str:
     """Return pydantic's message without its prefix for our validators and our class names."""
     text = str(message).removeprefix("Value error, ")
     return "expected a JSON object" if "instance of" in text else text
@@ -137,7 +137,7 @@ def _bad_parameters(error: HTTPError) -> Problem:
     errors = [
         {
             "name": ("body" if place == "json" else place) if name == "_schema" else name,
-            "detail": "; ".join(map(_plain, messages)),
+            "detail": "; ".join(map(_plain_message, messages)),
         }
         for place, messages_by_name in messages_by_place.items()
         for name, messages in messages_by_name.items()

@@ -19,14 +19,14 @@ from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
 from service.api.media_types import JSON
 from service.api.query_types import DATE, Day, Moment
-from service.api.representation import chosen, loader, render, reply, represent
+from service.api.representation import choose_format, loader, render, reply, represent
 from service.api.responses import (
-    about,
-    head,
+    answer_about_issue,
     horizon_of,
-    of_series,
+    issue_fields,
     question,
     question_of_issue,
+    series_fields,
 )
 
 blueprint = APIBlueprint(
@@ -40,8 +40,8 @@ blueprint = APIBlueprint(
 @question(blueprint, "issues", queries.IssuesQuery, schemas.Issues)
 def issues(series_id: str, query: queries.IssuesQuery) -> Response:
     """List the published forecasts of a series, newest first, one page at a time."""
-    rows, after = issue_answers.listing(loader(), series_id, query.limit, query.after)
-    body = of_series(series_id) | {"next": after, "rows": rows}
+    rows, after = issue_answers.list_issues(loader(), series_id, query.limit, query.after)
+    body = series_fields(series_id) | {"next": after, "rows": rows}
     answer = represent(body, columns=schemas.IssueRow.model_fields)
     if after:
         following = urlencode(request.args.to_dict() | {"after": after})
@@ -52,8 +52,8 @@ def issues(series_id: str, query: queries.IssuesQuery) -> Response:
 @question(blueprint, "issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
 def issue(series_id: str, issue_id: str, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get one published forecast, without its paths (immutable)."""
-    kind = chosen(table=False)
-    body = of_series(series_id) | issue_answers.one(loader(), series_id, issue_id)
+    kind = choose_format(table=False)
+    body = series_fields(series_id) | issue_answers.describe_issue(loader(), series_id, issue_id)
     return reply(render(body, kind), immutable=True)
 
 
@@ -65,7 +65,7 @@ def panel(series_id: str, query: queries.PanelQuery) -> Response:
         return {"rows": panels.panel(loader(), view, query.first, query.last, query.as_of)}
 
     version = loader().figures_version()
-    return about(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
+    return answer_about_issue(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
 
 
 @question_of_issue(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
@@ -81,7 +81,7 @@ def age(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
     view = loader().view(series_id)
     address = loader().context.settings.address
     rows = [gauges.age(view, loader().clock()) | {"page": address}]
-    return represent(head(view) | {"rows": rows}, max_age_seconds=0)
+    return represent(issue_fields(view) | {"rows": rows}, max_age_seconds=0)
 
 
 def _by_day(value: Any) -> Any:
@@ -147,7 +147,7 @@ class ScenarioBody(BaseModel):
 @blueprint.output(answer_schemas.ScenarioAnswer)
 def scenarios(series_id: str, inputs: ScenarioBody) -> Response:
     """Compute a what-if beside the unchanged forecast; nothing is stored."""
-    chosen(table=False)
+    choose_format(table=False)
     view = loader().view(series_id, inputs.issue, inputs.model, inputs.as_of, inputs.first)
     result = scenario.scenario(
         loader(),
@@ -158,6 +158,6 @@ def scenarios(series_id: str, inputs: ScenarioBody) -> Response:
         people_per_boat=inputs.people_per_boat,
         weather=inputs.weather,
     )
-    answer = reply(render(head(view) | result, JSON))
+    answer = reply(render(issue_fields(view) | result, JSON))
     answer.headers["Cache-Control"] = "no-store"
     return answer

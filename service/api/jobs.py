@@ -41,7 +41,7 @@ class JobRequest(Open):
 @blueprint.output(JobRequest, status_code=202)
 def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
-    job_request = job_requests.ask(loader(), job, g.key.name, query_data.route)
+    job_request = job_requests.request_job(loader(), job, g.key.name, query_data.route)
     answer = reply(render(job_request, JSON))
     answer.status_code = 202
     answer.headers["Location"] = url_for("jobs.state", request_id=job_request["request_id"])
@@ -54,4 +54,4 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
 @blueprint.output(JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get the status of a job request: waiting, running, done, skipped or failed."""
-    return represent(job_requests.state(loader(), request_id), rows=None, max_age_seconds=0)
+    return represent(job_requests.request_state(loader(), request_id), rows=None, max_age_seconds=0)

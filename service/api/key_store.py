@@ -4,7 +4,17 @@ A key reads ``crossings_<prefix>_<secret>``. The visible prefix identifies its r
 256 random bits, so one round of SHA-256 is enough.
 """
 
-__all__ = ["SCOPES", "Key", "NameTaken", "create", "hashed", "listing", "match", "revoke", "touch"]
+__all__ = [
+    "SCOPES",
+    "Key",
+    "NameTaken",
+    "create_key",
+    "hash_key",
+    "list_keys",
+    "find_key",
+    "revoke_key",
+    "record_use",
+]
 
 import datetime as dt
 import hashlib
@@ -51,7 +61,7 @@ class Key:
 _SHOWN = [column for column in keys.c if column.name != "secret_hash"]
 
 
-def create(
+def create_key(
     connection: sa.Connection,
     name: str,
     scope: str,
@@ -69,7 +79,7 @@ def create(
         prefix=prefix,
         name=name,
         scope=scope,
-        secret_hash=hashed(key),
+        secret_hash=hash_key(key),
         created_at=now,
         expires_at=expires_at,
     )
@@ -79,24 +89,24 @@ def create(
     return key
 
 
-def match(connection: sa.Connection, presented: str) -> Key | None:
+def find_key(connection: sa.Connection, presented: str) -> Key | None:
     """Return the key that matches `presented`, whatever its state; None if unknown."""
     form = _FORM.fullmatch(presented)
     query = sa.select(keys).where(keys.c.prefix == (form.group(1) if form else ""))
     row = connection.execute(query).first()
-    same = hmac.compare_digest(hashed(presented), row.secret_hash if row else _NOBODY)
+    same = hmac.compare_digest(hash_key(presented), row.secret_hash if row else _NOBODY)
     if row is None or not same:
         return None
     return Key(**{column.name: row._mapping[column] for column in _SHOWN})
 
 
-def listing(connection: sa.Connection) -> list[Key]:
+def list_keys(connection: sa.Connection) -> list[Key]:
     """Return all keys in order of creation."""
     rows = connection.execute(sa.select(*_SHOWN).order_by(keys.c.key_id))
     return [Key(**row._mapping) for row in rows]
 
 
-def revoke(connection: sa.Connection, name: str, now: dt.datetime) -> bool:
+def revoke_key(connection: sa.Connection, name: str, now: dt.datetime) -> bool:
     """Revoke the key `name`; False if there is no active or expired key of that name."""
     result = connection.execute(
         keys.update()
@@ -106,11 +116,11 @@ def revoke(connection: sa.Connection, name: str, now: dt.datetime) -> bool:
     return bool(result.rowcount)
 
 
-def touch(connection: sa.Connection, key_id: int, now: dt.datetime) -> None:
+def record_use(connection: sa.Connection, key_id: int, now: dt.datetime) -> None:
     """Record that a key was used."""
     connection.execute(keys.update().where(keys.c.key_id == key_id).values(last_used_at=now))
 
 
-def hashed(key: str) -> str:
+def hash_key(key: str) -> str:
     """Return the stored hash of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

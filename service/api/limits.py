@@ -13,7 +13,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from service.api.errors import Problem
-from service.core.addresses import network
+from service.core.addresses import network_of
 from service.core.settings import Settings, SettingsError
 
 _UNCOUNTED = frozenset({"health.livez", "health.readyz"})
@@ -61,7 +61,7 @@ class Limits:
         """
         if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
             return
-        address = network(request.remote_addr or "")
+        address = network_of(request.remote_addr or "")
         if is_guess:
             self._count(self._per_address, "guesses", address)
         if key_hash:

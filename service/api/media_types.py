@@ -1,6 +1,6 @@
 """Content negotiation: the preferred media type."""
 
-__all__ = ["CSV", "HTML", "JSON", "NDJSON", "PROBLEM", "RECORDS", "preferred"]
+__all__ = ["CSV", "HTML", "JSON", "NDJSON", "PROBLEM", "RECORDS", "preferred_type"]
 
 from flask import request
 from werkzeug.http import parse_options_header
@@ -14,7 +14,7 @@ _UTF_8 = {"charset": "utf-8"}
 _PARAMETERS = {CSV: _UTF_8 | {"header": "present"}}
 
 
-def preferred(*offers: str) -> str | None:
+def preferred_type(*offers: str) -> str | None:
     """Return the offer that the Accept header prefers, the first of equals; None if none fits.
 
     The most specific range that matches an offer counts, and all its parameters must match. A

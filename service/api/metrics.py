@@ -80,7 +80,7 @@ def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 
 def register_metrics(app: Flask, loader: IssueLoader) -> None:
-    """Count and time every request, including rejected ones; call after `register_trail`."""
+    """Count and time every request, including rejected ones; call after `register_request_log`."""
     worker_registry = CollectorRegistry()
     requests = Counter(
         "crossings_http_requests",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CONTENT_POLICY", "register_doors"]
+__all__ = ["CONTENT_POLICY", "register_middleware"]
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -35,26 +35,26 @@ _SHOWN_TO_PAGES = ", ".join(
 )
 
 
-def register_doors(app: Flask, settings: Settings) -> None:
+def register_middleware(app: Flask, settings: Settings) -> None:
     """Reject oversized, repeated or non-text input; add the security headers."""
     origins = {one.strip() for one in settings.cors_origins.split(",") if one.strip()}
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.url_map.merge_slashes = False  # the redirect would not be a problem document
-    app.before_request(_refuse)
+    app.before_request(_reject_invalid_request)
 
     def finish(answer: Response) -> Response:
         if request.method == "OPTIONS" and answer.status_code == 200:
             answer.status_code, answer.data = 204, b""
             del answer.headers["Content-Type"]
         if origins:
-            _share(answer, origins)
+            _allow_cross_origin(answer, origins)
         return answer
 
     app.after_request(finish)
-    app.wsgi_app = _secure(app.wsgi_app, settings.embed_origins)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = _add_security_headers(app.wsgi_app, settings.embed_origins)  # type: ignore[assignment, method-assign]
 
 
-def _secure(wsgi_app: WSGIApplication, embed_origins: str) -> WSGIApplication:
+def _add_security_headers(wsgi_app: WSGIApplication, embed_origins: str) -> WSGIApplication:
     """Add the security headers that a view has not set."""
     framing = " ".join(one.strip() for one in embed_origins.split(",") if one.strip())
     framed = _HEADERS | {
@@ -79,23 +79,23 @@ def _secure(wsgi_app: WSGIApplication, embed_origins: str) -> WSGIApplication:
     return secured
 
 
-def _refuse() -> None:
+def _reject_invalid_request() -> None:
     # Check all parameters here; most paths never read them.
     if (request.content_length or 0) > LARGEST_BODY_BYTES:
         raise Problem(413, f"expected a body of at most {LARGEST_BODY_BYTES:,} bytes")
-    _refuse_control_characters("path", [request.path])
+    _reject_control_characters("path", [request.path])
     for name, values in request.args.lists() if request.query_string else ():
-        _refuse_control_characters(name, [name, *values])
+        _reject_control_characters(name, [name, *values])
         if len(values) > 1:
             detail = f"expected {name[:40]!r} once, found it {len(values)} times"
             raise Problem(400, detail, [{"name": name[:40], "detail": detail}])
     if request.method == "POST" and request.get_data():
         for name, value in request.form.items(multi=True):
-            _refuse_control_characters(name, [name, value])
-        _refuse_other_bodies()
+            _reject_control_characters(name, [name, value])
+        _reject_other_bodies()
 
 
-def _refuse_other_bodies() -> None:
+def _reject_other_bodies() -> None:
     # Form posts and one-click unsubscribes are validated elsewhere.
     if request.blueprint == "subscriptions" or not request.path.startswith(("/v1/", "/grafana/")):
         return
@@ -108,14 +108,14 @@ def _refuse_other_bodies() -> None:
         raise _wrong_body("expected a body of valid JSON") from None
     if not isinstance(body, dict):
         raise _wrong_body("expected a JSON object")
-    _refuse_control_characters("body", _texts(body))
+    _reject_control_characters("body", _texts(body))
 
 
 def _wrong_body(detail: str) -> Problem:
     return Problem(400, detail, [{"name": "body", "detail": detail}])
 
 
-def _refuse_control_characters(where: str, texts: Iterable[str]) -> None:
+def _reject_control_characters(where: str, texts: Iterable[str]) -> None:
     character = next((c[0] for c in map(CONTROL_CHARACTERS.search, texts) if c), None)
     if character is not None:
         name = CONTROL_CHARACTERS.sub("\ufffd", where)[:40]
@@ -137,7 +137,7 @@ def _texts(body: Any) -> Iterator[str]:
             rest += value
 
 
-def _share(answer: Response, origins: set[str]) -> None:
+def _allow_cross_origin(answer: Response, origins: set[str]) -> None:
     """Allow cross-origin reads from the configured `origins`, without browser credentials."""
     answer.vary.add("Origin")
     origin = request.headers.get("Origin", "")

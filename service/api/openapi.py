@@ -1,6 +1,6 @@
 """Completes the OpenAPI document that the framework generates."""
 
-__all__ = ["complete"]
+__all__ = ["complete_document"]
 
 import json
 import re
@@ -53,7 +53,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
+def complete_document(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     """Add what all operations share, and define each schema once."""
     assert isinstance(spec, dict)  # a string only for YAML
     settings = loader().context.settings
@@ -73,9 +73,9 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             endpoint = endpoints[path, method]
-            operation["operationId"] = _noun(path)
+            operation["operationId"] = _operation_id(path)
             _responses(operation, endpoint, method, path)
-            _forms(operation, spec["components"]["schemas"])
+            _add_formats(operation, spec["components"]["schemas"])
             for parameter in operation.get("parameters", []):
                 _parameter(parameter, endpoint)
             operation.get("requestBody", {})["required"] = True
@@ -88,7 +88,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     return named
 
 
-def _noun(path: str) -> str:
+def _operation_id(path: str) -> str:
     """Return the operationId of a path; singular if it ends in a parameter."""
     nouns = "_".join(re.findall(r"/(?!v1/)([a-z][a-z-]*)", path)).replace("-", "_")
     return nouns.removesuffix("s") if path.endswith("}") else nouns
@@ -114,7 +114,7 @@ def _components(components: dict[str, Any]) -> dict[str, Any]:
     for schema in schemas.values():
         for one in schema.get("properties", {}).values():
             one.pop("title", None)  # only repeats the name
-    _bound(schemas["ScenarioBody"])
+    _forbid_control_characters(schemas["ScenarioBody"])
     responses = {_name(status): _response(status) for status in _ANSWERS}
     return {"schemas": schemas, "responses": responses, "securitySchemes": _SCHEMES}
 
@@ -186,19 +186,19 @@ def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
     if len(kinds) == 1:
         del schema["anyOf"]
         schema.update(kinds[0])
-    _bound(schema)
+    _forbid_control_characters(schema)
 
 
-def _bound(schema: dict[str, Any]) -> None:
+def _forbid_control_characters(schema: dict[str, Any]) -> None:
     """State for each string in `schema` that it has no control characters."""
     bounds = {"pattern", "enum", "format", "const", "anyOf"}
     if schema.get("type") == "string" and not bounds & set(schema):
         schema["pattern"] = _TEXT
     for part in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
-        _bound(part)
+        _forbid_control_characters(part)
 
 
-def _forms(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _add_formats(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Add an example of the answer, and the formats of its rows if `format` is accepted."""
     content = next(iter(operation["responses"].values()))["content"]
     example = _examples()[operation["operationId"]]

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint, APIFlask
 from flask import Response, current_app, render_template
 
 from service.api.middleware import CONTENT_POLICY
-from service.api.representation import Rendered, reply, tag
+from service.api.representation import Rendered, compute_etag, reply
 
 blueprint = APIBlueprint(
     "docs",
@@ -27,7 +27,7 @@ _VIEWER_POLICY = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'u
 
 
 @blueprint.after_request
-def _whole(answer: Response) -> Response:
+def _send_unstreamed(answer: Response) -> Response:
     """Send a static file unstreamed, so that it is compressed."""
     if answer.direct_passthrough:
         answer.direct_passthrough = False
@@ -65,7 +65,7 @@ def _page(template: str) -> Response:
             return resolved
 
         text = render_template(template, spec=spec, resolve=resolve, type_of=_type_of).encode()
-        pages[template] = Rendered(text, "text/html; charset=utf-8", tag(text))
+        pages[template] = Rendered(text, "text/html; charset=utf-8", compute_etag(text))
     return reply(pages[template], max_age_seconds=300)
 
 

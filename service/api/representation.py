@@ -3,12 +3,12 @@
 __all__ = [
     "STATE_HEADERS",
     "Rendered",
-    "chosen",
+    "choose_format",
     "loader",
     "render",
     "reply",
     "represent",
-    "tag",
+    "compute_etag",
 ]
 
 import hashlib
@@ -22,7 +22,7 @@ from flask import Response, current_app, request
 
 from service.answers.issue_loader import IssueLoader
 from service.api.errors import Problem
-from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred
+from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred_type
 from service.core.files import csv_text
 
 _FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
@@ -64,11 +64,11 @@ def represent(
     `rows` is the key of the rows, which all formats but JSON show alone; None if the answer is not
     a table. `columns` are its headings, for when it has no rows.
     """
-    kind = chosen(table=rows is not None)
+    kind = choose_format(table=rows is not None)
     return reply(render(body, kind, rows, columns), max_age_seconds)
 
 
-def chosen(table: bool) -> str:
+def choose_format(table: bool) -> str:
     """Return the preferred format: by `format`, otherwise by the Accept header."""
     offered = [JSON, CSV, RECORDS, NDJSON] if table else [JSON]
     named = _FORMATS.get(request.args.get("format", ""))
@@ -76,7 +76,7 @@ def chosen(table: bool) -> str:
         return named
     if request.headers.get("Accept", "*/*") == "*/*":
         return JSON
-    kind = preferred(*offered)
+    kind = preferred_type(*offered)
     if kind is None:
         raise Problem(406, f"expected Accept to allow {' or '.join(offered[:2])}")
     return kind
@@ -101,7 +101,7 @@ def render(
         (header, str(body[name])) for name, header in STATE_HEADERS.items() if body.get(name)
     )
     # Rows alone do not show status and reasons, which the ETag must cover.
-    etag = tag(content + repr((headers, body.get("reasons"))).encode())
+    etag = compute_etag(content + repr((headers, body.get("reasons"))).encode())
     return Rendered(content, content_type, etag, headers)
 
 
@@ -123,7 +123,7 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     return answer
 
 
-def tag(content: bytes) -> str:
+def compute_etag(content: bytes) -> str:
     """Return a strong ETag of `content`."""
     return hashlib.sha256(content).hexdigest()[:32]
 

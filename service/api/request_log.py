@@ -1,6 +1,6 @@
 """Request ids: in the answer, in every log line and in the span."""
 
-__all__ = ["register_trail", "route"]
+__all__ = ["register_request_log", "route"]
 
 import logging
 import re
@@ -18,7 +18,7 @@ _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,63}")
 _log = logging.getLogger(__name__)
 
 
-def register_trail(app: Flask, settings: Settings) -> None:
+def register_request_log(app: Flask, settings: Settings) -> None:
     """Give each request its id before anything else; log failed requests, or all.
 
     Logs the route, never the path, which may contain a token.

@@ -1,10 +1,10 @@
 """Answers about published forecasts: their common head, and a cache of their bytes."""
 
 __all__ = [
-    "about",
-    "head",
+    "answer_about_issue",
+    "issue_fields",
     "horizon_of",
-    "of_series",
+    "series_fields",
     "question",
     "question_of_issue",
     "register_answers",
@@ -30,14 +30,14 @@ from service.api.queries import (
     SpanQuery,
     WhichQuery,
 )
-from service.api.representation import Rendered, chosen, loader, render, reply
+from service.api.representation import Rendered, choose_format, loader, render, reply
 from service.api.schemas import Open
-from service.core.clock import instant
+from service.core.clock import format_instant
 
 _MOST_BYTES = 32 * 1024 * 1024
 
 
-def of_series(series_id: str) -> dict[str, str]:
+def series_fields(series_id: str) -> dict[str, str]:
     """Return the common fields of all answers about a series."""
     route = loader().route
     unit = route.series[series_id].unit
@@ -67,13 +67,13 @@ def question_of_issue(
 ) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
     """Decorate a function of a view and the query to answer GET for `path` with its keys.
 
-    The answer may depend on nothing else; `about` adds the head and keeps it.
+    The answer may depend on nothing else; `answer_about_issue` adds the common fields and caches it.
     """
 
     def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:
         @wraps(of_view)
         def view(series_id: str, query: WhichQuery) -> Response:
-            return about(series_id, query, lambda view: of_view(view, query), columns)
+            return answer_about_issue(series_id, query, lambda view: of_view(view, query), columns)
 
         return question(blueprint, path, query_schema, answer_schema)(view)
 
@@ -85,24 +85,24 @@ def horizon_of(query: SpanQuery, view: IssueView) -> int:
     return view.ahead.horizon_to(query.last) if query.last else query.horizon
 
 
-def head(view: IssueView) -> dict[str, Any]:
+def issue_fields(view: IssueView) -> dict[str, Any]:
     """Return the common fields of all answers about an issue."""
     issue = view.issue
     return {
-        **of_series(issue.series_id),
+        **series_fields(issue.series_id),
         "issue_id": issue.issue_id,
         "model": view.entry.model,
         "model_version": view.entry.version,
         "origin": issue.origin.isoformat(),
         "data_through": issue.data_through.isoformat(),
         "from": view.first.isoformat(),
-        "as_of": instant(issue.as_of),
-        "issued_at": instant(issue.issued_at),
+        "as_of": format_instant(issue.as_of),
+        "issued_at": format_instant(issue.issued_at),
         **view.state.to_dict(),
     }
 
 
-def about(
+def answer_about_issue(
     series_id: str,
     query: WhichQuery,
     answer: Callable[[IssueView], dict[str, Any]],
@@ -113,7 +113,7 @@ def about(
     model = query.model if isinstance(query, IssueQuery) else "champion"
     first = query.first if isinstance(query, AheadQuery | ExplanationQuery) else None
     view = loader().view(series_id, query.issue, model, query.as_of, first)
-    kind = chosen(table=True)
+    kind = choose_format(table=True)
     days = view.today, view.first
     issue_id = view.issue.issue_id
     key = hashkey(request.path, query, kind, issue_id, view.entry, view.state, days, extra_key)
@@ -121,7 +121,7 @@ def about(
     with lock:
         rendered = cache.get(key)
     if rendered is None:
-        rendered = render(head(view) | answer(view), kind, columns=columns)
+        rendered = render(issue_fields(view) | answer(view), kind, columns=columns)
         with lock, suppress(ValueError):  # larger than the cache
             cache[key] = rendered
     return reply(rendered)

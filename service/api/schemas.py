@@ -294,7 +294,9 @@ class SpanItem(Span):
 
     value: int
     against: list[AgainstRow]
-    beside: dict[str, int] = Field(default={}, description="The other series on the last day.")
+    joint_issue_id: dict[str, int] = Field(
+        default={}, description="The other series on the last day."
+    )
 
 
 class Briefing(OfSeries, Standing):

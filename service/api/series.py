@@ -28,7 +28,7 @@ from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import loader, represent
-from service.api.responses import horizon_of, of_series, question, question_of_issue
+from service.api.responses import horizon_of, question, question_of_issue, series_fields
 
 blueprint = APIBlueprint(
     "series",
@@ -53,7 +53,7 @@ def get_observations(series_id: str, query: queries.ObservationsQuery) -> Respon
     """Return the published figures."""
     rows = figures.figures(loader(), series_id, query.first, query.last, query.as_of)
     return represent(
-        _stored(series_id) | {"rows": rows}, columns=schemas.ObservationsRow.model_fields
+        _figures_fields(series_id) | {"rows": rows}, columns=schemas.ObservationsRow.model_fields
     )
 
 
@@ -61,7 +61,7 @@ def get_observations(series_id: str, query: queries.ObservationsQuery) -> Respon
 def get_revisions(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
     """List revised figures."""
     answer = figures.revisions(loader(), series_id)
-    return represent(_stored(series_id) | answer, columns=schemas.RevisionsRow.model_fields)
+    return represent(_figures_fields(series_id) | answer, columns=schemas.RevisionsRow.model_fields)
 
 
 @question_of_issue(blueprint, "forecast", queries.ForecastQuery, answer_schemas.Forecast)
@@ -80,7 +80,7 @@ def get_totals(view: IssueView, query: queries.TotalsQuery) -> dict[str, Any]:
     """Return totals of named periods, or of a period of your own."""
     levels = query.levels
     if query.last:
-        rows = totals.between(view.observed, view.paths, view.first, query.last, levels)
+        rows = totals.total_between(view.observed, view.paths, view.first, query.last, levels)
     else:
         rows = totals.periods(view.observed, view.ahead, query.periods or totals.PERIODS, levels)
     return {"levels": list(levels), "rows": rows}
@@ -140,23 +140,23 @@ def get_changes(view: IssueView, query: queries.ChangesQuery) -> dict[str, Any]:
 def get_track_record(series_id: str, query: queries.TrackRecordQuery) -> Response:
     """Return the accuracy of past forecasts."""
     answer = track_record.track_record(loader(), series_id, query.window, query.model, query.kind)
-    return represent(answer | of_series(series_id))
+    return represent(answer | series_fields(series_id))
 
 
 @question(blueprint, "comparison", queries.ComparisonQuery, answer_schemas.Comparison)
 def get_comparison(series_id: str, query: queries.ComparisonQuery) -> Response:
     """Compare past forecasts with each other and with the outcomes."""
     answer = comparison.compare_days(loader(), series_id, query.days or (), query.models)
-    return represent(of_series(series_id) | answer)
+    return represent(series_fields(series_id) | answer)
 
 
 @question(blueprint, "briefing", queries.BriefingQuery, schemas.Briefing)
 def get_briefing(series_id: str, query: queries.BriefingQuery) -> Response:
     """Compare the last day, the last 7 days and the year so far with earlier years."""
     answer = briefing.briefing(loader(), series_id, query.as_of)
-    return represent(answer | _stored(series_id), rows=None)
+    return represent(answer | _figures_fields(series_id), rows=None)
 
 
-def _stored(series_id: str) -> dict[str, Any]:
+def _figures_fields(series_id: str) -> dict[str, Any]:
     """Return the common fields of all answers about figures and whether they are up to date."""
-    return of_series(series_id) | loader().standing(series_id).to_dict()
+    return series_fields(series_id) | loader().latest_state(series_id).to_dict()

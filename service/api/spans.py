@@ -59,10 +59,10 @@ class _Exporter(OTLPSpanExporter):
     """
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return super().export([_reduced(span) for span in spans])
+        return super().export([_without_private_attributes(span) for span in spans])
 
 
-def _reduced(span: ReadableSpan) -> ReadableSpan:
+def _without_private_attributes(span: ReadableSpan) -> ReadableSpan:
     attributes = span.attributes or {}
     return ReadableSpan(
         name=span.name,

@@ -22,10 +22,10 @@ from typing import Any
 import click
 
 from service.core import export, locks
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, connect
-from service.core.files import whole
+from service.core.files import atomic_file
 from service.core.settings import Settings
 from service.issues.model_files import is_model_file, read_model_files, staged
 
@@ -51,9 +51,9 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
     if file.exists() and not overwrite:
         raise BackupError(f"{file} already exists; use --overwrite to replace it")
     sums: dict[str, str] = {}
-    head: dict[str, Any] = {"format": FORMAT, "made_at": instant(utc_now()), "sha256": sums}
+    head: dict[str, Any] = {"format": FORMAT, "made_at": format_instant(utc_now()), "sha256": sums}
     with (
-        whole(file, 0o600) as stream,  # first: its error names the file
+        atomic_file(file, 0o600) as stream,  # first: its error names the file
         TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder,
         tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive,
     ):
@@ -67,7 +67,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
 
         try:
             with export.open_sqlite(f"{folder}/{_DATABASE}") as copy:
-                head["rows"] = export.copy(context.database, copy)
+                head["rows"] = export.copy_tables(context.database, copy)
         except DatabaseError as error:  # mostly if there is no space for the copy
             raise BackupError(f"{file} is not written: {error}") from error
         with Path(folder, _DATABASE).open("rb") as database:
@@ -95,7 +95,7 @@ def check(file: Path) -> dict[str, Any]:
         raise WrongFile(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
     for name in sorted({*sums, *listed}):
         if sums.get(name) != listed.get(name):
-            raise WrongFile(f"{file}: {name} is not what was written")
+            raise WrongFile(f"{file}: {name} differs from what was written")
     return head
 
 
@@ -104,7 +104,7 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
-            if not stack.enter_context(target.alone(locks.SCHEDULER)):
+            if not stack.enter_context(target.holding(locks.SCHEDULER)):
                 raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))
@@ -118,7 +118,9 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
                 if name == _DATABASE:
                     with Path(folder, name).open("wb") as written:
                         shutil.copyfileobj(stream, written)
-            export.copy(stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}")), target)
+            export.copy_tables(
+                stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}")), target
+            )
             result = "the database is restored, but the models are not"
             put_in_place()
         except OSError as error:

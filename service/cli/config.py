@@ -32,15 +32,15 @@ def config(settings: Settings, form: str) -> None:
       crossings config --format env > crossings.env
     """
     from service.core.secrets import MASK
-    from service.core.settings import FOLDER, Settings, file_of, variable
+    from service.core.settings import FOLDER, Settings, file_of, variable_of
 
     rows = []
     for name in Settings.model_fields:
         origin = "default"
         if name in settings.model_fields_set:
-            is_from_file = variable(name) not in os.environ and file_of(name).is_file()
+            is_from_file = variable_of(name) not in os.environ and file_of(name).is_file()
             origin = str(file_of(name)) if is_from_file else "environment"
-        rows.append((variable(name), settings.shown(name), origin))
+        rows.append((variable_of(name), settings.masked(name), origin))
     if form == "json":
         print_json({name: {"value": value, "from": origin} for name, value, origin in rows})
     elif form == "env":

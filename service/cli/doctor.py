@@ -18,7 +18,7 @@ from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.core import locks, request_store, run_store, service_metrics_store, sqlite
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError, connect
 from service.core.declared_series import Route
@@ -111,7 +111,7 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
 
 def clock(now: dt.datetime) -> Iterator[Finding]:
     """Check that the clock is plausible."""
-    message = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
+    message = f"{format_instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
     is_past = now.year < 2026  # year of the last embedded figures
     remedy = "set the clock, which is in the past, and run a time service" if is_past else ""
     yield Finding("clock", message, remedy)
@@ -170,27 +170,31 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
 
 def _state(database: Database, message: str) -> Iterator[Finding]:
     with database.reading() as connection:
-        damage = service_metrics_store.damage(connection)
-        server = service_metrics_store.server_time(connection)
+        damage = service_metrics_store.find_damage(connection)
+        server = service_metrics_store.get_server_time(connection)
     yield Finding(
         "database", f"{message}: {damage}" if damage else message, _RESTORE if damage else ""
     )
     if server is not None:
         apart = abs(utc_now() - server)
         remedy = "run a time service on both machines" if apart > _APART else ""
-        yield Finding("clock of the database", f"{apart.total_seconds():.0f} s from ours", remedy)
+        yield Finding(
+            "clock of the database", f"{apart.total_seconds():.0f} s different from ours", remedy
+        )
 
 
 def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
     with database.reading() as connection:
-        newest = service_metrics_store.newest_moment(connection)
+        newest = service_metrics_store.get_newest_instant(connection)
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
-        has_run = run_store.latest(connection, "renew") is not None
-        dead = run_store.dead(connection)
-        overdue = request_store.overdue(connection, now - _LONGEST_WAIT)
+        has_run = run_store.get_latest_run(connection, "renew") is not None
+        dead = run_store.list_dead(connection)
+        overdue = request_store.list_overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
-        message = f"the latest record is of {instant(newest)}, but it is {instant(now)}"
-        yield Finding("clock", message, "the clock has gone back: correct it")
+        message = (
+            f"the latest record is of {format_instant(newest)}, but it is {format_instant(now)}"
+        )
+        yield Finding("clock", message, "the clock was set back: correct it")
     message = "running" if has_scheduler else "no scheduler is running"
     remedy = (
         ""
@@ -200,10 +204,10 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
     # A new installation has no scheduler yet.
     yield Finding("scheduler", message, remedy, FAIL if has_run else WARN)
     for run in dead:
-        message = f"its process died; it began at {instant(run.started_at)}"
+        message = f"its process died; it began at {format_instant(run.started_at)}"
         yield Finding(f"job {run.job}", message, "the scheduler runs it again", WARN)
     for request in overdue:
-        message = f"requested at {instant(request.asked_at)} and still waiting"
+        message = f"requested at {format_instant(request.asked_at)} and still waiting"
         yield Finding(f"job {request.job}", message, "start the scheduler again", WARN)
 
 

@@ -1,6 +1,6 @@
 """Inputs of forecast and backtest: figures, covariates and declared models."""
 
-__all__ = ["Inputs", "models", "read"]
+__all__ = ["Inputs", "select_models", "read_inputs"]
 
 from dataclasses import dataclass, replace
 
@@ -40,7 +40,7 @@ class Inputs:
         return {name: one.upto(day) for name, one in self.figures.items()}
 
 
-def read(
+def read_inputs(
     settings: Settings,
     data: CsvFile,
     series: str | None,
@@ -66,7 +66,9 @@ def read(
     return Inputs(route, data, series, columns, drivers, covariate_forecasts or covariates)
 
 
-def models(settings: Settings, route: Route, names: list[str]) -> list[tuple[str, Forecaster]]:
+def select_models(
+    settings: Settings, route: Route, names: list[str]
+) -> list[tuple[str, Forecaster]]:
     """Return the declared models of these names; ``champion`` and ``all`` are of the route."""
     declarations = declared(settings.models_dir)
     of_route = declared(settings.models_dir, route.models)

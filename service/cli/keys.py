@@ -11,7 +11,7 @@ import click
 
 from service.cli.options import open_for_command, pass_settings
 from service.cli.output import Group, print_table
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -55,7 +55,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     try:
         with open_for_command(settings).database.writing() as connection:
             # Within the transaction: a key that cannot be shown is not stored.
-            click.echo(store.create(connection, name, scope, now, ends))
+            click.echo(store.create_key(connection, name, scope, now, ends))
     except store.NameTaken as error:
         raise click.UsageError(f"--name: {error}") from error
     click.echo("It will not be shown again; only its hash is kept.", err=True)
@@ -69,7 +69,7 @@ def show(settings: Settings) -> None:
 
     now = utc_now()
     with open_for_command(settings).database.reading() as connection:
-        listed = store.listing(connection)
+        listed = store.list_keys(connection)
     print_table(
         ("name", "key", "scope", "state", "made", "expires", "last used"),
         (
@@ -78,9 +78,9 @@ def show(settings: Settings) -> None:
                 f"crossings_{key.prefix}_…",
                 key.scope,
                 key.state(now),
-                instant(key.created_at),
-                instant(key.expires_at) if key.expires_at else "never",
-                instant(key.last_used_at) if key.last_used_at else "never",
+                format_instant(key.created_at),
+                format_instant(key.expires_at) if key.expires_at else "never",
+                format_instant(key.last_used_at) if key.last_used_at else "never",
             )
             for key in listed
         ),
@@ -100,6 +100,6 @@ def revoke(settings: Settings, name: str) -> None:
     from service.api import key_store as store
 
     with open_for_command(settings).database.writing() as connection:
-        if not store.revoke(connection, name, utc_now()):
+        if not store.revoke_key(connection, name, utc_now()):
             raise click.ClickException(f"no key {name!r} that can be revoked")
     click.echo(f"revoked {name}")

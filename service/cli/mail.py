@@ -112,9 +112,11 @@ def _copy(
 
     settings, token = context.settings, None
     if dry_run:
-        settings = _to_look_at(settings)
+        settings = _preview_settings(settings)
     with context.database.reading() as connection:
-        subscriber = store.find(connection, address=to, route=context.route.name) if to else None
+        subscriber = (
+            store.find_subscriber(connection, address=to, route=context.route.name) if to else None
+        )
     default = context.route.lead.day_threshold
     if subscriber:
         default, token = subscriber.threshold, subscriber.token
@@ -158,7 +160,7 @@ def warn(settings: Settings, dry_run: bool, route: str) -> None:
 
     def show(context: Context) -> None:
         try:
-            mails = early_warnings.preview(replace(context, settings=_to_look_at(settings)))
+            mails = early_warnings.preview(replace(context, settings=_preview_settings(settings)))
         except NoAnswer as error:
             raise JobError(str(error)) from error
         for mail in mails:
@@ -173,7 +175,7 @@ def warn(settings: Settings, dry_run: bool, route: str) -> None:
     for_each_route(open_for_command(settings), show if dry_run else send, route)
 
 
-def _to_look_at(settings: Settings) -> Settings:
+def _preview_settings(settings: Settings) -> Settings:
     """Return settings with a sender: previews need no mail settings."""
     sender = settings.mail_from or "digest@example.org"
     return settings.model_copy(update={"mail_from": sender})

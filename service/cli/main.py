@@ -45,7 +45,7 @@ def group(is_child: bool) -> None:
     2 bad input or settings.
     """
     if is_child:
-        run.end_with_input()
+        run.exit_with_stdin()
 
 
 # Their help is read from here, so these modules must not import libraries at load time.
@@ -118,13 +118,13 @@ def _status_of(error: Exception) -> int | None:
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
     from service.core.settings import SettingsError
-    from service.data.source import NotReached, SourceError
+    from service.data.source import SourceError, Unreachable
 
     if isinstance(error, (RegistryError, SettingsError)):
         return 2
     source = error if isinstance(error, SourceError) else error.__cause__
     if isinstance(source, SourceError):
-        return 1 if isinstance(source, NotReached) else 2
+        return 1 if isinstance(source, Unreachable) else 2
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
     # Without a file name, the output of a command has no space.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.options import WholeNumber, csv_options, form_option, pass_settings
-from service.cli.output import console, counting, print_json, print_table, write_out
+from service.cli.output import console, count_progress, print_json, print_table, write_out
 from service.core.files import csv_text
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def _offline(command: Callable[..., None]) -> Callable[..., None]:
         covariate_forecasts: Any,
         **options: Any,
     ) -> None:
-        from service.cli.inputs import read
+        from service.cli.inputs import read_inputs
 
-        inputs = read(settings, data, series, covariates, covariate_forecasts)
+        inputs = read_inputs(settings, data, series, covariates, covariate_forecasts)
         command(settings, inputs, **options)
 
     return call
@@ -116,13 +116,13 @@ def forecast(
     from forecast.series import ONE_DAY, as_date
     from service.answers.ahead import Ahead
     from service.answers.bands import bands
-    from service.answers.totals import between
-    from service.cli.inputs import models
+    from service.answers.totals import total_between
+    from service.cli.inputs import select_models
 
     series, route = inputs.series, inputs.route
     figures = inputs.upto(str(as_of.date())) if as_of else inputs.figures
     history = figures[series]
-    name, forecaster = models(settings, route, [model])[0]
+    name, forecaster = select_models(settings, route, [model])[0]
     rng = joint.generator(seed, name, history.data_through)
     try:
         drivers = inputs.drivers.at(history.data_through, horizon) if inputs.drivers else None
@@ -138,7 +138,7 @@ def forecast(
         row
         for days in (7, 28)
         if days <= horizon
-        for row in between(
+        for row in total_between(
             history, simulated, first, as_date(simulated.start + (days - 1) * ONE_DAY), _LEVELS
         )
     ]
@@ -198,7 +198,7 @@ def backtest(
     from forecast import backtest as backtests
     from forecast.series import ONE_DAY, as_day
     from service.cli import inputs as reading
-    from service.cli.workers import choose
+    from service.cli.workers import choose_mapper
 
     if last < first:
         expected = f"a day not before --first, {first.date()}"
@@ -206,7 +206,7 @@ def backtest(
     protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )
-    chosen = dict(reading.models(settings, inputs.route, models.split(",")))
+    chosen = dict(reading.select_models(settings, inputs.route, models.split(",")))
     judged, data = inputs.figures[inputs.series], inputs.data
     requested = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(judged.data_through)
@@ -219,8 +219,8 @@ def backtest(
     if left_out := requested - len(origins):
         rest = f"{ends}, less than {horizon} days after them"
         click.echo(f"{left_out} of {requested} origins are left out: {rest}", err=True)
-    mapper = choose(workers, dask)
-    with counting("origins x models", len(origins) * len(chosen)) as progress:
+    mapper = choose_mapper(workers, dask)
+    with count_progress("origins x models", len(origins) * len(chosen)) as progress:
         run = backtests.rolling_origin(
             chosen, inputs.figures, protocol, progress, mapper, inputs.drivers, covariate_days
         )

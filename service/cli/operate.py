@@ -20,7 +20,7 @@ from service.cli.options import (
     open_for_command,
     pass_settings,
 )
-from service.cli.output import console, counting, fitting, print_json, print_table
+from service.cli.output import console, count_progress, fit_progress, print_json, print_table
 
 if TYPE_CHECKING:
     from service.core.context import Context
@@ -75,8 +75,8 @@ def ingest(
 
     def work(context: Context) -> None:
         if dry_run:
-            reading = jobs.read(context, source, readable, accept_jumps)
-            _show_changes(reading, jobs.named(context.route, source or settings.source))
+            reading = jobs.read_source(context, source, readable, accept_jumps)
+            _show_changes(reading, jobs.source_title(context.route, source or settings.source))
             if reading.refusals:
                 raise reading.refusals[0]
             return
@@ -94,7 +94,7 @@ def ingest(
 
 def _show_changes(reading: Reading, source: str) -> None:
     """Print the differences between the database and `source`, and what was rejected."""
-    click.echo(reading.counted(source))
+    click.echo(reading.describe_changes(source))
     for document, _ in reading.taken:
         click.echo(f"read: {document.name}, through {document.data_through}")
     for address in reading.unchanged:
@@ -155,15 +155,19 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
       CROSSINGS_DASK=tcp://scheduler:8786 CROSSINGS_WORKERS=8 crossings refit
     """
     from service.issues.refit import refit as job
-    from service.issues.reproduce import repeat
+    from service.issues.reproduce import reproduce_issue
 
     if force and as_of:
         raise click.UsageError("expected --force or --as-of, found both")
 
     def work(context: Context) -> str:
         moment = _moment(as_of, context) if as_of else None
-        with fitting(count_models(context)) as progress:
-            outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
+        with fit_progress(count_models(context)) as progress:
+            outcome = (
+                reproduce_issue(context, moment, progress)
+                if moment
+                else job(context, force, progress)
+            )
         return outcome.reason
 
     fit_each_route(open_for_command(settings), work)
@@ -198,7 +202,7 @@ def compare(settings: Settings) -> None:
 
     def work(context: Context) -> str:
         total = count_models(context) * settings.champion_origins
-        with counting("models x origins", total) as progress:
+        with count_progress("models x origins", total) as progress:
             outcome = job(context, progress)
         ratios = sorted(outcome.detail["ratios"].items(), key=lambda item: item[1])
         return "\n".join([outcome.reason, *(f"  {ratio:6.3f}  {name}" for name, ratio in ratios)])
@@ -263,7 +267,7 @@ def hindcast(
         days = days_of[context.route.name]
         if not days:
             raise JobError(no_days)
-        with counting("hindcasts", len(days)) as progress:
+        with count_progress("hindcasts", len(days)) as progress:
             outcome = job(context, days, chosen, horizon, paths, progress)
         click.echo(outcome.reason)
         click.echo(scoring(context).reason)

@@ -11,7 +11,7 @@ __all__ = [
     "form_option",
     "open_for_command",
     "pass_settings",
-    "selected",
+    "select_contexts",
 ]
 
 import re
@@ -44,9 +44,9 @@ def pass_settings(command: _Command) -> _Command:
     @wraps(command)
     def call(*arguments: Any, **options: Any) -> Any:
         from service.core import logs
-        from service.core.settings import load
+        from service.core.settings import load_settings
 
-        settings = load()
+        settings = load_settings()
         logs.configure(settings.log_level, settings.log_format, settings.secrets())
         return command(settings, *arguments, **options)
 
@@ -75,7 +75,7 @@ def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
     Raises `JobError` at the end, with the reasons of all failures; at once if the cluster is
     unavailable.
     """
-    from service.core.job_runner import side_by_side
+    from service.core.job_runner import run_in_parallel
     from service.issues.cluster import connect
 
     if context.settings.dask:
@@ -83,7 +83,7 @@ def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
     if len(context.routes) == 1 or context.settings.workers == 1:
         for_each_route(context, lambda one: click.echo(work(one)))
         return
-    results = {one.route.name: result for one, result in side_by_side(context, work)}
+    results = {one.route.name: result for one, result in run_in_parallel(context, work)}
 
     def show(one: Context) -> None:
         result = results[one.route.name]
@@ -102,7 +102,7 @@ def for_each_route(context: Context, work: Callable[[Context], object], name: st
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
 
-    chosen = selected(context, (name,) if name else ())
+    chosen = select_contexts(context, (name,) if name else ())
     if len(chosen) == 1:
         work(chosen[0])
         return
@@ -117,7 +117,7 @@ def for_each_route(context: Context, work: Callable[[Context], object], name: st
         raise JobError("; ".join(failed))
 
 
-def selected(context: Context, names: Collection[str]) -> list[Context]:
+def select_contexts(context: Context, names: Collection[str]) -> list[Context]:
     """Return a context for each route in `names`, or for each enabled one."""
     enabled = {one.route.name: one for one in context.each_route()}
     if unknown := [name for name in names if name not in enabled]:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Group", "console", "counting", "fitting", "print_json", "print_table", "write_out"]
+__all__ = [
+    "Group",
+    "console",
+    "count_progress",
+    "fit_progress",
+    "print_json",
+    "print_table",
+    "write_out",
+]
 
 import json
 import sys
@@ -40,12 +48,12 @@ def write_out(file: Path, content: bytes) -> None:
 
     Raises `OSError` with `file` as its `filename`.
     """
-    from service.core.files import write_whole
+    from service.core.files import write_atomically
 
     if file.is_symlink() or (file.exists() and not file.is_file()):
         file.write_bytes(content)
     else:
-        write_whole(file, content)
+        write_atomically(file, content)
 
 
 def console(width: int = 200) -> Console:
@@ -90,7 +98,7 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def fitting(total: int) -> Iterator[Callable[[str], None]]:
+def fit_progress(total: int) -> Iterator[Callable[[str], None]]:
     """Show which of `total` models is being fitted; call with its name, and "" at the end."""
     with _bar("fitting", total) as bar:
         began = 0
@@ -106,7 +114,7 @@ def fitting(total: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
+def count_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """Show how many of `total` are done; call after each. Silent off a terminal."""
     with _bar(what, total) as bar:
         yield lambda: bar.update(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CHILD", "end_with_input", "run", "scheduler", "serve"]
+__all__ = ["CHILD", "exit_with_stdin", "run", "scheduler", "serve"]
 
 import contextlib
 import datetime as dt
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service.cli.options import count_models, open_for_command, pass_settings
-from service.cli.output import fitting
+from service.cli.output import fit_progress
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def run(settings: Settings) -> int:
       CROSSINGS_PORT=8080 crossings run
     """
     with contextlib.suppress(_Stopped):
-        _heed_signals()
-        _require_free(settings)
+        _handle_signals()
+        _require_free_port(settings)
         return _serve(open_for_command(settings))
     return 0
 
@@ -78,7 +78,7 @@ def serve(settings: Settings) -> None:
     """
     from service.server import serve
 
-    _require_free(settings)
+    _require_free_port(settings)
     open_for_command(settings).database.close()  # migrate once, before the workers start
     serve(settings)
 
@@ -97,7 +97,7 @@ def scheduler(settings: Settings) -> None:
     run(open_for_command(settings))
 
 
-def _require_free(settings: Settings) -> None:
+def _require_free_port(settings: Settings) -> None:
     """Fail before the fits, not after, if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -111,7 +111,7 @@ def _require_free(settings: Settings) -> None:
             ) from error
 
 
-def end_with_input() -> None:
+def exit_with_stdin() -> None:
     """End this process as SIGTERM does once its standard input closes."""
 
     def wait() -> None:
@@ -136,7 +136,7 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
     from service.answers.status import published_series
     from service.core.database import DatabaseError
     from service.core.files import RegistryError
-    from service.core.job_runner import JobError, side_by_side
+    from service.core.job_runner import JobError, run_in_parallel
 
     parts = (("figures", _ingest), ("weather", _weather), ("forecast", _refit))
     failed: list[tuple[str, Exception]] = []
@@ -150,7 +150,7 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
                 failed.append((f"{name:10}not renewed{of}", error))
 
     has_forecast = is_served
-    for _, result in side_by_side(context, prepare):
+    for _, result in run_in_parallel(context, prepare):
         if isinstance(result, Exception):
             raise result
         if not has_forecast and published_series(IssueLoader(context)):
@@ -160,14 +160,14 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
         raise failed[0][1]
     for subject, error in failed:
         served = ", the last forecast is served" if is_served else ""
-        _say(f"{subject}{served}: {error}", err=True)
+        _print(f"{subject}{served}: {error}", err=True)
 
 
 def _ingest(context: Context) -> None:
     """Store the embedded figures, the base of all others; the scheduler reads newer ones."""
     from service.data.ingest import ingest
 
-    _say(f"figures   {ingest(context, 'figures').reason}")
+    _print(f"figures   {ingest(context, 'figures').reason}")
 
 
 def _weather(context: Context) -> None:
@@ -181,23 +181,23 @@ def _weather(context: Context) -> None:
     if not context.reads_weather:
         return
     if not settings.weather_key.get_secret_value():
-        _say(f"weather   {FREE_WEATHER}")
+        _print(f"weather   {FREE_WEATHER}")
     with context.database.reading() as connection:
-        read = weather_store.last_read(connection, context.route, "ensemble")
+        read = weather_store.get_last_read(connection, context.route, "ensemble")
     if read is not None and utc_now() - read[0] < _LATELY:
         return
     once = replace(context, settings=settings.model_copy(update={"fetch_attempts": 1}))
     try:
-        _say(f"weather   {weather(once).reason}")
+        _print(f"weather   {weather(once).reason}")
     except JobError as error:
-        _say(f"weather   not read: {error}", err=True)
+        _print(f"weather   not read: {error}", err=True)
 
 
 def _refit(context: Context) -> None:
     from service.issues.refit import refit
 
-    with fitting(count_models(context)) as progress:
-        _say(f"forecast  {refit(context, progress=progress).reason}")
+    with fit_progress(count_models(context)) as progress:
+        _print(f"forecast  {refit(context, progress=progress).reason}")
 
 
 def _serve(context: Context) -> int:
@@ -223,7 +223,7 @@ def _serve(context: Context) -> int:
         start("serve")
         _wait_until_ready(settings, children["serve"])
         series = published_series(IssueLoader(context))
-        _say(
+        _print(
             f"ready     {settings.address}/                 the page\n"
             f"          {settings.address}/v1/status        how it is\n"
             f"          {settings.address}/v1/series/{series}/forecast"
@@ -231,14 +231,14 @@ def _serve(context: Context) -> int:
 
     try:
         url = context.database.engine.url.render_as_string(hide_password=True)
-        _say(f"database  {url}")
+        _print(f"database  {url}")
         is_served = published_series(IssueLoader(context)) is not None
         if is_served:
             serve()
         _prepare(context, is_served, serve)
         context.database.close()
         start("scheduler")
-        _say("stop with Ctrl-C")
+        _print("stop with Ctrl-C")
         while True:
             for role, child in children.items():
                 if child.poll() is not None:
@@ -251,7 +251,7 @@ def _serve(context: Context) -> int:
         os.close(ours)
 
 
-def _say(text: str, err: bool = False) -> None:
+def _print(text: str, err: bool = False) -> None:
     """Print; a full disk behind the output is no reason to stop."""
     try:
         click.echo(text, err=err)
@@ -287,7 +287,7 @@ def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> No
     raise click.ClickException("the web server did not become ready")
 
 
-def _heed_signals() -> None:
+def _handle_signals() -> None:
     """Convert stop signals into one clean shutdown."""
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001

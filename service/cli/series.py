@@ -11,7 +11,7 @@ import click
 
 from service.cli.offline import backtest_rows, show_backtest
 from service.cli.options import pass_settings
-from service.cli.output import Group, console, counting, print_table
+from service.cli.output import Group, console, count_progress, print_table
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -147,12 +147,12 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
     ]
     if not baselines:
         raise click.UsageError(f"{settings.models_dir}: expected a baseline, found none")
-    models = dict(inputs.models(settings, route, [champion, *baselines]))
+    models = dict(inputs.select_models(settings, route, [champion, *baselines]))
     last = figures[route.leading].data_through - _EVERY * ONE_DAY
     first = last - (_ORIGINS - 1) * _EVERY * ONE_DAY
     protocol = backtest.BacktestConfig(str(first), str(last), _EVERY, series=route.leading)
     click.echo()
-    with counting("origins x models", _ORIGINS * len(models)) as progress:
+    with count_progress("origins x models", _ORIGINS * len(models)) as progress:
         scores, declined = backtest.rolling_origin(models, figures, protocol, progress)
     summary = backtest.summary(protocol, scores, declined)
     show_backtest(backtest_rows(summary))
@@ -170,16 +170,16 @@ def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], coverage:
     """Say in one sentence whether the champion is worth using."""
     if not ratios:
         return (
-            f"Whether {champion} is worth it here cannot be told: "
-            "it needs 8 origins that every model forecast, and a baseline that is ever wrong."
+            f"Cannot tell whether {champion} is worth using here: this takes 8 origins that every "
+            "model forecast, and a baseline that is sometimes wrong."
         )
     is_better = all(ratio.hi < 1 for _, ratio in ratios.values())
-    judged = "worth it here" if is_better else "no better here than chance can explain"
+    judged = "worth using here" if is_better else "not significantly better here"
     parts = [
         f"{ratio.value:.2f} ({ratio.lo:.2f} to {ratio.hi:.2f}) times that of {best} {what}"
         for (best, ratio), what in zip(ratios.values(), _MEASURES.values(), strict=True)
     ]
     return (
         f"{champion} is {judged}: its CRPS is {' and '.join(parts)} (the best baseline; "
-        f"95% interval), and its 80% range of 7-day totals held {coverage:.0%} of them."
+        f"95% interval), and its 80% range of 7-day totals contained {coverage:.0%} of them."
     )

@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from service.answers.errors import MOST_THRESHOLD
-from service.cli.options import WholeNumber, form_option, open_for_command, pass_settings, selected
+from service.cli.options import (
+    WholeNumber,
+    form_option,
+    open_for_command,
+    pass_settings,
+    select_contexts,
+)
 from service.cli.output import Group, print_json, print_table
 from service.core import addresses
 from service.core.addresses import AddressError
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -37,12 +43,12 @@ class EmailAddress(click.ParamType[str]):
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         try:
-            return addresses.clean(value)
+            return addresses.clean_address(value)
         except AddressError as error:
             self.fail(str(error), param, ctx)
 
 
-def _chosen(command: Callable[..., None]) -> Callable[..., None]:
+def _email_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the email options; `command` gets the chosen routes and the preferences named."""
 
     @click.option(
@@ -81,12 +87,12 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
         given["week_threshold"] = week_threshold
         named |= {name: value for name, value in given.items() if value is not None}
         context = open_for_command(settings)
-        command(context, selected(context, names or (context.route.name,)), named, **more)
+        command(context, select_contexts(context, names or (context.route.name,)), named, **more)
 
     return with_preferences
 
 
-def _put(
+def _subscribe_or_change(
     connection: Connection,
     address: str,
     route_context: Context,
@@ -99,7 +105,7 @@ def _put(
     """
     from service.mail import subscriber_store as store
 
-    old = store.find(connection, address=address, route=route_context.route.name)
+    old = store.find_subscriber(connection, address=address, route=route_context.route.name)
     default = store.Preferences(
         route_context.route.lead.day_threshold, route=route_context.route.name
     )
@@ -111,7 +117,11 @@ def _put(
     named = named | state
     if old and named.items() <= vars(old).items():  # later bounces still count
         return "unchanged", preferences, old.state != "active"
-    done = "added" if store.add(connection, address, preferences, utc_now(), named) else "changed"
+    done = (
+        "added"
+        if store.add_subscriber(connection, address, preferences, utc_now(), named)
+        else "changed"
+    )
     return done, preferences, bool(old and old.state != "active" and not state)
 
 
@@ -136,14 +146,17 @@ def subscribers() -> None:
 
 @subscribers.command()
 @click.argument("address", type=EmailAddress())
-@_chosen
+@_email_options
 def add(context: Context, routes: list[Context], named: dict[str, Any], address: str) -> None:
     """Add ADDRESS to the first route or the given routes, or change its preferences.
 
     Preferences that are not given stay as they are; a suspended subscriber becomes active.
     """
     with context.database.writing() as connection:
-        done = [_put(connection, address, one, named, {"state": "active"}) for one in routes]
+        done = [
+            _subscribe_or_change(connection, address, one, named, {"state": "active"})
+            for one in routes
+        ]
     for of, (what, preferences, _) in zip(routes, done, strict=True):
         click.echo(f"{what}: {preferences.in_words(of.route.lead)}")
 
@@ -157,13 +170,13 @@ def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
     from service.mail import subscriber_store as store
 
     with open_for_command(settings).database.writing() as connection:
-        chosen = {one.route: one for one in store.everybody(connection, address=address)}
+        chosen = {one.route: one for one in store.list_subscribers(connection, address=address)}
         missing = [name for name in names if name not in chosen]
         if missing or not chosen:
             of = f" of {missing[0]}" if missing else ""
             raise click.ClickException(f"this address is not on the list{of}")
         for name in dict.fromkeys(names or chosen):
-            store.remove(connection, chosen[name], utc_now())
+            store.remove_subscriber(connection, chosen[name], utc_now())
     click.echo("removed")
 
 
@@ -175,7 +188,7 @@ def list_(settings: Settings, form: str) -> None:
     from service.mail import subscriber_store as store
 
     with open_for_command(settings).database.reading() as connection:
-        everybody = store.everybody(connection)
+        everybody = store.list_subscribers(connection)
     rows = [
         {
             "address": one.address,
@@ -185,8 +198,8 @@ def list_(settings: Settings, form: str) -> None:
             "warn_at": one.warn_level,
             "week_threshold": one.week_threshold,
             "state": one.state,
-            "joined_at": instant(one.joined_at),
-            "changed_at": instant(one.changed_at),
+            "joined_at": format_instant(one.joined_at),
+            "changed_at": format_instant(one.changed_at),
         }
         for one in everybody
     ]
@@ -200,7 +213,7 @@ def list_(settings: Settings, form: str) -> None:
 
 @subscribers.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
-@_chosen
+@_email_options
 def import_(context: Context, routes: list[Context], named: dict[str, Any], file: TextIO) -> None:
     """Add the addresses of FILE, a CSV `address[,threshold][,route]`, all or none.
 
@@ -213,8 +226,8 @@ def import_(context: Context, routes: list[Context], named: dict[str, Any], file
     for line, address, threshold, route in _rows(file):
         try:
             from_row = {"threshold": THRESHOLD.convert(threshold, None, None)} if threshold else {}
-            for one in selected(context, (route,)) if route else routes:
-                who = addresses.clean(address), one.route.name
+            for one in select_contexts(context, (route,)) if route else routes:
+                who = addresses.clean_address(address), one.route.name
                 if lines.setdefault(who, line) != line:
                     raise click.UsageError(f"address already on line {lines[who]}")
                 chosen[who] = one, named | from_row
@@ -228,7 +241,9 @@ def import_(context: Context, routes: list[Context], named: dict[str, Any], file
     if errors:
         raise click.UsageError("\n".join(["nothing is imported:", *errors]))
     with context.database.writing() as connection:
-        done = [_put(connection, who, *what, {}) for (who, _), what in chosen.items()]
+        done = [
+            _subscribe_or_change(connection, who, *what, {}) for (who, _), what in chosen.items()
+        ]
     counts = Counter(what for what, _, _ in done)
     text = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "unchanged"))
     suspended = sum(is_suspended for _, _, is_suspended in done)

@@ -11,7 +11,7 @@ import click
 
 from service.cli.options import form_option, open_for_command, pass_settings
 from service.cli.output import print_json, print_table
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ def _rows(context: Context) -> list[dict[str, Any]]:
     from service.scheduler import scheduler
 
     now, rows = utc_now(), []
-    for one, item in scheduler.items(context):
+    for one, item in scheduler.scheduled_items(context):
         due = item.next_due(now)
         with context.database.reading() as connection:
-            last = run_store.latest(connection, item.name, route=one.route.name)
+            last = run_store.get_latest_run(connection, item.name, route=one.route.name)
         # Jobs that track their own due work also have rows from manual requests.
         was_due = last.period if last and item.is_recorded else None
         rows.append(
@@ -69,7 +69,7 @@ def _rows(context: Context) -> list[dict[str, Any]]:
                 "about": item.about,
                 "times": list(item.crons),
                 "is_recorded": item.is_recorded,
-                "next_at": instant(due) if due else None,
+                "next_at": format_instant(due) if due else None,
                 "next_local": _local(one, due) if due else "never",
                 "last_due_at": was_due,
                 "last_due_local": was_due and _local(one, dt.datetime.fromisoformat(was_due)),

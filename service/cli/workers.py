@@ -4,7 +4,7 @@ Each worker receives the shared data once, then one task at a time. What a dead 
 is tried again; the outcomes are bit-identical.
 """
 
-__all__ = ["WorkersError", "choose", "on_cluster", "on_processes"]
+__all__ = ["WorkersError", "choose_mapper", "on_cluster", "on_processes"]
 
 import multiprocessing
 import os
@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from forecast.backtest import Mapper, Outcome, Task, Work, attempt, in_turn
-from service.issues.cluster import ClusterError, alone, connect
+from service.issues.cluster import ClusterError, connect, run_locked
 
 _MOST_TRIES = 4
 
@@ -31,7 +31,7 @@ class WorkersError(click.ClickException):
     """Workers that repeatedly die of a task."""
 
 
-def choose(workers: int, dask: str | None) -> Mapper:
+def choose_mapper(workers: int, dask: str | None) -> Mapper:
     """Return the mapper for these options: a cluster, processes, or sequential."""
     if dask and workers > 1:
         raise click.UsageError("expected --workers or --dask, found both")
@@ -54,7 +54,7 @@ def on_processes(count: int) -> Mapper:
                 yield place, outcome
             n_idle = n_idle + 1 if len(remaining) == before else 0
             if n_idle == _MOST_TRIES:
-                raise _deadly(tasks[min(remaining)])
+                raise _task_error(tasks[min(remaining)])
 
     return mapper
 
@@ -91,10 +91,10 @@ def _receive(work: Work) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
+def _exit_with_parent(sentinel: int) -> None:
     wait_for_end([sentinel])
     os._exit(1)
 
@@ -114,7 +114,9 @@ def on_cluster(address: str) -> Mapper:
             distributed: Any = import_module("distributed")
             # As a task of its own it can be had again when the worker that holds it dies.
             shared = client.submit(_itself, work, pure=False)
-            futures = client.map(partial(alone, attempt), [shared] * len(tasks), tasks, pure=False)
+            futures = client.map(
+                partial(run_locked, attempt), [shared] * len(tasks), tasks, pure=False
+            )
             places = {future.key: place for place, future in enumerate(futures)}
             try:
                 for future in distributed.as_completed(futures, loop=client.loop):
@@ -122,7 +124,7 @@ def on_cluster(address: str) -> Mapper:
                     future.release()  # or the cluster would recompute it if its worker died
                     yield places[future.key], outcome
             except distributed.KilledWorker as error:
-                raise _deadly(tasks[places[future.key]]) from error
+                raise _task_error(tasks[places[future.key]]) from error
             except CancelledError as error:
                 raise ClusterError(f"{address}: the Dask scheduler is gone") from error
 
@@ -133,7 +135,5 @@ def _itself(work: Work) -> Work:
     return work
 
 
-def _deadly(task: Task) -> WorkersError:
-    return WorkersError(
-        f"{_MOST_TRIES} workers died, one after the other, of {task.model} at {task.origin}"
-    )
+def _task_error(task: Task) -> WorkersError:
+    return WorkersError(f"{_MOST_TRIES} workers in a row died of {task.model} at {task.origin}")

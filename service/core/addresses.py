@@ -1,6 +1,6 @@
 """Email addresses that are accepted, and the network that an internet address belongs to."""
 
-__all__ = ["AddressError", "clean", "domain", "network", "sender"]
+__all__ = ["AddressError", "clean_address", "domain_of", "network_of", "parse_sender"]
 
 import ipaddress
 import re
@@ -20,7 +20,7 @@ class AddressError(ValueError):
     """A text that is not accepted as an email address; the message does not repeat it."""
 
 
-def clean(text: str) -> str:
+def clean_address(text: str) -> str:
     """Return the address in `text` in lower case, so that one mailbox is one subscriber.
 
     Quoted local parts, comments, bare hosts and non-ASCII characters raise `AddressError`, so an
@@ -29,11 +29,11 @@ def clean(text: str) -> str:
     address = text.strip(" ").lower()
     local = address.partition("@")[0]
     if len(address) > _LONGEST or len(local) > _LONGEST_LOCAL or not _ADDRESS.fullmatch(address):
-        raise AddressError("expected one plain e-mail address, such as name@example.org")
+        raise AddressError("expected one plain email address, such as name@example.org")
     return address
 
 
-def sender(text: str) -> tuple[str, str]:
+def parse_sender(text: str) -> tuple[str, str]:
     """Return the name and address in ``Some Name <name@example.org>`` or in a bare address.
 
     Everything before the brackets is the name, even with an "@" or a comma. Anything else raises
@@ -54,13 +54,13 @@ def sender(text: str) -> tuple[str, str]:
     return name.strip(), address
 
 
-def domain(address: str) -> str:
+def domain_of(address: str) -> str:
     """Return the part after the ``@`` of an address, which may include a display name."""
     return address.rpartition("@")[2].rstrip(">")
 
 
 @lru_cache(maxsize=4096)
-def network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return an IPv4 address as it is, or the network of an IPv6 address, as one reader."""
     try:
         parsed = ipaddress.ip_address(address)

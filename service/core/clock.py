@@ -1,6 +1,6 @@
 """Calendar days in words, and moments in UTC."""
 
-__all__ = ["day_columns", "in_words", "instant", "span_before", "utc_now"]
+__all__ = ["day_columns", "format_day", "format_instant", "span_before", "utc_now"]
 
 import datetime as dt
 
@@ -10,12 +10,12 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-def in_words(day: dt.date) -> str:
+def format_day(day: dt.date) -> str:
     """Format a day as ``9 January 2026``."""
     return f"{day.day} {day:%B} {day.year}"
 
 
-def instant(moment: dt.datetime) -> str:
+def format_instant(moment: dt.datetime) -> str:
     """Format `moment` as RFC 3339 in UTC with ``Z``, to the second."""
     return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 

@@ -69,16 +69,16 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Open a connection whose reads all see the same snapshot."""
-        with _one_line(), self.engine.connect() as connection:
+        with _one_line_errors(), self.engine.connect() as connection:
             if self.engine.dialect.name == "postgresql":  # read committed by default
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def glancing(self) -> Iterator[sa.Connection]:
+    def reading_once(self) -> Iterator[sa.Connection]:
         """Open a connection for one short read, without a transaction."""
-        with _one_line(), self._glancing.connect() as connection:
+        with _one_line_errors(), self._glancing.connect() as connection:
             yield connection
 
     def version(self) -> int | None:
@@ -88,22 +88,24 @@ class Database:
         """
         if self.engine.dialect.name != "sqlite":
             return None
-        with _one_line(), self._lock:
+        with _one_line_errors(), self._lock:
             if self._watching is None:
                 self._watching = self._glancing.connect()
                 self._raw = self._watching.connection.dbapi_connection
-            if isinstance(self._raw, sqlite.StandIn):  # it sees no commits, and is used once
+            if isinstance(
+                self._raw, sqlite.FallbackConnection
+            ):  # it sees no commits, and is used once
                 self._watching.close()
                 self._watching = None
                 return None
             data_version: int = self._raw.execute("PRAGMA data_version").fetchone()[0]
             return data_version
 
-    def not_written(self) -> tuple[str, str] | None:
+    def write_problem(self) -> tuple[str, str] | None:
         """Reason code and message if the database is not writable, checked every few seconds."""
         now = time.monotonic()
         if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
-            self._looked = now, self._look()
+            self._looked = now, self._find_write_problem()
         if self._looked[1]:
             return self._looked[1]
         failed = self._failed
@@ -111,12 +113,12 @@ class Database:
             return "database_not_written", f"the last write failed: {failed[1]}"
         return None
 
-    def _look(self) -> tuple[str, str] | None:
+    def _find_write_problem(self) -> tuple[str, str] | None:
         """Why writes would fail, or None; a busy database is not a failure."""
-        with self.glancing() as connection:
+        with self.reading_once() as connection:
             if connection.dialect.name == "sqlite":
                 raw = connection.connection.dbapi_connection
-                return sqlite.not_written(raw, self.engine)
+                return sqlite.find_write_problem(raw, self.engine)
             setting = sa.func.current_setting("transaction_read_only")
             is_read_only = connection.scalar(sa.select(setting)) == "on"
             return sqlite.READ_ONLY if is_read_only else None
@@ -127,7 +129,7 @@ class Database:
 
         Without `waits`, raise `Unavailable` at once if another writer holds the database.
         """
-        with self._noted(), _one_line(), self.engine.connect() as connection:
+        with self._remember_failed_write(), _one_line_errors(), self.engine.connect() as connection:
             # A deferred transaction would fail when it upgrades from read to write after another.
             if self.engine.dialect.name == "sqlite":
                 connection = connection.execution_options(begin_immediate=True, waits=waits)
@@ -137,7 +139,7 @@ class Database:
                 yield connection
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _remember_failed_write(self) -> Iterator[None]:
         """Remember a write that failed on a full or read-only disk, until one succeeds."""
         try:
             yield
@@ -155,7 +157,7 @@ class Database:
         """Return free space to the disk; the bytes freed, or None if the server does it itself."""
         if self.engine.dialect.name != "sqlite":
             return None
-        with self._noted(), _one_line():
+        with self._remember_failed_write(), _one_line_errors():
             return sqlite.compact(self.engine)
 
     def migrate(self) -> None:
@@ -196,7 +198,7 @@ class Database:
         return f"run the version that made it, or {empty} to start anew"
 
     @contextmanager
-    def renewing(self, revision: str) -> Iterator[sa.Connection]:
+    def recreating(self, revision: str) -> Iterator[sa.Connection]:
         """Open a transaction over freshly recreated tables; roll back everything if it fails.
 
         Raises `DatabaseError` if `revision`, at which the rows were read, is not this version's.
@@ -229,13 +231,13 @@ class Database:
     def hold(lock: ProcessLock) -> bool:
         """Acquire `lock` without waiting; return whether it is held."""
         try:
-            with _one_line():
+            with _one_line_errors():
                 return lock.acquire()
         except OSError as error:
             raise Unavailable(f"{error.filename}: {error.strerror}") from error
 
     @contextmanager
-    def alone(self, name: str) -> Iterator[bool]:
+    def holding(self, name: str) -> Iterator[bool]:
         """Hold the lock `name` if it is free; yield whether it is held."""
         lock = self.lock(name)
         is_held = self.hold(lock)
@@ -290,7 +292,7 @@ def has_tables(url: str) -> bool:
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:

@@ -1,6 +1,6 @@
 """Declarations of a route: its series, and the source of its figures."""
 
-__all__ = ["Declared", "GovUk", "Route", "Series", "Table"]
+__all__ = ["Declaration", "GovUk", "Route", "Series", "Table"]
 
 import datetime as dt
 from collections.abc import Collection, Iterator
@@ -43,13 +43,13 @@ def _checked_format(date_format: str) -> str:
     return date_format
 
 
-class Declared(BaseModel):
+class Declaration(BaseModel):
     """Base of declarations: unknown keys are refused, and types are not coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class GovUk(Declared):
+class GovUk(Declaration):
     """The Home Office workbook and page on GOV.UK."""
 
     kind: Literal["govuk"]
@@ -60,7 +60,7 @@ class GovUk(Declared):
         return "GOV.UK"
 
 
-class Table(Declared):
+class Table(Declaration):
     """A CSV or JSON table with a row for each report of a day.
 
     - `file`, `address`: One of the two; the file is relative to the folder of the declaration.
@@ -105,7 +105,7 @@ class Table(Declared):
         if self.decimal == self.thousands:
             yield f"source.thousands: expected another sign than decimal, found {self.thousands!r}"
         if self.rows and self.kind == "csv":
-            yield f"source.rows: expected in json alone, found {self.rows!r}"
+            yield f"source.rows: expected only with json, found {self.rows!r}"
         if self.order and self.reports not in ("first", "last"):
             yield f"source.order: expected with reports first or last, found {self.reports!r}"
         for name in sorted(self.columns.keys() - series):
@@ -133,7 +133,7 @@ _Point = Annotated[
 ]
 
 
-class Series(Declared):
+class Series(Declaration):
     """One series of a route.
 
     - `title`, `unit`, `unit_one`: What it counts, as a title; its unit in the plural and in the
@@ -170,7 +170,7 @@ class Series(Declared):
         return self.unit_one if str(number) == "1" else self.unit
 
 
-class Route(Declared):
+class Route(Declaration):
     """A route: its series by `series_id`, and their shared declarations.
 
     - `name`: Name of its file without ``.toml``.
@@ -213,7 +213,7 @@ class Route(Declared):
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     arrivals: str = ""
     area: _Text = "the whole route"
-    counted: str = ""
+    describe_changes: str = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
     figures: str = ""
     weather_points: Annotated[tuple[_Point, ...], Field(max_length=10, strict=False)] = ()

@@ -1,6 +1,6 @@
 """Copy every row of every table from one database to another, SQLite or PostgreSQL."""
 
-__all__ = ["copy", "open_sqlite"]
+__all__ = ["copy_tables", "open_sqlite"]
 
 from contextlib import closing
 
@@ -26,7 +26,7 @@ def open_sqlite(file: str) -> closing[Database]:
     return closing(connect(str(sa.URL.create("sqlite", database=file))))
 
 
-def copy(source: Database, target: Database) -> dict[str, int]:
+def copy_tables(source: Database, target: Database) -> dict[str, int]:
     """Replace the rows of `target` by a snapshot of those of `source`, or change nothing.
 
     Return the number of rows of each table.
@@ -34,7 +34,7 @@ def copy(source: Database, target: Database) -> dict[str, int]:
     counts = dict.fromkeys((table.name for table in metadata.sorted_tables), 0)
     with source.reading() as reading:
         revision = reading.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        with target.renewing(str(revision)) as writing:
+        with target.recreating(str(revision)) as writing:
             for table in metadata.sorted_tables:
                 has_blobs = any(column.type.python_type is bytes for column in table.columns)
                 options = {"stream_results": True, "yield_per": 4 if has_blobs else 1000}
@@ -42,11 +42,11 @@ def copy(source: Database, target: Database) -> dict[str, int]:
                 for rows in reading.execute(query, execution_options=options).partitions():
                     writing.execute(table.insert(), [row._asdict() for row in rows])
                     counts[table.name] += len(rows)
-                _continue_numbers(table, reading, writing)
+                _continue_sequence(table, reading, writing)
     return counts
 
 
-def _continue_numbers(table: sa.Table, reading: sa.Connection, writing: sa.Connection) -> None:
+def _continue_sequence(table: sa.Table, reading: sa.Connection, writing: sa.Connection) -> None:
     """Continue numbering after the last number that `table` used, even if its row is deleted."""
     if (column := table.autoincrement_column) is None:
         return

@@ -5,9 +5,9 @@ __all__ = [
     "csv_text",
     "read_declaration",
     "sync_folder",
-    "unique",
-    "whole",
-    "write_whole",
+    "unique_suffix",
+    "atomic_file",
+    "write_atomically",
 ]
 
 import csv
@@ -50,12 +50,12 @@ def read_declaration(file: Path) -> str:
 
 
 @contextmanager
-def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+def atomic_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Write to a temporary file, sync it and rename it to `file`; on failure leave no trace.
 
     If it cannot be written, the `OSError` names `file`.
     """
-    beside = file.with_name(f".{file.name}.{unique()}")
+    beside = file.with_name(f".{file.name}.{unique_suffix()}")
     try:
         beside.unlink(missing_ok=True)  # left by a killed process with our process id
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -74,13 +74,13 @@ def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     sync_folder(file.parent)
 
 
-def write_whole(file: Path, content: bytes) -> None:
+def write_atomically(file: Path, content: bytes) -> None:
     """Write `content` to `file`, completely or not at all."""
-    with whole(file) as stream:
+    with atomic_file(file) as stream:
         stream.write(content)
 
 
-def unique() -> str:
+def unique_suffix() -> str:
     """Return part of a file name that no other thread or process uses at the same time."""
     return f"{os.getpid()}-{threading.get_ident()}"
 

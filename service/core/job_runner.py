@@ -1,6 +1,6 @@
 """Runs of jobs: each has a row, claimed before the work and finished after it."""
 
-__all__ = ["JobError", "Outcome", "abandon", "perform", "side_by_side"]
+__all__ = ["JobError", "Outcome", "stop_running_jobs", "run_job", "run_in_parallel"]
 
 import contextlib
 import logging
@@ -11,14 +11,14 @@ from multiprocessing.pool import ThreadPool
 from typing import Any, TypeVar
 
 from service.core import run_store
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.files import RegistryError
 from service.core.logs import within_run
 from service.core.run_store import Claim
-from service.core.secrets import Masker, without_folders
-from service.core.timings import recorded
+from service.core.secrets import Masker, mask_folders
+from service.core.timings import record_steps
 
 _STOPPED = "the process was stopped before it finished"
 _running: dict[Claim, float] = {}
@@ -46,10 +46,10 @@ class Outcome:
     detail: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", without_folders(self.reason))
+        object.__setattr__(self, "reason", mask_folders(self.reason))
 
 
-def perform(
+def run_job(
     context: Context, job: str, work: Callable[[Claim], Outcome], period: str | None = None
 ) -> Outcome:
     """Run `work` with its claim, once for each `period`; None always runs.
@@ -60,21 +60,23 @@ def perform(
     """
     began = time.perf_counter()
     is_again = period is not None  # a named period is retried after a stop
-    period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
+    period = period or f"asked {format_instant(utc_now())} {time.monotonic_ns():x}"
     with contextlib.ExitStack() as locked:
         with context.database.writing() as connection:
-            claimed = run_store.claim(connection, job, period, utc_now(), context.route.name)
+            claimed = run_store.claim_run(connection, job, period, utc_now(), context.route.name)
             # Lock before the row is visible to others: they close rows without a lock.
             if claimed and not locked.enter_context(
-                context.database.alone(run_store.lock_name(claimed.run_id))
+                context.database.holding(run_store.lock_name(claimed.run_id))
             ):
-                raise JobError(f"{job} for {period} is still held by the process that began it")
+                raise JobError(
+                    f"{job} for {period} is still running in the process that started it"
+                )
         if claimed is None:
             return Outcome("skipped", f"{job} for {period} was already claimed")
-        return _perform(context, job, work, claimed, began, is_again)
+        return _run_claimed(context, job, work, claimed, began, is_again)
 
 
-def _perform(
+def _run_claimed(
     context: Context,
     job: str,
     work: Callable[[Claim], Outcome],
@@ -83,7 +85,7 @@ def _perform(
     is_again: bool,
 ) -> Outcome:
     mask = Masker(context.settings.secrets())
-    with within_run(claimed.run_id), recorded() as steps:
+    with within_run(claimed.run_id), record_steps() as steps:
         _running[claimed] = began
 
         def finish(outcome: Outcome) -> None:
@@ -118,14 +120,14 @@ def _perform(
     return outcome
 
 
-def abandon(context: Context) -> None:
+def stop_running_jobs(context: Context) -> None:
     """Record the running jobs of this process's other threads as stopped."""
     for claimed, began in list(_running.items()):
         with contextlib.suppress(DatabaseError):  # `close_dead` will close it
             _finish(context, claimed, Outcome("stopped", _STOPPED), began, {})
 
 
-def side_by_side(
+def run_in_parallel(
     context: Context, work: Callable[[Context], T]
 ) -> Iterator[tuple[Context, T | Exception]]:
     """Run `work` for each route, up to `CROSSINGS_WORKERS` at once; yield the exceptions.
@@ -148,7 +150,7 @@ def side_by_side(
         try:
             yield from threads.imap_unordered(attempt, context.each_route())
         except BaseException:
-            abandon(context)
+            stop_running_jobs(context)
             raise
 
 
@@ -157,7 +159,7 @@ def _finish(
 ) -> None:
     detail = outcome.detail | more | {"seconds": round(time.perf_counter() - began, 3)}
     with context.database.writing() as connection:
-        is_finished = run_store.finish(
+        is_finished = run_store.finish_run(
             connection, claimed, outcome.outcome, outcome.reason, detail, utc_now()
         )
     if not is_finished:

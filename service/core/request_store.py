@@ -3,14 +3,14 @@
 __all__ = [
     "JOBS",
     "JobRequest",
-    "begin",
-    "find",
-    "finish",
-    "leave",
-    "next_open",
-    "overdue",
+    "start_request",
+    "get_request",
+    "finish_request",
+    "add_request",
+    "get_next_open",
+    "list_overdue",
     "period",
-    "prune",
+    "prune_requests",
 ]
 
 import datetime as dt
@@ -42,7 +42,7 @@ class JobRequest:
     route: str = ""
 
 
-def leave(
+def add_request(
     connection: sa.Connection, job: str, asked_by: str, now: dt.datetime, route: str = ""
 ) -> JobRequest:
     """Request `job` for `route`; return the pending request if there already is one."""
@@ -56,14 +56,14 @@ def leave(
     return JobRequest(**connection.execute(query.returning(job_requests)).one()._mapping)
 
 
-def find(connection: sa.Connection, request_id: int) -> JobRequest | None:
+def get_request(connection: sa.Connection, request_id: int) -> JobRequest | None:
     """Return the request `request_id`, or None."""
     query = sa.select(job_requests).where(job_requests.c.request_id == request_id)
     row = connection.execute(query).first()
     return JobRequest(**row._mapping) if row else None
 
 
-def next_open(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> JobRequest | None:
+def get_next_open(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> JobRequest | None:
     """Return the oldest request for one of `jobs` that has not ended and whose run is not running.
 
     Its run may be missing, or stopped, or have ended although no process lived to record it here.
@@ -82,14 +82,14 @@ def next_open(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> JobReque
     return JobRequest(**row._mapping) if row else None
 
 
-def overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequest]:
+def list_overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequest]:
     """Return the requests made before that moment that are still pending."""
     c = job_requests.c
     query = sa.select(job_requests).where(c.outcome == "waiting", c.asked_at < before)
     return [JobRequest(**row._mapping) for row in connection.execute(query.order_by(c.request_id))]
 
 
-def begin(connection: sa.Connection, request_id: int, now: dt.datetime) -> None:
+def start_request(connection: sa.Connection, request_id: int, now: dt.datetime) -> None:
     """Record that the request `request_id` is running."""
     connection.execute(
         job_requests.update()
@@ -103,7 +103,7 @@ def period(request_id: int) -> str:
     return f"{_PERIOD}{request_id}"
 
 
-def finish(
+def finish_request(
     connection: sa.Connection, request_id: int, outcome: str, reason: str | None, now: dt.datetime
 ) -> None:
     """Record how the request `request_id` ended."""
@@ -114,7 +114,7 @@ def finish(
     )
 
 
-def prune(connection: sa.Connection, before: dt.datetime) -> int:
+def prune_requests(connection: sa.Connection, before: dt.datetime) -> int:
     """Delete requests that ended before that moment, except the newest, to keep ids unique."""
     c = job_requests.c
     newest = sa.select(sa.func.max(c.request_id)).scalar_subquery()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.core.declared_series import Declared, GovUk, Route, Series, Table
+from service.core.declared_series import Declaration, GovUk, Route, Series, Table
 from service.core.files import RegistryError, read_declaration
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # used in URLs, issue ids and file names
@@ -103,7 +103,7 @@ def _contradictions(route: Route) -> Iterator[str]:
     if route.figures and not (route.folder / route.figures).is_file():
         yield f"figures: expected a file beside it, found no {route.figures}"
     if bool(route.weather_points) != bool(route.weather_place):
-        yield f"weather_place: expected with weather_points alone, found {route.weather_place!r}"
+        yield f"weather_place: expected only with weather_points, found {route.weather_place!r}"
     if isinstance(route.source, Table):
         yield from route.source.faults(route.folder, route.series)
     leading = [name for name, one in route.series.items() if one.leads]
@@ -123,10 +123,10 @@ def _contradictions_of_series(name: str, series: Series, leading: list[str]) -> 
             if missing not in series.model_fields_set:
                 yield f"{key}.{missing}: expected a number, found none"
     elif stray := sorted({*_FORECAST_ONLY, "follows"} & series.model_fields_set):
-        yield f"{key}.{stray[0]}: expected in daily series alone, found in a weekly one"
+        yield f"{key}.{stray[0]}: expected only in daily series, found in a weekly one"
     if bool(series.ratio) != bool(series.follows):
         ratio = series.ratio or "none"
-        yield f"{key}.ratio: expected in a series that follows another alone, found {ratio!r}"
+        yield f"{key}.ratio: expected only in a series that follows another, found {ratio!r}"
     if series.unlikely_below > series.likely_above:
         yield (
             f"{key}.unlikely_below: expected at most likely_above, {series.likely_above}, "
@@ -150,7 +150,7 @@ def _fault(detail: Mapping[str, Any]) -> str:
     if detail["type"] == "missing":
         return f"{key}: expected a value, found none"
     if detail["type"] == "extra_forbidden":
-        schema: type[Declared] = Route
+        schema: type[Declaration] = Route
         if where[0] == "series":
             schema = Series
         elif where[0] == "source":

@@ -4,18 +4,18 @@ __all__ = [
     "MOST_ATTEMPTS",
     "Claim",
     "Run",
-    "claim",
+    "claim_run",
     "close_dead",
-    "dead",
-    "ended",
-    "find",
-    "finish",
+    "list_dead",
+    "list_ended",
+    "get_run",
+    "finish_run",
     "is_current",
-    "latest",
+    "get_latest_run",
     "lock_name",
-    "prune",
-    "recent",
-    "running",
+    "prune_runs",
+    "list_recent",
+    "list_running",
 ]
 
 import datetime as dt
@@ -68,7 +68,7 @@ class Run:
     route: str = ""
 
 
-def claim(
+def claim_run(
     connection: sa.Connection, job: str, period: str, now: dt.datetime, route: str = ""
 ) -> Claim | None:
     """Claim the run of `job` for `period` and `route`; None if already claimed or finished."""
@@ -100,7 +100,7 @@ def _is_claim(claimed: Claim) -> sa.ColumnElement[bool]:
     return sa.and_(runs.c.run_id == claimed.run_id, runs.c.attempt == claimed.attempt)
 
 
-def finish(
+def finish_run(
     connection: sa.Connection,
     claimed: Claim,
     outcome: str,
@@ -128,31 +128,33 @@ def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
     Only runs whose lock is free are closed; on its last attempt a run has failed.
     """
     closed = []
-    for run in dead(connection):
+    for run in list_dead(connection):
         reason = f"{_DIED}, {run.attempt} times" if run.attempt >= MOST_ATTEMPTS else _DIED
-        if finish(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
+        if finish_run(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
             closed.append(run)
     return closed
 
 
-def dead(connection: sa.Connection) -> list[Run]:
+def list_dead(connection: sa.Connection) -> list[Run]:
     """Return the unfinished runs whose lock is free."""
-    return [r for r in running(connection) if not locks.is_held(connection, lock_name(r.run_id))]
+    return [
+        r for r in list_running(connection) if not locks.is_held(connection, lock_name(r.run_id))
+    ]
 
 
-def running(connection: sa.Connection) -> list[Run]:
+def list_running(connection: sa.Connection) -> list[Run]:
     """Return the unfinished runs."""
     return _read(connection, sa.select(runs).where(runs.c.outcome == "running"))
 
 
-def find(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
+def get_run(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
     """Return the run of `job` for `period` and `route`."""
     c = runs.c
     query = sa.select(runs).where(c.job == job, c.period == period, c.route == route)
     return next(iter(_read(connection, query)), None)
 
 
-def latest(
+def get_latest_run(
     connection: sa.Connection, job: str, outcome: str | None = None, route: str | None = None
 ) -> Run | None:
     """Return the newest run of `job`, optionally with an `outcome` and of a `route`."""
@@ -162,17 +164,17 @@ def latest(
     return next(iter(_read(connection, query)), None)
 
 
-def prune(connection: sa.Connection, before: dt.datetime) -> int:
+def prune_runs(connection: sa.Connection, before: dt.datetime) -> int:
     """Delete runs that ended before `before`, except publishing runs and the newest of each job."""
     c = runs.c
     newest = sa.select(sa.func.max(c.run_id)).group_by(c.route, c.job, c.outcome)
     published = sa.select(issues.c.run_id)
     old = sa.and_(c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published))
-    service_metrics_store.remember(connection, old)
+    service_metrics_store.add_to_counts(connection, old)
     return int(connection.execute(runs.delete().where(old)).rowcount)
 
 
-def recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
+def list_recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
     """Return up to twenty runs of `job`, of `route` or of all routes, newest first."""
     return _read(connection, _newest(job, route).limit(_RECENT))
 
@@ -186,7 +188,7 @@ def _newest(job: str, route: str | None) -> sa.Select[Any]:
     return query if route is None else query.where(runs.c.route == route)
 
 
-def ended(
+def list_ended(
     connection: sa.Connection, job: str, source: str | None = None, route: str | None = None
 ) -> list[Run]:
     """Return the recent runs of `job` that ended without being stopped, newest first.
@@ -195,7 +197,7 @@ def ended(
     """
     return [
         run
-        for run in recent(connection, job, route)
+        for run in list_recent(connection, job, route)
         if run.outcome not in ("running", "stopped")
         and (source is None or run.detail.get("source", source) == source)
     ]

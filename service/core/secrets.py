@@ -6,7 +6,7 @@ __all__ = [
     "Masker",
     "mask_url",
     "passwords_of",
-    "without_folders",
+    "mask_folders",
 ]
 
 import contextlib
@@ -36,7 +36,7 @@ _INTERNET_6 = re.compile(r"(?<![\w.])[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
 _PATH = re.compile(r"(?<![\w:/.~-])/(?:[^\s/:'\",;()]+/)+([^\s/:'\",;()]*)")
 
 
-def without_folders(text: str) -> str:
+def mask_folders(text: str) -> str:
     """Reduce file paths in `text` to file names: folders belong in the log only."""
     return _PATH.sub(r"\1", text)
 
@@ -70,11 +70,11 @@ class Masker:
             text = self._pattern.sub(MASK, text)
         text = _KEY.sub(rf"\1{MASK}", text)
         if "@" in text or "%40" in text:
-            text = _MAIL.sub(_without_mail, text)
-        return _INTERNET.sub(MASK, _INTERNET_6.sub(_without_internet, text))
+            text = _MAIL.sub(_mask_email, text)
+        return _INTERNET.sub(MASK, _INTERNET_6.sub(_mask_ip, text))
 
 
-def _without_mail(run: re.Match[str]) -> str:
+def _mask_email(run: re.Match[str]) -> str:
     scheme_and_user, password, local, domains = run.groups()
     if scheme_and_user is None:
         return MASK if domains else str(local)
@@ -82,7 +82,7 @@ def _without_mail(run: re.Match[str]) -> str:
     return f"{user}:{MASK}@" if password else f"{user}@"
 
 
-def _without_internet(run: re.Match[str]) -> str:
+def _mask_ip(run: re.Match[str]) -> str:
     """Mask the run if it is an address; a trailing colon or full stop is not part of it."""
     if run.string[run.end() : run.end() + 1].isalnum():
         return run[0]

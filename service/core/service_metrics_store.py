@@ -1,13 +1,13 @@
 """Metrics of the service read from the database in few queries."""
 
 __all__ = [
-    "damage",
-    "last_done",
-    "newest_moment",
-    "remember",
-    "runs_ended",
-    "scores_mark",
-    "server_time",
+    "find_damage",
+    "get_last_successes",
+    "get_newest_instant",
+    "add_to_counts",
+    "count_ended_runs",
+    "get_scores_token",
+    "get_server_time",
 ]
 
 import datetime as dt
@@ -21,7 +21,7 @@ from service.core.tables import issue_scores, issues, runs, runs_deleted
 _PASSING = ("running", "stopped")
 
 
-def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
+def count_ended_runs(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
     """Count all runs ever, by route, job and final outcome.
 
     Stopped runs are left out: they may be claimed again and the count would go down.
@@ -38,7 +38,7 @@ def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
     return {(route, job, outcome): int(number) for route, job, outcome, number in rows}
 
 
-def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
+def add_to_counts(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
     """Add the `old` runs, which are about to be deleted, to the remembered counts."""
     key = ["route", "job", "outcome"]
     query = insert(connection, runs_deleted).from_select([*key, "number"], _counted(old))
@@ -55,7 +55,7 @@ def _counted(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def last_done(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
+def get_last_successes(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
     """Return when each job of each route last succeeded."""
     c = runs.c
     rows = connection.execute(
@@ -67,14 +67,14 @@ def last_done(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-def scores_mark(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
+def get_scores_token(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
     """Return a value that changes whenever an issue is scored or rescored."""
     c = issue_scores.c
     row = connection.execute(sa.select(sa.func.count(), sa.func.max(c.scored_at))).one()
     return row[0], row[1]
 
 
-def newest_moment(connection: sa.Connection) -> dt.datetime | None:
+def get_newest_instant(connection: sa.Connection) -> dt.datetime | None:
     """Return the latest moment recorded in the database."""
     moments = [
         connection.scalar(sa.select(sa.func.max(column)))
@@ -83,7 +83,7 @@ def newest_moment(connection: sa.Connection) -> dt.datetime | None:
     return max((moment for moment in moments if moment), default=None)
 
 
-def server_time(connection: sa.Connection) -> dt.datetime | None:
+def get_server_time(connection: sa.Connection) -> dt.datetime | None:
     """Return the time of the database server, or None without a server."""
     if connection.dialect.name != "postgresql":
         return None
@@ -91,7 +91,7 @@ def server_time(connection: sa.Connection) -> dt.datetime | None:
     return now.astimezone(dt.UTC) if now else None
 
 
-def damage(connection: sa.Connection) -> str:
+def find_damage(connection: sa.Connection) -> str:
     """Describe damage to the SQLite file; empty if there is none or no such file."""
     if connection.dialect.name != "sqlite":
         return ""

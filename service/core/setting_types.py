@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from service.core.addresses import AddressError, sender
+from service.core.addresses import AddressError, parse_sender
 
 _HOST_NAME = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+")
 # Must be safe between angle brackets in headers, in JSON and in HTML.
@@ -77,7 +77,7 @@ def _origins(value: str) -> str:
 def _sender(value: str) -> str:
     if value:
         try:
-            sender(value)
+            parse_sender(value)
         except AddressError as error:
             raise ValueError(str(error)) from None
     return value

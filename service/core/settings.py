@@ -1,6 +1,14 @@
 """Settings, read once from the environment."""
 
-__all__ = ["FOLDER", "SECRETS", "Settings", "SettingsError", "file_of", "load", "variable"]
+__all__ = [
+    "FOLDER",
+    "SECRETS",
+    "Settings",
+    "SettingsError",
+    "file_of",
+    "load_settings",
+    "variable_of",
+]
 
 import os
 import warnings
@@ -68,7 +76,7 @@ class _SecretFiles(SecretsSettingsSource):
         except UnicodeDecodeError:
             raise ValueError(f"{file}: expected a file in UTF-8") from None
         except (OSError, UserWarning) as error:
-            reason = getattr(error, "strerror", None) or "it is no file of that folder"
+            reason = getattr(error, "strerror", None) or "it is not a file in that folder"
             raise ValueError(f"{file}: expected a file that can be read ({reason})") from None
         if value is not None:
             value = value.removeprefix("\ufeff").strip()
@@ -227,7 +235,7 @@ class Settings(BaseSettings):
         """Host and port that the web server binds."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def shown(self, name: str) -> str:
+    def masked(self, name: str) -> str:
         """Return the value of a setting with secrets masked."""
         value = getattr(self, name)
         if isinstance(value, SecretStr):
@@ -244,7 +252,7 @@ class Settings(BaseSettings):
         return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
 
-def load() -> Settings:
+def load_settings() -> Settings:
     """Read the environment; raise `SettingsError` with one line for each invalid setting."""
     lines = [
         f"{name}: no longer read; put the secret into {file_of(name[10:-5])} instead"
@@ -261,17 +269,17 @@ def load() -> Settings:
             name = "_".join(map(str, detail["loc"]))
             value = "a value that is not shown" if name in SECRETS else repr(detail["input"])
             message = detail["msg"].removeprefix("Value error, ")
-            lines.insert(number, f"{variable(name)}: {message}, found {value}")
+            lines.insert(number, f"{variable_of(name)}: {message}, found {value}")
     if lines:
         raise SettingsError("\n".join(lines)) from None
     return settings
 
 
-def variable(name: str) -> str:
+def variable_of(name: str) -> str:
     """Return the environment variable of a setting."""
     return f"CROSSINGS_{name.upper()}"
 
 
 def file_of(name: str) -> Path:
     """Return the secret file of a setting."""
-    return FOLDER / variable(name).lower()
+    return FOLDER / variable_of(name).lower()

@@ -3,11 +3,11 @@
 __all__ = [
     "BUSY_MILLISECONDS",
     "READ_ONLY",
-    "StandIn",
+    "FallbackConnection",
     "compact",
     "engine",
     "file_of",
-    "not_written",
+    "find_write_problem",
 ]
 
 import os
@@ -33,7 +33,7 @@ _READ_ONLY = "readonly database"
 _NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open database file")
 
 
-class StandIn(sqlite3.Connection):
+class FallbackConnection(sqlite3.Connection):
     """Fallback connection when a WAL file cannot be created.
 
     SQLite needs it to read on a full disk or in a read-only folder. It is used once, so that the
@@ -63,14 +63,14 @@ def engine(url: sa.URL) -> sa.Engine:
             _prepare(connection)
         except sqlite3.Error as error:
             connection.close()
-            if file is None or not _can_stand_in(file, error):
+            if file is None or not _can_fall_back(file, error):
                 raise
-            return _stand_in(file)
+            return _open_fallback(file)
         return connection
 
     @sa.event.listens_for(opened, "checkin")
     def _drop(connection: Any, record: Any) -> None:
-        if isinstance(connection, StandIn):
+        if isinstance(connection, FallbackConnection):
             record.invalidate()
 
     sa.event.listen(opened, "begin", _begin)
@@ -91,7 +91,7 @@ def compact(opened: sa.Engine) -> int:
     return before - file.stat().st_size
 
 
-def not_written(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
+def find_write_problem(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
     """Reason code and message if writes would fail; a busy database is not a failure."""
     if _is_full(opened.url.database or ":memory:"):
         return _FULL
@@ -111,7 +111,7 @@ def _is_full(file: str) -> bool:
 
 
 def _is_read_only(connection: Any) -> bool:
-    with _impatient(connection):
+    with _without_busy_timeout(connection):
         try:
             connection.execute("BEGIN IMMEDIATE")
             # Starts a transaction that takes no lock if the database is read-only.
@@ -130,17 +130,19 @@ def _begin(connection: sa.Connection) -> None:
         return  # a single statement sees one snapshot anyway
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
-    elif isinstance(raw, StandIn) and _is_full(connection.engine.url.database or ":memory:"):
+    elif isinstance(raw, FallbackConnection) and _is_full(
+        connection.engine.url.database or ":memory:"
+    ):
         raise sqlite3.OperationalError("database or disk is full")  # a stand-in would be read-only
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        with _impatient(raw):
+        with _without_busy_timeout(raw):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager
-def _impatient(connection: Any) -> Iterator[None]:
+def _without_busy_timeout(connection: Any) -> Iterator[None]:
     """Disable the busy timeout of a connection."""
     connection.execute("PRAGMA busy_timeout=0")
     try:
@@ -175,18 +177,18 @@ def _switch_to_wal(connection: Any) -> None:
         time.sleep(0.01)
 
 
-def _can_stand_in(file: Path, error: sqlite3.Error) -> bool:
+def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     """Whether the file is complete and unreadable only because no WAL can be created."""
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0
     return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)
 
 
-def _stand_in(file: Path) -> StandIn:
+def _open_fallback(file: Path) -> FallbackConnection:
     return sqlite3.connect(
         f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1",
         uri=True,
-        factory=StandIn,
+        factory=FallbackConnection,
         isolation_level=None,
         check_same_thread=False,
     )

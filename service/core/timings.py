@@ -1,6 +1,6 @@
 """Durations of the steps of a run."""
 
-__all__ = ["Steps", "note", "recorded", "step"]
+__all__ = ["Steps", "add_step", "record_steps", "step"]
 
 import contextlib
 import time
@@ -15,7 +15,7 @@ _steps: ContextVar[Steps | None] = ContextVar("steps", default=None)
 
 
 @contextlib.contextmanager
-def recorded() -> Iterator[Steps]:
+def record_steps() -> Iterator[Steps]:
     """Collect the steps performed within this block."""
     steps: Steps = []
     token = _steps.set(steps)
@@ -32,10 +32,10 @@ def step(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        note(name, time.perf_counter() - began)
+        add_step(name, time.perf_counter() - began)
 
 
-def note(name: str, seconds: float) -> None:
+def add_step(name: str, seconds: float) -> None:
     """Record a step measured elsewhere; add to an earlier step of the same name."""
     steps = _steps.get()
     if steps is None:

@@ -1,12 +1,12 @@
 """Read sources: returns valid documents, and rejections with reasons."""
 
 __all__ = [
-    "Gathered",
+    "Collected",
     "check_source",
     "check_weather",
-    "fetch",
+    "fetch_documents",
     "fetcher",
-    "gather",
+    "collect_documents",
     "read_once",
     "weather_service",
 ]
@@ -41,10 +41,10 @@ _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
 @dataclass
-class Gathered:
+class Collected:
     """Result of reading a source: valid documents, and reasons for rejecting others.
 
-    `validators`, by URL, are for the next `gather` as `earlier`; documents at the `unchanged` URLs
+    `validators`, by URL, are for the next `collect_documents` as `earlier`; documents at the `unchanged` URLs
     are not among `documents`.
     """
 
@@ -54,7 +54,7 @@ class Gathered:
     unchanged: list[str] = field(default_factory=list)
 
 
-def gather(
+def collect_documents(
     settings: Settings,
     route: Route,
     source: str,
@@ -62,38 +62,40 @@ def gather(
     today: dt.date,
     earlier: Mapping[str, Validators],
     is_kept: bool = True,
-) -> Gathered:
+) -> Collected:
     """Read `source`: ``figures``, ``declared``, or a `file`: ``workbook``, ``page``, ``csv``.
 
     `today` is that of the route; `earlier` has the HTTP validators of the last answers by URL; raw
     bytes are stored if `is_kept`.
     """
-    keep: Keep = partial(raw_documents.keep, settings.var_dir) if is_kept else lambda *_: None
+    keep: Keep = (
+        partial(raw_documents.save_document, settings.var_dir) if is_kept else lambda *_: None
+    )
     if source == "declared" and isinstance(route.source, GovUk):
         how, www = _govuk_fetcher(settings), settings.govuk_url.rstrip("/")
-        return fetch(how, govuk.documents(how, www, keep), today, keep, earlier)
+        return fetch_documents(how, govuk.documents(how, www, keep), today, keep, earlier)
     if source == "declared" and isinstance(route.source, Table) and route.source.address:
         address, form = route.source.address, declared_table.form(route, route.source)
-        return fetch(fetcher(settings), [(lambda: address, form)], today, keep, earlier)
+        return fetch_documents(fetcher(settings), [(lambda: address, form)], today, keep, earlier)
     try:
-        return Gathered([_from_file(route, source, file, today, keep)])
+        return Collected([_from_file(route, source, file, today, keep)])
     except SourceError as error:
-        return Gathered(refusals=[error])
+        return Collected(refusals=[error])
 
 
-def fetch(
+def fetch_documents(
     how: Fetcher,
     documents: Iterable[tuple[Callable[[], str], Form]],
     today: dt.date,
     keep: Keep,
     earlier: Mapping[str, Validators],
-) -> Gathered:
+) -> Collected:
     """Fetch and read each document; a rejected one does not affect the others.
 
     Each of `documents` has a function that returns its URL, or raises `SourceError`, and a form.
     `keep` is called with the bytes of each answer and its file suffix, before parsing.
     """
-    gathered = Gathered()
+    gathered = Collected()
     for locate, form in documents:
         try:
             url = locate()
@@ -122,7 +124,7 @@ def check_source(settings: Settings, route: Route) -> str:
         how, form = fetcher(settings), declared_table.form(route, source)
         address = source.address
     else:
-        return "a file, which asks nobody"
+        return "a file, so no site is read"
     replace(how, attempts=1).get(address, form.media_types, form.largest_bytes)
     return f"{address} answers"
 
@@ -133,7 +135,7 @@ def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
     For a route without a declared table, read its local file of figures.
     """
     source = "declared" if isinstance(route.source, Table) else "figures"
-    gathered = gather(settings, route, source, None, today, {}, is_kept=False)
+    gathered = collect_documents(settings, route, source, None, today, {}, is_kept=False)
     if gathered.refusals:
         raise gathered.refusals[0]
     return gathered.documents[0]

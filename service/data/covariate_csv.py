@@ -22,7 +22,7 @@ def read(file: CsvFile | Path) -> CovariateTable:
 
     A day has one row without a member, or one row per member; days with members come last.
     """
-    table = csv_rows.read(file)
+    table = csv_rows.read_table(file)
     names = tuple(name for name in table.header if name not in ("date", "member", ""))
     if not names:
         columns = csv_rows.names(table.header)
@@ -45,7 +45,7 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
     Columns: ``origin,member,date`` and `names`. Every origin has the same members, and every member
     the same number of consecutive days from the day after the origin.
     """
-    table = csv_rows.read(file)
+    table = csv_rows.read_table(file)
     name = str(table.file)
     table.require(("origin", "member", *names))
     rows = []

@@ -1,6 +1,6 @@
 """Weather for the models as known at a moment, from the database; or why there is none."""
 
-__all__ = ["LOOKBACK", "Drivers", "as_known", "drivers", "no_weather"]
+__all__ = ["LOOKBACK", "Drivers", "drivers_as_of", "drivers", "why_no_weather"]
 
 import datetime as dt
 import logging
@@ -13,12 +13,12 @@ import numpy as np
 from forecast.covariates import Covariates, CovariatesError, ForecastArchive
 from forecast.series import Day, as_date
 from forecast.specs import Spec, published, reads_covariates
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
 from service.data.daily_weather import WIND, Array
-from service.data.weather_store import STALE_HOURS, WeatherReadings, last_read
+from service.data.weather_store import STALE_HOURS, WeatherReadings, get_last_read
 
 _LEAST_DAYS = 365
 _DAILY_ISSUES, _ISSUE_DAYS = 90, 400
@@ -88,20 +88,20 @@ def drivers(
     """
     settings, route = context.settings, context.route
     if not context.reads_weather:
-        return Drivers("off", no_weather(context))
+        return Drivers("off", why_no_weather(context))
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model uses the weather")
-    return as_known(connection, route, origin, as_of, horizon or settings.horizon, readings)
+    return drivers_as_of(connection, route, origin, as_of, horizon or settings.horizon, readings)
 
 
-def no_weather(context: Context) -> str:
+def why_no_weather(context: Context) -> str:
     """Return why no weather is read."""
     if context.settings.reads_weather:
         return f"{context.route.title} declares no weather"
     return "no weather is read (CROSSINGS_WEATHER)"
 
 
-def as_known(
+def drivers_as_of(
     connection: Connection,
     route: Route,
     origin: Day,
@@ -126,10 +126,10 @@ def _weather_at(
 ) -> Drivers:
     (ensemble,) = readings.newest_at("ensemble", [as_of])
     if ensemble is None:
-        last = last_read(readings.connection, readings.route, "ensemble", as_of)
+        last = get_last_read(readings.connection, readings.route, "ensemble", as_of)
         if last is None:
             return Drivers("missing", "no weather forecast has been read yet")
-        stale = f"at {instant(last[0])}, over {STALE_HOURS} hours ago"
+        stale = f"at {format_instant(last[0])}, over {STALE_HOURS} hours ago"
         return Drivers("missing", f"the weather forecast was last updated {stale}")
     first, past, shift = _past(readings, as_of)
     at = (origin - first).days
@@ -146,11 +146,11 @@ def _weather_at(
     between = past[at + 1 : at + 1 + min(gap, horizon)]
     skip = max((origin - ensemble.first).days + 1, 0)
     members = ensemble.values[:, skip : skip + max(horizon - gap, 0)] + shift
-    future = _joined(between, members)
+    future = _join_members(between, members)
     if future.shape[1] <= gap:
         future = future[:1]  # all members are equal
     if not future.shape[1]:
-        return Drivers("missing", f"no day after {origin} is foreseen without a gap")
+        return Drivers("missing", f"no day after {origin} is forecast without a gap")
     archive = None
     if gap <= _LONGEST_GAP:
         archive = _archive(readings, origin, gap, future.shape, (first, past, shift))
@@ -158,13 +158,13 @@ def _weather_at(
     covariates = Covariates(WIND, start, past[begin : at + 1], future, archive)
     through = origin + covariates.n_ahead * _ONE_DAY
     detail = {
-        "read_at": instant(ensemble.read_at),
+        "read_at": format_instant(ensemble.read_at),
         "days_ahead": covariates.n_ahead,
         "members": covariates.n_members,
         "past_forecasts": len(archive.origins) if archive else 0,
         "columns": list(WIND),
     }
-    return Drivers("used", f"the weather as foreseen through {through}", covariates, detail)
+    return Drivers("used", f"the weather as forecast through {through}", covariates, detail)
 
 
 def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array, Array]:
@@ -218,7 +218,7 @@ def _archive(
         members = reading.values[:, skip : skip + n_ahead - gap] + shift
         # Use the same number of members throughout: they are equally likely.
         equal = np.resize(members, (n_members, *members.shape[1:]))
-        foreseen = _joined(past[at : at + gap], equal)
+        foreseen = _join_members(past[at : at + gap], equal)
         if foreseen.shape[1] == n_ahead:
             usable.append(day)
             values.append(foreseen)
@@ -226,7 +226,7 @@ def _archive(
     return ForecastArchive(WIND, np.array(usable, dtype="datetime64[D]"), issued)
 
 
-def _joined(days: Array, members: Array) -> Array:
+def _join_members(days: Array, members: Array) -> Array:
     """Return the known `days` and each member's, (n_members, n_days, n_columns), up to a gap."""
     values = np.concatenate([np.broadcast_to(days, (len(members), *days.shape)), members], axis=1)
     gaps = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2)))

@@ -1,6 +1,6 @@
 """Read CSV files in common variants, and report what was converted."""
 
-__all__ = ["LARGEST_BYTES", "CsvFile", "Day", "Table", "names", "read"]
+__all__ = ["LARGEST_BYTES", "CsvFile", "Day", "Table", "names", "read_table"]
 
 import csv
 import datetime as dt
@@ -90,7 +90,7 @@ class Table:
         raise SourceError(self.where(line, column), expected, repr(text[:40]))
 
 
-def read(file: CsvFile | Path, content: bytes | None = None, date: str = "date") -> Table:
+def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "date") -> Table:
     """Read `file`, or its `content`, with a column `date` among others; raises `SourceError`."""
     file, date = file if isinstance(file, CsvFile) else CsvFile(file), date.casefold()
     if content is None:

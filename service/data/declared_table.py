@@ -54,7 +54,7 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
     check_steps((f"{by_day[day][0].where}, column {table.date}", day) for day in days)
     figures = {}
     for series_id in table.columns:
-        counts = {day: _chosen(table, series_id, by_day[day]) for day in days}
+        counts = {day: _choose_count(table, series_id, by_day[day]) for day in days}
         figures[series_id] = {day: count for day, count in counts.items() if count is not None}
     if not any(figures.values()):
         raise SourceError(name, "a count in some row", "placeholders alone")
@@ -75,7 +75,7 @@ def form(route: Route, table: Table) -> Form:
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
     """Yield the declared cells of each row by column, and the row's place."""
     file = CsvFile(Path(name), None if table.encoding == "utf-8" else table.encoding)
-    read_rows = csv_rows.read(file, content, table.date)
+    read_rows = csv_rows.read_table(file, content, table.date)
     columns = {column: column.casefold() for column in _columns(table)}
     stated = [column for column, folded in columns.items() if folded in read_rows.header]
     _require(table, stated, f"{name}, row 1", csv_rows.names(read_rows.header))
@@ -144,7 +144,7 @@ def _count(table: Table, cell: str, where: str) -> int:
     return int(digits)
 
 
-def _chosen(table: Table, series_id: str, reports: list[_Report]) -> int | None:
+def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int | None:
     """Return the count that applies among the reports of one day, if any has one."""
     stated = [report for report in reports if series_id in report.counts]
     if not stated:

@@ -1,6 +1,13 @@
 """Every accepted document, complete; the histories are derived from them."""
 
-__all__ = ["add", "newest", "overlapping", "remember", "to_store", "validators"]
+__all__ = [
+    "add_document",
+    "list_newest",
+    "list_overlapping",
+    "save_validators",
+    "to_store",
+    "get_validators",
+]
 
 import datetime as dt
 import hashlib
@@ -12,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.database import Connection, insert
 from service.core.declared_series import Route
 from service.core.tables import documents, fetches
@@ -74,13 +81,13 @@ def to_store(
     since = min(stands, seen_at) if stands else None
     is_assumed = published_at is None and known_at is not None and known_at < seen_at
     marked = document.revised.intersection(counts)
-    text = f"{document.source} {instant(since) if since else ''} {_text(counts, marked)}"
+    text = f"{document.source} {format_instant(since) if since else ''} {_text(counts, marked)}"
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
     head = document.source, published_at, since, is_assumed, seen_at, fingerprint
     return StoredDocument(*head, counts, marked)
 
 
-def add(connection: Connection, route: Route, document: StoredDocument) -> bool:
+def add_document(connection: Connection, route: Route, document: StoredDocument) -> bool:
     """Store `document` of `route`; False if the same is already stored."""
     days = [day for _, day in document.counts]
     query = insert(connection, documents).on_conflict_do_nothing(index_elements=["fingerprint"])
@@ -96,7 +103,7 @@ def add(connection: Connection, route: Route, document: StoredDocument) -> bool:
     return stored.first() is not None
 
 
-def overlapping(
+def list_overlapping(
     connection: Connection, route: Route, keys: Iterable[Key], source: str | None = None
 ) -> Iterator[StoredDocument]:
     """Return documents of `route` about the days that `keys` span, of `source` or of all."""
@@ -114,7 +121,7 @@ def overlapping(
         yield StoredDocument(**head, counts=counts, marked=marked, document_id=row.document_id)
 
 
-def newest(connection: Connection) -> list[dict[str, Any]]:
+def list_newest(connection: Connection) -> list[dict[str, Any]]:
     """Return ``route source data_through published_at read_at`` of each source."""
     table = documents.c
     query = (
@@ -147,13 +154,13 @@ def _decode(content: bytes) -> tuple[dict[Key, int], frozenset[Key]]:
     return counts, frozenset((series_id, day(at)) for series_id, at in stated["marked"])
 
 
-def validators(connection: Connection, route: Route) -> dict[str, Validators]:
+def get_validators(connection: Connection, route: Route) -> dict[str, Validators]:
     """Return the HTTP validators of a route by URL, so that sites can answer "not modified"."""
     rows = connection.execute(sa.select(fetches).where(fetches.c.route == route.name))
     return {row.url: (row.etag, row.last_modified) for row in rows}
 
 
-def remember(
+def save_validators(
     connection: Connection, route: Route, stated: Mapping[str, Validators], now: dt.datetime
 ) -> None:
     """Store the validators `stated` of a route, replacing earlier ones for the same URLs."""

@@ -18,12 +18,12 @@ import httpx
 import stamina
 
 from service.core.clock import utc_now
-from service.data.network import Bound, TooLarge, client, plain
+from service.data.network import Bound, TooLarge, client, describe_error
 from service.data.source import (
+    ErrorAnswer,
     FetchError,
-    NotReached,
-    Rejected,
-    Unfit,
+    InvalidAnswer,
+    Unreachable,
     Validators,
     gunzip,
     parse_json,
@@ -117,12 +117,16 @@ class Fetcher:
         except FetchError:
             raise
         except TooLarge as error:
-            raise Unfit(_bare(url), f"at most {largest_bytes:,} bytes", "more") from error
+            raise InvalidAnswer(
+                _without_secrets(url), f"at most {largest_bytes:,} bytes", "more"
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            reason = f"{plain(error, url)}, asked up to {self.attempts} times"
-            raise NotReached(_bare(url), "an answer", reason) from error
+            reason = f"{describe_error(error, url)}, after up to {self.attempts} attempts"
+            raise Unreachable(_without_secrets(url), "an answer", reason) from error
         except (ValueError, OverflowError) as error:  # a host or URL that cannot be encoded
-            raise Unfit(_bare(url), "an address that can be asked", plain(error)) from error
+            raise InvalidAnswer(
+                _without_secrets(url), "a valid address", describe_error(error)
+            ) from error
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _attempt(
@@ -135,11 +139,14 @@ class Fetcher:
         """Make one request and follow redirects without reading their bodies."""
         bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
         for _ in range(self.most_redirects + 1):
-            where, host = _bare(str(request.url)), request.url.netloc.decode("ascii", "replace")
+            where, host = (
+                _without_secrets(str(request.url)),
+                request.url.netloc.decode("ascii", "replace"),
+            )
             if "%" in host:  # of an address such as http://[
-                raise Unfit(where, "an address that can be asked", where)
+                raise InvalidAnswer(where, "a valid address", where)
             if self.hosts and host not in self.hosts:
-                raise Unfit(where, f"a host of {', '.join(sorted(self.hosts))}", host)
+                raise InvalidAnswer(where, f"a host of {', '.join(sorted(self.hosts))}", host)
             remaining = bound.remaining_seconds()
             request.extensions = {
                 "trace": bound.trace,
@@ -152,11 +159,11 @@ class Fetcher:
                 if answer.next_request is None:
                     return _response(answer, kinds, largest_bytes)
             request = answer.next_request
-        raise Unfit(where, "an answer", f"more than {self.most_redirects} redirects")
+        raise InvalidAnswer(where, "an answer", f"more than {self.most_redirects} redirects")
 
     def _pause_after(self, error: Exception) -> bool | float:
         """Return whether to retry, or after how many seconds."""
-        if isinstance(error, Rejected) and error.status in self.passing:
+        if isinstance(error, ErrorAnswer) and error.status in self.passing:
             if error.wait_seconds is None:
                 return True
             return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False
@@ -166,28 +173,30 @@ class Fetcher:
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
     """Log a pause at debug level; the caller reports the final result."""
-    reason, wait = plain(details.caused_by), details.wait_for
-    _log.debug("attempt %d failed (%s); asking again in %.1f s", details.retry_num, reason, wait)
+    reason, wait = describe_error(details.caused_by), details.wait_for
+    _log.debug("attempt %d failed (%s); trying again in %.1f s", details.retry_num, reason, wait)
 
 
 stamina.instrumentation.set_on_retry_hooks([_log_retry])
 
 
 def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int) -> Response:
-    where, content = _bare(str(answer.url)), b""
+    where, content = _without_secrets(str(answer.url)), b""
     is_unchanged = answer.status_code == 304
     if not is_unchanged:
         if answer.status_code != 200:
-            raise _refusal(answer, where)
+            raise _error_answer(answer, where)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in kinds:
-            raise Unfit(where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type")
+            raise InvalidAnswer(
+                where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type"
+            )
         content = _body(answer, largest_bytes, where)
     validators = _validator(answer, "etag"), _validator(answer, "last-modified")
     return Response(where, content, validators, is_unchanged)
 
 
-def _refusal(answer: httpx.Response, where: str) -> Rejected:
+def _error_answer(answer: httpx.Response, where: str) -> ErrorAnswer:
     """Return the error with the first words of a JSON answer, if any."""
     reason = f"{answer.status_code} {answer.reason_phrase[:80]}"
     if answer.headers.get("content-type", "").partition(";")[0] == "application/json":
@@ -198,7 +207,7 @@ def _refusal(answer: httpx.Response, where: str) -> Rejected:
     wait = _retry_after(answer.headers.get("retry-after"))
     if wait is not None:
         reason += f", which asks to wait {wait:.0f} s"
-    return Rejected(where, "200 OK", reason, answer.status_code, wait)
+    return ErrorAnswer(where, "200 OK", reason, answer.status_code, wait)
 
 
 def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
@@ -212,11 +221,13 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     if encoding == "identity" or not content:
         return bytes(content)
     if encoding not in ("gzip", "x-gzip"):
-        raise Unfit(where, "a body packed with gzip or not at all", repr(encoding[:80]))
+        raise InvalidAnswer(
+            where, "a body compressed with gzip or uncompressed", repr(encoding[:80])
+        )
     try:
         unpacked = gunzip(bytes(content), largest_bytes)
     except ValueError as error:
-        raise httpx.DecodingError(f"a gzip body that is not whole: {error}") from error
+        raise httpx.DecodingError(f"a complete gzip body: {error}") from error
     if len(unpacked) > largest_bytes:
         raise TooLarge
     return unpacked
@@ -244,7 +255,7 @@ def _retry_after(text: str | None) -> float | None:
     return max(0.0, (until - utc_now()).total_seconds())
 
 
-def _bare(url: str) -> str:
+def _without_secrets(url: str) -> str:
     """Return the URL without user, query and fragment, which may hold secrets."""
     try:
         parts = urlsplit(url)

@@ -26,7 +26,7 @@ def read(
 
     `content` replaces the content of the file. Raises `SourceError`; the header is row 1.
     """
-    table = csv_rows.read(file, content)
+    table = csv_rows.read_table(file, content)
     if "date" in required:
         raise SourceError(str(table.file), "a series beside the column 'date'", "'date'")
     table.require(required)

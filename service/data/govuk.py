@@ -83,7 +83,7 @@ def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
         raise SourceError(where, "a link to a time-series workbook (.ods)", "none")
     if len(ranked) > 1 and _age(names[ranked[0]]) == _age(names[ranked[1]]):
         both = f"{ranked[0]} and {ranked[1]}"
-        raise SourceError(where, "one newest time-series workbook, told by its name", both)
+        raise SourceError(where, "one newest time-series workbook, by its name", both)
     return ranked[0]
 
 

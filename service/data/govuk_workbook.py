@@ -112,13 +112,13 @@ def _is_filled(cell: object) -> bool:
 def _row(cells: Cells, where: str) -> Row:
     day, people, boats, uncontrolled, *_, note = cells
     date, counts = _day(day, where), (_count(people, where), _count(boats, where))
-    return Row(where, date, *counts, _maybe(uncontrolled, where), str(note))
+    return Row(where, date, *counts, _optional_count(uncontrolled, where), str(note))
 
 
 def _week(cells: Cells, where: str) -> Row:
     *_, prevented, events, _ = cells
-    preventions = _maybe(prevented, where)
-    if (preventions is None) != (_maybe(events, where) is None):
+    preventions = _optional_count(prevented, where)
+    if (preventions is None) != (_optional_count(events, where) is None):
         pair = f"{prevented!r} and {events!r}"
         raise SourceError(where, "people and events prevented, or neither", pair)
     return replace(_row(cells, where), preventions=preventions)
@@ -139,7 +139,7 @@ def _count(cell: object, where: str) -> int:
     raise SourceError(where, f"a whole number from 0 to {LARGEST_COUNT}", repr(cell)[:60])
 
 
-def _maybe(cell: object, where: str) -> int | None:
+def _optional_count(cell: object, where: str) -> int | None:
     if isinstance(cell, str) and cell.strip() == "-":  # not collected
         return None
     return _count(cell, where)

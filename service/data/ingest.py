@@ -1,22 +1,22 @@
 """Ingest: read the newest figures and store them."""
 
-__all__ = ["OTHER", "Reading", "ingest", "named", "read"]
+__all__ = ["OTHER", "Reading", "ingest", "source_title", "read_source"]
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.data import document_store, observation_store, rules
-from service.data.collect import Gathered, gather
+from service.data.collect import Collected, collect_documents
 from service.data.csv_rows import CsvFile
 from service.data.observation_store import Change, Stored
-from service.data.source import Document, NotReached, SourceError
+from service.data.source import Document, SourceError, Unreachable
 
 OTHER = "ingest-other"
 """Job name for sources other than the configured one."""
@@ -27,7 +27,7 @@ _TRUSTED = ("figures", "csv")  # our own, and a person's
 
 @dataclass(frozen=True)
 class Reading:
-    """Changes that a source would make, or has made; see `service.data.collect.Gathered`.
+    """Changes that a source would make, or has made; see `service.data.collect.Collected`.
 
     Documents in `taken` are in order of publication.
     """
@@ -47,7 +47,7 @@ class Reading:
         """Repairs, and unlikely but possible figures."""
         return [note for document, _ in self.taken for note in document.notes]
 
-    def counted(self, source: str) -> str:
+    def describe_changes(self, source: str) -> str:
         """Describe in words how many figures changed."""
         if not self.taken:
             nothing = "nothing could be read" if self.refusals else "nothing new was published"
@@ -61,7 +61,7 @@ class Reading:
         return sum(getattr(stored, name) for _, stored in self.taken)
 
 
-def named(route: Route, source: str) -> str:
+def source_title(route: Route, source: str) -> str:
     """Return the name of a source in a sentence."""
     return route.source.title if source == "declared" and route.source else source
 
@@ -82,15 +82,15 @@ def ingest(
     """
     name = source or context.settings.source
     job = "ingest" if name == context.settings.source else OTHER
-    return perform(context, job, lambda _: _ingest(context, name, file, accept_jumps), period)
+    return run_job(context, job, lambda _: _ingest(context, name, file, accept_jumps), period)
 
 
 def _ingest(
     context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool
 ) -> Outcome:
-    reading = read(context, source, file, accept_jumps, is_stored=True)
-    name = named(context.route, source)
-    counted = reading.counted(name)
+    reading = read_source(context, source, file, accept_jumps, is_stored=True)
+    name = source_title(context.route, source)
+    counted = reading.describe_changes(name)
     detail = {
         "source": source,
         "new": reading.count("new"),
@@ -99,28 +99,30 @@ def _ingest(
         "documents": [
             {
                 "source": document.source,
-                "published_at": instant(document.published_at) if document.published_at else None,
+                "published_at": format_instant(document.published_at)
+                if document.published_at
+                else None,
                 "data_through": document.data_through.isoformat(),
             }
             for document, _ in reading.taken
         ],
     }
     if reading.refusals:
-        reason = _refused(name, reading.refusals)
+        reason = _rejection(name, reading.refusals)
         if reading.taken:
             reason += f" (what else was published is stored: {counted})"
         raise JobError(reason, detail) from reading.refusals[0]
     return Outcome("done", counted, detail)
 
 
-def _refused(source: str, refusals: Sequence[SourceError]) -> str:
-    if not all(isinstance(refusal, NotReached) for refusal in refusals):
+def _rejection(source: str, refusals: Sequence[SourceError]) -> str:
+    if not all(isinstance(refusal, Unreachable) for refusal in refusals):
         return "; ".join(str(refusal) for refusal in refusals)
     # Independent of which document was requested first.
     return f"{source} could not be reached; the figures read before are served: {refusals[0]}"
 
 
-def read(
+def read_source(
     context: Context,
     source: str | None = None,
     file: CsvFile | Path | None = None,
@@ -130,17 +132,21 @@ def read(
     """Read a source and return its changes; only if `is_stored`, store anything."""
     route, source = context.route, source or context.settings.source
     with context.database.reading() as connection:
-        earlier = document_store.validators(connection, route)
+        earlier = document_store.get_validators(connection, route)
     today = route.day(utc_now())
-    gathered = gather(context.settings, route, source, file, today, earlier, is_kept=is_stored)
+    gathered = collect_documents(
+        context.settings, route, source, file, today, earlier, is_kept=is_stored
+    )
     with context.database.writing() as connection:
-        reading = _take(connection, route, gathered, accept_jumps)
+        reading = _store_valid(connection, route, gathered, accept_jumps)
         if not is_stored:
             connection.rollback()
     return reading
 
 
-def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps: bool) -> Reading:
+def _store_valid(
+    connection: Connection, route: Route, gathered: Collected, accept_jumps: bool
+) -> Reading:
     """Store each document unless it contradicts what was published before it."""
     now = utc_now()
     taken = []
@@ -153,13 +159,13 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
                 _check_changes(connection, route, document, now)
             is_dated = document.published_at or document.source in _UNDATED
             known_at = None if is_dated else _known_at(route, document, now)
-            stored = observation_store.record(connection, route, document, now, known_at)
+            stored = observation_store.store_figures(connection, route, document, now, known_at)
             taken.append((document, stored))
         except SourceError as error:
             gathered.refusals.append(error)
     names = [document.name for document, _ in taken]
     validators = {url: stated for url, stated in gathered.validators.items() if url in names}
-    document_store.remember(connection, route, validators, now)
+    document_store.save_validators(connection, route, validators, now)
     return Reading(taken, gathered.refusals, gathered.unchanged)
 
 
@@ -172,7 +178,9 @@ def _check_changes(
         if counts:
             # A table states every day from its first on; page and workbook only their own days.
             last = None if document.source == "declared" else max(counts)
-            rows = observation_store.current(connection, series_id, just_before, min(counts), last)
+            rows = observation_store.list_current(
+                connection, series_id, just_before, min(counts), last
+            )
             published[series_id] = {row.date: row.value for row in rows}
     rules.check_changes(document, published, route)
 

@@ -8,14 +8,14 @@ from functools import partial
 
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.data import openmeteo
 from service.data import weather_store as store
 from service.data.collect import weather_service
-from service.data.covariates import no_weather
+from service.data.covariates import why_no_weather
 from service.data.daily_weather import WeatherReading
 from service.data.openmeteo import Service
-from service.data.source import FetchError, SourceError, Unfit
+from service.data.source import FetchError, InvalidAnswer, SourceError
 
 _BEGIN = dt.date(2018, 1, 1)
 _PART_DAYS = 366
@@ -33,8 +33,8 @@ def weather(context: Context, period: str | None = None) -> Outcome:
     not be fetched or was invalid.
     """
     if not context.reads_weather:
-        return Outcome("skipped", no_weather(context))
-    return perform(context, "weather", lambda _: _weather(context), period)
+        return Outcome("skipped", why_no_weather(context))
+    return run_job(context, "weather", lambda _: _weather(context), period)
 
 
 def _weather(context: Context) -> Outcome:
@@ -45,11 +45,11 @@ def _weather(context: Context) -> Outcome:
             readings = ask()
         except SourceError as error:
             errors.append(error)
-            if isinstance(error, FetchError) and not isinstance(error, Unfit):
+            if isinstance(error, FetchError) and not isinstance(error, InvalidAnswer):
                 break  # further requests would prolong a limit
             continue
         with context.database.writing() as connection:
-            if sum(store.put(connection, context.route, reading) for reading in readings):
+            if sum(store.save_reading(connection, context.route, reading) for reading in readings):
                 stored[name] = None
     result = f"{', '.join(stored)} stored" if stored else "nothing new"
     if errors:
@@ -63,7 +63,7 @@ def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     service = weather_service(context.settings, context.route)
     yield "ensemble", lambda: openmeteo.ensemble(service)
     with context.database.reading() as connection:
-        stretches = store.spans(connection, context.route, "archive")
+        stretches = store.list_spans(connection, context.route, "archive")
     for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
         yield "archive", partial(_archive, service, first, last)
     yield "waves", lambda: [openmeteo.waves(service)]

@@ -1,6 +1,6 @@
 """HTTP with the machine's proxies and certificates, within limits; errors in plain words."""
 
-__all__ = ["Bound", "TooLarge", "client", "plain"]
+__all__ = ["Bound", "TooLarge", "client", "describe_error"]
 
 import os
 import socket
@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from service.data.source import NotReached
+from service.data.source import Unreachable
 
 _PROXY = "proxies such as http://proxy.example.org:3128, and hosts separated by commas"
 
@@ -67,21 +67,21 @@ class TooLarge(Exception):
 def client(**options: Any) -> httpx.Client:
     """Return a client that uses the machine's proxies and certificates.
 
-    Raises `NotReached` with the names of the environment variables that may be invalid.
+    Raises `Unreachable` with the names of the environment variables that may be invalid.
     """
     try:
         return httpx.Client(trust_env=True, **options)
     except OSError as error:
-        where = _named("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE") or "certifi"
+        where = _variables_set("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE") or "certifi"
         reason = error.strerror or str(error)
-        raise NotReached(where, "files that can be used (PEM)", reason) from error
+        raise Unreachable(where, "files that can be used (PEM)", reason) from error
     except (ImportError, ValueError, httpx.InvalidURL) as error:
-        where = _named("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+        where = _variables_set("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
         # Without the value, which may hold a password.
-        raise NotReached(where, _PROXY, "something else") from error
+        raise Unreachable(where, _PROXY, "something else") from error
 
 
-def plain(error: Exception, url: str = "") -> str:
+def describe_error(error: Exception, url: str = "") -> str:
     """Describe an error on the way to `url` in words that a person can act on."""
     text = str(error).strip()
     if _is_caused_by(error, socket.gaierror):
@@ -114,10 +114,10 @@ def _proxy_of(url: str) -> str | None:
     except ValueError:
         return None
     named = [scheme for scheme in (parts.scheme, "all") if scheme in getproxies()]
-    return _named(f"{named[0]}_proxy".upper()) if named and not is_bypassed else None
+    return _variables_set(f"{named[0]}_proxy".upper()) if named and not is_bypassed else None
 
 
-def _named(*variables: str) -> str:
+def _variables_set(*variables: str) -> str:
     """Return those of the variables that are set, in capitals or, as of proxies, small letters."""
     both = (name for one in variables for name in (one, one.lower()))
     return ", ".join(name for name in both if name in os.environ)

@@ -7,14 +7,14 @@ __all__ = [
     "Change",
     "Revision",
     "Stored",
-    "current",
+    "list_current",
     "fingerprint",
-    "known_together",
-    "record",
-    "revisions",
-    "series",
-    "span",
-    "version",
+    "get_common_series",
+    "store_figures",
+    "list_revisions",
+    "get_series",
+    "get_span",
+    "get_version",
 ]
 
 import datetime as dt
@@ -65,7 +65,7 @@ class Stored:
     changes: tuple[Change, ...] = field(default=(), compare=False, repr=False)
 
 
-def record(
+def store_figures(
     connection: Connection,
     route: Route,
     document: Document,
@@ -87,7 +87,7 @@ def record(
         return Stored(0, 0, 0)
     if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
-    before = _ruling(connection, stated)
+    before = _get_current(connection, stated)
     parts = [(stated, known_at)]
     if document.published_at is None and known_at is None:
         parts = _undated(connection, route, document.source, stated, before, seen_at)
@@ -95,14 +95,14 @@ def record(
     touched = frozenset(
         key
         for part in new
-        if document_store.add(connection, route, part)
+        if document_store.add_document(connection, route, part)
         for key, one in part.statements(route)
-        if _matters(one, before.get(key))
+        if _can_change(one, before.get(key))
     )
     if not touched:
         return Stored(0, 0, len(stated))
     _rebuild(connection, route, touched, before.keys())
-    now = _ruling(connection, stated)
+    now = _get_current(connection, stated)
     changes = []
     for key in sorted(now):
         value = before[key].value if key in before else None
@@ -112,7 +112,7 @@ def record(
     return Stored(added, len(changes) - added, len(stated) - len(changes), tuple(changes))
 
 
-def _ruling(connection: Connection, keys: Iterable[Key]) -> Current:
+def _get_current(connection: Connection, keys: Iterable[Key]) -> Current:
     """Return the current values of these series on the days that `keys` span."""
     table = observations.c
     series_ids, days = {series_id for series_id, _ in keys}, [day for _, day in keys]
@@ -137,14 +137,14 @@ def _undated(
     if source == _EMBEDDED:
         # Embedded figures are older than other stored ones: compare them only with themselves.
         before = {}
-        for document in document_store.overlapping(connection, route, stated, _EMBEDDED):
+        for document in document_store.list_overlapping(connection, route, stated, _EMBEDDED):
             before |= document.counts
     new = {key: value for key, value in stated.items() if key not in before}
     corrected = {key: stated[key] for key in stated.keys() & before if stated[key] != before[key]}
     return [(counts, since) for counts, since in ((new, None), (corrected, seen_at)) if counts]
 
 
-def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
+def _can_change(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
     """Whether a new statement can change the history whose last entry is `ruling`."""
     return (
         ruling is None
@@ -159,7 +159,7 @@ def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
 def _rebuild(connection: Connection, route: Route, keys: frozenset[Key], stored: Set[Key]) -> None:
     """Recompute the histories of `keys`, some of them `stored`, from all statements about them."""
     statements: dict[Key, list[Statement]] = {}
-    for document in document_store.overlapping(connection, route, keys):
+    for document in document_store.list_overlapping(connection, route, keys):
         for key, one in document.statements(route, keys):
             statements.setdefault(key, []).append(one)
     rows = []
@@ -177,7 +177,7 @@ def _rebuild(connection: Connection, route: Route, keys: frozenset[Key], stored:
     connection.execute(observations.insert(), rows)
 
 
-def current(
+def list_current(
     connection: Connection,
     series_id: str,
     as_of: AsOf | None = None,
@@ -197,7 +197,9 @@ def current(
     return connection.execute(_as_of(query, series_id, as_of)).all()
 
 
-def series(connection: Connection, series_id: str, as_of: AsOf | None = None) -> DailySeries | None:
+def get_series(
+    connection: Connection, series_id: str, as_of: AsOf | None = None
+) -> DailySeries | None:
     """Return the days up to the first gap in the figures, as of `as_of`; None without figures."""
     query = sa.select(observations.c.date, observations.c.value)
     rows = connection.execute(_as_of(query, series_id, as_of)).all()
@@ -209,7 +211,7 @@ def series(connection: Connection, series_id: str, as_of: AsOf | None = None) ->
     return DailySeries(series_id, rows[0].date, values)
 
 
-def span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
+def get_span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
     """Return the first and last day of a series, ignoring gaps."""
     date = observations.c.date
     query = sa.select(sa.func.min(date), sa.func.max(date)).where(
@@ -219,7 +221,7 @@ def span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | No
     return (first, last) if first else None
 
 
-def version(connection: Connection) -> int:
+def get_version(connection: Connection) -> int:
     """Return a number that grows with every added or revised figure; 0 without figures."""
     # Every change adds a document, and documents are never deleted. Rows of figures are recreated
     # each time and may reuse ids.
@@ -237,11 +239,11 @@ def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Sele
     return query if as_of is None else query.where(table.date <= as_of)
 
 
-def known_together(
+def get_common_series(
     connection: Connection, series_ids: Iterable[str], as_of: AsOf
 ) -> dict[str, DailySeries]:
     """Return the series in order, limited to their common days, as of `as_of`."""
-    stored = {name: series(connection, name, as_of) for name in series_ids}
+    stored = {name: get_series(connection, name, as_of) for name in series_ids}
     result = {name: one for name, one in stored.items() if one is not None}
     if not result:
         return {}
@@ -277,7 +279,7 @@ class Revision:
     ruled: bool
 
 
-def revisions(connection: Connection, series_id: str) -> list[Revision]:
+def list_revisions(connection: Connection, series_id: str) -> list[Revision]:
     """Return every revision of a series, in order of publication."""
     table = observations.c
     several = (

@@ -3,7 +3,7 @@
 Files are named by the SHA-256 of their content, so that the same bytes are stored once.
 """
 
-__all__ = ["keep", "prune"]
+__all__ = ["save_document", "prune_documents"]
 
 import contextlib
 import datetime as dt
@@ -11,12 +11,12 @@ import hashlib
 import os
 from pathlib import Path
 
-from service.core.files import write_whole
+from service.core.files import write_atomically
 
 _FOLDER = "raw"
 
 
-def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
+def save_document(var_dir: Path, content: bytes, suffix: str) -> Path:
     """Store `content` in a file that ends in `suffix`, and return its path.
 
     A crash leaves no partial file under that name. An existing file is touched, so that it is not
@@ -28,11 +28,11 @@ def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
     if path.exists():
         os.utime(path)
     else:
-        write_whole(path, content)
+        write_atomically(path, content)
     return path
 
 
-def prune(var_dir: Path, days: int, now: dt.datetime) -> None:
+def prune_documents(var_dir: Path, days: int, now: dt.datetime) -> None:
     """Remove files older than `days`."""
     oldest = (now - dt.timedelta(days=days)).timestamp()
     for path in (var_dir / _FOLDER).glob("*/*"):

@@ -6,13 +6,13 @@ __all__ = [
     "Document",
     "FetchError",
     "Form",
-    "NotReached",
+    "Unreachable",
     "PEOPLE",
     "PREVENTIONS",
-    "Rejected",
+    "ErrorAnswer",
     "SourceError",
     "UK",
-    "Unfit",
+    "InvalidAnswer",
     "Validators",
     "decode",
     "gunzip",
@@ -77,15 +77,15 @@ class FetchError(SourceError):
     """Something could not be fetched."""
 
 
-class NotReached(FetchError):
+class Unreachable(FetchError):
     """No answer, or an incomplete one."""
 
 
-class Unfit(FetchError):
+class InvalidAnswer(FetchError):
     """An answer that cannot be what was requested."""
 
 
-class Rejected(FetchError):
+class ErrorAnswer(FetchError):
     """An error answer, with its `status` and the requested wait."""
 
     def __init__(
@@ -172,7 +172,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object; raise an error if a key is repeated."""
     keys = dict(pairs)
     if len(keys) < len(pairs):
-        raise ValueError("a key stands twice in an object")
+        raise ValueError("a repeated key in an object")
     return keys
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["STALE_HOURS", "WeatherReadings", "last_read", "prune", "put", "spans"]
+__all__ = [
+    "STALE_HOURS",
+    "WeatherReadings",
+    "get_last_read",
+    "prune_readings",
+    "save_reading",
+    "list_spans",
+]
 
 import datetime as dt
 import hashlib
@@ -68,7 +75,7 @@ class WeatherReadings:
         return [self._unpacked[number] for number in numbers]
 
 
-def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
+def save_reading(connection: Connection, route: Route, reading: WeatherReading) -> bool:
     """Store `reading`; False if the same was read before."""
     content = np.ascontiguousarray(reading.values, dtype="<f4").tobytes()
     head = f"{route.name} {reading.kind} {reading.names} {reading.first} {reading.values.shape} "
@@ -91,7 +98,7 @@ def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
     return stored.first() is not None
 
 
-def last_read(
+def get_last_read(
     connection: Connection, route: Route, kind: str, as_of: dt.datetime | None = None
 ) -> tuple[dt.datetime, dt.date] | None:
     """Return when the newest reading of a kind was made, and its last day; None without one.
@@ -107,7 +114,7 @@ def last_read(
     return (row.first_seen_at, row.last_date) if row else None
 
 
-def spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
+def list_spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
     """Return first and last day of each stored stretch of a kind, in order.
 
     A missing day within a reading is not a gap: the source was asked for it.
@@ -123,7 +130,7 @@ def spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date
     return stretches
 
 
-def prune(connection: Connection, before: dt.datetime) -> int:
+def prune_readings(connection: Connection, before: dt.datetime) -> int:
     """Delete forecasts read `before`, except the newest of each kind; return their number."""
     c = weather.c
     old = sa.and_(c.kind != "archive", c.first_seen_at < before)

@@ -37,7 +37,7 @@ class Verdict:
 
 def last_comparison(connection: Connection, route: Route) -> dict[str, Any]:
     """Return what the last comparison of `route` stored; empty before the first."""
-    run = run_store.latest(connection, "compare", "done", route.name)
+    run = run_store.get_latest_run(connection, "compare", "done", route.name)
     return run.detail if run else {}
 
 

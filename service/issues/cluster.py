@@ -1,6 +1,6 @@
 """Run work on a Dask cluster."""
 
-__all__ = ["ClusterError", "alone", "connect", "on_worker"]
+__all__ = ["ClusterError", "run_locked", "connect", "run_on_worker"]
 
 import multiprocessing
 import threading
@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from service.core.job_runner import JobError
-from service.core.timings import note
-from service.issues.resource_limits import LimitError, limited
+from service.core.timings import add_step
+from service.issues.resource_limits import LimitError, run_limited
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -66,16 +66,16 @@ def _wait_for_worker(client: Any, address: str) -> None:
         raise ClusterError(f"{address}: expected a Dask worker, found none") from error
 
 
-def alone(work: Callable[..., R], *arguments: Any) -> R:
+def run_locked(work: Callable[..., R], *arguments: Any) -> R:
     """Run `work` under a lock of this worker: some packages share state between threads."""
     with _one_at_a_time:
         return work(*arguments)
 
 
-def on_worker(
+def run_on_worker(
     address: str, work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
 ) -> R:
-    """Run ``work(argument)`` on the cluster at `address`, with the limits of `limited`.
+    """Run ``work(argument)`` on the cluster at `address`, with the limits of `run_limited`.
 
     It runs in a process beside the worker, so that a crash does not affect the worker.
 
@@ -84,7 +84,7 @@ def on_worker(
     """
     client, began = connect(address), time.perf_counter()
     killed = import_module("distributed").KilledWorker
-    future = client.submit(_beside, work, argument, name, seconds, megabytes, pure=False)
+    future = client.submit(_run_limited, work, argument, name, seconds, megabytes, pure=False)
     try:
         while not future.done():
             try:
@@ -93,16 +93,18 @@ def on_worker(
                 _wait_for_worker(client, address)
         result: R = future.result()
     except killed as error:
-        raise LimitError(f"the workers of {address} died of it, one after the other") from error
+        raise LimitError(f"the workers of {address} died of it in a row") from error
     except CancelledError as error:
         client.close()
         raise ClusterError(f"{address}: the Dask scheduler is gone") from error
-    note(name, time.perf_counter() - began)
+    add_step(name, time.perf_counter() - began)
     return result
 
 
-def _beside(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
+def _run_limited(
+    work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
+) -> R:
     if seconds == 0:
-        return alone(work, argument)
+        return run_locked(work, argument)
     multiprocessing.current_process().daemon = False  # as Dask's are; daemons start no processes
-    return limited(work, argument, name, seconds, megabytes)
+    return run_limited(work, argument, name, seconds, megabytes)

@@ -17,18 +17,18 @@ from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.core.settings import Settings
 from service.data import observation_store
 from service.data.covariates import drivers
-from service.data.observation_store import known_together
+from service.data.observation_store import get_common_series
 from service.data.weather_store import WeatherReadings
 from service.issues import champion, model_score_store
 from service.issues.declared_models import declaration_hash, declared
-from service.issues.fit_task import Order, within
+from service.issues.fit_task import FitTask, run_within_limits
 from service.issues.model_score_store import Key
 
 _HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total scored
@@ -41,7 +41,7 @@ Record = dict[str, dict[str, dict[str, float]]]
 class _Trial:
     """One model at one origin, with or without weather."""
 
-    order: Order
+    order: FitTask
     origin: Day
     seed: int
 
@@ -72,7 +72,7 @@ def compare(
 
     Calls `progress` after each model and origin. Raises `JobError` if there are no figures.
     """
-    return perform(context, "compare", lambda _: _compare(context, progress), period)
+    return run_job(context, "compare", lambda _: _compare(context, progress), period)
 
 
 def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
@@ -88,7 +88,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     for trial in trials:
         name, values = trial.order.name, stored.get(trial.key)
         if values is None and name not in unscored:
-            values = _scored(trial, settings)
+            values = _score_limited(trial, settings)
             if values is None:
                 unscored.add(name)
             else:
@@ -110,7 +110,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     }
     current = champion.choose_champion(specs, last)
     verdict = champion.judge(current, specs, record, settings.champion_margin)
-    change = f"{instant(utc_now())}: {verdict.reason}"
+    change = f"{format_instant(utc_now())}: {verdict.reason}"
     detail = {
         "champion": verdict.champion,
         "declared": declared_champion(specs),
@@ -128,7 +128,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
 def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec]) -> list[_Trial]:
     """Return every model at every origin, without weather and, if it can use any, with it."""
     route, settings = context.route, context.settings
-    figures = known_together(connection, route.forecast, utc_now())
+    figures = get_common_series(connection, route.forecast, utc_now())
     if not figures:
         raise JobError("no figures are stored: run `crossings ingest` first")
     origins = _origins(figures[joint.leading(figures)], settings.champion_origins)
@@ -138,7 +138,7 @@ def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec])
         known_at = route.assumed_known_at(as_date(origin))
         weather[origin] = drivers(connection, context, specs, origin, known_at, readings).covariates
     return [
-        _Trial(Order(name, specs, figures, covariates), origin, settings.seed)
+        _Trial(FitTask(name, specs, figures, covariates), origin, settings.seed)
         for name in published(specs)
         for origin in origins
         for covariates in dict.fromkeys(
@@ -169,7 +169,7 @@ def _score(trial: _Trial) -> dict[str, float]:
     return {"days_1_7": float(result.crps[:7].mean())} | totals
 
 
-def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
+def _score_limited(trial: _Trial, settings: Settings) -> dict[str, float] | None:
     """Score within the limits of a fit; None if it exceeds them or raises.
 
     Such a result is not stored: the limit may be raised, or the machine may have been busy. The
@@ -177,7 +177,7 @@ def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
     """
     name = trial.order.name
     try:
-        return within(settings, _score, trial, f"score {name}")
+        return run_within_limits(settings, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
     except JobError:  # not the model's fault

@@ -1,6 +1,6 @@
 """Jobs run in sequence: the daily cycle, and the weather with its refit."""
 
-__all__ = ["follow_weather", "renew"]
+__all__ = ["run_after_weather", "run_daily"]
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from service.issues.refit import refit
 from service.issues.score import score
 
 
-def renew(context: Context, period: str) -> Outcome:
+def run_daily(context: Context, period: str) -> Outcome:
     """Read the figures, refit and publish, score, compare; replay at a first start.
 
     Each part has its own run, once for each `period`. The refit decides whether it is needed.
@@ -32,7 +32,7 @@ def renew(context: Context, period: str) -> Outcome:
     )
 
 
-def follow_weather(context: Context, period: str) -> Outcome:
+def run_after_weather(context: Context, period: str) -> Outcome:
     """Read the weather, and refit, which publishes if a day's chance changes enough."""
     return _each(
         ("weather", lambda: weather(context, period=period)),

@@ -1,6 +1,6 @@
 """Explain an issue: its drivers, and the causes of change since the previous one."""
 
-__all__ = ["Before", "changes", "explanation", "read_before"]
+__all__ = ["EarlierIssues", "changes", "explanation", "read_earlier_issues"]
 
 import datetime as dt
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from forecast.explain import METHOD, attribution
 from forecast.paths import Paths
 from forecast.series import DailySeries, as_day
 from forecast.specs import reads_covariates
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.database import Connection
 from service.core.settings import Settings
 from service.data import observation_store
-from service.data.covariates import as_known
+from service.data.covariates import drivers_as_of
 from service.issues import issue_store, note_store
-from service.issues.fit_task import Order, fit_order
+from service.issues.fit_task import FitTask, fit_within_limits
 from service.issues.issue_draft import Draft
 from service.issues.issue_store import Issue
 
@@ -37,7 +37,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Before:
+class EarlierIssues:
     """The newest published issues by series, read together before the next is published."""
 
     issues: dict[str, Issue]
@@ -48,7 +48,7 @@ class Before:
     weather: tuple[Covariates | None, Covariates | None]
 
 
-def read_before(connection: Connection, draft: Draft) -> Before | None:
+def read_earlier_issues(connection: Connection, draft: Draft) -> EarlierIssues | None:
     """Read the newest issue of each series of `draft`; None unless all have one."""
     newest = {name: issue_store.get_latest_issue(connection, name) for name in draft.inputs.figures}
     issues = {name: issue for name, issue in newest.items() if issue is not None}
@@ -58,7 +58,7 @@ def read_before(connection: Connection, draft: Draft) -> Before | None:
         name: issue_store.load_paths(connection, one, one.champion) for name, one in issues.items()
     }
     lead = issues[draft.inputs.leading]
-    return Before(
+    return EarlierIssues(
         issues,
         {name: note_store.get_figures(connection, one) for name, one in issues.items()},
         {name: one for name, one in paths.items() if one is not None},
@@ -79,7 +79,7 @@ def _weather(
 
     def known_at(moment: dt.datetime) -> Covariates | None:
         origin = as_day(lead.data_through)
-        return as_known(connection, draft.route, origin, moment, lead.horizon_days).covariates
+        return drivers_as_of(connection, draft.route, origin, moment, lead.horizon_days).covariates
 
     return known_at(lead.as_of) if then else None, known_at(draft.now) if now else None
 
@@ -111,13 +111,13 @@ def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
         result[name] = {
             "method": METHOD,
             "yearly_mean": round(base, _PLACES),
-            "mean": _listed(mean),
-            "factors": {factor: _listed(share) for factor, share in contributions.items()},
+            "mean": _to_list(mean),
+            "factors": {factor: _to_list(share) for factor, share in contributions.items()},
         }
     return result
 
 
-def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[str, Any]]:
+def changes(before: EarlierIssues, draft: Draft, settings: Settings) -> dict[str, dict[str, Any]]:
     """Split the change of each day's mean since the issues `before` into its causes.
 
     The causes are applied in turn: the current model on the figures of that time; the revisions
@@ -149,7 +149,7 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
     def simulate(
         history: Mapping[str, DailySeries], foreseen: Covariates | None
     ) -> dict[str, Paths]:
-        fit = fit_order(Order(name, inputs.specs, history, foreseen), settings).restore()
+        fit = fit_within_limits(FitTask(name, inputs.specs, history, foreseen), settings).restore()
         rng = joint.generator(inputs.seed, name, origin)
         return fit.draw(inputs.horizon, inputs.n_paths, rng)
 
@@ -171,10 +171,10 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
     result = {}
     for series_id, issue in before.issues.items():
         target = paths[series_id]
-        steps = {cause: _on(after[cause][series_id], target, days) for cause in causes}
-        result[series_id] = _split(_on(before.paths[series_id], target, days), steps) | {
+        steps = {cause: _mean_on(after[cause][series_id], target, days) for cause in causes}
+        result[series_id] = _split(_mean_on(before.paths[series_id], target, days), steps) | {
             "since": issue.issue_id,
-            "since_issued_at": instant(issue.issued_at),
+            "since_issued_at": format_instant(issue.issued_at),
             "champion": name,
             "declaration": draft.declared_as,
             "from": str(target.start),
@@ -187,12 +187,12 @@ def _split(before: Array, steps: Mapping[str, Array]) -> dict[str, Any]:
     days = min(map(len, (before, *steps.values())))
     at, causes = before, {}
     for cause, step in steps.items():
-        causes[cause] = _listed(step[:days] - at[:days])
+        causes[cause] = _to_list(step[:days] - at[:days])
         at = step
-    return {"before": _listed(before[:days]), "after": _listed(at[:days]), "causes": causes}
+    return {"before": _to_list(before[:days]), "after": _to_list(at[:days]), "causes": causes}
 
 
-def _on(paths: Paths, target: Paths, most: int) -> Array:
+def _mean_on(paths: Paths, target: Paths, most: int) -> Array:
     """Return the mean of `paths` on the days shared with `target`, at most `most`."""
     skip = int((target.start - paths.start).astype(int))
     return paths.mean()[skip : skip + min(most, target.horizon)]
@@ -202,5 +202,5 @@ def _yearly_mean(series: DailySeries) -> float:
     return float(series.values[-_YEAR_DAYS:].mean())
 
 
-def _listed(values: Array) -> list[float]:
+def _to_list(values: Array) -> list[float]:
     return [float(value) for value in np.round(values, _PLACES)]

@@ -1,6 +1,6 @@
 """A fit as a task for another process, and its result."""
 
-__all__ = ["Fitting", "Order", "carry_out", "fit_order", "within"]
+__all__ = ["Fitting", "FitTask", "run_fit_task", "fit_within_limits", "run_within_limits"]
 
 import time
 import warnings
@@ -15,15 +15,15 @@ from forecast.joint import Joint
 from forecast.series import DailySeries
 from forecast.specs import Spec, build
 from service.core.settings import Settings
-from service.issues.cluster import on_worker
-from service.issues.resource_limits import limited
+from service.issues.cluster import run_on_worker
+from service.issues.resource_limits import run_limited
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class FitTask:
     """The model to fit and its data."""
 
     name: str
@@ -45,7 +45,7 @@ class Fitting:
         return Joint.from_state(*self.state)
 
 
-def carry_out(order: Order) -> Fitting:
+def run_fit_task(order: FitTask) -> Fitting:
     """Fit `order` in this process.
 
     Raises `FitError` if the model declines.
@@ -58,24 +58,24 @@ def carry_out(order: Order) -> Fitting:
     return Fitting(model.to_state(), round(time.perf_counter() - began, 3), messages)
 
 
-def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
+def run_within_limits(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
     """Run ``work(argument)`` within the limits of `settings`: in a local process or on a cluster.
 
-    See `service.issues.resource_limits.limited` and `service.issues.cluster.on_worker`.
+    See `service.issues.resource_limits.run_limited` and `service.issues.cluster.run_on_worker`.
 
     Raises `LimitError` when it takes too long or needs too much memory.
     """
     limits = settings.fit_seconds, settings.fit_memory_mb
     if settings.dask:
-        return on_worker(settings.dask, work, argument, name, *limits)
+        return run_on_worker(settings.dask, work, argument, name, *limits)
     if settings.fit_seconds == 0:
         return work(argument)
-    return limited(work, argument, name, *limits)
+    return run_limited(work, argument, name, *limits)
 
 
-def fit_order(order: Order, settings: Settings) -> Fitting:
+def fit_within_limits(order: FitTask, settings: Settings) -> Fitting:
     """Fit `order` within the limits of `settings`.
 
     Raises `FitError` if the model declines, takes too long or needs too much memory.
     """
-    return within(settings, carry_out, order, f"fit {order.name}")
+    return run_within_limits(settings, run_fit_task, order, f"fit {order.name}")

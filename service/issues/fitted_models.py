@@ -8,7 +8,7 @@ __all__ = [
     "FORMAT",
     "examine",
     "find",
-    "home_of",
+    "folder_of",
     "load",
     "prune",
     "save",
@@ -30,7 +30,7 @@ import numpy as np
 from forecast.forecasters.base import State
 from forecast.joint import Joint
 from forecast.serialize import StateError
-from service.core.files import RegistryError, write_whole
+from service.core.files import RegistryError, write_atomically
 
 _ABANDONED_SECONDS = 24 * 3600
 _HASH_LENGTH = 10
@@ -39,7 +39,7 @@ FORMAT = 2
 """Version of the file format; the loader rejects others."""
 
 
-def home_of(root: Path, series_id: str, model: str) -> Path:
+def folder_of(root: Path, series_id: str, model: str) -> Path:
     """Return the folder of the versions of `model` for a leading series."""
     return root / series_id / model
 
@@ -67,7 +67,7 @@ def save(home: Path, state: State, metadata: Mapping[str, Any]) -> str:
     stamp = metadata["fitted_at"].replace("-", "").replace(":", "")
     version = f"{stamp}-{metadata['training_hash'][:_HASH_LENGTH]}"
     home.mkdir(parents=True, exist_ok=True)
-    write_whole(version_file(home, version), content.getvalue())
+    write_atomically(version_file(home, version), content.getvalue())
     return version
 
 

@@ -17,7 +17,7 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.core.run_store import Claim
 from service.data import observation_store
 from service.data.covariates import drivers
@@ -37,7 +37,7 @@ _WEEK = dt.timedelta(weeks=1)
 def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
     """Return the days from `since`, `every_days` apart, that have a figure and one after it."""
     with context.database.reading() as connection:
-        series = observation_store.series(connection, context.route.leading)
+        series = observation_store.get_series(connection, context.route.leading)
     if series is None:
         return []
     last = as_date(series.data_through) - dt.timedelta(days=1)
@@ -77,7 +77,7 @@ def hindcast(
             message += f"; the figures of {ends['unknown']} were not known on the day after"
         return Outcome("done", message, detail)
 
-    return perform(context, "hindcast", work)
+    return run_job(context, "hindcast", work)
 
 
 def _make(
@@ -119,12 +119,12 @@ def _make(
         return "there"
     inputs = Inputs(specs, figures, weather, horizon, n_paths, settings.seed)
     fits = fit_all(inputs, settings, chosen, keeps=False)
-    if not fits.standing:
+    if not fits.latest_state:
         return "failed"
-    for name, fit in fits.standing.items():
+    for name, fit in fits.latest_state.items():
         version = hashlib.sha256(f"{name} {inputs_hash}".encode()).hexdigest()[:10]
-        fits.standing[name] = replace(fit, version=f"hindcast-{version}")
-    served = champion if champion in fits.standing else next(iter(fits.standing))
+        fits.latest_state[name] = replace(fit, version=f"hindcast-{version}")
+    served = champion if champion in fits.latest_state else next(iter(fits.latest_state))
     draft = Draft(
         run, context.route, "hindcast", inputs, fits, served, champion, inputs_hash, as_of
     )
@@ -138,7 +138,7 @@ def _figures_known_at(
 ) -> dict[str, DailySeries]:
     """Return the figures up to `day` as of `as_of`; empty if `day` has no figure by then."""
     try:
-        history = observation_store.known_together(connection, route.forecast, as_of)
+        history = observation_store.get_common_series(connection, route.forecast, as_of)
         history = {name: one.upto(day) for name, one in history.items()}
     except SeriesError:  # the figures available then start later, such as after a bulk read
         return {}
@@ -179,7 +179,7 @@ def _replay_week(context: Context, day: dt.date, place: int) -> bool:
         return Outcome("skipped", f"{prefix}, not replayed: {reason}")
 
     try:
-        return perform(context, "hindcast", work, _period(day)).outcome == "done"
+        return run_job(context, "hindcast", work, _period(day)).outcome == "done"
     except JobError:  # its row has the reason; the other weeks are not affected
         return False
 
@@ -189,9 +189,9 @@ def _days(context: Context, connection: Connection) -> list[dt.date]:
     first = issue_store.get_first_issue(connection, context.route.leading)
     if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
         return []
-    if not run_store.ended(connection, "ingest", context.settings.source, context.route.name):
+    if not run_store.list_ended(connection, "ingest", context.settings.source, context.route.name):
         return []
-    figures = observation_store.series(connection, context.route.leading)
+    figures = observation_store.get_series(connection, context.route.leading)
     assert figures is not None  # the issue was made from them
     last = min(as_date(figures.data_through), context.route.day(first.issued_at)) - _WEEK
     sunday = last - dt.timedelta(days=(last.weekday() + 1) % 7)
@@ -200,7 +200,7 @@ def _days(context: Context, connection: Connection) -> list[dt.date]:
 
 
 def _is_open(context: Context, connection: Connection, day: dt.date) -> bool:
-    run = run_store.find(connection, "hindcast", _period(day), context.route.name)
+    run = run_store.get_run(connection, "hindcast", _period(day), context.route.name)
     return run is None or run.outcome == "stopped"
 
 

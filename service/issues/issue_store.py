@@ -38,7 +38,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from forecast.paths import Paths
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.tables import (
     deliveries,
     editions,
@@ -91,7 +91,7 @@ class Entry:
 
 def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash: str) -> str:
     """Return an id with series and origin, equal for the same inputs and moment."""
-    digest = hashlib.sha256(f"{instant(issued_at)} {inputs_hash}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{format_instant(issued_at)} {inputs_hash}".encode()).hexdigest()
     return f"{series_id}-{origin:%Y%m%d}-{digest[:10]}"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from service.core.files import sync_folder, unique, write_whole
+from service.core.files import sync_folder, unique_suffix, write_atomically
 from service.core.settings import Settings
 
 _NAME = re.compile(r"(models|fitted)(?!.*\.\.)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
@@ -55,7 +55,7 @@ def staged(
     then.
     """
     models, fitted = settings.models_dir, settings.fitted_folder
-    stage = fitted / f".restoring.{unique()}"
+    stage = fitted / f".restoring.{unique_suffix()}"
     shutil.rmtree(stage, ignore_errors=True)  # left by a killed process with our process id
     beside: dict[Path, Path] = {}
 
@@ -83,7 +83,7 @@ def staged(
                 with _naming(place):
                     if place.exists() and place.read_bytes() == content:
                         continue
-                    beside[place] = place.with_name(f".{place.name}.{unique()}")
+                    beside[place] = place.with_name(f".{place.name}.{unique_suffix()}")
                     _write(beside[place], content)
         replaced = [f"the fitted versions in {fitted}"] if any(fitted.glob("[!.]*")) else []
         yield replaced + [str(place) for place in beside if place.exists()], put_in_place
@@ -99,12 +99,12 @@ def _make_room(stage: Path) -> None:
         (stage / folder).mkdir(parents=True)
     for old in stage.parent.glob("[!.]*/"):
         if not os.access(old, os.W_OK):  # then it could not be moved either
-            raise PermissionError(errno.EACCES, "it may not be written")
+            raise PermissionError(errno.EACCES, "it is not writable")
 
 
 def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, content)
+    write_atomically(file, content)
 
 
 @contextlib.contextmanager

@@ -14,17 +14,17 @@ from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
 from forecast.specs import Spec, SpecError, published, reads_covariates
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
-from service.core.secrets import without_folders
+from service.core.secrets import mask_folders
 from service.core.settings import Settings
 from service.core.timings import step
 from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
 from service.issues import fitted_models
 from service.issues.declared_models import declaration_hash, installed_packages
-from service.issues.fit_task import Order, fit_order
+from service.issues.fit_task import FitTask, fit_within_limits
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Fit:
 class Fits:
     """Successful fits, and reasons for failures, by model."""
 
-    standing: dict[str, Fit] = field(default_factory=dict)
+    latest_state: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     with_weather: list[str] = field(default_factory=list)
     # Why a model that can use weather does without, to end a sentence: ``could not be fitted …``.
@@ -89,7 +89,7 @@ def fit_all(
     fits, weather = Fits(), inputs.weather.covariates
     for name in names or published(inputs.specs):
         progress(name)
-        order = Order(name, inputs.specs, inputs.figures)
+        order = FitTask(name, inputs.specs, inputs.figures)
         if weather is not None and reads_covariates(name, inputs.specs):
             reason = inputs.worse.get(name)
             if reason is None:
@@ -105,13 +105,13 @@ def fit_all(
     return fits
 
 
-def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bool) -> str:
+def _add(fits: Fits, order: FitTask, inputs: Inputs, settings: Settings, keeps: bool) -> str:
     """Add a model to the fits, or return the reason for its failure."""
     try:
         if keeps:
             version, model = _load_or_fit(fits, order, settings)
         else:
-            version, model = "", fit_order(order, settings).restore()
+            version, model = "", fit_within_limits(order, settings).restore()
         rng = joint.generator(inputs.seed, order.name, inputs.origin)
         with step(f"draw {order.name}"):
             paths = model.draw(inputs.horizon, inputs.n_paths, rng)
@@ -121,15 +121,15 @@ def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bo
         raise
     except Exception as error:  # must not affect the other models
         _log.exception("model %s failed", order.name)
-        return without_folders(f"{type(error).__name__}: {error}")
-    fits.standing[order.name] = Fit(version, model, paths)
+        return mask_folders(f"{type(error).__name__}: {error}")
+    fits.latest_state[order.name] = Fit(version, model, paths)
     return ""
 
 
-def _load_or_fit(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
+def _load_or_fit(fits: Fits, order: FitTask, settings: Settings) -> tuple[str, Joint]:
     """Return the version and the fit, loaded from disk, or made and stored."""
     name, lead = order.name, joint.leading(order.figures)
-    home = fitted_models.home_of(settings.fitted_folder, lead, name)
+    home = fitted_models.folder_of(settings.fitted_folder, lead, name)
     declaration = declaration_hash(name, order.specs)
     training = _training_hash(order, declaration)
     file = fitted_models.find(home, training)
@@ -140,9 +140,9 @@ def _load_or_fit(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joi
             _log.error("a fitted version is refused and made again: %s", error)
             with suppress(OSError):  # on a read-only disk it is refused again
                 file.unlink()
-            fits.remade[name] = without_folders(str(error))
-    now = instant(utc_now())
-    fitting = fit_order(order, settings)
+            fits.remade[name] = mask_folders(str(error))
+    now = format_instant(utc_now())
+    fitting = fit_within_limits(order, settings)
     metadata = {
         "model": name,
         "series": lead,
@@ -166,7 +166,7 @@ def _load_or_fit(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joi
     return version, fitting.restore()
 
 
-def _training_hash(order: Order, declaration: str) -> str:
+def _training_hash(order: FitTask, declaration: str) -> str:
     """Return a hash of the inputs of a fit: the model, the figures and any weather."""
     text = f"{declaration} {fingerprint(order.figures.values())}"
     if order.covariates is not None:

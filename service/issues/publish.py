@@ -10,7 +10,7 @@ from service.core.context import Context
 from service.core.database import DatabaseError
 from service.core.job_runner import JobError
 from service.issues import issue_store, note_store
-from service.issues.explain_issue import changes, explanation, read_before
+from service.issues.explain_issue import changes, explanation, read_earlier_issues
 from service.issues.issue_draft import Draft, insert_issues
 
 _log = logging.getLogger(__name__)
@@ -45,11 +45,11 @@ def _notes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
     try:
         notes[note_store.EXPLANATION] = explanation(draft)
         with context.database.reading() as connection:
-            before = read_before(connection, draft)
+            before = read_earlier_issues(connection, draft)
         if before:
             notes[note_store.CHANGES] = changes(before, draft, context.settings)
     except DatabaseError:
         raise
     except Exception:  # a defect here must not prevent the forecast
-        _log.exception("the issue is published without its reasons")
+        _log.exception("the issue is published without its explanation")
     return notes

@@ -1,6 +1,6 @@
 """Refit: fit every declared model on the current figures, and publish one immutable issue."""
 
-__all__ = ["WEATHER_STEP", "reach", "refit"]
+__all__ = ["WEATHER_STEP", "horizon_to_simulate", "refit"]
 
 import datetime as dt
 import hashlib
@@ -16,7 +16,7 @@ from forecast.series import as_date
 from forecast.specs import ROLES, Spec
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.core.run_store import Claim
 from service.core.settings import Settings
 from service.core.timings import step
@@ -54,7 +54,7 @@ def refit(
 
     Raises `JobError` if there are no figures, or all models fail.
     """
-    return perform(context, "refit", lambda run: _refit(context, run, force, progress), period)
+    return run_job(context, "refit", lambda run: _refit(context, run, force, progress), period)
 
 
 def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Outcome:
@@ -62,12 +62,12 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
         newest = issue_store.get_latest_issue(connection, route.leading)
-        now = _moment(newest)
-        figures = observation_store.known_together(connection, route.forecast, now)
+        now = _issue_time(newest)
+        figures = observation_store.get_common_series(connection, route.forecast, now)
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
-        horizon = reach(as_date(origin), route.day(now), settings.horizon)
+        horizon = horizon_to_simulate(as_date(origin), route.day(now), settings.horizon)
         readings = WeatherReadings(connection, route)
         weather = drivers(connection, context, specs, origin, now, readings, horizon)
         comparison = last_comparison(connection, route)
@@ -90,17 +90,17 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     def fit(names: Sequence[str] = ()) -> Fits:
         fits = fit_all(inputs, settings, names, progress)
         progress("")
-        in_use = spared | {fit.version for fit in fits.standing.values()}
+        in_use = spared | {fit.version for fit in fits.latest_state.values()}
         prune(settings.fitted_folder, inputs.leading, settings.keep_versions, in_use)
         return fits
 
     if not force and newest and old_weather and old_weather.covariates and weather.covariates:
         old_hash = _inputs_hash(replace(inputs, weather=old_weather), preferred, settings)
         if _is_current(newest, old_hash, now, settings):  # only the weather is new
-            trial = fit([newest.champion]).standing.get(newest.champion)
-            largest_move = _largest_move(context, newest, trial, weather.covariates.n_ahead, now)
+            trial = fit([newest.champion]).latest_state.get(newest.champion)
+            largest_move = _largest_change(context, newest, trial, weather.covariates.n_ahead, now)
             if largest_move is not None and largest_move <= WEATHER_STEP:
-                reason = f"the new weather moves no day's chance by more than {WEATHER_STEP}"
+                reason = f"the new weather changes no day's chance by more than {WEATHER_STEP}"
                 return Outcome("skipped", f"{reason} (at most {largest_move:.2f}){problems}")
     fits = fit()
     champion = _champion(specs, preferred, fits)
@@ -109,7 +109,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
+    reason = f"published {', '.join(issued)} with {len(fits.latest_state)} models, {champion} first"
     if draft.weather_note["status"] == "missing":
         reason += f"; without the weather: {draft.weather_note['reason']}"
     reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + problems
@@ -125,12 +125,12 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     return Outcome("done", reason, detail)
 
 
-def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:
+def horizon_to_simulate(data_through: dt.date, today: dt.date, beyond: int) -> int:
     """Return the days to simulate: up to `beyond` days after today, at most `MOST_HORIZON`."""
     return min(max((today - data_through).days, 0) + beyond, MOST_HORIZON)
 
 
-def _moment(newest: Issue | None) -> dt.datetime:
+def _issue_time(newest: Issue | None) -> dt.datetime:
     """Return now, but after the newest issue: a clock set back must not hide the next one."""
     now = utc_now()
     if newest is None or now > newest.issued_at:
@@ -142,11 +142,11 @@ def _moment(newest: Issue | None) -> dt.datetime:
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
     """Return `first` if it was fitted, otherwise the fitted model with the best role."""
-    if not fits.standing:
+    if not fits.latest_state:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
-        raise JobError(f"no model stands: {reasons}")
-    ranked = sorted(fits.standing, key=lambda name: (ROLES.index(specs[name].role), name))
-    return first if first in fits.standing else ranked[0]
+        raise JobError(f"no model could be fitted: {reasons}")
+    ranked = sorted(fits.latest_state, key=lambda name: (ROLES.index(specs[name].role), name))
+    return first if first in fits.latest_state else ranked[0]
 
 
 def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:
@@ -155,7 +155,7 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
     return newest.inputs_hash == inputs and now - newest.issued_at < most
 
 
-def _largest_move(
+def _largest_change(
     context: Context, newest: Issue, trial: Fit | None, n_ahead: int, now: dt.datetime
 ) -> float | None:
     """Return the largest change of a day's chance of arrivals on the days with weather.

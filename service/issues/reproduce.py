@@ -1,6 +1,6 @@
 """Repeat a past issue from the data known when it was made, and compare the paths."""
 
-__all__ = ["repeat"]
+__all__ = ["reproduce_issue"]
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -11,17 +11,17 @@ from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.series import as_day
 from forecast.specs import SpecError
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome, perform
-from service.data.covariates import as_known
+from service.core.job_runner import JobError, Outcome, run_job
+from service.data.covariates import drivers_as_of
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
-from service.issues.fit_task import Order, carry_out
+from service.issues.fit_task import FitTask, run_fit_task
 from service.issues.issue_store import Issue
 
 
-def repeat(
+def reproduce_issue(
     context: Context, moment: dt.datetime, progress: Callable[[str], None] = lambda _: None
 ) -> Outcome:
     """Refit and simulate the issue current at `moment`; publish nothing.
@@ -32,15 +32,15 @@ def repeat(
 
     Raises `JobError` if there was no issue then, or a model's paths differ.
     """
-    return perform(context, "repeat", lambda _: _repeat(context, moment, progress))
+    return run_job(context, "repeat", lambda _: _reproduce(context, moment, progress))
 
 
-def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], None]) -> Outcome:
+def _reproduce(context: Context, moment: dt.datetime, progress: Callable[[str], None]) -> Outcome:
     specs, route = declared(context.settings.models_dir, context.route.models), context.route
     with context.database.reading() as connection:
         lead = issue_store.get_latest_issue(connection, route.leading, moment)
         if lead is None:
-            raise JobError(f"no issue of {route.leading} stood at {instant(moment)}")
+            raise JobError(f"there was no issue of {route.leading} at {format_instant(moment)}")
         siblings = [
             issue_store.get_sibling_issue(connection, lead, name) for name in route.forecast
         ]
@@ -51,26 +51,28 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
         readers, weather = note.get("models", ()), None
         if readers:
             origin = as_day(lead.data_through)
-            weather = as_known(connection, route, origin, lead.as_of, lead.horizon_days).covariates
+            weather = drivers_as_of(
+                connection, route, origin, lead.as_of, lead.horizon_days
+            ).covariates
     others = {}
     for name in models:
         progress(name)
-        order = Order(name, specs, figures, weather if name in readers else None)
+        order = FitTask(name, specs, figures, weather if name in readers else None)
         if reason := _difference(context, order, issues):
             others[name] = reason
     progress("")
     if others:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in others.items())
-        raise JobError(f"issue {lead.issue_id} is not repeated: {reasons}")
-    reason = f"issue {lead.issue_id} is repeated bit for bit by all of its {len(models)} models"
+        raise JobError(f"issue {lead.issue_id} cannot be reproduced: {reasons}")
+    reason = f"issue {lead.issue_id} is reproduced bit for bit by all of its {len(models)} models"
     return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
-def _difference(context: Context, order: Order, issues: Sequence[Issue]) -> str:
+def _difference(context: Context, order: FitTask, issues: Sequence[Issue]) -> str:
     """Return why a model's paths differ from those of its `issues`; empty if they do not."""
     lead, name = issues[0], order.name
     try:
-        fit = carry_out(order).restore()
+        fit = run_fit_task(order).restore()
         rng = joint.generator(lead.seed, name, as_day(lead.origin))
         simulated = fit.draw(lead.horizon_days, lead.n_paths, rng)
     except (FitError, SpecError) as error:
@@ -80,5 +82,5 @@ def _difference(context: Context, order: Order, issues: Sequence[Issue]) -> str:
             stored = issue_store.load_paths(connection, issue, name)
         repeated = issue_store.trim_paths(issue, name, simulated[issue.series_id])
         if stored is None or not np.array_equal(stored.values, repeated.values):
-            return "it draws other paths: its declaration or a package is another than then"
+            return "its paths differ: its declaration or a package has changed"
     return ""

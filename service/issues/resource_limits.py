@@ -1,6 +1,6 @@
 """Run work in a child process with time and memory limits."""
 
-__all__ = ["LimitError", "limited"]
+__all__ = ["LimitError", "run_limited"]
 
 import contextlib
 import multiprocessing
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from forecast.forecasters.base import FitError
 from forecast.specs import FAMILIES
-from service.core.timings import note
+from service.core.timings import add_step
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -33,7 +33,9 @@ class LimitError(FitError):
     """Work stopped because it exceeded a limit."""
 
 
-def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
+def run_limited(
+    work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
+) -> R:
     """Run ``work(argument)`` in a child; its exceptions are raised here.
 
     `work` is a module-level function; argument and result are pickled. Its seconds are recorded as
@@ -57,19 +59,19 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
         except EOFError:
             child.join(5)
             raise LimitError(
-                f"its process ended with status {child.exitcode}, as one does that is killed or "
-                f"needs more than {megabytes:,} MB"
+                f"its process ended with status {child.exitcode}: it was killed, or needed more "
+                f"than {megabytes:,} MB"
             ) from None
     finally:
-        _end(child)
+        _kill(child)
         receiver.close()
-    note(name, time.perf_counter() - began)
+    add_step(name, time.perf_counter() - began)
     if not is_done:
         raise result
     return result  # type: ignore[no-any-return]
 
 
-def _end(child: Any) -> None:
+def _kill(child: Any) -> None:
     """Kill the child and any processes it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)

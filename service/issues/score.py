@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast.evaluation import Judged, judge
+from forecast.evaluation import Evaluation, evaluate
 from forecast.series import DailySeries
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.job_runner import Outcome, perform
+from service.core.job_runner import Outcome, run_job
 from service.data import observation_store
 from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import MOST_DAYS, Pending
@@ -25,7 +25,7 @@ Counts = npt.NDArray[np.int64]
 
 def score(context: Context, period: str | None = None, since: dt.date | None = None) -> Outcome:
     """Score issues of origins from `since` with new figures, and rescore revised ones."""
-    return perform(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
+    return run_job(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
 
 
 def score_issues(context: Context, since: dt.date) -> Outcome:
@@ -33,7 +33,7 @@ def score_issues(context: Context, since: dt.date) -> Outcome:
     done = revised = 0
     for series_id in context.route.forecast:
         with context.database.reading() as connection:
-            figures = observation_store.series(connection, series_id, utc_now())
+            figures = observation_store.get_series(connection, series_id, utc_now())
             items = issue_score_store.list_pending_scores(
                 connection, context.route, series_id, since
             )
@@ -57,7 +57,7 @@ def _score_item(context: Context, item: Pending, truth: Counts, revised: bool) -
             return
         name = f"{item.issue.issue_id}/{item.model}"
         rng = np.random.default_rng(zlib.crc32(name.encode()))  # for the PIT, reproducible
-        content = _content(judge(paths, truth, rng))
+        content = _content(evaluate(paths, truth, rng))
         issue_score_store.save_score(
             connection, item, len(truth), _hash(truth), content, revised, utc_now()
         )
@@ -74,7 +74,7 @@ def _hash(truth: Counts) -> str:
     return hashlib.sha256(truth.astype("<i8").tobytes()).hexdigest()
 
 
-def _content(judged: Judged) -> dict[str, Any]:
+def _content(judged: Evaluation) -> dict[str, Any]:
     days = {
         name: np.round(getattr(judged, name), _PLACES).tolist()
         for name in ("crps", "wis", "pit", "error", "truth")

@@ -4,15 +4,15 @@ __all__ = [
     "BOUNCES",
     "Due",
     "Edition",
-    "before",
-    "begin",
-    "counts",
-    "due",
-    "edition",
-    "end",
-    "freeze",
-    "last_states",
-    "plan",
+    "get_previous_edition",
+    "claim_email",
+    "count_emails",
+    "list_due",
+    "get_edition",
+    "finish_email",
+    "save_edition",
+    "get_last_states",
+    "plan_emails",
 ]
 
 import datetime as dt
@@ -53,25 +53,27 @@ class Due:
     route: str = ""
 
 
-def edition(connection: sa.Connection, period: str, route: str = "") -> Edition | None:
+def get_edition(connection: sa.Connection, period: str, route: str = "") -> Edition | None:
     """Return the frozen edition of a week or day about `route`, if any."""
     c = editions.c
     return _edition(connection, sa.and_(c.period == period, c.route == route))
 
 
-def before(connection: sa.Connection, week: str, route: str = "") -> Edition | None:
+def get_previous_edition(connection: sa.Connection, week: str, route: str = "") -> Edition | None:
     """Return the newest earlier weekly edition about `route`."""
     c = editions.c
     is_earlier = sa.and_(c.kind == "weekly", c.period < week, c.route == route)
     return _edition(connection, is_earlier)
 
 
-def freeze(connection: sa.Connection, edition: Edition) -> None:
+def save_edition(connection: sa.Connection, edition: Edition) -> None:
     """Store an edition, which never changes."""
     connection.execute(editions.insert().values(**asdict(edition)))
 
 
-def plan(connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, Any]]) -> None:
+def plan_emails(
+    connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, Any]]
+) -> None:
     """Store which subscribers get an early-warning email, with its content."""
     row = {"route": of.route, "period": of.period, "state": "waiting", "attempts": 0}
     row |= {"began_at": of.made_at, "next_at": of.made_at}
@@ -80,7 +82,7 @@ def plan(connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, A
         connection.execute(deliveries.insert(), rows)
 
 
-def last_states(connection: sa.Connection) -> dict[int, str]:
+def get_last_states(connection: sa.Connection) -> dict[int, str]:
     """Return the state in each subscriber's last early-warning email, by subscriber number.
 
     Subscribers who changed their preferences since are left out.
@@ -95,7 +97,7 @@ def last_states(connection: sa.Connection) -> dict[int, str]:
     return {row.subscriber_id: row.content["state"] for row in rows}
 
 
-def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
+def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     """Return emails to send now: new ones, retries, and those left by a killed process.
 
     Readers who joined after the edition wait for the next one. Early warnings are planned; if the
@@ -127,7 +129,7 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     return [Due(**row._mapping) for row in rows]
 
 
-def begin(connection: sa.Connection, period: str, delivery: Due, now: dt.datetime) -> bool:
+def claim_email(connection: sa.Connection, period: str, delivery: Due, now: dt.datetime) -> bool:
     """Claim an email before sending; False if its reader has left or been suspended."""
     c = subscribers.c
     query = sa.select(c.state).where(c.subscriber_id == delivery.subscriber_id)
@@ -143,7 +145,7 @@ def begin(connection: sa.Connection, period: str, delivery: Due, now: dt.datetim
     return True
 
 
-def end(
+def finish_email(
     connection: sa.Connection,
     period: str,
     delivery: Due,
@@ -178,7 +180,7 @@ def end(
     return bool(changed.rowcount)
 
 
-def counts(connection: sa.Connection, period: str, route: str = "") -> dict[str, int]:
+def count_emails(connection: sa.Connection, period: str, route: str = "") -> dict[str, int]:
     """Count the emails of an edition in each state."""
     d = deliveries.c
     query = sa.select(d.state, sa.func.count()).where(d.period == period, d.route == route)

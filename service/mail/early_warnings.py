@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from service.answers.early_warnings import chances, warning_record
+from service.answers.early_warnings import warning_chances, warning_record
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.wording import day_span, per_cent, sentence, unit_of
 from service.core.clock import utc_now
@@ -27,9 +27,9 @@ from service.issues import early_warning_store, issue_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
-from service.mail.edition import shown
-from service.mail.render import addressed, rendered, unsubscribe_link
-from service.mail.sending import Clock, failed_lately, run_alone, send
+from service.mail.edition import common_content
+from service.mail.render import edition_message, render_template, unsubscribe_link
+from service.mail.sending import Clock, failed_recently, run_exclusively, send_edition
 from service.mail.subscriber_store import Subscriber
 
 _CALM, _PAUSED, _WARNING = "calm", "paused", "warning"
@@ -41,11 +41,11 @@ def is_due(context: Context, now: dt.datetime) -> bool:
     """Whether to decide or send warnings now."""
     day, leading = context.route.day(now), context.route.leading
     with context.database.reading() as connection:
-        if failed_lately(connection, "warn", now, context.route.name):
+        if failed_recently(connection, "warn", now, context.route.name):
             return False
-        edition = delivery_store.edition(connection, str(day), context.route.name)
+        edition = delivery_store.get_edition(connection, str(day), context.route.name)
         if edition:
-            return bool(delivery_store.due(connection, edition, now))
+            return bool(delivery_store.list_due(connection, edition, now))
         newest = issue_store.get_latest_issue(connection, leading)
         if newest is None or not _readers(connection, context.route.name):
             return False
@@ -53,57 +53,61 @@ def is_due(context: Context, now: dt.datetime) -> bool:
     if now.astimezone(context.route.zone).time() >= latest:
         return True
     is_complete = newest.data_through >= day - dt.timedelta(days=1)
-    return is_complete and IssueLoader(context, lambda: now).standing(leading).status == "fresh"
+    return is_complete and IssueLoader(context, lambda: now).latest_state(leading).status == "fresh"
 
 
 def warn(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
     """Decide today's early warnings, unless already done, and send them."""
 
     def work() -> Outcome:
-        edition, _ = _decided(context, clock)
+        edition, _ = _load_or_decide(context, clock)
         message = partial(_message, context.settings, edition)
-        return send(context, edition, message, clock, at_once)
+        return send_edition(context, edition, message, clock, at_once)
 
-    return run_alone(context, "warn", work)
+    return run_exclusively(context, "warn", work)
 
 
 def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
     """Return the emails that `warn` would send now, without sending or storing anything."""
-    edition, due = _decided(context, clock, is_stored=False)
+    edition, due = _load_or_decide(context, clock, is_stored=False)
     return [_message(context.settings, edition, delivery) for delivery in due]
 
 
-def _decided(context: Context, clock: Clock, is_stored: bool = True) -> tuple[Edition, list[Due]]:
+def _load_or_decide(
+    context: Context, clock: Clock, is_stored: bool = True
+) -> tuple[Edition, list[Due]]:
     """Return today's edition and its due emails; if missing, decide them all now."""
     loader, database, route = IssueLoader(context, clock), context.database, context.route.name
     day = loader.today()
     with database.reading() as connection:
-        edition = delivery_store.edition(connection, str(day), route)
+        edition = delivery_store.get_edition(connection, str(day), route)
         if edition:
-            return edition, delivery_store.due(connection, edition, clock())
+            return edition, delivery_store.list_due(connection, edition, clock())
     view = loader.view(context.route.leading)
-    content = shown(loader, view) | {"record": warning_record(loader)["sentence"]}
+    content = common_content(loader, view) | {"record": warning_record(loader)["sentence"]}
     edition = Edition(str(day), view.issue.issue_id, clock(), content, "warning", route)
     with database.writing() as connection:
         mails = _changes(connection, view, route)
-        delivery_store.freeze(connection, edition)
-        delivery_store.plan(connection, edition, mails)
-        early_warning_store.insert_warnings(connection, _given(route, day, mails.values()))
-        due = delivery_store.due(connection, edition, clock())
+        delivery_store.save_edition(connection, edition)
+        delivery_store.plan_emails(connection, edition, mails)
+        early_warning_store.insert_warnings(
+            connection, _distinct_warnings(route, day, mails.values())
+        )
+        due = delivery_store.list_due(connection, edition, clock())
         if not is_stored:
             connection.rollback()
     return edition, due
 
 
 def _readers(connection: Connection, route: str) -> list[Subscriber]:
-    active = subscriber_store.everybody(connection, state="active", route=route)
+    active = subscriber_store.list_subscribers(connection, state="active", route=route)
     return [one for one in active if one.warn_level is not None]
 
 
 def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
     """Return the emails to readers for whom something changed."""
-    mails, last = {}, delivery_store.last_states(connection)
-    once = cache(partial(chances, view.ahead)) if view.state.status == "fresh" else None
+    mails, last = {}, delivery_store.get_last_states(connection)
+    once = cache(partial(warning_chances, view.ahead)) if view.state.status == "fresh" else None
     for reader in _readers(connection, route):
         level = reader.warn_level or 0
         rows = once(reader.threshold, reader.week_threshold) if once else []
@@ -117,7 +121,9 @@ def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
     return mails
 
 
-def _given(route: str, day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterable[EarlyWarning]:
+def _distinct_warnings(
+    route: str, day: dt.date, mails: Iterable[dict[str, Any]]
+) -> Iterable[EarlyWarning]:
     """Return each warning once, however many readers get it."""
     warnings = {}
     for content in mails:
@@ -138,7 +144,7 @@ def _reaches(chance: Mapping[str, Any], level: int) -> bool:
 
 def _message(settings: Settings, edition: Edition, delivery: Due) -> EmailMessage:
     assert delivery.content is not None
-    subject, lead, more = _words(edition.content, delivery.content)
+    subject, lead, more = _texts(edition.content, delivery.content)
     values = {
         "e": edition.content,
         "zone": ZoneInfo(edition.content["time_zone"]),
@@ -149,13 +155,15 @@ def _message(settings: Settings, edition: Edition, delivery: Due) -> EmailMessag
         "address": settings.address,
         "unsubscribe": unsubscribe_link(settings, delivery.token),
     }
-    mail = addressed(settings, edition, delivery.address, delivery.token, subject)
-    mail.set_content(rendered("warning.txt", values), cte="quoted-printable")
-    mail.add_alternative(rendered("warning.html", values), subtype="html", cte="quoted-printable")
+    mail = edition_message(settings, edition, delivery.address, delivery.token, subject)
+    mail.set_content(render_template("warning.txt", values), cte="quoted-printable")
+    mail.add_alternative(
+        render_template("warning.html", values), subtype="html", cte="quoted-printable"
+    )
     return mail
 
 
-def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, str, list[str]]:
     """Return the subject, the first sentence, and the other paragraphs."""
     level, zone = content["level"], ZoneInfo(common["time_zone"])
     if content["state"] == _PAUSED:

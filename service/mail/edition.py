@@ -3,7 +3,7 @@
 It also compares the previous email's forecast with the outcome, and names the changes since then.
 """
 
-__all__ = ["gather", "iso_week", "monday", "shown"]
+__all__ = ["build_edition", "iso_week", "monday", "common_content"]
 
 import contextlib
 import datetime as dt
@@ -16,11 +16,11 @@ from service.answers.alarms import record_alarms
 from service.answers.bands import bands
 from service.answers.briefing import briefing_of
 from service.answers.errors import BadQuestion, NoAnswer
-from service.answers.figures import figures, last_of
+from service.answers.figures import figures, last_figures
 from service.answers.headline import headline, outcome
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
-from service.answers.weather import used
+from service.answers.weather import weather_used
 from service.answers.wording import (
     approximate_headline,
     day_span,
@@ -29,7 +29,7 @@ from service.answers.wording import (
     signed,
     unit_of,
 )
-from service.core.clock import instant
+from service.core.clock import format_instant
 from service.core.declared_series import Route
 from service.data.daily_weather import ATTRIBUTION
 from service.mail.delivery_store import Edition
@@ -55,7 +55,7 @@ def monday(week: str) -> dt.date:
     raise BadQuestion("week", "an ISO week such as 2026-W02", week)
 
 
-def gather(
+def build_edition(
     loader: IssueLoader,
     week: str,
     previous: Edition | None = None,
@@ -73,13 +73,13 @@ def gather(
     days = bands(before, waiting + _HORIZON, _LEVELS, view.declared)
     content: dict[str, Any] = {
         "week": week,
-        "made_at": instant(now),
+        "made_at": format_instant(now),
         "model": view.entry.title,
         "alarms": [alarm["detail"] for alarm in record_alarms(loader)],
         "headline": headline(loader, view),
         "followers": _followers(loader, view),
         "briefing": briefing_of(loader, view)["sentence"],
-        "past": last_of(view, _PAST_DAYS),
+        "past": last_figures(view, _PAST_DAYS),
         "waiting": days[:waiting],
         "days": days[waiting:],
         "likelihoods": likelihoods(view.declared),
@@ -87,16 +87,16 @@ def gather(
         "last_week": _last_week(loader, previous),
         "changes": _changes(loader, view, previous),
         "track_record": _track_record(loader),
-        **shown(loader, view),
+        **common_content(loader, view),
     }
     return Edition(week, view.issue.issue_id, now, content, route=loader.route.name)
 
 
-def shown(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
+def common_content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Return what every email shows of the forecast, its state and its route."""
     route, issue = loader.route, view.issue
     with loader.context.database.reading() as connection:
-        is_read = used(connection, issue)["status"] == "used"
+        is_read = weather_used(connection, issue)["status"] == "used"
     credit = route.attribution.rstrip(".") + "."  # more sentences follow
     return {
         "series_id": issue.series_id,
@@ -104,7 +104,7 @@ def shown(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         "unit": view.declared.unit,
         "unit_one": view.declared.unit_one,
         "issue_id": issue.issue_id,
-        "issued_at": instant(issue.issued_at),
+        "issued_at": format_instant(issue.issued_at),
         "data_through": issue.data_through.isoformat(),
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
@@ -119,7 +119,7 @@ def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
     """Return the unit and headline of each series drawn with the leading one."""
     sentences = []
     for series_id in loader.route.followers:
-        issue_id = loader.beside(view.issue, series_id)
+        issue_id = loader.joint_issue_id(view.issue, series_id)
         if issue_id is not None:
             # By id alone, the view would start on the day after the figures.
             other = loader.view(series_id, issue_id, first=view.first)
@@ -221,12 +221,12 @@ def _last_hindcast(loader: IssueLoader) -> str:
     span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(median)
     return (
         f"{first} The hindcast for {span} was about {median} {unit}, with an 80% chance of between "
-        f"{lo80} and {hi80}. {week['truth']:,} arrived, {_place(week['truth'], lo80, hi80)} that "
-        "range."
+        f"{lo80} and {hi80}. {week['truth']:,} arrived, "
+        f"{_position(week['truth'], lo80, hi80)} that range."
     )
 
 
-def _place(total: int, lo80: str, hi80: str) -> str:
+def _position(total: int, lo80: str, hi80: str) -> str:
     """Say where `total` lies: above, below or within the range as it is shown."""
     low, high = (int(bound.replace(",", "")) for bound in (lo80, hi80))
     return "above" if total > high else "below" if total < low else "within"
@@ -242,5 +242,5 @@ def _sentence(previous: Edition, arrivals: dict[str, int]) -> str:
     )
     outcome_text = outcome(list(arrivals.values()))
     if len(arrivals) == _WEEK_DAYS:
-        outcome_text += f", {_place(sum(arrivals.values()), lo80, hi80)} that range"
+        outcome_text += f", {_position(sum(arrivals.values()), lo80, hi80)} that range"
     return f"{forecast}. {outcome_text[0].upper()}{outcome_text[1:]}."

@@ -3,9 +3,9 @@
 __all__ = [
     "MailRenderer",
     "Reader",
-    "addressed",
-    "confirmation",
-    "rendered",
+    "edition_message",
+    "confirmation_message",
+    "render_template",
     "subject",
     "unsubscribe_link",
 ]
@@ -33,9 +33,9 @@ from service.answers.wording import (
     NO_BREAK,
     approximate_headline,
     day_span,
-    unbroken,
     unit_of,
     week_name,
+    with_no_break_spaces,
 )
 from service.core import addresses
 from service.core.context import Context
@@ -91,18 +91,18 @@ class MailRenderer:
         """Return the email as HTML with inline styles."""
         cids = {name: self.cid(name) for name in chart.THEMES}
         alt = chart.alt_text(self.edition.content)
-        return rendered(
+        return render_template(
             "digest.html", self._context(reader), cids=cids, alt=alt, subject=self.subject
         )
 
     def text(self, reader: Reader | Due) -> str:
         """Return the email as text."""
-        return rendered("digest.txt", self._context(reader))
+        return render_template("digest.txt", self._context(reader))
 
     def message(self, reader: Reader | Due) -> EmailMessage:
         """Return the complete email; raises `ValueError` if a value would inject a header."""
         content = self.edition.content
-        message = addressed(
+        message = edition_message(
             self._settings, self.edition, reader.address, reader.token, self.subject
         )
         message.set_content(self.text(reader), cte="quoted-printable")
@@ -149,21 +149,21 @@ class MailRenderer:
     def cid(self, name: str) -> str:
         """Return the Content-ID of a chart."""
         whole = f"chart-{name}.{self.edition.route}.{self.edition.period}"
-        return f"{whole}@{addresses.domain(self._settings.mail_from)}"
+        return f"{whole}@{addresses.domain_of(self._settings.mail_from)}"
 
 
-def addressed(
+def edition_message(
     settings: Settings, edition: Edition, address: str, token: str | None, about: str
 ) -> EmailMessage:
     """Return the headers of an edition's email; its Message-ID is stable across retries.
 
     A single copy has no token and so no unsubscribe link.
     """
-    domain = addresses.domain(settings.mail_from)
+    domain = addresses.domain_of(settings.mail_from)
     list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"
     whole = f"{list_id} {edition.period} {token or f'copy {edition.route} {address}'}"
     title = edition.content["title"]
-    message = _begin(settings, title, address, about, edition.made_at, edition.period, whole)
+    message = _new_message(settings, title, address, about, edition.made_at, edition.period, whole)
     message["List-Id"] = f"{title}, {edition.kind} <{list_id}>"
     if link := unsubscribe_link(settings, token):
         message["List-Unsubscribe"] = f"<{link}>"
@@ -177,14 +177,14 @@ def unsubscribe_link(settings: Settings, token: str | None) -> str | None:
     return f"{settings.address}/u/{token}" if token else None
 
 
-def confirmation(
+def confirmation_message(
     context: Context, address: str, preferences: Preferences, token: str, now: dt.datetime
 ) -> EmailMessage:
     """Return the email that asks the owner of `address` to confirm."""
     settings, route = context.settings, context.route
     about = f"Confirm your emails: {route.forecast_title}"
-    message = _begin(settings, route.forecast_title, address, about, now, "confirm", token)
-    text = rendered(
+    message = _new_message(settings, route.forecast_title, address, about, now, "confirm", token)
+    text = render_template(
         "confirm.txt",
         title=route.forecast_title,
         emails=preferences.in_words(route.lead),
@@ -195,7 +195,7 @@ def confirmation(
     return message
 
 
-def _begin(
+def _new_message(
     settings: Settings, title: str, to: str, about: str, date: dt.datetime, kind: str, whole: str
 ) -> EmailMessage:
     """Return a message with its headers, from `title` unless the settings name the sender.
@@ -203,14 +203,14 @@ def _begin(
     The Message-ID consists of `kind` and the hash of `whole`.
     """
     message = EmailMessage(policy=_POLICY)
-    name, sender = addresses.sender(settings.mail_from)
+    name, sender = addresses.parse_sender(settings.mail_from)
     message["From"] = Address(name or title, addr_spec=sender)
-    message["To"] = Address(addr_spec=addresses.clean(to))
+    message["To"] = Address(addr_spec=addresses.clean_address(to))
     message["Subject"] = about
     message["Date"] = format_datetime(date)
     message["Auto-Submitted"] = "auto-generated"
     digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
-    message["Message-ID"] = f"<{kind}.{digest}@{addresses.domain(sender)}>"
+    message["Message-ID"] = f"<{kind}.{digest}@{addresses.domain_of(sender)}>"
     return message
 
 
@@ -227,11 +227,11 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
+def render_template(name: str, *values: Mapping[str, Any], **others: Any) -> str:
     """Return a template filled in: HTML with inline styles, or text without no-break spaces."""
     template = _environment().get_template(name)
     if name.endswith(".html"):
-        return unbroken(_inliner().inline(template.render(*values, **others)))
+        return with_no_break_spaces(_inliner().inline(template.render(*values, **others)))
     # In plain text, no-break spaces only hamper searching.
     text = template.render(*values, **others).replace(NO_BREAK, " ")
     return text.strip("\n") + "\n"

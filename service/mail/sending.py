@@ -1,6 +1,6 @@
 """Send editions, each email claimed first, and confirmation links."""
 
-__all__ = ["GIVE_UP", "Clock", "failed_lately", "mail_links", "run_alone", "send"]
+__all__ = ["GIVE_UP", "Clock", "failed_recently", "mail_links", "run_exclusively", "send_edition"]
 
 import datetime as dt
 import logging
@@ -15,12 +15,12 @@ from service.core import addresses, run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.core.run_store import Claim
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
-from service.mail.render import confirmation
-from service.mail.smtp import MailError, Sent, Session, require_settings
+from service.mail.render import confirmation_message
+from service.mail.smtp import MailError, SendResult, Session, require_settings
 from service.mail.subscriber_store import OptIn
 
 GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
@@ -32,10 +32,10 @@ _REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that end a run: the ser
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
 Message = Callable[[Due], EmailMessage]
-Result = tuple[Due, Sent]
+Result = tuple[Due, SendResult]
 
 
-def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
+def run_exclusively(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
     """Do `work` as a run of `job`, unless another process is running it.
 
     Raises `JobError` if mail cannot be sent at present; emails already sent stay sent.
@@ -44,21 +44,21 @@ def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcom
     def claimed(_: Claim) -> Outcome:
         try:
             require_settings(context.settings)
-            with context.database.alone(f"{job}-{context.route.name}") as is_held:
+            with context.database.holding(f"{job}-{context.route.name}") as is_held:
                 return work() if is_held else Outcome("skipped", "another process is sending")
         except (MailError, NoAnswer) as error:
             raise JobError(str(error)) from error
 
-    return perform(context, job, claimed)
+    return run_job(context, job, claimed)
 
 
-def failed_lately(connection: Connection, job: str, now: dt.datetime, route: str) -> bool:
+def failed_recently(connection: Connection, job: str, now: dt.datetime, route: str) -> bool:
     """Whether the job of `route` failed so recently that it should wait."""
-    last = run_store.latest(connection, job, route=route)
+    last = run_store.get_latest_run(connection, job, route=route)
     return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
 
 
-def send(
+def send_edition(
     context: Context, edition: Edition, message: Message, clock: Clock, at_once: bool = False
 ) -> Outcome:
     """Send the due emails of an edition, with `at_once` also those that wait for their next try.
@@ -71,7 +71,7 @@ def send(
     """
     with context.database.reading() as connection:
         until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
-        waiting = delivery_store.due(connection, edition, until)
+        waiting = delivery_store.list_due(connection, edition, until)
     done: Counter[str] = Counter()
 
     def record(*results: Result) -> None:
@@ -85,7 +85,7 @@ def send(
     refusals: list[Result] = []
     is_accepting, fault = False, ""
     try:
-        with closing(_sent(context, edition.period, message, waiting, clock)) as results:
+        with closing(_send_each(context, edition.period, message, waiting, clock)) as results:
             for delivery, sent in results:
                 if sent.state == "bounced" and not is_accepting:
                     refusals.append((delivery, sent))
@@ -100,14 +100,15 @@ def send(
     finally:
         if refusals and _is_general(refusals, 2):  # of the whole run none was accepted
             code = refusals[-1][1].code
-            fault = f"the SMTP server refuses the mail itself, of {len(refusals)} readers ({code})"
+            count = len(refusals)
+            fault = f"the SMTP server rejects our emails in general, for {count} readers ({code})"
             refusals = [(delivery, replace(sent, state="later")) for delivery, sent in refusals]
         record(*refusals)
     if fault:
         raise MailError(fault)
     summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
     with context.database.reading() as connection:
-        counts = delivery_store.counts(connection, edition.period, edition.route)
+        counts = delivery_store.count_emails(connection, edition.period, edition.route)
     reason = f"{edition.period}: {summary or 'nobody to send to'}"
     return Outcome("done", reason, {"period": edition.period} | counts)
 
@@ -119,10 +120,10 @@ def _is_general(refusals: Sequence[Result], least: int) -> bool:
     """
     if all(sent.of_content for _, sent in refusals):
         return True
-    return len({addresses.domain(delivery.address) for delivery, _ in refusals}) >= least
+    return len({addresses.domain_of(delivery.address) for delivery, _ in refusals}) >= least
 
 
-def _sent(
+def _send_each(
     context: Context, period: str, message: Message, waiting: Iterable[Due], clock: Clock
 ) -> Generator[Result, None, None]:
     """Send emails one by one, claiming each first."""
@@ -130,20 +131,22 @@ def _sent(
     with Session(context.settings) as session:
         for delivery in waiting:
             with context.database.writing() as connection:
-                if not delivery_store.begin(connection, period, delivery, clock()):
+                if not delivery_store.claim_email(connection, period, delivery, clock()):
                     continue
             try:
                 sent = session.send(delivery.address, message(delivery).as_bytes())
             except MailError:
-                _record(context, period, delivery, Sent("later", None), clock())
+                _record(context, period, delivery, SendResult("later", None), clock())
                 raise
             yield delivery, sent
             n_silent = n_silent + 1 if sent.code is None else 0
             if n_silent == _SILENT_MOST:
-                raise MailError(f"the SMTP server left {n_silent} mails in a row without an answer")
+                raise MailError(f"the SMTP server left {n_silent} emails in a row unanswered")
 
 
-def _record(context: Context, period: str, delivery: Due, sent: Sent, now: dt.datetime) -> str:
+def _record(
+    context: Context, period: str, delivery: Due, sent: SendResult, now: dt.datetime
+) -> str:
     """Record the result of an email; return a description without personal data."""
     state, next_at = sent.state, now
     if state == "later":
@@ -151,7 +154,9 @@ def _record(context: Context, period: str, delivery: Due, sent: Sent, now: dt.da
         if next_at - (delivery.began_at or now) > GIVE_UP:
             state = "given up"
     with context.database.writing() as connection:
-        suspended = delivery_store.end(connection, period, delivery, state, sent.code, now, next_at)
+        suspended = delivery_store.finish_email(
+            connection, period, delivery, state, sent.code, now, next_at
+        )
     if state != "sent":
         why = "no answer" if sent.code is None else f"code {sent.code}"
         _log.warning(
@@ -167,11 +172,11 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
 
     A link that may or may not have arrived is not sent twice: a new one replaces it.
     """
-    with context.database.alone(f"opt-in-{context.route.name}") as is_held:
+    with context.database.holding(f"opt-in-{context.route.name}") as is_held:
         if not is_held:
             return 0
         with context.database.writing() as connection:
-            opt_ins = subscriber_store.waiting(connection, clock(), context.route.name)
+            opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), context.route.name)
         if not opt_ins:
             return 0
         try:
@@ -183,23 +188,23 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
 
 def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.datetime) -> bool:
     with context.database.writing() as connection:
-        token = subscriber_store.tokenise(connection, opt_in)
+        token = subscriber_store.create_token(connection, opt_in)
     if token is None:  # requested again meanwhile
         return False
-    message = confirmation(context, opt_in.address, opt_in, token, now)
+    message = confirmation_message(context, opt_in.address, opt_in, token, now)
     try:
         sent = session.send(opt_in.address, message.as_bytes())
     except MailError:
-        _put_off(context, opt_in, Sent("later", None), now)
+        _postpone(context, opt_in, SendResult("later", None), now)
         raise
-    _put_off(context, opt_in, sent, now)
+    _postpone(context, opt_in, sent, now)
     return sent.state == "sent"
 
 
-def _put_off(context: Context, opt_in: OptIn, sent: Sent, now: dt.datetime) -> None:
+def _postpone(context: Context, opt_in: OptIn, sent: SendResult, now: dt.datetime) -> None:
     state = {"sent": "mailed", "later": "asked", "bounced": "refused"}[sent.state]
     wait = _LINK_RETRY * 2 ** min(opt_in.attempts, 8)
     with context.database.writing() as connection:
-        subscriber_store.put_off(connection, opt_in, state, now + wait)
+        subscriber_store.postpone_opt_in(connection, opt_in, state, now + wait)
     if state != "mailed":
         _log.warning("link of request %s: %s, code %s", opt_in.opt_in_id, sent.state, sent.code)

@@ -1,6 +1,6 @@
 """Mail over SMTP: one transaction per email, over a connection that is checked and reopened."""
 
-__all__ = ["MailError", "Sent", "Session", "check_server", "require_settings"]
+__all__ = ["MailError", "SendResult", "Session", "check_server", "require_settings"]
 
 import contextlib
 import ipaddress
@@ -23,7 +23,7 @@ class MailError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Sent:
+class SendResult:
     """Result of sending one email."""
 
     state: str  # sent; later if deferred or disconnected; bounced if refused
@@ -36,10 +36,14 @@ def require_settings(settings: Settings) -> None:
     for name in ("smtp_host", "mail_from", "public_url"):
         if not getattr(settings, name):
             raise MailError(f"CROSSINGS_{name.upper()}: needed to send mail, found nothing")
-    if settings.smtp_security == "none" and settings.smtp_user and not _is_here(settings.smtp_host):
+    if (
+        settings.smtp_security == "none"
+        and settings.smtp_user
+        and not _is_local(settings.smtp_host)
+    ):
         raise MailError(
-            "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would travel "
-            "in the open"
+            "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would be sent "
+            "unencrypted"
         )
 
 
@@ -49,7 +53,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def __init__(self, settings: Settings, wait: Callable[[float], None] = time.sleep) -> None:
         require_settings(settings)
         self._settings = settings
-        self._sender = addresses.sender(settings.mail_from)[1]
+        self._sender = addresses.parse_sender(settings.mail_from)[1]
         self._wait = wait
         self._gap = 60.0 / settings.mail_per_minute
         self._next = 0.0
@@ -59,21 +63,21 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def send(self, to: str, content: bytes) -> Sent:
+    def send(self, to: str, content: bytes) -> SendResult:
         """Send one email; raises `MailError` if a failure is not the reader's fault."""
-        to = addresses.clean(to)
-        self._keep_pace()
+        to = addresses.clean_address(to)
+        self._throttle()
         smtp = self.open()
         try:
             sent = self._transact(smtp, to, content)
         except _AWAY:  # perhaps delivered: retry with the same Message-ID
             self._close(politely=False)
-            return Sent("later", None)
+            return SendResult("later", None)
         if sent.code == 421:
             self._close()
         return sent
 
-    def _transact(self, smtp: smtplib.SMTP, to: str, content: bytes) -> Sent:
+    def _transact(self, smtp: smtplib.SMTP, to: str, content: bytes) -> SendResult:
         self._mails += 1
         code, reply = smtp.mail(self._sender)
         if code >= 500:
@@ -87,13 +91,13 @@ class Session(contextlib.AbstractContextManager["Session"]):
             except smtplib.SMTPDataError as error:
                 code = error.smtp_code
             if code == 250:
-                return Sent("sent", code)
+                return SendResult("sent", code)
         if code != 421:
             with contextlib.suppress(*_AWAY):
                 smtp.rset()
-        return Sent("bounced" if code >= 500 else "later", code, is_content)
+        return SendResult("bounced" if code >= 500 else "later", code, is_content)
 
-    def _keep_pace(self) -> None:
+    def _throttle(self) -> None:
         now = time.monotonic()
         if self._next > now:
             self._wait(self._next - now)
@@ -108,12 +112,12 @@ class Session(contextlib.AbstractContextManager["Session"]):
                 self._smtp, self._mails = self._connect(), 0
             except (smtplib.SMTPException, OSError) as error:
                 server = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
-                raise MailError(f"the SMTP server {server} {_fault(error)}") from error
+                raise MailError(f"the SMTP server {server} {_describe(error)}") from error
         return self._smtp
 
     def _connect(self) -> smtplib.SMTP:
         s = self._settings
-        name = addresses.domain(self._sender)  # the default would query DNS
+        name = addresses.domain_of(self._sender)  # the default would query DNS
         if s.smtp_security == "tls":
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(
                 s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout, context=self._tls()
@@ -168,7 +172,7 @@ def check_server(settings: Settings) -> str:
     return f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
 
 
-def _is_here(host: str) -> bool:
+def _is_local(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
@@ -180,7 +184,7 @@ def _line(code: int, reply: bytes) -> str:
     return f"{code} {' '.join(text.split())[:200]}"
 
 
-def _fault(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """Describe a server error, to end a sentence."""
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "verify_message", "") or error.reason or str(error)

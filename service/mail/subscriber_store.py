@@ -9,18 +9,18 @@ __all__ = [
     "OptIn",
     "Preferences",
     "Subscriber",
-    "add",
-    "ask",
-    "confirm",
-    "everybody",
-    "find",
+    "add_subscriber",
+    "save_opt_in",
+    "confirm_opt_in",
+    "list_subscribers",
+    "find_subscriber",
     "is_unsubscribed",
-    "opt_in_of",
-    "put_off",
-    "remove",
-    "tokenise",
-    "too_often",
-    "waiting",
+    "find_opt_in",
+    "postpone_opt_in",
+    "remove_subscriber",
+    "create_token",
+    "list_over_limit",
+    "list_due_opt_ins",
 ]
 
 import datetime as dt
@@ -104,7 +104,7 @@ class OptIn(Preferences):
     next_at: dt.datetime
 
 
-def add(
+def add_subscriber(
     connection: sa.Connection,
     address: str,
     preferences: Preferences,
@@ -125,7 +125,7 @@ def add(
     return bool(token == new["token"])
 
 
-def everybody(connection: sa.Connection, **values: str) -> list[Subscriber]:
+def list_subscribers(connection: sa.Connection, **values: str) -> list[Subscriber]:
     """Return all subscribers, or those with these column values, in order of joining.
 
     An address has one subscriber per route.
@@ -134,12 +134,12 @@ def everybody(connection: sa.Connection, **values: str) -> list[Subscriber]:
     return [Subscriber(**row._mapping) for row in connection.execute(query)]
 
 
-def find(connection: sa.Connection, **values: str) -> Subscriber | None:
+def find_subscriber(connection: sa.Connection, **values: str) -> Subscriber | None:
     """Return the first subscriber with these column values, such as a token."""
-    return next(iter(everybody(connection, **values)), None)
+    return next(iter(list_subscribers(connection, **values)), None)
 
 
-def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
+def remove_subscriber(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
     """Delete a route's subscriber and all records; the hash of the token is kept."""
     o, c = opt_ins.c, subscribers.c
     same = sa.and_(o.address == subscriber.address, o.route == subscriber.route)
@@ -157,7 +157,7 @@ def is_unsubscribed(connection: sa.Connection, token: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def ask(
+def save_opt_in(
     connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
 ) -> None:
     """Store a request for email about a route, replacing any earlier one."""
@@ -171,7 +171,7 @@ def ask(
     connection.execute(insert(connection, opt_ins).values(values).on_conflict_do_nothing())
 
 
-def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
+def list_due_opt_ins(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
     """Return requests for `route` whose link is due; delete long-expired ones."""
     c = opt_ins.c
     connection.execute(opt_ins.delete().where(c.expires_at <= now - _RETENTION))
@@ -183,7 +183,7 @@ def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> lis
     return [OptIn(**row._mapping) for row in rows]
 
 
-def tokenise(connection: sa.Connection, opt_in: OptIn) -> str | None:
+def create_token(connection: sa.Connection, opt_in: OptIn) -> str | None:
     """Give a request a token, stored only as a hash; None if the request is gone."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     values = {"token_hash": _hash(token), "attempts": opt_in.attempts + 1}
@@ -191,31 +191,35 @@ def tokenise(connection: sa.Connection, opt_in: OptIn) -> str | None:
     return token if connection.execute(change).rowcount else None
 
 
-def put_off(connection: sa.Connection, opt_in: OptIn, state: str, next_at: dt.datetime) -> None:
+def postpone_opt_in(
+    connection: sa.Connection, opt_in: OptIn, state: str, next_at: dt.datetime
+) -> None:
     """Record the state of a request's email, and when to retry."""
     change = opt_ins.update().where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
     connection.execute(change.values(state=state, next_at=next_at))
 
 
-def opt_in_of(connection: sa.Connection, token: str) -> OptIn | None:
+def find_opt_in(connection: sa.Connection, token: str) -> OptIn | None:
     """Return the request that `token` confirms, expired or not."""
     query = sa.select(opt_ins).where(opt_ins.c.token_hash == _hash(token))
     row = connection.execute(query).first()
     return OptIn(**row._mapping) if row else None
 
 
-def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
+def confirm_opt_in(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
     """Turn an unexpired request into a subscriber, once."""
     deleted = connection.execute(
         opt_ins.delete().where(opt_ins.c.opt_in_id == opt_in.opt_in_id, opt_ins.c.expires_at > now)
     )
     if not deleted.rowcount:
         return False
-    add(connection, opt_in.address, opt_in, now)
+    add_subscriber(connection, opt_in.address, opt_in, now)
     return True
 
 
-def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetime) -> list[str]:
+def list_over_limit(
+    connection: sa.Connection, who: Mapping[str, int], now: dt.datetime
+) -> list[str]:
     """Count a request for each of `who` with its daily limit; return those over the limit.
 
     Stores only hashes, with a salt that lasts a day.

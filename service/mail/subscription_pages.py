@@ -40,12 +40,12 @@ def _settings() -> Settings:
     return _loader().context.settings
 
 
-def _chosen() -> IssueLoader:
+def _chosen_loader() -> IssueLoader:
     """Return the loader of the route chosen by the form or URL, otherwise the first."""
-    return _of_route(request.values.get("route"))
+    return _loader_of(request.values.get("route"))
 
 
-def _of_route(name: str | None) -> IssueLoader:
+def _loader_of(name: str | None) -> IssueLoader:
     """Return the loader of a route, or of the first if it is not served."""
     first = _loader()
     return next((one for one in first.each_route() if one.route.name == name), first)
@@ -54,7 +54,7 @@ def _of_route(name: str | None) -> IssueLoader:
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
-    form_data, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
+    form_data, offered, chosen = request.form, bool(_settings().smtp_host), _chosen_loader()
     leading = chosen.route.lead
     return _answer(
         "subscribe.html",
@@ -80,25 +80,25 @@ def ask() -> Response:
     if not _settings().smtp_host:
         return form(503)
     try:
-        address = addresses.clean(request.form.get("address", ""))
+        address = addresses.clean_address(request.form.get("address", ""))
         preferences = _preferences()
     except AddressError:
         return form(400, "Enter an email address, like name@example.org.")
     except ValueError as error:
         return form(400, str(error))
-    network = f"network {addresses.network(request.remote_addr or '')}"
+    network = f"network {addresses.network_of(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
     now = _loader().clock()
     with _loader().context.database.writing() as connection:
-        over = store.too_often(connection, limits, now)
+        over = store.list_over_limit(connection, limits, now)
         if not over:
-            store.ask(connection, address, preferences, now)
+            store.save_opt_in(connection, address, preferences, now)
     if network in over:
         answer = _message_page(
             429,
             "Too many requests",
             "There have been too many requests from your network. Try again tomorrow.",
-            _chosen().route.name,
+            _chosen_loader().route.name,
         )
         answer.headers["Retry-After"] = str(_DAY_SECONDS)
         return answer
@@ -107,7 +107,7 @@ def ask() -> Response:
         "Check your email",
         f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
         "We will not send you forecasts until you open it and confirm.",
-        _chosen().route.name,
+        _chosen_loader().route.name,
     )
 
 
@@ -115,11 +115,11 @@ def ask() -> Response:
 def show_confirmation(token: str) -> Response:
     """Show the confirm button; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
-        opt_in = store.opt_in_of(connection, token)
+        opt_in = store.find_opt_in(connection, token)
     if opt_in is None or opt_in.expires_at <= _loader().clock():
         return _no_confirmation(opt_in)
     # Confirm even if the route is no longer served: its emails start if it is served again.
-    leading = _of_route(opt_in.route).route.lead
+    leading = _loader_of(opt_in.route).route.lead
     return _message_page(
         200,
         f"Confirm your subscription{_to(opt_in)}",
@@ -134,8 +134,8 @@ def confirm(token: str) -> Response:
     """Subscribe the address of a request, once."""
     now = _loader().clock()
     with _loader().context.database.writing() as connection:
-        opt_in = store.opt_in_of(connection, token)
-        done = opt_in is not None and store.confirm(connection, opt_in, now)
+        opt_in = store.find_opt_in(connection, token)
+        done = opt_in is not None and store.confirm_opt_in(connection, opt_in, now)
     if not done or opt_in is None:
         return _no_confirmation(opt_in)
     text = "You will get an email when the chance reaches your level."
@@ -149,7 +149,7 @@ def confirm(token: str) -> Response:
 def show_leaving(token: str) -> Response:
     """Show the unsubscribe buttons; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
-        subscriber = store.find(connection, token=token)
+        subscriber = store.find_subscriber(connection, token=token)
         is_unsubscribed = store.is_unsubscribed(connection, token)
         others = _others(connection, subscriber) if subscriber else []
     if subscriber is None:
@@ -176,13 +176,13 @@ def show_leaving(token: str) -> Response:
 def leave(token: str) -> Response:
     """Delete the subscriber of a token, or all of the address (idempotent)."""
     with _loader().context.database.writing() as connection:
-        subscriber = store.find(connection, token=token)
+        subscriber = store.find_subscriber(connection, token=token)
         if subscriber is None:
             return _unsubscribed() if store.is_unsubscribed(connection, token) else _no_subscriber()
         rest = _others(connection, subscriber)
         leaving, rest = (rest, []) if "all" in request.form else ([], rest)
         for one in [subscriber, *leaving]:
-            store.remove(connection, one, _loader().clock())
+            store.remove_subscriber(connection, one, _loader().clock())
     text = "We have deleted your address and everything recorded with it."
     if rest:
         text = f"We have deleted this subscription. {_still(rest)}"
@@ -191,7 +191,7 @@ def leave(token: str) -> Response:
 
 def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
     """Return the same reader's subscriptions to other routes."""
-    everything = store.everybody(connection, address=subscriber.address)
+    everything = store.list_subscribers(connection, address=subscriber.address)
     return [one for one in everything if one.route != subscriber.route]
 
 
@@ -212,7 +212,7 @@ def _still(rest: list[Subscriber]) -> str:
 
 def _preferences() -> Preferences:
     """Read the preferences of the form; raises ValueError with the problem."""
-    route = _chosen().route
+    route = _chosen_loader().route
     names = [one.name for one in _loader().context.routes]
     if request.form.get("route", route.name) not in names:
         raise ValueError(f"Choose a route of {', '.join(names)}.")
@@ -251,7 +251,7 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
 def _message_page(
     status: int, title: str, text: str, route: str | None = None, **buttons: str
 ) -> Response:
-    return _answer("message.html", status, _of_route(route), title=title, text=text, **buttons)
+    return _answer("message.html", status, _loader_of(route), title=title, text=text, **buttons)
 
 
 def _unsubscribed(

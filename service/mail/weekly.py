@@ -1,22 +1,29 @@
 """Send the weekly email: frozen once, sent once per subscriber, resumed after a crash."""
 
-__all__ = ["digest", "due_week", "edition_for", "post", "renderer_of"]
+__all__ = ["digest", "due_week", "edition_for", "send_due_mail", "renderer_of"]
 
 import calendar
 import datetime as dt
 
 from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome
 from service.core.settings import Settings
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
 from service.mail.delivery_store import Edition
-from service.mail.edition import gather, iso_week, monday
+from service.mail.edition import build_edition, iso_week, monday
 from service.mail.render import MailRenderer
-from service.mail.sending import GIVE_UP, Clock, failed_lately, mail_links, run_alone, send
+from service.mail.sending import (
+    GIVE_UP,
+    Clock,
+    failed_recently,
+    mail_links,
+    run_exclusively,
+    send_edition,
+)
 from service.mail.smtp import MailError
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
@@ -37,31 +44,31 @@ def digest(
 
     def work() -> Outcome:
         loader = IssueLoader(context, clock)
-        edition = _frozen(loader, chosen)
+        edition = _freeze_edition(loader, chosen)
         message = renderer_of(loader, edition, context.settings).message
-        return send(context, edition, message, clock, at_once)
+        return send_edition(context, edition, message, clock, at_once)
 
-    return run_alone(context, "digest", work)
+    return run_exclusively(context, "digest", work)
 
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
     """Return the edition of `week`: frozen, or as it would have been at its time."""
     moment, leading = _moment(loader.context, monday(week)), loader.route.leading
-    frozen, previous = _stored(loader, week)
+    frozen, previous = _get_editions(loader, week)
     if frozen:
         return frozen
     if week >= iso_week(loader.route, loader.clock()):
-        return gather(loader, week, previous)
+        return build_edition(loader, week, previous)
     with loader.context.database.reading() as connection:
         then = issue_store.get_latest_issue(connection, leading, moment)
         nearest = issue_store.get_first_issue(connection, leading)
     if then is None and nearest is not None:
         raise NotFound(
-            f"no forecast stood when the mail of {week} was due, {instant(moment)}: the first, "
-            f"{nearest.issue_id}, was issued at {instant(nearest.issued_at)}; the first mail can "
-            f"be that of {_first_week(loader.context, nearest.issued_at)}"
+            f"there was no forecast when the email of {week} was due, {format_instant(moment)}: "
+            f"the first, {nearest.issue_id}, was issued at {format_instant(nearest.issued_at)}; "
+            f"the first possible email is that of {_first_week(loader.context, nearest.issued_at)}"
         )
-    return gather(IssueLoader(loader.context, lambda: moment), week, previous, moment)
+    return build_edition(IssueLoader(loader.context, lambda: moment), week, previous, moment)
 
 
 def renderer_of(loader: IssueLoader, edition: Edition, settings: Settings) -> MailRenderer:
@@ -78,7 +85,7 @@ def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
     return iso_week(context.route, this), this
 
 
-def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
+def send_due_mail(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
     """Send what is due now, unless mail is off: confirmations, warnings and the weekly email."""
     if not context.settings.smtp_host:
         return
@@ -86,24 +93,24 @@ def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa
     if early_warnings.is_due(context, clock()):
         early_warnings.warn(context, clock)
     week, moment = due_week(context, clock())
-    if _is_wanted(context, week, moment, clock()):
+    if _is_due(context, week, moment, clock()):
         digest(context, week, clock)
 
 
-def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
+def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
-        if failed_lately(connection, "digest", now, context.route.name):
+        if failed_recently(connection, "digest", now, context.route.name):
             return False
-        frozen = delivery_store.edition(connection, week, context.route.name)
+        frozen = delivery_store.get_edition(connection, week, context.route.name)
         if frozen is None:
             newest = issue_store.get_latest_issue(connection, context.route.leading)
             return newest is not None and now - moment < _BEGIN_WITHIN
-        return now - moment < GIVE_UP and bool(delivery_store.due(connection, frozen, now))
+        return now - moment < GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
 
 
-def _frozen(loader: IssueLoader, week: str) -> Edition:
+def _freeze_edition(loader: IssueLoader, week: str) -> Edition:
     """Return the edition of `week`, freezing it now if it is the current week's."""
-    frozen, previous = _stored(loader, week)
+    frozen, previous = _get_editions(loader, week)
     if frozen:
         return frozen
     now = loader.clock()
@@ -113,18 +120,18 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
             f"week: expected {this_week}, the current one, found {week}; "
             "use --to or --dry-run for a copy of another week"
         )
-    edition = gather(loader, week, previous)
+    edition = build_edition(loader, week, previous)
     with loader.context.database.writing() as connection:
-        delivery_store.freeze(connection, edition)
+        delivery_store.save_edition(connection, edition)
     return edition
 
 
-def _stored(loader: IssueLoader, week: str) -> tuple[Edition | None, Edition | None]:
+def _get_editions(loader: IssueLoader, week: str) -> tuple[Edition | None, Edition | None]:
     """Return the frozen edition of `week`, and the one before it."""
     with loader.context.database.reading() as connection:
         return (
-            delivery_store.edition(connection, week, loader.route.name),
-            delivery_store.before(connection, week, loader.route.name),
+            delivery_store.get_edition(connection, week, loader.route.name),
+            delivery_store.get_previous_edition(connection, week, loader.route.name),
         )
 
 

@@ -1,6 +1,6 @@
 """Context of the page Compare: past forecasts side by side, with the outcomes."""
 
-__all__ = ["past_beside"]
+__all__ = ["compare_context"]
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,8 @@ from markupsafe import Markup
 from service.answers.comparison import (
     MOST_FORECASTS,
     compare_forecasts,
+    default_days,
     list_models,
-    usual_days,
     view_of_day,
 )
 from service.answers.errors import BadQuestion, NotFound, NotPossible
@@ -24,7 +24,7 @@ from service.page.svg_axes import Sheet, ceiling, element, path
 _NAMES = ("median", "lo80", "hi80")
 
 
-def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
+def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context; ``on1 model1 on2 …`` choose up to four forecasts.
 
     Without any, show forecasts 4 weeks apart. ``errors`` has a message for each invalid parameter.
@@ -74,7 +74,7 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
         for number in range(1, MOST_FORECASTS + 1)
     ]
     if not any(pick["day"] for pick in picks):
-        days = usual_days(params.loader, params.series_id)
+        days = default_days(params.loader, params.series_id)
         for pick, day in zip(picks, days, strict=False):
             pick["day"] = day.isoformat()
     return picks

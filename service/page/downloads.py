@@ -13,11 +13,18 @@ from flask import Blueprint, Response, make_response, render_template
 from service.answers.errors import BadQuestion, NoAnswer, NotFound
 from service.answers.figures import revisions
 from service.answers.headline import headline
-from service.answers.issues import listing
+from service.answers.issues import list_issues
 from service.core.files import csv_text
 from service.page.exhibits import Exhibit, icon_png, metadata_of, png_of
 from service.page.page_params import PageParams
-from service.page.pages import OF_ONE_FORECAST, citation, context_of, links_to, page_params, tagged
+from service.page.pages import (
+    OF_ONE_FORECAST,
+    citation,
+    links_to,
+    page_params,
+    view_context,
+    with_etag,
+)
 
 blueprint = Blueprint("downloads", __name__)
 _VIEW = "<any(now, plan, record, compare):view>"
@@ -29,7 +36,7 @@ def table(view: str, name: str) -> Response:
     """Send the data of a chart or table as CSV."""
     params, exhibit, _ = _exhibit(view, name)
     kind = "text/csv; charset=utf-8; header=present"
-    return _attached(csv_text(exhibit.rows, exhibit.columns), kind, params, f"{name}.csv")
+    return _attachment(csv_text(exhibit.rows, exhibit.columns), kind, params, f"{name}.csv")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.png")
@@ -39,7 +46,7 @@ def picture(view: str, name: str) -> Response:
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
     content = png_of(exhibit, citation(params, view, exhibit))
-    return _attached(content, "image/png", params, f"{name}.png")
+    return _attachment(content, "image/png", params, f"{name}.png")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.metadata.json")
@@ -60,7 +67,7 @@ def metadata(view: str, name: str) -> Response:
         facts |= {"dc:issued": issue.issued_at.isoformat(), "dc:identifier": issue.issue_id}
     content = metadata_of(exhibit, params.declared.unit, _filename(params, f"{name}.csv"), facts)
     text = json.dumps(content, indent=1)
-    return _attached(text, "application/json", params, f"{name}.metadata.json")
+    return _attachment(text, "application/json", params, f"{name}.metadata.json")
 
 
 @blueprint.get(f"/embed/{_VIEW}/<name>")
@@ -78,7 +85,7 @@ def embed(view: str, name: str) -> Response:
         reasons=params.reasons,
         is_of_one_forecast=view in OF_ONE_FORECAST,
     )
-    return tagged(make_response(text))
+    return with_etag(make_response(text))
 
 
 @blueprint.get("/feed.atom")
@@ -93,21 +100,21 @@ def feed() -> Response:
         address=params.loader.context.settings.address,
         entries=_entries(params),
     )
-    return tagged(Response(text, content_type="application/atom+xml; charset=utf-8"))
+    return with_etag(Response(text, content_type="application/atom+xml; charset=utf-8"))
 
 
 @blueprint.get("/favicon.ico")
 @blueprint.get("/apple-touch-icon.png")
 def icon() -> Response:
     """Send the icon as PNG, for browsers that request these names."""
-    answer = tagged(Response(icon_png(), content_type="image/png"))
+    answer = with_etag(Response(icon_png(), content_type="image/png"))
     answer.headers["Cache-Control"] = "public, max-age=86400"
     return answer
 
 
 def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, Any]]:
     params = page_params()
-    context = context_of(view, params)
+    context = view_context(view, params)
     for field, detail in context["errors"].items():
         raise BadQuestion(field, detail)
     exhibits = context["exhibits"]
@@ -122,11 +129,11 @@ def _filename(params: PageParams, file: str) -> str:
     return f"{params.series_id}-{name}-{params.issued_on}.{form}"
 
 
-def _attached(content: str | bytes, kind: str, params: PageParams, file: str) -> Response:
+def _attachment(content: str | bytes, kind: str, params: PageParams, file: str) -> Response:
     answer = Response(content, content_type=kind)
     filename = _filename(params, file)
     answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return tagged(answer)
+    return with_etag(answer)
 
 
 def _entries(params: PageParams) -> list[dict[str, Any]]:
@@ -137,9 +144,9 @@ def _entries(params: PageParams) -> list[dict[str, Any]]:
     """
     loader, series_id = params.loader, params.series_id
     rows: list[dict[str, Any]] = []
-    for issue in listing(loader, series_id, _FEED_ISSUES)[0]:
+    for issue in list_issues(loader, series_id, _FEED_ISSUES)[0]:
         issue_id = issue["issue_id"]
-        summary = loader.once(("feed", issue_id), partial(_summary, params, issue_id))
+        summary = loader.compute_once(("feed", issue_id), partial(_summary, params, issue_id))
         rows.append({"updated": issue["issued_at"], "issue_id": issue_id, "headline": summary})
     revised = [row for row in revisions(loader, series_id)["rows"] if row["ruled"]]
     rows += [{"updated": row["known_at"], "revision": row} for row in revised[-_FEED_CORRECTIONS:]]

@@ -1,6 +1,6 @@
 """Context of the page Now: headline, chart, days, totals and causes of an issue."""
 
-__all__ = ["what_is_coming"]
+__all__ = ["now_context"]
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,11 @@ from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.exceedance import exceedance
 from service.answers.explanation import explanation
-from service.answers.figures import a_year_earlier, figures, last_of
+from service.answers.figures import figures, last_figures, year_earlier
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import PERIODS, periods
-from service.answers.weather import coming
+from service.answers.weather import weather_ahead
 from service.answers.wording import FILTERS, long_day
 from service.answers.year_so_far import year_so_far
 from service.page.charts import chance_bars, fan_chart, year_chart
@@ -51,12 +51,12 @@ _PARTS = CAUSE_NAMES | {
 }
 
 
-def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
+def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context of the page Now."""
     view = params.view
     unit = view.declared.unit
     summary = headline(params.loader, view)
-    past = last_of(view, _PAST_DAYS)
+    past = last_figures(view, _PAST_DAYS)
     ahead = view.ahead
     before = ahead.since(_PAST_DAYS)
     waiting = ahead.skipped - before.skipped
@@ -64,7 +64,7 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     forecast_rows = bands(before, waiting + horizon, _LEVELS, view.declared)
     chart_rows = [*past, *forecast_rows]
     for row, earlier in zip(
-        chart_rows, a_year_earlier(view, [r["date"] for r in chart_rows]), strict=True
+        chart_rows, year_earlier(view, [r["date"] for r in chart_rows]), strict=True
     ):
         row |= earlier
     days = forecast_rows[waiting:]
@@ -98,9 +98,9 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     )
     numbers = (*RANGES, "p_zero", "p_above", "came")
     key = ("year", view.issue.issue_id, view.entry.model, view.first)
-    year = params.loader.once(key, lambda: _year(view))
-    sea = _sea(params)
-    why = {name: _why(params, *question) for name, question in _WHY.items()}
+    year = params.loader.compute_once(key, lambda: _year_so_far(view))
+    sea = _weather_table(params)
+    why = {name: _drivers_table(params, *question) for name, question in _WHY.items()}
     exhibits = [
         Exhibit(
             "forecast",
@@ -142,9 +142,9 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _sea(params: PageParams) -> dict[str, Any] | None:
+def _weather_table(params: PageParams) -> dict[str, Any] | None:
     """Return the weather forecast by day, with a bar for the wind at night."""
-    weather = coming(params.loader, params.view)
+    weather = weather_ahead(params.loader, params.view)
     if weather is None:
         return None
     top = max(_STRONG_WIND_KMH, *(row["wind_hi80"] for row in weather["rows"]))
@@ -164,7 +164,7 @@ def _sea(params: PageParams) -> dict[str, Any] | None:
     return weather | {"exhibit": exhibit}
 
 
-def _year(view: IssueView) -> dict[str, Any] | None:
+def _year_so_far(view: IssueView) -> dict[str, Any] | None:
     """Return the totals since 1 January, their chart, and the rows of the table."""
     year = year_so_far(view.observed, view.ahead, _LEVELS)
     if not year["rows"]:
@@ -185,7 +185,7 @@ def _year(view: IssueView) -> dict[str, Any] | None:
     return year | {"ends": ends, "exhibit": exhibit}
 
 
-def _why(
+def _drivers_table(
     params: PageParams,
     answer: Callable[[IssueLoader, IssueView], dict[str, Any]],
     keys: tuple[str, str, str],

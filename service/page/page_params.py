@@ -11,7 +11,7 @@ from typing import Any
 
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.issues import of_day
+from service.answers.issues import issue_id_of_day
 from service.answers.state import CURRENT_STATE_REASONS, Reason
 from service.core.declared_series import Series
 
@@ -83,7 +83,7 @@ def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams
         if newest.issue.issue_id == issue_id and first in (None, newest.first):
             issue_id, first = "latest", None
     elif on:
-        issue_id = of_day(loader, series_id, read_day("on", on))
+        issue_id = issue_id_of_day(loader, series_id, read_day("on", on))
     return PageParams(loader, series_id, issue_id, first)
 
 

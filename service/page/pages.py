@@ -4,10 +4,10 @@ __all__ = [
     "OF_ONE_FORECAST",
     "blueprint",
     "citation",
-    "context_of",
+    "view_context",
     "links_to",
     "page_params",
-    "tagged",
+    "with_etag",
 ]
 
 import hashlib
@@ -31,15 +31,15 @@ from flask import (
 
 from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
-from service.answers.issues import first_day, listing
+from service.answers.issues import first_day, list_issues
 from service.answers.wording import FILTERS, status_name
-from service.core.clock import in_words
-from service.page.compare import past_beside
+from service.core.clock import format_day
+from service.page.compare import compare_context
 from service.page.exhibits import Exhibit
-from service.page.now import what_is_coming
+from service.page.now import now_context
 from service.page.page_params import PageParams, read_page_params
-from service.page.plan import answer_plan
-from service.page.track_record import past_forecasts
+from service.page.plan import plan_context
+from service.page.track_record import track_record_context
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
 VIEWS = {
@@ -50,10 +50,10 @@ VIEWS = {
     "about": "About",
 }
 _CONTEXTS: dict[str, Callable[[PageParams, Mapping[str, str]], dict[str, Any]]] = {
-    "now": what_is_coming,
-    "plan": answer_plan,
-    "record": past_forecasts,
-    "compare": past_beside,
+    "now": now_context,
+    "plan": plan_context,
+    "record": track_record_context,
+    "compare": compare_context,
 }
 OF_ONE_FORECAST = ("now", "plan")
 """Views whose numbers all come from the displayed forecast."""
@@ -66,7 +66,7 @@ for _name, _filter in FILTERS.items():
 
 
 @blueprint.app_context_processor
-def _frame() -> dict[str, Any]:
+def _common_context() -> dict[str, Any]:
     """Return the template context that all pages share."""
     context = _loader().for_series(request.args.get("series", "")).context
     return {
@@ -85,11 +85,11 @@ def _frame() -> dict[str, Any]:
 
 def _static(filename: str) -> str:
     """Return the URL of a static file, with a hash of its content."""
-    return url_for("page.static", filename=filename, v=_mark(filename))
+    return url_for("page.static", filename=filename, v=_content_hash(filename))
 
 
 @cache
-def _mark(filename: str) -> str:
+def _content_hash(filename: str) -> str:
     return hashlib.sha256((_STATIC / filename).read_bytes()).hexdigest()[:12]
 
 
@@ -99,7 +99,7 @@ def static(filename: str) -> Response:
     answer = send_from_directory(_STATIC, filename)
     answer.direct_passthrough = False
     answer.make_sequence()  # streamed files are not compressed
-    if request.args.get("v") == _mark(filename):
+    if request.args.get("v") == _content_hash(filename):
         answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"
     return answer
 
@@ -107,7 +107,7 @@ def static(filename: str) -> Response:
 @blueprint.get("/about")
 def about() -> Response:
     """Show the page About, which needs no forecast."""
-    return tagged(make_response(render_template("about.html")))
+    return with_etag(make_response(render_template("about.html")))
 
 
 @blueprint.get("/", endpoint="now")
@@ -118,7 +118,7 @@ def page() -> Response:
     """Show a view of the forecast."""
     params, here = page_params(), str(request.endpoint).removeprefix("page.")
     loader, view = params.loader, params.view
-    context = context_of(here, params)
+    context = view_context(here, params)
     text = render_template(
         f"{here}.html",
         params=params,
@@ -130,7 +130,7 @@ def page() -> Response:
         issued_on=params.issued_on,
         today=loader.today(),
         first_day=first_day(loader, params.series_id),
-        issues=listing(loader, params.series_id, _RECENT)[0],
+        issues=list_issues(loader, params.series_id, _RECENT)[0],
         reasons=params.reasons,
         alarms=[] if params.is_past else record_alarms(loader, params.series_id),
         links=lambda exhibit: links_to(params, here, exhibit, context["inputs"]),
@@ -138,10 +138,10 @@ def page() -> Response:
         is_framed=bool(loader.context.settings.embed_origins),
         **context,
     )
-    return tagged(make_response(text, 400 if context["errors"] else 200))
+    return with_etag(make_response(text, 400 if context["errors"] else 200))
 
 
-def context_of(view: str, params: PageParams) -> dict[str, Any]:
+def view_context(view: str, params: PageParams) -> dict[str, Any]:
     """Return the template context of a view: ``exhibits``, ``inputs`` and ``errors`` of inputs.
 
     Raises `BadQuestion` if a parameter is invalid; Plan and Compare return ``errors`` instead.
@@ -174,15 +174,15 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     """Return how to cite an exhibit."""
     issue, loader = params.view.issue, params.loader
     address = f"{loader.context.settings.address}/?{urlencode(loader.context.to_route)}"
-    which, warning = f"As on {in_words(loader.today())}", ""
+    which, warning = f"As on {format_day(loader.today())}", ""
     if view in OF_ONE_FORECAST:
-        which = f"Forecast {issue.issue_id}, published {in_words(params.issued_on)}"
+        which = f"Forecast {issue.issue_id}, published {format_day(params.issued_on)}"
     if params.reasons:
         state = status_name(params.view.state.status).lower()
         warning = f" Status when downloaded: {state}."
     return (
         f"{loader.route.forecast_title}: {exhibit.title}. {which}, from figures to "
-        f"{in_words(issue.data_through)}.{warning} {address.rstrip('/?')}. "
+        f"{format_day(issue.data_through)}.{warning} {address.rstrip('/?')}. "
         f"{exhibit.credit or loader.route.credit}"
     )
 
@@ -197,7 +197,7 @@ def page_params() -> PageParams:
     return read_page_params(_loader(), request.args)
 
 
-def tagged(answer: Response) -> Response:
+def with_etag(answer: Response) -> Response:
     """Add an ETag, so that browsers revalidate."""
     if answer.status_code == 200:
         answer.headers["Cache-Control"] = "no-cache"

@@ -1,6 +1,6 @@
 """Context of the page Plan: chances above a threshold, places needed and quiet days."""
 
-__all__ = ["answer_plan"]
+__all__ = ["plan_context"]
 
 import re
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ _FIELDS = (
 )
 
 
-def answer_plan(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
+def plan_context(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context; without answers, and with ``errors``, if an input is invalid."""
     plan = _read(args, params.declared)
     numbers, errors = plan["numbers"], plan["errors"]

@@ -1,6 +1,6 @@
 """Context of the page Track record: live forecasts, then hindcasts."""
 
-__all__ = ["past_forecasts"]
+__all__ = ["track_record_context"]
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,7 +47,7 @@ _MEASURES = {
 }
 
 
-def past_forecasts(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
+def track_record_context(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context of the page Track record for the last ``window`` weeks."""
     window = args.get("window", "26")
     if window not in _WINDOWS:

@@ -10,7 +10,7 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
-from service.core.job_runner import Outcome, perform
+from service.core.job_runner import Outcome, run_job
 from service.core.settings import Settings
 from service.data import covariates, raw_documents, weather_store
 from service.issues import issue_store, model_score_store
@@ -27,7 +27,7 @@ _LABELS = {
 
 def prune(context: Context, period: str | None = None) -> Outcome:
     """Delete expired issues with the data that only they need, and expired runs."""
-    return perform(context, "prune", lambda _: _prune(context), period)
+    return run_job(context, "prune", lambda _: _prune(context), period)
 
 
 def _prune(context: Context) -> Outcome:
@@ -41,12 +41,14 @@ def _prune(context: Context) -> Outcome:
         weather_before = _compared(connection, settings, with_weather, issues_before)
         weather_before = min(weather_before, issue_store.oldest_live(connection) or weather_before)
         detail |= {
-            "weather": weather_store.prune(connection, weather_before - covariates.LOOKBACK),
+            "weather": weather_store.prune_readings(
+                connection, weather_before - covariates.LOOKBACK
+            ),
             "scores": model_score_store.prune_scores(connection, scores_before.date()),
-            "runs": run_store.prune(connection, runs_before),
-            "requests": request_store.prune(connection, runs_before),
+            "runs": run_store.prune_runs(connection, runs_before),
+            "requests": request_store.prune_requests(connection, runs_before),
         }
-    raw_documents.prune(settings.var_dir, settings.raw_keep_days, now)
+    raw_documents.prune_documents(settings.var_dir, settings.raw_keep_days, now)
     deleted = ", ".join(f"{detail[name]} {what}" for name, what in _LABELS.items())
     return Outcome("done", f"{deleted} deleted", detail)
 

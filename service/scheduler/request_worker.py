@@ -1,6 +1,6 @@
 """Run the jobs requested over HTTP one by one, and record their results."""
 
-__all__ = ["FITTING", "LIGHT", "POLL_SECONDS", "take"]
+__all__ = ["FITTING", "LIGHT", "POLL_SECONDS", "run_next_request"]
 
 import logging
 from collections.abc import Callable, Sequence
@@ -22,17 +22,17 @@ _WORK: dict[str, Callable[..., Outcome]] = {"ingest": ingest, "refit": refit, "c
 _log = logging.getLogger(__name__)
 
 
-def take(context: Context, jobs: Sequence[str]) -> None:
+def run_next_request(context: Context, jobs: Sequence[str]) -> None:
     """Run the oldest request for one of `jobs`; log and record a failure.
 
     Its run has its own row, so a request taken twice runs once; it ends as its run did.
     """
-    with context.database.glancing() as connection:
-        request = request_store.next_open(connection, jobs)
+    with context.database.reading_once() as connection:
+        request = request_store.get_next_open(connection, jobs)
     if request is None:
         return
     with context.database.writing() as connection:
-        request_store.begin(connection, request.request_id, utc_now())
+        request_store.start_request(connection, request.request_id, utc_now())
     _log.info("%s of %s was asked for by %s", request.job, request.route, request.asked_by)
     names = {route.name: route for route in context.routes}
     about = context.for_route(names.get(request.route, context.route))
@@ -45,8 +45,8 @@ def take(context: Context, jobs: Sequence[str]) -> None:
     except JobError as error:
         outcome, reason = "failed", str(error)
     with context.database.writing() as connection:
-        run = run_store.find(connection, request.job, period, request.route)
+        run = run_store.get_run(connection, request.job, period, request.route)
         if run and outcome == "skipped":  # perhaps it ended before, and nobody recorded it here
             outcome, reason = run.outcome, run.reason or ""
         if outcome not in ("running", "stopped"):
-            request_store.finish(connection, request.request_id, outcome, reason, utc_now())
+            request_store.finish_request(connection, request.request_id, outcome, reason, utc_now())

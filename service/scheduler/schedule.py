@@ -17,8 +17,8 @@ from service.core.job_runner import Outcome
 from service.core.settings import Settings
 from service.data import observation_store
 from service.issues import issue_store
-from service.issues.daily_pipeline import follow_weather, renew
-from service.mail.weekly import post
+from service.issues.daily_pipeline import run_after_weather, run_daily
+from service.mail.weekly import send_due_mail
 from service.scheduler.prune import prune
 
 _SECOND = dt.timedelta(seconds=1)
@@ -82,7 +82,7 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 "renew",
                 zone,
                 (*daily, *weekend),
-                renew,
+                run_daily,
                 "read the figures, refit, publish, score and compare",
                 _is_renewal_needed,
                 fits=True,
@@ -91,8 +91,8 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 "renew-again",
                 zone,
                 (*_again(settings, route, daily, "*"), *_again(settings, route, weekend, _WEEKEND)),
-                renew,
-                "the same, while the source lacks the figure of the day before",
+                run_daily,
+                "the same, while the figure of the day before is missing",
                 _lacks_day_before,
                 fits=True,
                 until_hour=settings.ingest_until_hour,
@@ -101,8 +101,8 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 "read-weather",
                 zone,
                 weather_times if settings.reads_weather and route.weather_points else (),
-                follow_weather,
-                "read the weather, and refit where it moves the forecast",
+                run_after_weather,
+                "read the weather, and refit if it changes the forecast",
                 fits=True,
             ),
             Scheduled(
@@ -110,14 +110,14 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 zone,
                 _crons([settings.prune_time]) if is_first else (),
                 lambda context, period: prune(context, period=period),
-                "delete what is older than the settings keep",
+                "delete data older than the settings keep",
             ),
             Scheduled(
                 "post",
                 zone,
                 ("* * * * *",) if settings.smtp_host else (),
-                post,
-                "send what mail is due",
+                send_due_mail,
+                "send due emails",
                 is_recorded=False,
             ),
         )
@@ -156,7 +156,7 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
         return True
     with context.database.reading() as connection:
         issue = issue_store.get_latest_issue(connection, context.route.leading)
-        readings = run_store.ended(
+        readings = run_store.list_ended(
             connection, "ingest", context.settings.source, context.route.name
         )
     is_unread = not readings or readings[0].outcome == "failed"
@@ -169,8 +169,8 @@ def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
     Sources that do not answer are retried with back-off; see `service.scheduler.scheduler`.
     """
     with context.database.reading() as connection:
-        span = observation_store.span(connection, context.route.leading)
-        readings = run_store.ended(
+        span = observation_store.get_span(connection, context.route.leading)
+        readings = run_store.list_ended(
             connection, "ingest", context.settings.source, context.route.name
         )
     if readings and readings[0].outcome == "failed":

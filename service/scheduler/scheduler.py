@@ -9,10 +9,10 @@ claimed again. Failed reads and refits are tried again, with back-off.
 __all__ = [
     "catch_up",
     "close_dead",
-    "items",
-    "pause",
+    "scheduled_items",
+    "back_off",
     "refit_again",
-    "reread",
+    "read_source_again",
     "run",
     "run_due",
     "start",
@@ -30,14 +30,14 @@ from functools import partial
 from itertools import takewhile
 
 from service.core import run_store
-from service.core.clock import instant, utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError
-from service.core.job_runner import JobError, Outcome, abandon, perform
+from service.core.job_runner import JobError, Outcome, run_job, stop_running_jobs
 from service.core.locks import SCHEDULER
 from service.core.run_store import Run
 from service.data.ingest import ingest
-from service.issues.daily_pipeline import renew
+from service.issues.daily_pipeline import run_daily
 from service.issues.hindcast import replay
 from service.issues.refit import refit
 from service.scheduler import request_worker
@@ -47,7 +47,7 @@ _NICENESS = 10
 _LOOK_SECONDS = 15
 _FIRST_PAUSE, _LONGEST_PAUSE = dt.timedelta(minutes=5), dt.timedelta(hours=3)
 _RETRIED = "renew-again"
-_STANDBY = "another scheduler is at work: this one starts work when that one ends"
+_STANDBY = "another scheduler is running: this one starts when it ends"
 _Work = Callable[[], object]
 _log = logging.getLogger(__name__)
 
@@ -59,15 +59,15 @@ def run(context: Context) -> None:
     reading, writing = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(writing, b"."))
-    for one, item in items(context):
+    for one, item in scheduled_items(context):
         fires = item.next_due(utc_now())
-        at = instant(fires) if fires else "never"
+        at = format_instant(fires) if fires else "never"
         _log.info("%s of %s next at %s", item.name, one.route.name, at)
     start(context, threading.Event())
     os.read(reading, 1)
     # Do not wait minutes for a running job: what it has stored is complete, and the next run stores
     # the rest.
-    abandon(context)
+    stop_running_jobs(context)
     logging.shutdown()
     os._exit(0)
 
@@ -108,12 +108,12 @@ def start(context: Context, stop: threading.Event) -> list[threading.Thread]:
         )
         repeat(f"fits of {one.route.name}", _LOOK_SECONDS, fits, *works)
     for jobs, turn in ((request_worker.LIGHT, nullcontext()), (request_worker.FITTING, fits)):
-        work = partial(request_worker.take, context, jobs)
+        work = partial(request_worker.run_next_request, context, jobs)
         repeat(f"requests for {jobs[0]}", request_worker.POLL_SECONDS, turn, work)
     return threads
 
 
-def items(context: Context) -> Iterator[tuple[Context, Scheduled]]:
+def scheduled_items(context: Context) -> Iterator[tuple[Context, Scheduled]]:
     """Yield each route's jobs; the first route's include the shared ones."""
     return ((one, item) for one in context.each_route() for item in _items_of(one))
 
@@ -173,7 +173,7 @@ def catch_up(context: Context, fits: bool) -> None:
 
 def _reread(context: Context, began: float) -> None:
     """Retry the source; `began` is the start of this process on a monotonic clock."""
-    reread(context, utc_now() - dt.timedelta(seconds=time.monotonic() - began))
+    read_source_again(context, utc_now() - dt.timedelta(seconds=time.monotonic() - began))
 
 
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
@@ -187,33 +187,35 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
     due = item.last_due(now, now - dt.timedelta(hours=hours)) if item.is_recorded else now
     if due is None:
         return
-    period = instant(due)
+    period = format_instant(due)
     try:
         if not item.is_recorded:
             item.work(context, period)
             return
         with context.database.reading() as connection:
-            run = run_store.find(connection, item.name, period, context.route.name)
+            run = run_store.get_run(connection, item.name, period, context.route.name)
         # A stopped run is claimed again; a running or finished run is left alone.
         is_open = run.outcome == "stopped" if run else not item.is_over(due, now)
         if is_open and item.is_needed(context, due):
-            perform(context, item.name, lambda _: _work(context, item, period), period)
+            run_job(context, item.name, lambda _: _run_item(context, item, period), period)
     except (JobError, DatabaseError) as error:
         # Work prevented by the database is retried every few seconds.
         level = logging.DEBUG if isinstance(error, DatabaseError) else logging.WARNING
         _log.log(level, "%s did not succeed: %s", item.name, error)
 
 
-def _work(context: Context, item: Scheduled, period: str) -> Outcome:
+def _run_item(context: Context, item: Scheduled, period: str) -> Outcome:
     return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
 
 
-def pause(failures: int) -> dt.timedelta:
+def back_off(failures: int) -> dt.timedelta:
     """Return the back-off after consecutive failures."""
     return min(_FIRST_PAUSE * (1 << min(failures - 1, 10)), _LONGEST_PAUSE)
 
 
-def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = None) -> None:
+def read_source_again(
+    context: Context, started_at: dt.datetime, now: dt.datetime | None = None
+) -> None:
     """Run the cycle if the last read failed and its back-off is over, or there was no read.
 
     Failures before `started_at`, the start of this process, cause no back-off.
@@ -227,9 +229,9 @@ def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = 
             return
         if failed and failed[0].started_at >= started_at and _is_too_soon(failed, now):
             return
-        period = f"{_RETRIED} again {instant(now)}"
+        period = f"{_RETRIED} again {format_instant(now)}"
         ingest(context, period=period)  # first and alone, so that a failure is one log line
-        perform(context, _RETRIED, lambda _: renew(context, period), period)
+        run_job(context, _RETRIED, lambda _: run_daily(context, period), period)
 
 
 def refit_again(context: Context, now: dt.datetime | None = None) -> None:
@@ -238,14 +240,14 @@ def refit_again(context: Context, now: dt.datetime | None = None) -> None:
     with suppress(JobError, DatabaseError):  # the reason is logged and stored
         failed = _failures(context, "refit")
         if failed and not _is_too_soon(failed, now):
-            refit(context, period=f"refit again {instant(now)}")
+            refit(context, period=f"refit again {format_instant(now)}")
 
 
 def _failures(context: Context, job: str, source: str | None = None) -> list[Run] | None:
     """Return the last runs that failed in a row; None if one is running or the last succeeded."""
     with context.database.reading() as connection:
-        recent = run_store.recent(connection, job, context.route.name)
-        ended = run_store.ended(connection, job, source, context.route.name)
+        recent = run_store.list_recent(connection, job, context.route.name)
+        ended = run_store.list_ended(connection, job, source, context.route.name)
     failed = list(takewhile(lambda run: run.outcome == "failed", ended))
     is_under_way = any(run.outcome == "running" for run in recent[:1])
     return None if is_under_way or (ended and not failed) else failed
@@ -254,4 +256,4 @@ def _failures(context: Context, job: str, source: str | None = None) -> list[Run
 def _is_too_soon(failed: list[Run], now: dt.datetime) -> bool:
     ended = failed[0].finished_at or failed[0].started_at
     # A run that ended in the future was recorded before the clock was set back.
-    return ended <= now < ended + pause(len(failed))
+    return ended <= now < ended + back_off(len(failed))

@@ -11,7 +11,7 @@ from bench.runs import Entry
 from bench.targets import BEST_OF
 from forecast.backtest import BacktestConfig
 from forecast.covariates import Covariates
-from forecast.evaluation import judge
+from forecast.evaluation import evaluate
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
@@ -36,7 +36,7 @@ def test_raw_paths_behave_like_paths() -> None:
     np.testing.assert_array_equal(raw.p_zero(), ours.p_zero())
     np.testing.assert_array_equal(raw.upto(7).values, ours.upto(7).values)
     truth, rng = np.full(28, 2), np.random.default_rng
-    np.testing.assert_equal(vars(judge(raw, truth, rng(1))), vars(judge(ours, truth, rng(1))))  # type: ignore[arg-type]
+    np.testing.assert_equal(vars(evaluate(raw, truth, rng(1))), vars(evaluate(ours, truth, rng(1))))  # type: ignore[arg-type]
 
 
 def test_peers_are_scored_as_given_and_cut_at_zero(people: DailySeries) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from forecast.scores import CRPS_ESTIMATOR, coverage, crps, held_by_pit, pit, skill, wis
+from forecast.scores import CRPS_ESTIMATOR, coverage, covered_by_pit, crps, pit, skill, wis
 
 SAMPLES = hnp.arrays(np.int64, st.integers(2, 25), elements=st.integers(0, 1500))
 
@@ -109,7 +109,7 @@ def test_pit_of_calibrated_forecast_is_uniform_despite_zeros() -> None:
     # Chi-square with nine degrees of freedom exceeds 27.9 with probability 0.001.
     assert ((counts - days / 10) ** 2 / (days / 10)).sum() < 27.9
     for level in (50, 80, 95):
-        held = held_by_pit(values, level).mean()
+        held = covered_by_pit(values, level).mean()
         assert held == pytest.approx(level / 100, abs=0.03)
         assert coverage(sample, observed, level).mean() > held
 
@@ -124,9 +124,9 @@ def test_pit_lies_between_shares_below_and_at_most(sample: np.ndarray, observed:
 
 def test_held_by_pit_compares_pit_with_interval_tails() -> None:
     values = [0.09, 0.11, 0.5, 0.89, 0.91]
-    assert held_by_pit(values, 80).tolist() == [False, True, True, True, False]
-    assert held_by_pit(values, 50).tolist() == [False, False, True, False, False]
-    assert held_by_pit([], 80).shape == (0,)
+    assert covered_by_pit(values, 80).tolist() == [False, True, True, True, False]
+    assert covered_by_pit(values, 50).tolist() == [False, False, True, False, False]
+    assert covered_by_pit([], 80).shape == (0,)
 
 
 @pytest.mark.parametrize("level", [50, 80, 95])
@@ -134,7 +134,7 @@ def test_held_by_pit_agrees_with_coverage_of_large_samples(level: int) -> None:
     sample = np.random.default_rng(7).permutation(10_000)[:, None]
     observed = np.arange(0, 10_000, 97)
     same = sample.repeat(len(observed), axis=1)
-    held = held_by_pit(pit(same, observed, np.random.default_rng(8)), level)
+    held = covered_by_pit(pit(same, observed, np.random.default_rng(8)), level)
     np.testing.assert_array_equal(held, coverage(same, observed, level))
 
 

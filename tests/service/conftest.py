@@ -27,18 +27,18 @@ from service.core.context import Context, open_context
 from service.core.database import Database, connect
 from service.core.settings import Settings
 from service.issues import explain_issue
-from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
+from tests.service.mailbox import Mailbox, mail_settings, publish_sample, run_mail_server
 from tests.service.support import (
     NOW,
     ROOT,
     Crossings,
-    Hand,
+    ManualClock,
     command_on_the_next_day,
+    declare_quick_models,
     environment,
-    quick_models,
 )
 from tests.support.first_visit import FLAGS
-from tests.support.sites import Sites, running
+from tests.support.sites import Sites, run_sites
 from tests.support.waiting import BOUND, PROCESS
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
@@ -147,7 +147,7 @@ def context(settings: Settings) -> Iterator[Context]:
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Context]:
     """An empty migrated database, and models that are fitted instantly."""
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     opened = open_context(
         Settings(
             var_dir=tmp_path / "empty", models_dir=models, paths=100, horizon=28, fit_seconds=0
@@ -168,12 +168,12 @@ def filled(empty: Context, published: Path) -> Context:
 
 
 @pytest.fixture
-def clock() -> Hand:
-    return Hand(NOW)
+def clock() -> ManualClock:
+    return ManualClock(NOW)
 
 
 @pytest.fixture
-def client(context: Context, clock: Hand) -> FlaskClient:
+def client(context: Context, clock: ManualClock) -> FlaskClient:
     return create_app(context, clock).test_client()
 
 
@@ -216,7 +216,7 @@ def strangers_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
     """An SMTP server that requires STARTTLS and a login."""
-    with serving(Mailbox(), authority) as box:
+    with run_mail_server(Mailbox(), authority) as box:
         yield box
 
 
@@ -225,7 +225,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with figures, an issue and no subscriber."""
     settings = mail_settings(tmp_path_factory.mktemp("furnished"), 25)
     opened = open_context(settings)
-    furnish(opened)
+    publish_sample(opened)
     opened.database.close()
     return settings.var_dir / "crossings.sqlite"
 
@@ -275,7 +275,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def sites() -> Iterator[Sites]:
-    with running() as sites:
+    with run_sites() as sites:
         yield sites
 
 
@@ -286,7 +286,7 @@ def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]
         Settings(
             database_url=database_url,
             var_dir=tmp_path / "var",
-            models_dir=quick_models(tmp_path / "models"),
+            models_dir=declare_quick_models(tmp_path / "models"),
             paths=100,
             horizon=28,
             fit_seconds=0,

@@ -15,7 +15,14 @@ import trustme
 
 from service.core.clock import utc_now
 from service.core.context import open_context
-from tests.service.mailbox import PASSWORD, Mailbox, furnish, join, mail_settings, serving
+from tests.service.mailbox import (
+    PASSWORD,
+    Mailbox,
+    add_readers,
+    mail_settings,
+    publish_sample,
+    run_mail_server,
+)
 from tests.service.support import ROOT, ROUTE, command, environment
 from tests.support.waiting import PROCESS, wait_until
 
@@ -24,11 +31,11 @@ def ids(mailbox: Mailbox) -> list[str]:
     return [message["Message-ID"] for message in mailbox.messages()]
 
 
-def _come(box: Mailbox, wanted: int, child: subprocess.Popen[bytes]) -> bool:
+def _has_received(box: Mailbox, wanted: int, child: subprocess.Popen[bytes]) -> bool:
     return len(box.taken) >= wanted or child.poll() is not None
 
 
-def crash_again_and_again(
+def kill_repeatedly(
     folder: Path,
     ca_file: Path,
     authority: trustme.CA,
@@ -40,20 +47,20 @@ def crash_again_and_again(
     """Kill the sending process at random moments until everything is sent; check for duplicates."""
     rng = random.Random(seed)
     names = [f"reader{at}" for at in range(readers)]
-    with serving(Mailbox(), authority) as box:
+    with run_mail_server(Mailbox(), authority) as box:
         settings = mail_settings(folder, box.port, ca_file)
         context = open_context(settings)
         # The process uses the real clock, so the forecast must extend beyond today.
-        furnish(context, ROUTE.day(utc_now()) - dt.timedelta(days=2))
+        publish_sample(context, ROUTE.day(utc_now()) - dt.timedelta(days=2))
         # A threshold that is always exceeded.
-        join(context, *names, threshold=0, warn_level=1)
+        add_readers(context, *names, threshold=0, warn_level=1)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
         env = environment(**given, log_level="ERROR")
         for left in range(kills, 0, -1):
             child = subprocess.Popen(command(job), env=env, cwd=ROOT, stdout=subprocess.PIPE)
             already = len(box.taken)
             wanted = already + rng.randrange(1, max(2 * (readers - already) // (left + 1), 2))
-            wait_until(partial(_come, box, wanted, child), "mails come", 0.001)
+            wait_until(partial(_has_received, box, wanted, child), "mails come", 0.001)
             time.sleep(rng.random() * 0.02)
             child.send_signal(signal.SIGKILL)
             child.wait()

@@ -17,30 +17,30 @@ from service.issues.issue_store import Issue
 from tests.service.support import NOW, ROUTE
 
 
-def begin(database: Database, period: str = "first", moment: dt.datetime = NOW) -> int:
+def claim_refit(database: Database, period: str = "first", moment: dt.datetime = NOW) -> int:
     """Claim a refit; return the id of its run."""
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, moment, ROUTE.name)
+        claimed = run_store.claim_run(connection, "refit", period, moment, ROUTE.name)
     assert claimed is not None
     return claimed.run_id
 
 
-def changed(context: Context, **settings: Any) -> Context:
+def with_settings(context: Context, **settings: Any) -> Context:
     """Return the context with other settings."""
     return Context(context.settings.model_copy(update=settings), context.database)
 
 
-def latest(context: Context, series_id: str = "people") -> Issue:
+def latest_issue(context: Context, series_id: str = "people") -> Issue:
     with context.database.reading() as connection:
         issue = issue_store.get_latest_issue(connection, series_id)
     assert issue is not None
     return issue
 
 
-def contents(context: Context) -> dict[tuple[str, str], bytes]:
+def stored_paths(context: Context) -> dict[tuple[str, str], bytes]:
     """Return the stored paths of the newest run by series and model."""
     with context.database.reading() as connection:
-        newest = latest(context).run_id
+        newest = latest_issue(context).run_id
         rows = connection.execute(
             sa.select(table.c.series_id, issue_paths.c.model, issue_paths.c.content)
             .join(issue_paths, issue_paths.c.issue_id == table.c.issue_id)

@@ -27,13 +27,13 @@ from service.core.database import Database
 from service.core.settings import Settings
 from service.mail import delivery_store, subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import NOW, ROUTE, declare_quick_models, publish, random_paths, utc
 from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
 FRIDAY, WEEK = utc(2026, 1, 2, 16), "2026-W01"
-"""When the weekly email of `furnish` is due, and its week."""
+"""When the weekly email of `publish_sample` is due, and its week."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Mailbox:
 
 
 @contextmanager
-def serving(
+def run_mail_server(
     mailbox: Mailbox,
     authority: trustme.CA | None = None,
     security: str = "starttls",
@@ -137,7 +137,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def raw(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+def run_raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
     """Pass each connection to `talk`; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -161,7 +161,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
     """Settings for the server on `port`, with STARTTLS if there is a `ca_file`."""
     given: dict[str, Any] = {
         "var_dir": folder / "var",
-        "models_dir": quick_models(folder / "models"),
+        "models_dir": declare_quick_models(folder / "models"),
         "paths": 100,
         "horizon": 28,
         "public_url": "https://forecast.example.org",
@@ -179,7 +179,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
     return Settings(**(given | more))
 
 
-def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int = 0) -> None:
+def publish_sample(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int = 0) -> None:
     """Store figures up to `last`, and an issue published two days later."""
     rng = random.Random(seed)
     first = last - dt.timedelta(days=799)
@@ -191,31 +191,33 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
             for series_id, top in (("people", 600), ("boats", 12))
             for at in range(800)
         ]
-        record(connection, ROUTE, figures, issued(last), assume_known=True)
-    issue_anew(context.database, last, seed)
+        store_as_documents(connection, ROUTE, figures, issue_time(last), assume_known=True)
+    publish_issue(context.database, last, seed)
 
 
-def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
+def publish_issue(database: Database, last: dt.date, seed: int = 0) -> None:
     """Publish an issue of people and boats that starts after `last`."""
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"{last} {seed}", issued(last), ROUTE.name)
+        claimed = run_store.claim_run(
+            connection, "refit", f"{last} {seed}", issue_time(last), ROUTE.name
+        )
     assert claimed is not None
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths(start, 90, 100, seed)}
-        publish(database, paths, claimed.run_id, issued(last), series_id)
+        publish(database, paths, claimed.run_id, issue_time(last), series_id)
 
 
-def issued(last: dt.date) -> dt.datetime:
+def issue_time(last: dt.date) -> dt.datetime:
     return dt.datetime.combine(last + dt.timedelta(days=2), dt.time(12), dt.UTC)
 
 
-def join(
+def add_readers(
     context: Context, *names: str, threshold: int = 300, now: dt.datetime = NOW, **more: Any
 ) -> None:
     with context.database.writing() as connection:
         for name in names:
-            subscriber_store.add(
+            subscriber_store.add_subscriber(
                 connection,
                 f"{name}@reader.example.org",
                 Preferences(threshold, **({"route": "channel"} | more)),
@@ -223,6 +225,6 @@ def join(
             )
 
 
-def counts(context: Context, week: str = WEEK) -> dict[str, int]:
+def count_deliveries(context: Context, week: str = WEEK) -> dict[str, int]:
     with context.database.reading() as connection:
-        return delivery_store.counts(connection, week, "channel")
+        return delivery_store.count_emails(connection, week, "channel")

@@ -14,16 +14,16 @@ from service.core.context import Context
 from service.core.database import Database
 from service.core.settings import Settings
 from service.data import weather_store
-from service.data.covariates import as_known
+from service.data.covariates import drivers_as_of
 from service.data.daily_weather import WAVES, WIND, WeatherReading
-from tests.service.support import ROUTE, declare
+from tests.service.support import ROUTE, declare_model
 from tests.support import embedded
 
 CALM, ROUGH = 0.3, 2.2
 _DAY = dt.timedelta(days=1)
 
 
-def newest(
+def newest_reading(
     connection: sa.Connection, kind: str, as_of: dt.datetime = dt.datetime.max
 ) -> WeatherReading | None:
     """Return the last stored reading of a kind as of `as_of`, whatever its age."""
@@ -32,14 +32,14 @@ def newest(
     return readings[-1] if readings else None
 
 
-def used(connection: sa.Connection, origin: Day, as_of: dt.datetime) -> Covariates:
+def usable_weather(connection: sa.Connection, origin: Day, as_of: dt.datetime) -> Covariates:
     """Return the weather of 28 days from `origin` as known then."""
-    drivers = as_known(connection, ROUTE, origin, as_of, 28)
+    drivers = drivers_as_of(connection, ROUTE, origin, as_of, 28)
     assert drivers.covariates is not None, drivers.reason
     return drivers.covariates
 
 
-def tell(
+def store_weather(
     database: Database,
     seen_at: dt.datetime,
     coming: Sequence[float],
@@ -73,7 +73,7 @@ def tell(
             WeatherReading("recent", WIND, today, futures[:, :1].mean(axis=0)[None], seen_at),
             WeatherReading("waves", WAVES, today, waves, seen_at),
         ):
-            weather_store.put(connection, ROUTE, reading)
+            weather_store.save_reading(connection, ROUTE, reading)
 
 
 def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -93,13 +93,13 @@ def _columns(rough: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     return speeds * np.array([5.0, 5.0, 8.0, 5.0, 3.5, 3.5])
 
 
-def reading(context: Context) -> Context:
+def with_weather(context: Context) -> Context:
     """Return the context with weather and a champion that uses it."""
     models = context.settings.models_dir
-    declare(models, "climatology", "climatology", "baseline")
-    declare(models, "swell", "level_hurdle", "champion")
+    declare_model(models, "climatology", "climatology", "baseline")
+    declare_model(models, "swell", "level_hurdle", "champion")
     return Context(context.settings.model_copy(update={"weather": "openmeteo"}), context.database)
 
 
-def off(settings: Settings) -> Settings:
+def without_weather(settings: Settings) -> Settings:
     return settings.model_copy(update={"weather": "off"})

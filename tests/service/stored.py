@@ -14,7 +14,7 @@ from service.core.context import Context
 from service.core.database import Connection, Database
 from service.core.declared_series import Route
 from service.core.job_runner import JobError
-from service.core.secrets import without_folders
+from service.core.secrets import mask_folders
 from service.core.tables import documents
 from service.core.tables import observations as table
 from service.data import observation_store
@@ -34,7 +34,7 @@ class Figure(NamedTuple):
     is_marked: bool = False
 
 
-def record(
+def store_as_documents(
     connection: Connection,
     route: Route,
     figures: Iterable[Figure],
@@ -53,7 +53,7 @@ def record(
         marked = frozenset((one.series_id, one.date) for one in stated if one.is_marked)
         document = Document(source, "a test", published_at, by_series, marked)
         known_at = None if assume_known or published_at else seen_at
-        stored = observation_store.record(connection, route, document, seen_at, known_at)
+        stored = observation_store.store_figures(connection, route, document, seen_at, known_at)
         for at, name in enumerate(("new", "revised", "unchanged")):
             counts[at] += getattr(stored, name)
     return Stored(*counts, stored.changes) if documents else Stored(0, 0, 0)
@@ -63,7 +63,7 @@ def _database(owner: Context | Database) -> Database:
     return owner if isinstance(owner, Database) else owner.database
 
 
-def dump(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]:
+def list_rows(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]:
     """Return every row of the figures except its id, in order."""
     columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
     order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
@@ -71,19 +71,19 @@ def dump(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*order))]
 
 
-def forget(owner: Context | Database) -> None:
+def delete_figures(owner: Context | Database) -> None:
     with _database(owner).writing() as connection:
         connection.execute(table.delete())
         connection.execute(documents.delete())
 
 
-def known(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
+def current_figures(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
     with context.database.reading() as connection:
-        rows = observation_store.current(connection, series_id)
+        rows = observation_store.list_current(connection, series_id)
         return {row.date: (row.value, row.source) for row in rows}
 
 
-def failed(context: Context, *arguments: Any) -> str:
+def ingest_failure(context: Context, *arguments: Any) -> str:
     """Return the reason of a failed ingestion, which the run records in one line."""
     with pytest.raises(JobError) as caught:
         ingest(context, *arguments)
@@ -92,12 +92,12 @@ def failed(context: Context, *arguments: Any) -> str:
     source = arguments[0] if arguments else context.settings.source
     job = "ingest" if source == context.settings.source else OTHER
     with context.database.reading() as connection:
-        run = run_store.latest(connection, job)
+        run = run_store.get_latest_run(connection, job)
     assert run is not None
-    assert (run.outcome, run.reason) == ("failed", without_folders(said))
+    assert (run.outcome, run.reason) == ("failed", mask_folders(said))
     return said
 
 
-def kept(context: Context) -> list[bytes]:
+def list_raw_files(context: Context) -> list[bytes]:
     files = (context.settings.var_dir / "raw").rglob("*")
     return [path.read_bytes() for path in files if path.is_file()]

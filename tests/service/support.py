@@ -92,7 +92,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return environment(**settings.model_dump(exclude_defaults=True))
 
 
-class Hand:
+class ManualClock:
     """A clock that is set by hand."""
 
     def __init__(self, now: dt.datetime) -> None:
@@ -102,17 +102,17 @@ class Hand:
         return self.now
 
 
-def declare(models: Path, name: str, family: str, role: str, more: str = "") -> None:
+def declare_model(models: Path, name: str, family: str, role: str, more: str = "") -> None:
     """Write the declaration of a model."""
     text = f'title = "The {name}"\nfamily = "{family}"\nrole = "{role}"\n{more}'
     models.mkdir(exist_ok=True)
     (models / f"{name}.toml").write_text(text)
 
 
-def quick_models(models: Path) -> Path:
+def declare_quick_models(models: Path) -> Path:
     """Declare two models that need no optimiser."""
-    declare(models, "climatology", "climatology", "champion")
-    declare(models, "seasonal_naive", "seasonal_naive", "baseline")
+    declare_model(models, "climatology", "climatology", "champion")
+    declare_model(models, "seasonal_naive", "seasonal_naive", "baseline")
     return models
 
 
@@ -129,10 +129,10 @@ def record_run(
 ) -> int:
     """Record a run, ended unless `outcome` is ``running``; return its id."""
     with database.writing() as connection:
-        claimed = run_store.claim(connection, job, period, moment, ROUTE.name)
+        claimed = run_store.claim_run(connection, job, period, moment, ROUTE.name)
         assert claimed is not None
         if outcome != "running":
-            run_store.finish(
+            run_store.finish_run(
                 connection, claimed, outcome, reason, dict(detail or {}), ended or moment
             )
     return claimed.run_id
@@ -172,7 +172,7 @@ def publish(
     rows = [(Entry(m, f"The {m}", "champion", "v1"), p) for m, p in paths.items()]
     with database.writing() as connection:
         issue_store.insert_issue(connection, issue, rows)
-        figures = observation_store.series(connection, series_id, issued_at)
+        figures = observation_store.get_series(connection, series_id, issued_at)
         if figures is not None:
             note_store.save_inputs(connection, issue, figures.upto(origin), "0" * 64)
     return issue
@@ -186,7 +186,7 @@ def random_paths(start: str, horizon: int, n_paths: int = 50, seed: int = 0) -> 
 
 
 @contextlib.contextmanager
-def sql_counted(context: Context) -> Iterator[list[str]]:
+def collect_sql(context: Context) -> Iterator[list[str]]:
     """Collect the statements sent to the database."""
     seen: list[str] = []
 
@@ -200,7 +200,7 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
 
 
-def at_once(threads: int, work: Callable[[], Any]) -> list[Any]:
+def run_concurrently(threads: int, work: Callable[[], Any]) -> list[Any]:
     """Call `work` in several threads at the same moment; return the results."""
     start = threading.Barrier(threads)
 
@@ -212,7 +212,7 @@ def at_once(threads: int, work: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, range(threads)))
 
 
-def bind() -> None:
+def drop_file_capabilities() -> None:
     """Drop root's right to ignore file permissions, before starting a program.
 
     These are CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
@@ -222,7 +222,7 @@ def bind() -> None:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator[str]:
+def run_server(settings: Settings, bound: bool = False, **more: object) -> Iterator[str]:
     """Run a real server with these settings during the block; yield its address.
 
     If `bound`, file permissions apply even if it runs as root.
@@ -236,7 +236,7 @@ def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator
         env=env,
         cwd=ROOT,
         stderr=subprocess.PIPE,
-        preexec_fn=bind if bound else None,
+        preexec_fn=drop_file_capabilities if bound else None,
     ) as server:
         try:
             address = f"http://127.0.0.1:{port}"

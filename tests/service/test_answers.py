@@ -18,9 +18,9 @@ from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refits
 from service.issues.refit import refit
-from service.mail.edition import gather, iso_week
+from service.mail.edition import build_edition, iso_week
 from service.mail.render import MailRenderer, Reader
-from tests.service.support import NOW, ROOT, ROUTE, Hand, utc
+from tests.service.support import NOW, ROOT, ROUTE, ManualClock, utc
 
 D = dt.date
 
@@ -33,12 +33,12 @@ class Interfaces:
     """One issue, as each interface shows it."""
 
     def __init__(
-        self, client: FlaskClient, context: Context, clock: Hand, week: str = "2026-W01"
+        self, client: FlaskClient, context: Context, clock: ManualClock, week: str = "2026-W01"
     ) -> None:
         self.client, self.clock = client, clock
         loader = IssueLoader(context, clock)
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
-        renderer = MailRenderer(gather(loader, week), loader.view("people").paths, settings)
+        renderer = MailRenderer(build_edition(loader, week), loader.view("people").paths, settings)
         reader = Reader("reader@example.org", THRESHOLD)
         self.mail, self.html = renderer.text(reader), renderer.html(reader)
         self.mail_words = re.sub(r"\s+", " ", self.mail)
@@ -76,7 +76,7 @@ class Interfaces:
 
 
 @pytest.fixture
-def interfaces(client: FlaskClient, context: Context, clock: Hand) -> Interfaces:
+def interfaces(client: FlaskClient, context: Context, clock: ManualClock) -> Interfaces:
     assert clock.now == NOW
     return Interfaces(client, context, clock)
 
@@ -187,9 +187,9 @@ def publish(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Publish:
     """Publish an issue at `issued_at`, and return its interfaces at `now`."""
 
     def publish(issued_at: dt.datetime, now: dt.datetime, horizon: int = 40) -> Interfaces:
-        monkeypatch.setattr(refits, "utc_now", Hand(issued_at))
+        monkeypatch.setattr(refits, "utc_now", ManualClock(issued_at))
         settings = filled.settings.model_copy(update={"horizon": horizon})
-        context, clock = Context(settings, filled.database), Hand(now)
+        context, clock = Context(settings, filled.database), ManualClock(now)
         refit(context)
         app = create_app(context, clock)
         return Interfaces(app.test_client(), context, clock, iso_week(ROUTE, now))
@@ -285,9 +285,9 @@ def test_issue_answers_400_days_beyond_its_day(publish: Publish) -> None:
 
 
 def test_issue_ends_at_most_1600_days_after_its_figures() -> None:
-    assert refits.reach(D(2025, 12, 31), D(2026, 1, 2), 400) == 402
-    assert refits.reach(D(2025, 12, 31), D(2029, 12, 31), 400) == 1600
-    assert refits.reach(D(2025, 12, 31), D(2025, 12, 31), 400) == 400
+    assert refits.horizon_to_simulate(D(2025, 12, 31), D(2026, 1, 2), 400) == 402
+    assert refits.horizon_to_simulate(D(2025, 12, 31), D(2029, 12, 31), 400) == 1600
+    assert refits.horizon_to_simulate(D(2025, 12, 31), D(2025, 12, 31), 400) == 400
 
 
 def test_issue_by_id_or_as_of_begins_on_its_own_day(publish: Publish) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from service.core.settings import Settings
-from tests.service.support import ROOT, as_environment, serving
+from tests.service.support import ROOT, as_environment, run_server
 from tests.support.waiting import PROCESS
 
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
@@ -32,7 +32,7 @@ def test_tutorial_steps_print_the_documented_output(settings: Settings, tmp_path
     crossings = write_command(tmp_path)
     steps = STEP.findall(TUTORIAL)
     assert len(steps) == TUTORIAL.count("```text") >= 6
-    with serving(settings) as base:
+    with run_server(settings) as base:
         for step, expected in steps:
             script = step.replace("http://127.0.0.1:8000", base)
             done = subprocess.run(

@@ -14,7 +14,14 @@ from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
-from tests.service.stored import Figure, dump, failed, forget, known, record
+from tests.service.stored import (
+    Figure,
+    current_figures,
+    delete_figures,
+    ingest_failure,
+    list_rows,
+    store_as_documents,
+)
 from tests.service.support import ROUTE, utc
 from tests.support import shared
 
@@ -33,15 +40,15 @@ def test_real_files_give_the_embedded_figures_and_their_history(
     for source, path in list_real_files()[::-1]:
         ingest(reader, source, path)
     for series_id, series in figures.items():
-        rows = known(reader, series_id)
+        rows = current_figures(reader, series_id)
         assert len(rows) == 2920
         assert max(rows) == dt.date(2025, 12, 29)
         assert all(value == series.on(day) for day, (value, _) in rows.items())
-    assert known(reader)[dt.date(2025, 12, 28)][1] == "workbook"
-    assert known(reader)[dt.date(2025, 12, 29)][1] == "page"
-    before = dump(reader)
-    assert "expected one table headed" in failed(reader, "page", shared.prose_page())
-    assert dump(reader) == before
+    assert current_figures(reader)[dt.date(2025, 12, 28)][1] == "workbook"
+    assert current_figures(reader)[dt.date(2025, 12, 29)][1] == "page"
+    before = list_rows(reader)
+    assert "expected one table headed" in ingest_failure(reader, "page", shared.prose_page())
+    assert list_rows(reader) == before
     last_known = {
         utc(2025, 11, 14, 12): None,
         utc(2025, 11, 14, 13): "2025-11-13",
@@ -54,9 +61,9 @@ def test_real_files_give_the_embedded_figures_and_their_history(
     }
     with reader.database.reading() as connection:
         for moment, expected in last_known.items():
-            series = observation_store.series(connection, "people", moment)
+            series = observation_store.get_series(connection, "people", moment)
             assert (str(series.data_through) if series else None) == expected
-        early = observation_store.current(connection, "people", utc(2025, 12, 14, 12))
+        early = observation_store.list_current(connection, "people", utc(2025, 12, 14, 12))
         assert [(row.date.day, row.value) for row in early][-1] == (13, 737)
 
 
@@ -66,10 +73,10 @@ def test_real_files_in_reverse_order_give_the_same_history(reader: Context) -> N
     files = [*list_real_files(), ("figures", None)]
     dumps = set()
     for order in (files, files[::-1]):
-        forget(reader)
+        delete_figures(reader)
         for source, path in order:
             ingest(reader, source, path)
-        dumps.add(tuple(dump(reader, "first_seen_at")))
+        dumps.add(tuple(list_rows(reader, "first_seen_at")))
     assert len(dumps) == 1
 
 
@@ -88,7 +95,7 @@ def test_hindcast_of_a_past_day_equals_its_forecast(
     revised = Figure("people", origin, 5, "page", utc(2025, 12, 30, 13), is_marked=True)
     other = Figure("people", dt.date(2025, 12, 9), 7, "test", utc(2025, 12, 30, 13))
     with reader.database.writing() as connection:
-        record(connection, ROUTE, [revised, other], utc(2025, 12, 30, 13))
+        store_as_documents(connection, ROUTE, [revised, other], utc(2025, 12, 30, 13))
     models = ["climatology", "seasonal_naive"]
     with reader.database.reading() as connection:
         (issue,) = issue_store.list_issues_by_origin(connection, origin, "live")

@@ -23,7 +23,7 @@ from service.app import create_app
 from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
-from service.core.job_runner import Outcome, perform
+from service.core.job_runner import Outcome, run_job
 from service.core.settings import Settings
 from service.data import observation_store
 from service.data.ingest import ingest
@@ -35,9 +35,9 @@ from service.issues.hindcast import hindcast
 from service.issues.refit import refit
 from service.issues.score import score
 from service.scheduler import request_worker
-from service.scheduler.scheduler import items, run_due
+from service.scheduler.scheduler import run_due, scheduled_items
 from tests.service.api.test_grafana import address, choices, targets
-from tests.service.support import declare, quick_models, utc
+from tests.service.support import declare_model, declare_quick_models, utc
 
 D = dt.date
 ROUTES = "channel,italy"
@@ -52,7 +52,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
         settings = Settings(
             routes=ROUTES,
             var_dir=folder / "var",
-            models_dir=quick_models(folder / "models"),
+            models_dir=declare_quick_models(folder / "models"),
             paths=100,
             horizon=28,
             fit_seconds=0,
@@ -98,11 +98,11 @@ def test_requested_time_is_a_day_of_each_route(client: FlaskClient) -> None:
 
 def test_figures_are_known_at_the_local_time_of_the_route(context: Context) -> None:
     with context.database.reading() as connection:
-        (row,) = observation_store.current(
+        (row,) = observation_store.list_current(
             connection, "italy_people", first=D(2024, 7, 1), last=D(2024, 7, 1)
         )
-        now = observation_store.known_together(connection, ("italy_people",), utc_now())
-        before = observation_store.known_together(
+        now = observation_store.get_common_series(connection, ("italy_people",), utc_now())
+        before = observation_store.get_common_series(
             connection, ("italy_people",), utc(2024, 7, 2, 11, 59)
         )
     assert row.known_at == utc(2024, 7, 2, 12), "14:00 in Rome, in summer time"
@@ -232,7 +232,7 @@ def test_each_route_has_its_champion(context: Context) -> None:
     specs = declared(context.settings.models_dir)
     detail = {"champion": "seasonal_naive", "declared": "climatology"}
     _, italy = context.each_route()
-    perform(italy, "compare", lambda _: Outcome("done", "better", detail))
+    run_job(italy, "compare", lambda _: Outcome("done", "better", detail))
     with context.database.reading() as connection:
         comparisons = {route.name: last_comparison(connection, route) for route in context.routes}
     champions = {
@@ -243,32 +243,34 @@ def test_each_route_has_its_champion(context: Context) -> None:
 
 def test_job_request_is_for_one_route(context: Context) -> None:
     with context.database.writing() as connection:
-        first = request_store.leave(connection, "ingest", "a", utc_now(), "channel")
-        other = request_store.leave(connection, "ingest", "a", utc_now(), "italy")
-        unknown = request_store.leave(connection, "ingest", "a", utc_now(), "gone")
+        first = request_store.add_request(connection, "ingest", "a", utc_now(), "channel")
+        other = request_store.add_request(connection, "ingest", "a", utc_now(), "italy")
+        unknown = request_store.add_request(connection, "ingest", "a", utc_now(), "gone")
     assert first.request_id != other.request_id
     for _ in range(3):
-        request_worker.take(context, ("ingest",))
+        request_worker.run_next_request(context, ("ingest",))
     with context.database.reading() as connection:
         period = request_store.period(other.request_id)
-        assert run_store.find(connection, "ingest", period, "italy") is not None
-        assert run_store.find(connection, "ingest", period, "channel") is None
-        done = request_store.find(connection, other.request_id)
-        failed = request_store.find(connection, unknown.request_id)
+        assert run_store.get_run(connection, "ingest", period, "italy") is not None
+        assert run_store.get_run(connection, "ingest", period, "channel") is None
+        done = request_store.get_request(connection, other.request_id)
+        failed = request_store.get_request(connection, unknown.request_id)
     assert (done.outcome, failed.outcome) == ("done", "failed")
     assert "expected a route of channel, italy, found 'gone'" in failed.reason
 
 
 def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context: Context) -> None:
     at = utc(2026, 3, 28, 20)  # before the night in which clocks go forward
-    assert {(one.route.name, item.name): item.next_due(at) for one, item in items(context)} == {
+    assert {
+        (one.route.name, item.name): item.next_due(at) for one, item in scheduled_items(context)
+    } == {
         ("channel", "renew"): utc(2026, 3, 29, 8, 40),
         ("channel", "tidy"): utc(2026, 3, 29, 2, 40),
         ("italy", "renew"): utc(2026, 3, 29, 13),
     }
 
 
-_carry_out = fit_task.carry_out
+_carry_out = fit_task.run_fit_task
 
 
 def _kill_fit_of_italy(order: Any) -> Any:
@@ -280,7 +282,7 @@ def _kill_fit_of_italy(order: Any) -> Any:
 def test_killed_fit_of_one_route_does_not_stop_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declare(tmp_path / "models", "climatology", "climatology", "champion")
+    declare_model(tmp_path / "models", "climatology", "climatology", "champion")
     settings = Settings(
         routes="italy,channel",  # the killed one comes first
         var_dir=tmp_path / "var",
@@ -291,9 +293,9 @@ def test_killed_fit_of_one_route_does_not_stop_the_other(
     context = open_context(settings)
     for one_route in context.each_route():
         ingest(one_route)
-    monkeypatch.setattr(fit_task, "carry_out", _kill_fit_of_italy)
+    monkeypatch.setattr(fit_task, "run_fit_task", _kill_fit_of_italy)
     now = utc(2026, 1, 2, 16)
-    for one_route, item in items(context):
+    for one_route, item in scheduled_items(context):
         if item.name == "renew":
             run_due(
                 one_route,
@@ -302,7 +304,7 @@ def test_killed_fit_of_one_route_does_not_stop_the_other(
             )
     with context.database.reading() as connection:
         refit_of_italy, refit_of_channel, renew_of_italy, renew_of_channel = (
-            run_store.latest(connection, job, route=route)
+            run_store.get_latest_run(connection, job, route=route)
             for job in ("refit", "renew")
             for route in ("italy", "channel")
         )
@@ -310,7 +312,7 @@ def test_killed_fit_of_one_route_does_not_stop_the_other(
         assert issue_store.get_latest_issue(connection, "italy_people") is None
     assert (refit_of_italy.outcome, refit_of_channel.outcome) == ("failed", "done")
     assert (renew_of_italy.outcome, renew_of_channel.outcome) == ("failed", "done")
-    assert "no model stands" in refit_of_italy.reason
+    assert "no model could be fitted" in refit_of_italy.reason
     context.database.close()
 
 
@@ -325,4 +327,4 @@ def test_loaders_of_all_routes_share_one_cache(context: Context) -> None:
         calls.append(1)
         return len(calls)
 
-    assert loader.once(("a",), count_call) == other.once(("a",), count_call) == 1
+    assert loader.compute_once(("a",), count_call) == other.compute_once(("a",), count_call) == 1

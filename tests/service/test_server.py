@@ -20,7 +20,7 @@ import pytest
 
 from service import server
 from service.core.settings import Settings
-from tests.service.support import ROOT, as_environment, serving
+from tests.service.support import ROOT, as_environment, run_server
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
 # A server with short deadlines.
@@ -203,7 +203,7 @@ def test_endless_headers_do_not_block_others(port: int) -> None:
 
 
 def test_sighup_replaces_workers_and_their_memory_metrics(settings: Settings) -> None:
-    with serving(settings, workers=2) as base:
+    with run_server(settings, workers=2) as base:
         port = int(base.rpartition(":")[2])
 
         def workers() -> set[bytes]:

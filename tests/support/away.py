@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from service.core.database import connect
 
 
-class Away:
+class DetachablePostgresql:
     """A real PostgreSQL whose socket can be removed and restored."""
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -31,5 +31,5 @@ class Away:
             )
         direct.close()
 
-    def come_back(self) -> None:
+    def attach(self) -> None:
         self._here.symlink_to(self._there)

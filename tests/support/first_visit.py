@@ -19,7 +19,7 @@ FLAGS = [
 
 
 @dataclass(frozen=True)
-class Cost:
+class VisitCost:
     """Cost of one visit with an empty cache.
 
     Attributes
@@ -37,7 +37,7 @@ class Cost:
         return [one for one in self.requests if urlsplit(one).netloc not in (own, "")]
 
 
-def measure(browser: Browser, url: str) -> Cost:
+def measure(browser: Browser, url: str) -> VisitCost:
     """Visit `url` with an empty cache."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
@@ -54,4 +54,4 @@ def measure(browser: Browser, url: str) -> Cost:
     page.on("request", lambda request: requests.append(request.url))
     page.goto(url, wait_until="load")
     context.close()
-    return Cost(sum(sizes), requests)
+    return VisitCost(sum(sizes), requests)

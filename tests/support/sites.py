@@ -21,7 +21,7 @@ ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 
 @dataclass
-class Answer:
+class SiteResponse:
     """A response; `behave` takes over after the headers are sent."""
 
     body: bytes = b""
@@ -47,11 +47,11 @@ def endless(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
             handler.wfile.write(block)
 
 
-Reply = Answer | Callable[["Asked"], Answer]
+Reply = SiteResponse | Callable[["Request"], SiteResponse]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A received request."""
 
     path: str
@@ -64,7 +64,7 @@ class Sites:
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply | list[Reply]] = {}
-        self.asked: list[Asked] = []
+        self.asked: list[Request] = []
         self._stop = threading.Event()
         sites = self
 
@@ -72,7 +72,7 @@ class Sites:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 headers = {key.lower(): value for key, value in self.headers.items()}
-                asked = Asked(parts.path, parse_qs(parts.query), headers)
+                asked = Request(parts.path, parse_qs(parts.query), headers)
                 sites.asked.append(asked)
                 sites._answer(self, asked)
 
@@ -88,11 +88,11 @@ class Sites:
     def times(self, path: str) -> int:
         return sum(asked.path == path for asked in self.asked)
 
-    def _answer(self, handler: BaseHTTPRequestHandler, asked: Asked) -> None:
-        reply = self.replies.get(asked.path, Answer(b"<h1>Page not found</h1>", status=404))
+    def _answer(self, handler: BaseHTTPRequestHandler, asked: Request) -> None:
+        reply = self.replies.get(asked.path, SiteResponse(b"<h1>Page not found</h1>", status=404))
         if isinstance(reply, list):
             reply = reply.pop(0) if len(reply) > 1 else reply[0]
-        answer = reply if isinstance(reply, Answer) else reply(asked)
+        answer = reply if isinstance(reply, SiteResponse) else reply(asked)
         with contextlib.suppress(OSError):
             handler.send_response(answer.status)
             if answer.kind:
@@ -113,7 +113,7 @@ class Sites:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Sites]:
+def run_sites() -> Iterator[Sites]:
     sites = Sites()
     try:
         yield sites
@@ -121,18 +121,18 @@ def running() -> Iterator[Sites]:
         sites.close()
 
 
-def tagged(answer: Answer, etag: str) -> Callable[[Asked], Answer]:
+def with_etag(answer: SiteResponse, etag: str) -> Callable[[Request], SiteResponse]:
     """Answer 304 to requests with this ETag."""
 
-    def reply(asked: Asked) -> Answer:
+    def reply(asked: Request) -> SiteResponse:
         if asked.headers.get("if-none-match") == etag:
-            return Answer(status=304, kind="", headers={"ETag": etag})
-        return Answer(answer.body, answer.kind, headers={"ETag": etag})
+            return SiteResponse(status=304, kind="", headers={"ETag": etag})
+        return SiteResponse(answer.body, answer.kind, headers={"ETag": etag})
 
     return reply
 
 
-def publish(
+def act_as_govuk(
     sites: Sites,
     workbook: bytes,
     page: bytes,
@@ -176,15 +176,19 @@ def publish(
         f'<a class="govuk-link" href="{sites.url}{path}">Time series</a><a href="{PAGE}">Last</a>'
     )
     sites.replies |= {
-        f"/api/content{PUBLICATION}": Answer(json.dumps(item).encode(), "application/json"),
-        PUBLICATION: Answer(html.encode()),
-        path: Answer(workbook, ODS, headers={"Last-Modified": "Wed, 31 Dec 2025 13:29:00 GMT"}),
-        PAGE: Answer(page),
+        f"/api/content{PUBLICATION}": SiteResponse(json.dumps(item).encode(), "application/json"),
+        PUBLICATION: SiteResponse(html.encode()),
+        path: SiteResponse(
+            workbook, ODS, headers={"Last-Modified": "Wed, 31 Dec 2025 13:29:00 GMT"}
+        ),
+        PAGE: SiteResponse(page),
     }
     return path
 
 
-def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members: int = 0) -> bytes:
+def hourly_weather(
+    asked: Request, first: dt.date, days: int, value: float = 1.0, members: int = 0
+) -> bytes:
     """An Open-Meteo answer: `value` at every hour, slightly different by point and member."""
     variables = asked.query["hourly"][0].split(",")
     points = len(asked.query["latitude"][0].split(","))
@@ -219,11 +223,11 @@ def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members:
     return json.dumps(answers if points > 1 else answers[0]).encode()
 
 
-def forecast_weather(sites: Sites, today: dt.date) -> None:
+def act_as_openmeteo(sites: Sites, today: dt.date) -> None:
     """Act as the three services of Open-Meteo under ``/{service}``."""
 
-    def reply(service: str, members: int = 0) -> Callable[[Asked], Answer]:
-        def make(asked: Asked) -> Answer:
+    def reply(service: str, members: int = 0) -> Callable[[Request], SiteResponse]:
+        def make(asked: Request) -> SiteResponse:
             if "start_date" in asked.query:
                 first = dt.date.fromisoformat(asked.query["start_date"][0])
                 last = dt.date.fromisoformat(asked.query["end_date"][0])
@@ -232,7 +236,9 @@ def forecast_weather(sites: Sites, today: dt.date) -> None:
                 past = int(asked.query.get("past_days", ["0"])[0])
                 first = today - dt.timedelta(days=past)
                 days = past + int(asked.query["forecast_days"][0])
-            return Answer(hourly(asked, first, days, members=members), "application/json")
+            return SiteResponse(
+                hourly_weather(asked, first, days, members=members), "application/json"
+            )
 
         return make
 

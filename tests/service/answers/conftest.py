@@ -13,14 +13,14 @@ from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.support import Hand, quick_models, utc
+from tests.service.support import ManualClock, declare_quick_models, utc
 
 READ_AT, ISSUED_AT = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
 """When the weather was read, and the issue published."""
 
 
 @pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: ManualClock) -> IssueLoader:
     return IssueLoader(context, clock)
 
 
@@ -32,16 +32,16 @@ def windy_settings(published: Path, tmp_path_factory: pytest.TempPathFactory) ->
     settings = Settings(
         source="figures",
         var_dir=folder / "var",
-        models_dir=quick_models(folder / "models"),
+        models_dir=declare_quick_models(folder / "models"),
         paths=100,
         horizon=60,
         fit_seconds=0,
     )
-    context = skies.reading(open_context(settings))
+    context = skies.with_weather(open_context(settings))
     roughness = [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6]
-    skies.tell(context.database, READ_AT, roughness, members=3)
+    skies.store_weather(context.database, READ_AT, roughness, members=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "utc_now", Hand(ISSUED_AT))
+        patch.setattr(module, "utc_now", ManualClock(ISSUED_AT))
         refit(context)
     context.database.close()
     return context.settings

@@ -13,7 +13,7 @@ from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues.issue_store import KEPT_DAYS
-from tests.service.support import NOW, Hand, random_paths
+from tests.service.support import NOW, ManualClock, random_paths
 
 D = dt.date
 PATHS = random_paths("2026-01-01", 40)  # end on 9 February
@@ -60,24 +60,24 @@ def test_horizon_beyond_last_day_is_rejected(horizon: int) -> None:
 
 
 def test_view_beyond_last_day_is_rejected(context: Context) -> None:
-    loader = IssueLoader(context, Hand(NOW))
+    loader = IssueLoader(context, ManualClock(NOW))
     last: D = loader.view("people").paths.end.item()
     assert loader.view("people", first=last).ahead.most == 1
     with pytest.raises(BadQuestion, match=f"{last}, the last that can be answered"):
         _ = loader.view("people", first=last + dt.timedelta(days=1)).ahead
-    loader.clock = Hand(NOW + dt.timedelta(days=800))
+    loader.clock = ManualClock(NOW + dt.timedelta(days=800))
     with pytest.raises(NotPossible, match=f"can answer is {last}, and 2028-03-12 is asked"):
         _ = loader.view("people").ahead
 
 
 def test_models_other_than_champion_keep_only_the_first_days(context: Context) -> None:
-    loader = IssueLoader(context, Hand(NOW))
+    loader = IssueLoader(context, ManualClock(NOW))
     champion, other = loader.view("people"), loader.view("people", model="seasonal_naive")
     assert champion.paths.horizon > other.paths.horizon == KEPT_DAYS
     last = dt.date(2026, 2, 4)
     with pytest.raises(BadQuestion, match=f"1 to 34, as {last} is the last day that can be"):
         other.ahead.end(KEPT_DAYS + 1)
-    loader.clock = Hand(NOW + dt.timedelta(days=40))
+    loader.clock = ManualClock(NOW + dt.timedelta(days=40))
     later = loader.view("people", model="seasonal_naive")
     with pytest.raises(NotPossible, match="seasonal_naive of issue .* or the champion, calibrated"):
         _ = later.ahead

@@ -15,8 +15,8 @@ from service.core.context import Context
 from service.data import observation_store
 from service.issues.issue_score_store import Scored
 from service.issues.score import score
-from tests.service.stored import Figure, record
-from tests.service.support import ROUTE, Hand, publish, record_run, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import ROUTE, ManualClock, publish, record_run, utc
 
 FIRST = dt.date(2025, 1, 5)
 """A Sunday: the origin of the first issue."""
@@ -84,7 +84,7 @@ def test_miscalibrated_record_raises_the_right_alarm() -> None:
 
 
 def pit_alarm(record: module._Record, name: str) -> module.Alarm:
-    (alarm,) = [alarm for alarm in module._moments(record) if alarm["name"] == name]
+    (alarm,) = [alarm for alarm in module._pit_alarms(record) if alarm["name"] == name]
     return alarm
 
 
@@ -140,7 +140,7 @@ def context(empty: Context) -> Context:
         for at, value in enumerate(values)
     ]
     with empty.database.writing() as connection:
-        record(connection, ROUTE, figures, utc(2025, 12, 29, 12), assume_known=True)
+        store_as_documents(connection, ROUTE, figures, utc(2025, 12, 29, 12), assume_known=True)
     return empty
 
 
@@ -153,7 +153,7 @@ def publish_issue(context: Context, origin: dt.date, sample: np.ndarray) -> None
 
 def read_people(context: Context) -> np.ndarray:
     with context.database.reading() as connection:
-        return observation_store.series(connection, "people").values
+        return observation_store.get_series(connection, "people").values
 
 
 def draw_paths(rng: np.random.Generator, p_arrival: float = 0.5, mean: float = 100) -> np.ndarray:
@@ -162,7 +162,7 @@ def draw_paths(rng: np.random.Generator, p_arrival: float = 0.5, mean: float = 1
 
 def test_stored_scores_raise_alarms_once_miscalibrated(context: Context) -> None:
     rng = np.random.default_rng(6)
-    loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
+    loader = IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))
     assert alarms(loader) == [], "before the first issue"
     for week in range(25):
         publish_issue(context, FIRST + week * WEEK, draw_paths(rng))
@@ -203,7 +203,7 @@ def test_since_is_first_day_of_unbroken_run() -> None:
 
 
 def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
-    loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
+    loader = IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))
     publish_issue(context, dt.date(2025, 12, 19), np.full((300, 35), 1))
     (alarm,) = record_alarms(loader)
     view = loader.view("people", as_of=utc(2025, 12, 21, 23, 59))
@@ -223,7 +223,7 @@ def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
             "issue_id": view.issue.issue_id,
         },
     }
-    sunday = IssueLoader(context, Hand(utc(2025, 12, 28, 12)))
+    sunday = IssueLoader(context, ManualClock(utc(2025, 12, 28, 12)))
     assert record_alarms(sunday) == [], "the week is not over"
 
 
@@ -235,20 +235,20 @@ def test_last_complete_week_is_checked_while_next_is_incomplete(context: Context
         for day in (29, 30)
     ]
     with context.database.writing() as connection:
-        record(connection, ROUTE, figures, utc(2025, 12, 31, 12))
-    (alarm,) = record_alarms(IssueLoader(context, Hand(utc(2026, 1, 6, 12))))
+        store_as_documents(connection, ROUTE, figures, utc(2025, 12, 31, 12))
+    (alarm,) = record_alarms(IssueLoader(context, ManualClock(utc(2026, 1, 6, 12))))
     assert (alarm["numbers"]["from"], alarm["numbers"]["to"]) == ("2025-12-22", "2025-12-28")
     assert alarm["numbers"]["came"] == read_people(context)[-9:-2].sum()
 
 
 def test_issue_made_during_the_week_is_not_checked_against_it(context: Context) -> None:
     publish_issue(context, dt.date(2025, 12, 22), np.full((300, 35), 1))
-    assert record_alarms(IssueLoader(context, Hand(utc(2025, 12, 29, 12)))) == []
+    assert record_alarms(IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))) == []
 
 
 def test_late_issues_and_figures_raise_alarms_with_numbers(context: Context) -> None:
     publish_issue(context, dt.date(2025, 12, 28), draw_paths(np.random.default_rng(1)))
-    clock = Hand(utc(2025, 12, 31, 3))
+    clock = ManualClock(utc(2025, 12, 31, 3))
     assert alarms(IssueLoader(context, clock)) == []
     clock.now = utc(2025, 12, 31, 4)
     (late,) = alarms(IssueLoader(context, clock))
@@ -274,7 +274,7 @@ def test_late_issues_and_figures_raise_alarms_with_numbers(context: Context) -> 
 
 def test_record_alarms_are_unchanged_by_repeat_and_rescore(context: Context) -> None:
     publish_issue(context, dt.date(2025, 12, 19), np.full((300, 35), 1))
-    loader = IssueLoader(context, Hand(utc(2025, 12, 29, 12)))
+    loader = IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))
     first = record_alarms(loader)
     assert first == record_alarms(loader) == record_alarms(IssueLoader(context, loader.clock))
     score(context)

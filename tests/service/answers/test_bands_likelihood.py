@@ -14,11 +14,13 @@ from forecast.paths import Paths
 from service.app import create_app
 from service.core.context import Context
 from service.issues.score import score
-from tests.service.support import Hand, publish, random_paths, record_run, utc
+from tests.service.support import ManualClock, publish, random_paths, record_run, utc
 from tests.service.test_answers import BASE, Interfaces, format_mail_day, get_text
 
 
-def test_json_page_mail_and_grafana_show_the_same_class(filled: Context, clock: Hand) -> None:
+def test_json_page_mail_and_grafana_show_the_same_class(
+    filled: Context, clock: ManualClock
+) -> None:
     """With chances at the thresholds and next to them, from today on."""
     arrivals = {1101: "likely", 1100: "possible", 1099: "possible", 701: "possible"}
     arrivals |= {700: "possible", 699: "unlikely", 0: "unlikely", 2000: "likely"}

@@ -11,8 +11,8 @@ from service.answers.briefing import briefing, briefing_of
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
-from tests.service.stored import Figure, record
-from tests.service.support import ROUTE, Hand, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import ROUTE, ManualClock, utc
 
 D = dt.date
 WHOLE_YEAR = (
@@ -128,13 +128,13 @@ def test_sentence_has_singular_and_first_day_of_partial_year(
     counts: list[int], day: D, sentence: str
 ) -> None:
     series = DailySeries("people", np.datetime64("2024-09-01"), np.array(counts))
-    assert module._brief(ROUTE, series, {}, None, D(2026, 1, 2))["sentence"] == sentence
+    assert module._build_briefing(ROUTE, series, {}, None, D(2026, 1, 2))["sentence"] == sentence
 
 
 def test_difference_that_rounds_to_zero_is_about_as_many() -> None:
-    assert module._beside({"difference": 1, "per_cent": 0.0}) == "about as many as"
-    assert module._beside({"difference": 0, "per_cent": 0.0}) == "as many as"
-    assert module._beside({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
+    assert module._comparison_in_words({"difference": 1, "per_cent": 0.0}) == "about as many as"
+    assert module._comparison_in_words({"difference": 0, "per_cent": 0.0}) == "as many as"
+    assert module._comparison_in_words({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
 
 
 def test_date_after_the_figures_uses_the_last_of_them(loader: IssueLoader) -> None:
@@ -165,7 +165,7 @@ def test_revision_changes_briefing_of_date_but_not_of_instant(
 ) -> None:
     with context.database.writing() as connection:
         figure = Figure("people", D(2024, 10, 18), 600, "test")
-        record(connection, ROUTE, [figure], utc(2026, 1, 1, 9))
+        store_as_documents(connection, ROUTE, [figure], utc(2026, 1, 1, 9))
     assert briefing(loader, "people", D(2024, 10, 18))["last_day"]["value"] == 600
     assert briefing(loader, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
 
@@ -182,7 +182,9 @@ def test_as_of_before_first_figure_is_rejected(loader: IssueLoader, as_of: dt.da
         briefing(loader, "people", as_of)
 
 
-def test_briefing_without_figures_or_of_unknown_series_fails(empty: Context, clock: Hand) -> None:
+def test_briefing_without_figures_or_of_unknown_series_fails(
+    empty: Context, clock: ManualClock
+) -> None:
     with pytest.raises(NotReady, match="no figures"):
         briefing(IssueLoader(empty, clock), "people")
     with pytest.raises(NotFound, match="expected a series of people, boats"):
@@ -190,7 +192,7 @@ def test_briefing_without_figures_or_of_unknown_series_fails(empty: Context, clo
 
 
 def test_briefing_of_issue_uses_its_own_figures(
-    context: Context, loader: IssueLoader, clock: Hand
+    context: Context, loader: IssueLoader, clock: ManualClock
 ) -> None:
     view = loader.view("people", "latest")
     clock.now = view.issue.as_of
@@ -198,7 +200,7 @@ def test_briefing_of_issue_uses_its_own_figures(
     assert before == briefing(loader, "people", view.issue.as_of)
     with context.database.writing() as connection:  # read later, and dated before the issue
         figures = [Figure(name, D(2025, 12, 31), 7, "test") for name in ("people", "boats")]
-        record(connection, ROUTE, figures, utc(2026, 1, 1, 15))
+        store_as_documents(connection, ROUTE, figures, utc(2026, 1, 1, 15))
     loader = IssueLoader(context, clock)
     assert briefing(loader, "people", view.issue.as_of)["last_day"]["value"] == 7
     assert briefing_of(loader, loader.view("people", view.issue.issue_id)) == before

@@ -13,7 +13,7 @@ from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import note_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, Hand, publish, random_paths, record_run
+from tests.service.support import NOW, ManualClock, publish, random_paths, record_run
 
 
 def test_every_cause_has_a_display_name() -> None:
@@ -23,7 +23,7 @@ def test_every_cause_has_a_display_name() -> None:
 @pytest.fixture
 def issues(context: Context) -> list[Issue]:
     """The published issue and three newer ones."""
-    issues = [IssueLoader(context, Hand(NOW)).view("people").issue]
+    issues = [IssueLoader(context, ManualClock(NOW)).view("people").issue]
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         run_id = record_run(context.database, f"step {step}", at)
@@ -57,7 +57,7 @@ def test_changes_are_summed_over_issues_with_and_without_weather(
     save_changes(context, second, first, 10.0, causes)
     save_changes(context, third, second, 12.5, causes | {"weather": -4.0})
     save_changes(context, fourth, third, 11.0, causes)
-    loader = IssueLoader(context, Hand(NOW))
+    loader = IssueLoader(context, ManualClock(NOW))
     answer = changes(loader, loader.view("people"), first.issue_id)
     assert answer["causes"] == ["model", "revision", "weather", "new_figures"]
     assert answer["steps"] == 3
@@ -72,9 +72,9 @@ def test_changes_are_summed_over_issues_with_and_without_weather(
     assert days == [(day, f"{day}T00:00:00Z") for day in ("2026-01-02", "2026-01-03", "2026-01-28")]
     with pytest.raises(NotFound, match="expected an issue before"):
         changes(loader, loader.view("people"), "people-20200101-0000000000")
-    with pytest.raises(NotFound, match=f"no issue stands before {first.issue_id}"):
+    with pytest.raises(NotFound, match=f"there is no issue before {first.issue_id}"):
         changes(loader, loader.view("people", first.issue_id))
-    later = IssueLoader(context, Hand(NOW + dt.timedelta(days=27)))
+    later = IssueLoader(context, ManualClock(NOW + dt.timedelta(days=27)))
     expected = "since: expected an issue that forecast some of the same days, found "
     with pytest.raises(BadQuestion, match=f"^{expected}{third.issue_id}$"):
         changes(later, later.view("people"))

@@ -7,21 +7,21 @@ import pytest
 from service.answers.comparison import (
     compare_days,
     compare_forecasts,
+    default_days,
     list_models,
-    usual_days,
     view_of_day,
 )
 from service.answers.errors import NotFound
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
-from tests.service.support import Hand, publish, random_paths, utc
+from tests.service.support import ManualClock, publish, random_paths, utc
 
 D = dt.date
 
 
 @pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: ManualClock) -> IssueLoader:
     """A loader with live issues of 1 and 15 December and the newest."""
     for day in (1, 15):
         models = {
@@ -85,6 +85,6 @@ def test_model_not_in_issue_is_not_found(loader: IssueLoader) -> None:
 
 
 def test_usual_days_have_a_forecast(loader: IssueLoader) -> None:
-    assert usual_days(loader, "people") == [D(2025, 12, 3)]
-    assert usual_days(loader, "boats") != [], "only the newest exists"
+    assert default_days(loader, "people") == [D(2025, 12, 3)]
+    assert default_days(loader, "boats") != [], "only the newest exists"
     assert {"climatology", "seasonal_naive"} <= set(list_models(loader, "people"))

@@ -2,34 +2,39 @@ from __future__ import annotations
 
 import datetime as dt
 
-from service.answers.early_warnings import chances, warning_record
+from service.answers.early_warnings import warning_chances, warning_record
 from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context
 from service.issues import early_warning_store
 from service.issues.early_warning_store import EarlyWarning
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 DAY = dt.timedelta(days=1)
 
 
 def test_chances_equal_exceedance_endpoint(mailing: Context) -> None:
-    days, week = chances(IssueLoader(mailing, Hand(NOW)).view("people").ahead, 300, 1500)
-    client = create_app(mailing, Hand(NOW)).test_client()
+    days, week = warning_chances(
+        IssueLoader(mailing, ManualClock(NOW)).view("people").ahead, 300, 1500
+    )
+    client = create_app(mailing, ManualClock(NOW)).test_client()
     for row, window, horizon in ((days, 1, 3), (week, 7, 7)):
         path = f"/v1/series/people/exceedance?threshold={row['threshold']}"
         answer = client.get(f"{path}&window={window}&horizon={horizon}").get_json()
         assert row["p"] == answer["p_any"]
         assert [day["p_above"] for day in row["days"]] == [r["p_above"] for r in answer["rows"]]
     assert (days["from"], days["to"], week["to"]) == ("2026-01-02", "2026-01-04", "2026-01-08")
-    assert len(chances(IssueLoader(mailing, Hand(NOW)).view("people").ahead, 300, None)) == 1
+    assert (
+        len(warning_chances(IssueLoader(mailing, ManualClock(NOW)).view("people").ahead, 300, None))
+        == 1
+    )
 
 
 def test_warning_record_counts_warnings_followed_by_arrivals(mailing: Context) -> None:
-    loader = IssueLoader(mailing, Hand(NOW))
+    loader = IssueLoader(mailing, ManualClock(NOW))
     assert warning_record(loader)["sentence"] == ""
     last = dt.date(2025, 12, 31)
-    client = create_app(mailing, Hand(NOW)).test_client()
+    client = create_app(mailing, ManualClock(NOW)).test_client()
     record_path = "/v1/series/{}/track-record?kind={}".format
     assert client.get(record_path("people", "live")).json["early_warnings"] is None
     assert "Early warnings" not in client.get("/record").text

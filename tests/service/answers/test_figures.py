@@ -5,11 +5,11 @@ import datetime as dt
 import pytest
 
 from service.answers.errors import BadQuestion, NotFound
-from service.answers.figures import a_year_earlier, figures, last_of
+from service.answers.figures import figures, last_figures, year_earlier
 from service.answers.issue_loader import IssueLoader
 from service.api.schemas import ObservationsRow
 from service.core.context import Context
-from tests.service.support import sql_counted, utc
+from tests.service.support import collect_sql, utc
 
 D = dt.date
 
@@ -54,7 +54,7 @@ def test_figures_as_of_date_and_instant(loader: IssueLoader) -> None:
 
 
 def test_only_requested_days_are_read(context: Context, loader: IssueLoader) -> None:
-    with sql_counted(context) as statements:
+    with collect_sql(context) as statements:
         figures(loader, "people", D(2025, 12, 1), D(2025, 12, 31))
     assert any("observations.date >= " in statement for statement in statements)
 
@@ -72,17 +72,19 @@ def test_last_days_of_an_issue(loader: IssueLoader) -> None:
     view = loader.view("people", "latest")
     assert view.first == D(2026, 1, 2)
     rows = figures(loader, "people", D(2025, 12, 3), D(2025, 12, 31))
-    assert last_of(view, 30) == [{name: row[name] for name in ("date", "value")} for row in rows]
-    assert len(last_of(view, 10_000)) == 2922
+    assert last_figures(view, 30) == [
+        {name: row[name] for name in ("date", "value")} for row in rows
+    ]
+    assert len(last_figures(view, 10_000)) == 2922
 
 
 def test_same_date_a_year_earlier_and_mean_of_its_week(loader: IssueLoader) -> None:
     view = loader.view("people")
-    rows = a_year_earlier(view, ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29"])
+    rows = year_earlier(view, ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29"])
     june = [row["value"] for row in figures(loader, "people", D(2024, 6, 12), D(2024, 6, 18))]
     assert rows[1] == {"last_year": june[3], "last_year_mean": round(sum(june) / 7, 1)}
     assert rows[0]["last_year"] is not None and rows[0]["last_year_mean"] is None
     (leap,) = figures(loader, "people", D(2023, 2, 28), D(2023, 2, 28))
     assert rows[2]["last_year"] == leap["value"]
     assert rows[3]["last_year"] is not None and rows[3]["last_year_mean"] is None
-    assert a_year_earlier(view, ["2027-01-01"]) == [{"last_year": None, "last_year_mean": None}]
+    assert year_earlier(view, ["2027-01-01"]) == [{"last_year": None, "last_year_mean": None}]

@@ -11,7 +11,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, status
 from service.api.schemas import RevisionsRow
 from service.core.context import Context
-from tests.service.stored import Figure, record
+from tests.service.stored import Figure, store_as_documents
 from tests.service.support import ROUTE, utc
 
 DAY = dt.date(2025, 12, 13)
@@ -20,14 +20,14 @@ DAY = dt.date(2025, 12, 13)
 def record_revision(context: Context, is_marked: bool) -> None:
     figure = Figure("people", DAY, 755, "page", utc(2025, 12, 16, 13), is_marked)
     with context.database.writing() as connection:
-        record(connection, ROUTE, [figure], utc(2025, 12, 31))
+        store_as_documents(connection, ROUTE, [figure], utc(2025, 12, 31))
 
 
 def record_preventions(context: Context) -> None:
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", dt.date(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
-        record(connection, ROUTE, rows, at)
+        store_as_documents(connection, ROUTE, rows, at)
 
 
 def test_revisions_are_listed_and_counted(context: Context) -> None:

@@ -13,7 +13,7 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import Reason, State
 from service.core.context import Context
 from service.issues.issue_store import Entry, Issue
-from tests.service.support import NOW, ROUTE, Hand, utc
+from tests.service.support import NOW, ROUTE, ManualClock, utc
 
 
 def make_view(values: Any, start: str = "2026-01-01", **fields: Any) -> IssueView:
@@ -42,7 +42,7 @@ def make_view(values: Any, start: str = "2026-01-01", **fields: Any) -> IssueVie
 
 
 @pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: ManualClock) -> IssueLoader:
     clock.now = utc(2026, 1, 1, 12)
     return IssueLoader(context, clock)
 

@@ -15,19 +15,19 @@ from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
-from tests.service.issued import changed
-from tests.service.stored import Figure, record
+from tests.service.issued import with_settings
+from tests.service.stored import Figure, store_as_documents
 from tests.service.support import (
     CHAMPION,
     DECLARED,
     NOW,
     ROUTE,
-    Hand,
-    at_once,
+    ManualClock,
+    collect_sql,
     publish,
     random_paths,
     record_run,
-    sql_counted,
+    run_concurrently,
     utc,
 )
 from tests.support.waiting import BOUND
@@ -54,9 +54,9 @@ def test_view_is_of_champion_of_newest_issue(loader: IssueLoader, context: Conte
 
 
 def test_view_begins_today_or_after_last_figure(context: Context) -> None:
-    view = IssueLoader(context, Hand(NOW)).view("people")
+    view = IssueLoader(context, ManualClock(NOW)).view("people")
     assert view.today == view.first == view.ahead.first == D(2026, 1, 2)
-    early = IssueLoader(context, Hand(utc(2025, 12, 20))).view("people")
+    early = IssueLoader(context, ManualClock(utc(2025, 12, 20))).view("people")
     assert early.today == D(2026, 1, 1)
 
 
@@ -74,12 +74,12 @@ def test_as_of_date_begins_next_day_and_as_of_instant_its_uk_day(
 ) -> None:
     paths = random_paths("2026-01-04", 300)  # figures end on the 3rd
     publish(filled.database, {"climatology": paths}, record_run(filled.database, "once"))
-    loader = IssueLoader(filled, Hand(utc(2026, 6, 10)))
+    loader = IssueLoader(filled, ManualClock(utc(2026, 6, 10)))
     assert loader.view("people", as_of=as_of).today == day
 
 
 def test_issue_by_id_is_past(context: Context) -> None:
-    loader = IssueLoader(context, Hand(NOW))
+    loader = IssueLoader(context, ManualClock(NOW))
     latest = loader.view("people")
     assert not latest.is_past
     assert loader.view("people", latest.issue.issue_id).is_past
@@ -115,7 +115,7 @@ def test_new_issue_is_loaded_and_old_one_stays_cached(
 def test_revised_figure_does_not_change_issue(loader: IssueLoader, context: Context) -> None:
     before = loader.view("people")
     with context.database.writing() as connection:
-        record(
+        store_as_documents(
             connection,
             ROUTE,
             [Figure("people", dt.date(2025, 12, 30), 9_999, "test")],
@@ -128,14 +128,16 @@ def test_revised_figure_does_not_change_issue(loader: IssueLoader, context: Cont
 
 def test_second_view_reads_no_paths(loader: IssueLoader, context: Context) -> None:
     loader.view("people")
-    with sql_counted(context) as statements:
+    with collect_sql(context) as statements:
         loader.view("people")
     queries = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(queries) <= 3
     assert not any("issue_paths" in s or "observations" in s for s in queries)
 
 
-def test_cache_is_bounded(context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_is_bounded(
+    context: Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_CACHE_SIZE", 3)
     loader = IssueLoader(context, clock)
     ids = [publish_newer_issue(context, hours) for hours in range(module._CACHE_SIZE)]
@@ -146,7 +148,7 @@ def test_cache_is_bounded(context: Context, clock: Hand, monkeypatch: pytest.Mon
 
 
 def test_cached_value_is_replaced_when_token_changes(loader: IssueLoader) -> None:
-    values = [loader.once("x", lambda at=at: at, at // 2) for at in range(6)]
+    values = [loader.compute_once("x", lambda at=at: at, at // 2) for at in range(6)]
     assert values == [0, 0, 2, 2, 4, 4]
     assert len(loader._cache) == 1
 
@@ -162,7 +164,7 @@ def test_error_is_raised_for_all_callers_and_not_cached(loader: IssueLoader) -> 
 
     def call() -> None:
         with pytest.raises(NotReady, match="not yet"):
-            loader.once("x", fail)
+            loader.compute_once("x", fail)
         errors.append("not yet")
 
     threads = [threading.Thread(target=call) for _ in range(3)]
@@ -173,7 +175,7 @@ def test_error_is_raised_for_all_callers_and_not_cached(loader: IssueLoader) -> 
     for thread in threads:
         thread.join()
     assert errors == ["not yet"] * 3
-    assert loader.once("x", lambda: 1) == 1
+    assert loader.compute_once("x", lambda: 1) == 1
 
 
 def test_concurrent_callers_wait_for_one_read(
@@ -188,7 +190,7 @@ def test_concurrent_callers_wait_for_one_read(
         return load_paths(*arguments)
 
     monkeypatch.setattr(issue_store, "load_paths", load_slowly)
-    results = at_once(8, lambda: loader.view("people").paths.values)
+    results = run_concurrently(8, lambda: loader.view("people").paths.values)
     assert models == [CHAMPION]
     assert all((values == results[0]).all() for values in results)
 
@@ -204,25 +206,25 @@ def test_not_found_error_lists_alternatives(loader: IssueLoader) -> None:
         loader.view("people", model="x")
 
 
-def test_view_before_first_issue_is_not_ready(empty: Context, clock: Hand) -> None:
+def test_view_before_first_issue_is_not_ready(empty: Context, clock: ManualClock) -> None:
     loader = IssueLoader(empty, clock)
     with pytest.raises(NotReady, match="nothing is published yet"):
         loader.view("people")
-    assert loader.standing("people").to_dict()["status"] == "degraded"
+    assert loader.latest_state("people").to_dict()["status"] == "degraded"
     with pytest.raises(NotFound):
         loader.view("people", "people-20251231-0000000000")
 
 
 def test_model_files_are_checked_every_few_seconds(
-    context: Context, clock: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: Context, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = tmp_path / "models"
     shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
-    loader = IssueLoader(changed(context, models_dir=models), clock)
+    loader = IssueLoader(with_settings(context, models_dir=models), clock)
 
     def find_problems() -> set[str]:
         reasons = loader.view("people").state.reasons
-        assert reasons == loader.standing("people").reasons
+        assert reasons == loader.latest_state("people").reasons
         return {reason.name for reason in reasons} & set(PROBLEMS)
 
     monkeypatch.setattr(module, "_LOOK_SECONDS", 1e9)

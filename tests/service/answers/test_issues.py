@@ -6,7 +6,7 @@ import pytest
 
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.answers.issues import first_day, listing, of_day, one
+from service.answers.issues import describe_issue, first_day, issue_id_of_day, list_issues
 from service.api.schemas import IssueRow
 from service.core.context import Context
 from service.issues import note_store
@@ -21,14 +21,14 @@ def test_issue_of_day_is_the_newest_at_its_end(context: Context) -> None:
     # 00:30 of the next UK day
     moment = utc(2025, 7, 10, 23, 30)
     issue = publish(context.database, {"climatology": random_paths("2025-07-10", 30)}, 1, moment)
-    assert of_day(loader, "people", D(2025, 7, 11)) == issue.issue_id
-    assert of_day(loader, "people", D(2025, 8, 1)) == issue.issue_id
-    assert of_day(loader, "people", loader.today()) == "latest"
+    assert issue_id_of_day(loader, "people", D(2025, 7, 11)) == issue.issue_id
+    assert issue_id_of_day(loader, "people", D(2025, 8, 1)) == issue.issue_id
+    assert issue_id_of_day(loader, "people", loader.today()) == "latest"
     with pytest.raises(NotFound, match="no forecast from 9998-01-01 yet; today is"):
-        of_day(loader, "people", D(9998, 1, 1))
+        issue_id_of_day(loader, "people", D(9998, 1, 1))
     assert first_day(loader, "people") == D(2025, 7, 11)
     with pytest.raises(NotFound, match="from 2025-07-10; the first is from 2025-07-11"):
-        of_day(loader, "people", D(2025, 7, 10))
+        issue_id_of_day(loader, "people", D(2025, 7, 10))
 
 
 def test_day_before_first_issue_has_its_last_hindcast(context: Context) -> None:
@@ -44,18 +44,18 @@ def test_day_before_first_issue_has_its_last_hindcast(context: Context) -> None:
         for minute, start in enumerate(("2025-06-09", "2025-06-16"))
     )
     assert first_day(loader, "people") == D(2025, 6, 8)
-    assert of_day(loader, "people", D(2025, 6, 8)) == older
-    assert of_day(loader, "people", D(2025, 6, 14)) == older
-    assert of_day(loader, "people", D(2025, 6, 15)) == newer
+    assert issue_id_of_day(loader, "people", D(2025, 6, 8)) == older
+    assert issue_id_of_day(loader, "people", D(2025, 6, 14)) == older
+    assert issue_id_of_day(loader, "people", D(2025, 6, 15)) == newer
     with pytest.raises(NotFound, match="from 2025-06-07; the first is from 2025-06-08"):
-        of_day(loader, "people", D(2025, 6, 7))
+        issue_id_of_day(loader, "people", D(2025, 6, 7))
     with pytest.raises(NotFound):
-        of_day(loader, "boats", D(2025, 6, 15))
+        issue_id_of_day(loader, "boats", D(2025, 6, 15))
 
 
 def test_issue_of_day_is_not_ready_when_nothing_is_published(empty: Context) -> None:
     with pytest.raises(NotReady):
-        of_day(IssueLoader(empty), "boats", D(2025, 7, 10))
+        issue_id_of_day(IssueLoader(empty), "boats", D(2025, 7, 10))
 
 
 def publish_issues(context: Context, count: int) -> list[Issue]:
@@ -74,7 +74,7 @@ def test_pages_list_every_issue_newest_first(empty: Context, limit: int) -> None
     issues = publish_issues(empty, 4)
     listed, after = [], None
     while True:
-        rows, after = listing(IssueLoader(empty), "people", limit, after)
+        rows, after = list_issues(IssueLoader(empty), "people", limit, after)
         assert 1 <= len(rows) <= limit
         assert all(list(row) == list(IssueRow.model_fields) for row in rows)
         listed += [row["issue_id"] for row in rows]
@@ -86,16 +86,16 @@ def test_pages_list_every_issue_newest_first(empty: Context, limit: int) -> None
 def test_invalid_page_is_rejected(empty: Context) -> None:
     for limit in (0, 501):
         with pytest.raises(BadQuestion, match="limit: expected a whole number from 1 to 500"):
-            listing(IssueLoader(empty), "people", limit)
+            list_issues(IssueLoader(empty), "people", limit)
     (issue,) = publish_issues(empty, 1)
     for series_id, after in (("people", "x"), ("people", ""), ("boats", issue.issue_id)):
         with pytest.raises(BadQuestion, match="after: expected the `next` of a previous page"):
-            listing(IssueLoader(empty), series_id, 5, after)
+            list_issues(IssueLoader(empty), series_id, 5, after)
 
 
 def test_details_of_one_issue(empty: Context) -> None:
     (issue,) = publish_issues(empty, 1)
-    answer = one(IssueLoader(empty), "people", issue.issue_id)
+    answer = describe_issue(IssueLoader(empty), "people", issue.issue_id)
     assert answer == {
         "issue_id": issue.issue_id,
         "time": "2026-01-02T12:00:00Z",
@@ -121,9 +121,9 @@ def test_details_of_one_issue(empty: Context) -> None:
     }
     with empty.database.writing() as connection:
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
-    assert one(IssueLoader(empty), "people", issue.issue_id) == answer | {
+    assert describe_issue(IssueLoader(empty), "people", issue.issue_id) == answer | {
         "weather": {"status": "used"}
     }
     for series_id, issue_id in (("boats", issue.issue_id), ("people", "nothing")):
         with pytest.raises(NotFound, match=f"expected an issue of {series_id}, found '{issue_id}'"):
-            one(IssueLoader(empty), series_id, issue_id)
+            describe_issue(IssueLoader(empty), series_id, issue_id)

@@ -4,15 +4,15 @@ import pytest
 
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
-from service.answers.job_requests import ask, state
+from service.answers.job_requests import request_job, request_state
 from service.core import request_store
 from service.core.context import Context
-from tests.service.support import NOW, Hand, utc
+from tests.service.support import NOW, ManualClock, utc
 
 
-def test_request_is_waiting_then_running_then_failed(empty: Context, clock: Hand) -> None:
+def test_request_is_waiting_then_running_then_failed(empty: Context, clock: ManualClock) -> None:
     loader = IssueLoader(empty, clock)
-    row = ask(loader, "refit", "planner")
+    row = request_job(loader, "refit", "planner")
     assert row == {
         "request_id": row["request_id"],
         "route": "channel",
@@ -24,30 +24,30 @@ def test_request_is_waiting_then_running_then_failed(empty: Context, clock: Hand
         "outcome": "waiting",
         "reason": None,
     }
-    assert state(loader, row["request_id"]) == row
-    assert ask(loader, "refit", "another")["request_id"] == row["request_id"], (
+    assert request_state(loader, row["request_id"]) == row
+    assert request_job(loader, "refit", "another")["request_id"] == row["request_id"], (
         "the pending request is returned"
     )
     with empty.database.writing() as connection:
-        request_store.begin(connection, row["request_id"], utc(2026, 1, 2, 12, 5))
-    claimed = state(loader, row["request_id"])
+        request_store.start_request(connection, row["request_id"], utc(2026, 1, 2, 12, 5))
+    claimed = request_state(loader, row["request_id"])
     assert (claimed["claimed_at"], claimed["outcome"]) == ("2026-01-02T12:05:00Z", "running")
     with empty.database.writing() as connection:
-        request_store.finish(
+        request_store.finish_request(
             connection, row["request_id"], "failed", "no disk", utc(2026, 1, 2, 13)
         )
-    done = state(loader, row["request_id"])
+    done = request_state(loader, row["request_id"])
     assert done["finished_at"] == "2026-01-02T13:00:00Z"
     assert (done["outcome"], done["reason"]) == ("failed", "no disk")
 
 
 def test_unknown_job_is_rejected(empty: Context) -> None:
-    loader = IssueLoader(empty, Hand(NOW))
+    loader = IssueLoader(empty, ManualClock(NOW))
     with pytest.raises(NotFound, match="expected a job of ingest, refit, compare, found 'x{40}'$"):
-        ask(loader, "x" * 50, "planner")
+        request_job(loader, "x" * 50, "planner")
 
 
 @pytest.mark.parametrize("number", [1, 0, 2**31 - 1, 2**31, 10**30])
 def test_unknown_request_is_not_found(empty: Context, number: int) -> None:
     with pytest.raises(NotFound, match=f"no request {number} exists"):
-        state(IssueLoader(empty, Hand(NOW)), number)
+        request_state(IssueLoader(empty, ManualClock(NOW)), number)

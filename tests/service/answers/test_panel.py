@@ -14,7 +14,7 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.panel import COLUMNS, panel
 from service.core.context import Context
 from tests.service.answers.test_headline import make_view
-from tests.service.support import NOW, Hand, random_paths
+from tests.service.support import NOW, ManualClock, random_paths
 
 FIRST = dt.date(2025, 12, 25)
 """First day of the forecast; figures end on 31 December."""
@@ -27,7 +27,7 @@ def view() -> IssueView:
 
 @pytest.fixture
 def loader(filled: Context) -> IssueLoader:
-    return IssueLoader(filled, Hand(NOW))
+    return IssueLoader(filled, ManualClock(NOW))
 
 
 def test_rows_have_figures_and_forecast(

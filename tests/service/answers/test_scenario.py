@@ -18,8 +18,8 @@ from service.core.settings import Settings
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.answers.conftest import ISSUED_AT, open_copy
-from tests.service.issued import changed
-from tests.service.support import Hand
+from tests.service.issued import with_settings
+from tests.service.support import ManualClock
 
 DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
@@ -29,7 +29,7 @@ def loader(
     windy_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[IssueLoader]:
     context = open_copy(windy_settings, tmp_path_factory.mktemp("scenario"))
-    yield IssueLoader(context, Hand(ISSUED_AT))
+    yield IssueLoader(context, ManualClock(ISSUED_AT))
     context.database.close()
 
 
@@ -101,9 +101,9 @@ def test_model_without_weather_is_rejected(loader: IssueLoader) -> None:
 
 
 def test_issue_without_weather_is_rejected_with_reason(filled: Context) -> None:
-    context = skies.reading(filled)
+    context = skies.with_weather(filled)
     refit(context)
-    view = IssueLoader(context, Hand(ISSUED_AT)).view("people")
+    view = IssueLoader(context, ManualClock(ISSUED_AT)).view("people")
     with pytest.raises(NotPossible, match=r"no weather \(no weather forecast has been read yet"):
         scenario(IssueLoader(context), view, 14, (80,), weather={DAYS[0]: "calm"})
 
@@ -111,12 +111,14 @@ def test_issue_without_weather_is_rejected_with_reason(filled: Context) -> None:
 def test_missing_or_broken_fit_is_reported(windy_settings: Settings, tmp_path: Path) -> None:
     context = open_copy(windy_settings, tmp_path)
     shutil.copytree(windy_settings.fitted_folder, tmp_path / "fitted")
-    loader = IssueLoader(changed(context, fitted_dir=tmp_path / "fitted"), Hand(ISSUED_AT))
+    loader = IssueLoader(
+        with_settings(context, fitted_dir=tmp_path / "fitted"), ManualClock(ISSUED_AT)
+    )
     folder = tmp_path / "fitted" / "people" / "swell"
     (version,) = folder.glob("2*")
     version.write_text("{}")
     view, calm = loader.view("people"), {DAYS[0]: "calm"}
-    with pytest.raises(NotPossible, match="swell cannot be read again: its file is broken"):
+    with pytest.raises(NotPossible, match="swell cannot be loaded: its file is broken"):
         scenario(loader, view, 14, (80,), weather=calm)
     shutil.rmtree(folder)
     with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):

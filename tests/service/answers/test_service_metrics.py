@@ -9,10 +9,10 @@ from service.answers.track_record import track_record
 from service.core.context import Context
 from service.core.locks import SCHEDULER
 from service.issues.score import score
-from tests.service.support import ROUTE, Hand, publish, random_paths, record_run, utc
+from tests.service.support import ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 
-def test_metrics_without_issues(empty: Context, clock: Hand) -> None:
+def test_metrics_without_issues(empty: Context, clock: ManualClock) -> None:
     metrics = service_metrics(IssueLoader(empty, clock))
     assert metrics["forecast_issued_timestamp_seconds"] == {}
     assert metrics["data_through_timestamp_seconds"] == {}
@@ -25,7 +25,7 @@ def test_metrics_without_issues(empty: Context, clock: Hand) -> None:
     }
 
 
-def test_metrics_of_published_issues(context: Context, clock: Hand) -> None:
+def test_metrics_of_published_issues(context: Context, clock: ManualClock) -> None:
     loader = IssueLoader(context, clock)
     metrics = service_metrics(loader)
     statuses = ("fresh", "stale", "degraded")
@@ -51,19 +51,19 @@ def test_metrics_of_published_issues(context: Context, clock: Hand) -> None:
 
 
 def test_status_reason_of_both_series_is_counted_once(context: Context) -> None:
-    metrics = service_metrics(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
+    metrics = service_metrics(IssueLoader(context, ManualClock(utc(2026, 11, 21, 12))))
     assert metrics["service_status"] == {("fresh",): 0, ("stale",): 1, ("degraded",): 0}
     assert metrics["service_status_reason"] == {("figures_old",): 1}
 
 
-def test_scheduler_running_follows_its_lock(empty: Context, clock: Hand) -> None:
+def test_scheduler_running_follows_its_lock(empty: Context, clock: ManualClock) -> None:
     loader = IssueLoader(empty, clock)
-    with empty.database.alone(SCHEDULER):
+    with empty.database.holding(SCHEDULER):
         assert service_metrics(loader)["scheduler_running"] == {(): 1}
     assert service_metrics(loader)["scheduler_running"] == {(): 0}
 
 
-def test_coverage_is_updated_after_scoring(filled: Context, clock: Hand) -> None:
+def test_coverage_is_updated_after_scoring(filled: Context, clock: ManualClock) -> None:
     loader = IssueLoader(filled, clock)
     assert service_metrics(loader)["forecast_interval_coverage_ratio"] == {}
     for week in range(2):

@@ -19,15 +19,15 @@ from service.core.database import Database, Unavailable
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.issues.issue_store import Issue
-from tests.service.stored import Figure, record
+from tests.service.stored import Figure, store_as_documents
 from tests.service.support import (
     NOW,
     ROUTE,
-    Hand,
+    ManualClock,
     publish,
     random_paths,
     record_run,
-    serving,
+    run_server,
     utc,
 )
 
@@ -162,7 +162,7 @@ def test_degraded_overrides_stale_and_keeps_both_reasons() -> None:
 def test_all_reasons_are_listed_and_only_champion_failed_is_lasting() -> None:
     facts = Facts(
         last_runs={job: make_run(job, "failed") for job in ("ingest", "refit")},
-        not_written=("database_read_only", "the database is read-only"),
+        write_problem=("database_read_only", "the database is read-only"),
     )
     settings = Settings(source="declared", weather="openmeteo")
     state = state_of(make_issue("hurdle", "pool"), facts, NOW + 90 * HOUR, settings, ROUTE)
@@ -179,7 +179,9 @@ def record_ingest(context: Context, period: str, outcome: str, **detail: object)
     )
 
 
-def test_ingest_of_another_source_does_not_change_state(context: Context, clock: Hand) -> None:
+def test_ingest_of_another_source_does_not_change_state(
+    context: Context, clock: ManualClock
+) -> None:
     loader = IssueLoader(context, clock)
     record_ingest(context, "by hand", "failed", source="csv")
     assert get_names(loader.view("people").state) == []
@@ -192,7 +194,7 @@ def test_ingest_of_another_source_does_not_change_state(context: Context, clock:
     assert get_names(loader.view("people").state) == []
 
 
-def test_changed_state_changes_every_etag(context: Context, clock: Hand) -> None:
+def test_changed_state_changes_every_etag(context: Context, clock: ManualClock) -> None:
     """A client that revalidates is told of a change of state, in JSON, HTML and CSV."""
     client = create_app(context, clock).test_client()
     paths = ("forecast", "totals", "exceedance", "capacity", "quiet", "panel", "briefing")
@@ -227,14 +229,14 @@ def test_read_only_sqlite_file_is_served(settings: Settings, kind: str) -> None:
     """A started server that has no right to write."""
     owner, file = open_context(settings), settings.var_dir / "crossings.sqlite"
     with owner.database.writing() as connection:
-        key = key_store.create(connection, "reader", "read", NOW)
+        key = key_store.create_key(connection, "reader", "read", NOW)
     if kind != "folder in use":
         owner.database.close()
     assert file.with_name(f"{file.name}-wal").exists() == (kind == "folder in use")
     file.chmod(0o444)
     if kind != "file":
         file.parent.chmod(0o555)
-    with serving(settings, bound=True) as url:
+    with run_server(settings, bound=True) as url:
         assert fetch(f"{url}/readyz")[0] == 200
         status, body = fetch(f"{url}/v1/series/people/forecast")
         assert (status, body["status"]) == (200, "degraded")
@@ -249,12 +251,14 @@ def test_read_only_sqlite_file_is_served(settings: Settings, kind: str) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_read_only_postgresql_is_reported_until_writable(database: Database, clock: Hand) -> None:
+def test_read_only_postgresql_is_reported_until_writable(
+    database: Database, clock: ManualClock
+) -> None:
     """Its operator makes the database read-only, as a standby also is."""
     with database.writing() as connection:
         name = connection.scalar(sa.text("SELECT current_database()"))
         figure = Figure("people", dt.date(2025, 12, 31), 1, "test")
-        record(connection, ROUTE, [figure], NOW, assume_known=True)
+        store_as_documents(connection, ROUTE, [figure], NOW, assume_known=True)
     run_id = record_run(database, "once", outcome="done")
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, run_id)
 
@@ -283,7 +287,7 @@ def test_read_only_postgresql_is_reported_until_writable(database: Database, clo
 
 
 def test_write_to_full_disk_is_reported_until_one_succeeds(
-    context: Context, clock: Hand, caplog: pytest.LogCaptureFixture
+    context: Context, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     loader = IssueLoader(context, clock)
     with context.database.engine.connect() as connection:

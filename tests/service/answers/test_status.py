@@ -12,23 +12,23 @@ from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.answers.conftest import open_copy
-from tests.service.issued import changed
+from tests.service.issued import with_settings
 from tests.service.support import (
     CHAMPION,
     DECLARED,
     NOW,
     ROOT,
-    Hand,
+    ManualClock,
     publish,
     random_paths,
     record_run,
     utc,
 )
 
-PERFORMED = re.compile(r'\b(?:perform|run_alone)\(\s*context,\s*"(\w+)"')
+PERFORMED = re.compile(r'\b(?:run_job|run_exclusively)\(\s*context,\s*"(\w+)"')
 
 
-def test_status_of_fresh_forecast(context: Context, clock: Hand) -> None:
+def test_status_of_fresh_forecast(context: Context, clock: ManualClock) -> None:
     answer = status(IssueLoader(context, clock))
     assert (answer["status"], answer["reasons"]) == ("fresh", [])
     assert answer["now"] == "2026-01-02T12:00:00Z"
@@ -44,7 +44,7 @@ def test_status_of_fresh_forecast(context: Context, clock: Hand) -> None:
 
 
 def test_status_of_old_figures(context: Context) -> None:
-    answer = status(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
+    answer = status(IssueLoader(context, ManualClock(utc(2026, 11, 21, 12))))
     assert answer["status"] == "stale"
     assert answer["series"][0]["figures_age_days"] == 325
     (reason,) = answer["reasons"]
@@ -69,7 +69,7 @@ def publish_failures(context: Context, reason_by_series: dict[str, str]) -> None
         )
 
 
-def test_failed_model_is_listed_with_reason(context: Context, clock: Hand) -> None:
+def test_failed_model_is_listed_with_reason(context: Context, clock: ManualClock) -> None:
     publish_failures(context, {"people": "did not converge"})
     answer = status(IssueLoader(context, clock))
     models = {m["model"]: m["failure"] for m in answer["series"][0]["models"]}
@@ -78,7 +78,9 @@ def test_failed_model_is_listed_with_reason(context: Context, clock: Hand) -> No
     assert answer["series"][1]["status"] == "fresh"
 
 
-def test_reasons_of_all_series_are_listed_without_duplicates(context: Context, clock: Hand) -> None:
+def test_reasons_of_all_series_are_listed_without_duplicates(
+    context: Context, clock: ManualClock
+) -> None:
     failures = {"people": "did not converge", "boats": "took too long"}
     publish_failures(context, failures)
     clock.now = utc(2027, 2, 1)
@@ -96,14 +98,14 @@ def test_reasons_of_all_series_are_listed_without_duplicates(context: Context, c
 
 
 def test_weather_is_off_missing_or_read(
-    context: Context, clock: Hand, windy_settings: Settings, tmp_path: Path
+    context: Context, clock: ManualClock, windy_settings: Settings, tmp_path: Path
 ) -> None:
     def weather(context: Context) -> Any:
         return status(IssueLoader(context, clock))["weather"]
 
     assert weather(context)["status"] == "off"
     assert "forecasts do without" in weather(context)["detail"]
-    missing = weather(changed(context, weather="openmeteo"))
+    missing = weather(with_settings(context, weather="openmeteo"))
     assert (missing["status"], missing["read_at"], missing["through"]) == ("missing", None, None)
     with contextlib.closing(open_copy(windy_settings, tmp_path / "windy").database) as database:
         read = weather(Context(windy_settings, database))
@@ -111,7 +113,7 @@ def test_weather_is_off_missing_or_read(
     assert read["read_at"] < read["through"]
 
 
-def test_status_of_empty_database(empty: Context, clock: Hand) -> None:
+def test_status_of_empty_database(empty: Context, clock: ManualClock) -> None:
     loader = IssueLoader(empty, clock)
     assert published_series(loader) is None
     answer = status(loader)
@@ -122,7 +124,9 @@ def test_status_of_empty_database(empty: Context, clock: Hand) -> None:
     assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
 
 
-def test_invalid_model_file_is_reported_before_first_issue(empty: Context, clock: Hand) -> None:
+def test_invalid_model_file_is_reported_before_first_issue(
+    empty: Context, clock: ManualClock
+) -> None:
     (empty.settings.models_dir / "broken.toml").write_text("title =")
     loader = IssueLoader(empty, clock)
     for reasons in (status(loader)["reasons"], catalogue(loader)[0]["reasons"]):
@@ -130,7 +134,7 @@ def test_invalid_model_file_is_reported_before_first_issue(empty: Context, clock
         assert "broken.toml" in reasons[1]["detail"]
 
 
-def test_catalogue_of_series(context: Context, clock: Hand) -> None:
+def test_catalogue_of_series(context: Context, clock: ManualClock) -> None:
     loader = IssueLoader(context, clock)
     assert published_series(loader) == "people"
     people, boats, preventions = catalogue(loader)
@@ -140,7 +144,7 @@ def test_catalogue_of_series(context: Context, clock: Hand) -> None:
     assert people["status"] == boats["status"] == preventions["status"] == "fresh"
 
 
-def test_every_job_is_listed(context: Context, clock: Hand) -> None:
+def test_every_job_is_listed(context: Context, clock: ManualClock) -> None:
     listed = {job["job"] for job in status(IssueLoader(context, clock))["jobs"]}
     sources = [file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py")]
     performed = {name for text in sources for name in PERFORMED.findall(text)}

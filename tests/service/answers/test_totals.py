@@ -11,7 +11,7 @@ from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
-from service.answers.totals import PERIODS, between, periods
+from service.answers.totals import PERIODS, periods, total_between
 from tests.service.support import ROUTE, random_paths, utc
 
 D = dt.date
@@ -201,25 +201,25 @@ def test_period_before_the_figures_has_note() -> None:
 
 def test_custom_period() -> None:
     figures, paths = make_figures(D(2025, 12, 31)), random_paths("2026-01-01", 40, 99)
-    (row,) = between(figures, paths, D(2025, 12, 30), D(2026, 1, 3), [50, 80, 95])
+    (row,) = total_between(figures, paths, D(2025, 12, 30), D(2026, 1, 3), [50, 80, 95])
     assert row["period"] == "2025-12-30/2026-01-03"
     assert (row["known_days"], row["simulated_days"]) == (2, 3)
     expected = sum_in_loops(figures, paths, D(2025, 12, 30), D(2026, 1, 3))
     assert {name: row[name] for name in expected} == expected
-    (row,) = between(figures, paths, D(2026, 2, 9), D(2026, 2, 9), [50])
+    (row,) = total_between(figures, paths, D(2026, 2, 9), D(2026, 2, 9), [50])
     assert row["simulated_days"] == 1
 
 
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda f, p: between(f, p, D(2026, 1, 3), D(2026, 1, 2), [80]), "to"),
-        (lambda f, p: between(f, p, D(2026, 1, 3), D(2026, 2, 10), [80]), "to"),
-        (lambda f, p: between(f, p, D(2020, 1, 3), D(2026, 1, 2), [80]), "from"),
-        (lambda f, p: between(f, p, D(2027, 1, 3), D(2027, 1, 4), [80]), "from"),
-        (lambda f, p: between(f, p, D.min, D.max, [80]), "from"),
-        (lambda f, p: between(f, p, D(2026, 1, 3), D.max, [80]), "to"),
-        (lambda f, p: between(f, p, D(2026, 1, 1), D(2026, 1, 2), [42]), "levels"),
+        (lambda f, p: total_between(f, p, D(2026, 1, 3), D(2026, 1, 2), [80]), "to"),
+        (lambda f, p: total_between(f, p, D(2026, 1, 3), D(2026, 2, 10), [80]), "to"),
+        (lambda f, p: total_between(f, p, D(2020, 1, 3), D(2026, 1, 2), [80]), "from"),
+        (lambda f, p: total_between(f, p, D(2027, 1, 3), D(2027, 1, 4), [80]), "from"),
+        (lambda f, p: total_between(f, p, D.min, D.max, [80]), "from"),
+        (lambda f, p: total_between(f, p, D(2026, 1, 3), D.max, [80]), "to"),
+        (lambda f, p: total_between(f, p, D(2026, 1, 1), D(2026, 1, 2), [42]), "levels"),
         (lambda f, p: periods(f, make_ahead(p), ["next_year"], [80]), "periods"),
         (lambda f, p: periods(f, make_ahead(p), [], [80]), "periods"),
         (lambda f, p: periods(f, make_ahead(p), ["next_week"] * 2, [80]), "periods"),

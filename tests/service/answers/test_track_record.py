@@ -18,7 +18,14 @@ from service.answers.track_record import track_record
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import issue_score_store
-from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths, record_run
+from tests.service.support import (
+    NOW,
+    ROUTE,
+    declare_quick_models,
+    publish,
+    random_paths,
+    record_run,
+)
 
 FIRST = dt.date(2025, 6, 1)
 WEEKS = 12
@@ -64,7 +71,7 @@ Scores = dict[str, dict[dt.date, dict[str, Any]]]
 def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
     """A loader of the database of `stored`, which its tests only read."""
     folder = tmp_path_factory.mktemp("scored")
-    models = quick_models(folder / "models")
+    models = declare_quick_models(folder / "models")
     context = open_context(Settings(var_dir=folder / "var", models_dir=models))
     yield IssueLoader(context)
     context.database.close()

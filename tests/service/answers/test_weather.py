@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.weather import coming, used
+from service.answers.weather import weather_ahead, weather_used
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
@@ -22,12 +22,12 @@ from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.answers.conftest import ISSUED_AT, READ_AT, open_copy
-from tests.service.support import ROUTE, Hand, utc
+from tests.service.support import ROUTE, ManualClock, utc
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    clock = Hand(ISSUED_AT)
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    clock = ManualClock(ISSUED_AT)
     monkeypatch.setattr(module, "utc_now", clock)
     return clock
 
@@ -39,9 +39,9 @@ def with_issue(windy_settings: Settings, tmp_path: Path) -> Iterator[Context]:
     context.database.close()
 
 
-def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: Hand) -> None:
+def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: ManualClock) -> None:
     loader = IssueLoader(with_issue, clock)
-    answer = coming(loader, loader.view("people"))
+    answer = weather_ahead(loader, loader.view("people"))
     assert (answer["read_at"], answer["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
     assert (answer["used"]["status"], answer["used"]["models"]) == ("used", ["swell"])
     assert [row["date"] for row in answer["rows"]] == [f"2026-01-0{day}" for day in range(1, 8)]
@@ -51,24 +51,24 @@ def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: Han
     assert row["wind_from"] == "SW"
     # A day later, past days are left out; a newer reading is shown, which the issue did not use.
     clock.now += dt.timedelta(days=1)
-    answer = coming(loader, loader.view("people"))
+    answer = weather_ahead(loader, loader.view("people"))
     assert [row["date"] for row in answer["rows"]][:2] == ["2026-01-02", "2026-01-03"]
-    skies.tell(with_issue.database, clock.now, [0.2] * 7)
-    answer = coming(loader, loader.view("people"))
+    skies.store_weather(with_issue.database, clock.now, [0.2] * 7)
+    answer = weather_ahead(loader, loader.view("people"))
     assert answer["read_at"] == "2026-01-02T14:00:00Z"
     assert answer["used"]["read_at"] == "2026-01-01T05:00:00Z"
     # A named issue is shown with the weather known when it was issued.
     issue_id = loader.view("people").issue.issue_id
-    answer = coming(loader, loader.view("people", issue_id))
+    answer = weather_ahead(loader, loader.view("people", issue_id))
     assert answer["read_at"] == "2026-01-01T05:00:00Z"
     # Old weather is not shown.
     clock.now += dt.timedelta(days=3)
-    assert coming(loader, loader.view("people")) is None
+    assert weather_ahead(loader, loader.view("people")) is None
 
 
-def test_spread_of_ensemble_members(filled: Context, clock: Hand) -> None:
+def test_spread_of_ensemble_members(filled: Context, clock: ManualClock) -> None:
     """Median and middle 80% of eleven members, 0 to 10 m/s, most of them from the east."""
-    context = skies.reading(filled)
+    context = skies.with_weather(filled)
     speeds = np.arange(11.0)
     members = np.zeros((11, 3, len(WIND)))
     members[..., 1] = speeds[:, None]
@@ -78,10 +78,10 @@ def test_spread_of_ensemble_members(filled: Context, clock: Hand) -> None:
     first = dt.date(2025, 12, 31)
     with context.database.writing() as connection:
         reading = WeatherReading("ensemble", WIND, first, members, utc(2025, 12, 31, 22))
-        weather_store.put(connection, ROUTE, reading)
+        weather_store.save_reading(connection, ROUTE, reading)
     refit(context)
     loader = IssueLoader(context, clock)
-    answer = coming(loader, loader.view("people"))
+    answer = weather_ahead(loader, loader.view("people"))
     assert answer["members"] == 11
     assert answer["rows"] == [  # yesterday is past; one member lacks today
         {
@@ -99,47 +99,49 @@ def test_spread_of_ensemble_members(filled: Context, clock: Hand) -> None:
     ]
 
 
-def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: Hand) -> None:
+def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: ManualClock) -> None:
     clock.now = READ_AT + dt.timedelta(hours=37)
     with with_issue.database.writing() as connection:
-        reading = replace(skies.newest(connection, "ensemble"), read_at=clock.now)
-        assert not weather_store.put(connection, ROUTE, reading)
+        reading = replace(skies.newest_reading(connection, "ensemble"), read_at=clock.now)
+        assert not weather_store.save_reading(connection, ROUTE, reading)
     loader = IssueLoader(with_issue, clock)
     (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (
         "the weather forecast has not been updated since 2026-01-01T05:00:00Z, over 36 hours ago"
     )
-    assert coming(loader, loader.view("people")) is None
+    assert weather_ahead(loader, loader.view("people")) is None
 
 
-def test_no_weather_when_off(context: Context, clock: Hand) -> None:
+def test_no_weather_when_off(context: Context, clock: ManualClock) -> None:
     loader = IssueLoader(context, clock)
     view = loader.view("people")
-    skies.tell(context.database, clock.now, [0.5] * 7)
-    assert coming(loader, view) is None
+    skies.store_weather(context.database, clock.now, [0.5] * 7)
+    assert weather_ahead(loader, view) is None
     with context.database.reading() as connection:
-        assert used(connection, view.issue)["status"] == "off"
+        assert weather_used(connection, view.issue)["status"] == "off"
 
 
-def test_unused_weather_is_degraded(filled: Context, clock: Hand) -> None:
-    context = skies.reading(filled)
-    skies.tell(context.database, READ_AT, [0.5] * 7, first=dt.date(2025, 6, 1))
+def test_unused_weather_is_degraded(filled: Context, clock: ManualClock) -> None:
+    context = skies.with_weather(filled)
+    skies.store_weather(context.database, READ_AT, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
     loader = IssueLoader(context, clock)
-    answer, state = coming(loader, loader.view("people")), loader.view("people").state
+    answer, state = weather_ahead(loader, loader.view("people")), loader.view("people").state
     assert answer["used"]["status"] == "missing"
     assert "365 days of weather" in answer["used"]["reason"]
     assert [reason.name for reason in state.reasons] == ["weather_missing"]
     assert state.reasons[0].detail.startswith(
         "the latest forecast does not use the weather: 365 days of weather up to 2025-12-31 are"
     )
-    skies.tell(context.database, clock.now, [0.5] * 7)
+    skies.store_weather(context.database, clock.now, [0.5] * 7)
     clock.now += dt.timedelta(minutes=1)
     refit(context)
     assert IssueLoader(context, clock).view("people").state.reasons == ()
 
 
-def test_damaged_weather_does_not_break_other_answers(with_issue: Context, clock: Hand) -> None:
+def test_damaged_weather_does_not_break_other_answers(
+    with_issue: Context, clock: ManualClock
+) -> None:
     with with_issue.database.writing() as connection:
         damage = sa.text("UPDATE weather SET content = :bytes WHERE kind = 'ensemble'")
         connection.execute(damage, {"bytes": b"no zlib"})

@@ -17,9 +17,9 @@ from service.answers.wording import (
     short_day,
     signed,
     status_name,
-    unbroken,
     unit_of,
     week_name,
+    with_no_break_spaces,
 )
 from tests.service.support import ROUTE
 
@@ -146,7 +146,7 @@ def test_every_status_has_a_name() -> None:
 def test_number_is_not_separated_from_its_word() -> None:
     text = "under 1% of days from 2 to 8 January had over 500 people"
     expected = "under~1% of days from 2 to 8~January had over~500 people"
-    assert unbroken(text) == expected.replace("~", NO_BREAK)
+    assert with_no_break_spaces(text) == expected.replace("~", NO_BREAK)
     for width in range(20):
         assert "under\n1%" not in FILTERS["fold"]("x" * (60 + width) + " " + text)
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from service.app import create_app
 from service.core.context import Context, open_context
 from service.core.settings import Settings
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +37,11 @@ def open_copy(
 def shared(open_copy: Callable[..., Context]) -> FlaskClient:
     """The published service without rate limits, for tests that only read."""
     context = open_copy(rate_per_address="", rate_per_key="")
-    return create_app(context, Hand(NOW)).test_client()
+    return create_app(context, ManualClock(NOW)).test_client()
 
 
 @pytest.fixture
-def client_with(context: Context, clock: Hand) -> Callable[..., FlaskClient]:
+def client_with(context: Context, clock: ManualClock) -> Callable[..., FlaskClient]:
     """A function that returns a client of the published service with other settings."""
 
     def make(**settings: object) -> FlaskClient:

@@ -22,8 +22,8 @@ from service.core import sqlite
 from service.core.context import Context, open_context
 from service.core.database import connect
 from service.core.settings import Settings
-from tests.service.support import NOW, Hand, sql_counted
-from tests.support.away import Away
+from tests.service.support import NOW, ManualClock, collect_sql
+from tests.support.away import DetachablePostgresql
 from tests.support.waiting import BOUND, wait_until
 
 FORECAST = "/v1/series/people/forecast"
@@ -37,7 +37,7 @@ def closed(client_with: Callable[..., FlaskClient]) -> FlaskClient:
 
 def create_key(context: Context, scope: str = "read", expires: dt.datetime | None = None) -> str:
     with context.database.writing() as connection:
-        return key_store.create(connection, f"{scope} {expires}", scope, NOW, expires)
+        return key_store.create_key(connection, f"{scope} {expires}", scope, NOW, expires)
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -90,7 +90,7 @@ def test_revoked_or_expired_key_is_rejected_and_never_logged(
     closed: FlaskClient,
     client_with: Callable[..., FlaskClient],
     context: Context,
-    clock: Hand,
+    clock: ManualClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ends = NOW + dt.timedelta(hours=1)
@@ -98,7 +98,7 @@ def test_revoked_or_expired_key_is_rejected_and_never_logged(
     for key in (lasting, short):
         assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
     with context.database.writing() as connection:
-        assert key_store.revoke(connection, "read None", NOW)
+        assert key_store.revoke_key(connection, "read None", NOW)
     clock.now = ends
     with caplog.at_level(logging.DEBUG):
         for key, state in ((lasting, "revoked"), (short, "expired")):
@@ -131,12 +131,12 @@ def test_anonymous_reading_is_local_and_without_a_proxy(
 
 def test_last_use_is_not_written_for_each_request(closed: FlaskClient, context: Context) -> None:
     key = create_key(context)
-    with sql_counted(context) as statements:
+    with collect_sql(context) as statements:
         for _ in range(5):
             assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
     assert sum(text.startswith("UPDATE keys") for text in statements) == 1
     with context.database.reading() as connection:
-        (stored,) = key_store.listing(connection)
+        (stored,) = key_store.list_keys(connection)
     assert stored.last_used_at == NOW
 
 
@@ -144,7 +144,7 @@ def test_last_use_is_not_written_for_each_request(closed: FlaskClient, context: 
 def test_reading_does_not_wait_for_a_writer(
     database_url: str,
     tmp_path: Path,
-    clock: Hand,
+    clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -175,7 +175,7 @@ def test_reading_does_not_wait_for_a_writer(
     client = create_app(context, clock).test_client()
     read_status()
     with context.database.reading() as connection:
-        (stored,) = key_store.listing(connection)
+        (stored,) = key_store.list_keys(connection)
     assert stored.last_used_at == NOW, "the next use is recorded"
     writer.close()
     context.database.close()
@@ -190,13 +190,13 @@ def test_only_the_hash_of_a_key_is_stored(context: Context) -> None:
 
 
 @pytest.fixture
-def away(postgresql: str) -> Iterator[Away]:
+def away(postgresql: str) -> Iterator[DetachablePostgresql]:
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # the path of a socket must be short
-        yield Away(postgresql, Path(folder))
+        yield DetachablePostgresql(postgresql, Path(folder))
 
 
 @pytest.fixture
-def far(away: Away, tmp_path: Path) -> Iterator[Context]:
+def far(away: DetachablePostgresql, tmp_path: Path) -> Iterator[Context]:
     opened = open_context(Settings(var_dir=tmp_path, database_url=away.url, host="0.0.0.0"))
     with opened.database.writing() as connection:
         connection.execute(sa.text("DELETE FROM keys"))
@@ -206,7 +206,7 @@ def far(away: Away, tmp_path: Path) -> Iterator[Context]:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_recent_keys_are_accepted_while_the_database_is_down(
-    far: Context, away: Away, clock: Hand, monkeypatch: pytest.MonkeyPatch
+    far: Context, away: DetachablePostgresql, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elapsed = [0.0]
     monotonic = time.monotonic
@@ -221,7 +221,7 @@ def test_recent_keys_are_accepted_while_the_database_is_down(
 
     assert [status_of(key) for key in (lasting, short, revoked)] == [200] * 3
     with far.database.writing() as connection:
-        assert key_store.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
+        assert key_store.revoke_key(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
     assert status_of(revoked) == 401, "at once while the database is up"
     elapsed.append(1800.0)
     assert [status_of(key) for key in (short, revoked)] == [200, 401]
@@ -235,29 +235,29 @@ def test_recent_keys_are_accepted_while_the_database_is_down(
     assert [status_of(key, "/livez") for key in (lasting, other, "nonsense")] == [200] * 3
     elapsed.append(1900.0)
     assert status_of(lasting) == 503, "only for an hour after the last lookup"
-    away.come_back()
+    away.attach()
     assert [status_of(key) for key in (lasting, short, revoked)] == [200, 401, 401]
 
 
 def test_number_of_remembered_keys_is_limited(
-    context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
+    context: Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_KEYS", 2)
     keys = module._Keys(IssueLoader(context, clock))
     with context.database.writing() as connection:
-        created = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
+        created = [key_store.create_key(connection, f"{n}", "read", NOW) for n in range(3)]
     identified = [keys.identify(key) for key in created]
-    assert [keys.lately(key) for key in created] == [None, *identified[1:]]
+    assert [keys.recently_confirmed(key) for key in created] == [None, *identified[1:]]
     assert created[2] not in str(vars(keys))
 
 
 def test_key_stays_confirmed_during_the_next_lookup(context: Context) -> None:
     with context.database.writing() as connection:
-        key = key_store.create(connection, "one", "read", NOW)
+        key = key_store.create_key(connection, "one", "read", NOW)
     confirmed: list[bool] = []
 
     def clock() -> dt.datetime:  # called during the lookup
-        confirmed.append(keys.lately(key) is not None)
+        confirmed.append(keys.recently_confirmed(key) is not None)
         return NOW
 
     keys = module._Keys(IssueLoader(context, clock))
@@ -267,7 +267,7 @@ def test_key_stays_confirmed_during_the_next_lookup(context: Context) -> None:
 
 
 def test_open_endpoints_do_not_look_up_keys(closed: FlaskClient, context: Context) -> None:
-    with sql_counted(context) as statements:
+    with collect_sql(context) as statements:
         assert closed.get("/livez", headers=bearer(create_key(context))).status_code == 200
         closed.options(FORECAST, headers=bearer("nonsense"))
     assert not [text for text in statements if text.startswith("SELECT") and "keys" in text]

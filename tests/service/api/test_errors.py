@@ -13,14 +13,14 @@ from service.answers.wording import sentence
 from service.api.errors import Problem
 from service.app import create_app
 from service.core.context import Context
-from tests.service.support import ROUTE, Hand
+from tests.service.support import ROUTE, ManualClock
 
 FORECAST = "/v1/series/people/forecast"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.fixture
-def app(context: Context, clock: Hand) -> Flask:
+def app(context: Context, clock: ManualClock) -> Flask:
     return create_app(context, clock)
 
 
@@ -115,7 +115,7 @@ def test_aborts_are_problem_details(app: Flask) -> None:
 
 
 def test_503_while_the_database_is_missing(
-    context: Context, clock: Hand, caplog: pytest.LogCaptureFixture
+    context: Context, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = create_app(context, clock).test_client()
     context.database.close()
@@ -133,7 +133,7 @@ def test_503_while_the_database_is_missing(
     assert [client.get(path).status_code for path in paths] == [200] * len(paths)
 
 
-def test_503_when_the_database_is_damaged(context: Context, clock: Hand) -> None:
+def test_503_when_the_database_is_damaged(context: Context, clock: ManualClock) -> None:
     client = create_app(context, clock).test_client()
     context.database.close()
     file = Path(context.settings.var_dir) / "crossings.sqlite"
@@ -143,7 +143,7 @@ def test_503_when_the_database_is_damaged(context: Context, clock: Hand) -> None
     check_problem(client.get(FORECAST), 503, "Service Unavailable")
 
 
-def test_503_before_the_first_issue(empty: Context, clock: Hand) -> None:
+def test_503_before_the_first_issue(empty: Context, clock: ManualClock) -> None:
     client = create_app(empty, clock).test_client()
     for path in (FORECAST, "/v1/series/boats/totals", "/readyz", "/"):
         response = client.get(path)

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
-from tests.service.support import ROOT, serving
+from tests.service.support import ROOT, run_server
 from tests.support.first_visit import FLAGS
 from tests.support.provisioning import DASHBOARD, RULES, rows
 from tests.support.waiting import BOUND, PROCESS
@@ -226,7 +226,7 @@ def test_panels_render_in_grafana_components(
     if browser is None:
         pytest.skip("chromium is not installed")
     answers: dict[int, dict[str, Any]] = {}
-    with serving(settings) as base:
+    with run_server(settings) as base:
         for panel, target in targets():
             body = httpx.get(base + address(target), timeout=BOUND).json()
             table = rows(body, target["root_selector"])

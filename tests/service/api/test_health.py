@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from tests.service.support import Hand, utc
+from tests.service.support import ManualClock, utc
 
 
 def test_livez_and_readyz(shared: FlaskClient) -> None:
@@ -13,13 +13,15 @@ def test_livez_and_readyz(shared: FlaskClient) -> None:
     assert shared.get("/readyz").json == {"status": "ready"}
 
 
-def test_stale_forecast_keeps_readiness(client: FlaskClient, clock: Hand) -> None:
+def test_stale_forecast_keeps_readiness(client: FlaskClient, clock: ManualClock) -> None:
     clock.now = utc(2026, 11, 21)
     assert client.get("/readyz").status_code == 200
     assert client.get("/v1/status").json["status"] == "stale"
 
 
-def test_service_is_live_but_not_ready_before_the_first_issue(empty: Context, clock: Hand) -> None:
+def test_service_is_live_but_not_ready_before_the_first_issue(
+    empty: Context, clock: ManualClock
+) -> None:
     client = create_app(empty, clock).test_client()
     assert client.get("/livez").status_code == 200
     assert client.get("/readyz").status_code == 503
@@ -28,7 +30,7 @@ def test_service_is_live_but_not_ready_before_the_first_issue(empty: Context, cl
     assert client.get("/v1/series").json["rows"][0]["latest_issue"] is None
 
 
-def test_readiness_needs_the_tables(empty: Context, clock: Hand) -> None:
+def test_readiness_needs_the_tables(empty: Context, clock: ManualClock) -> None:
     with empty.database.writing() as connection:
         for name in ("issue_notes", "issue_paths", "issues"):
             connection.execute(sa.text(f"DROP TABLE {name}"))

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, record_run, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 PEOPLE = "/v1/series/people"
 
@@ -65,7 +65,7 @@ def test_issue_is_immutable(client: FlaskClient, issue_ids: list[str]) -> None:
 
 
 def test_as_of_selects_the_issue_current_then(
-    client: FlaskClient, clock: Hand, issue_ids: list[str]
+    client: FlaskClient, clock: ManualClock, issue_ids: list[str]
 ) -> None:
     clock.now = utc(2031, 1, 1)
     names = ["forecast", "totals", "exceedance", "capacity", "quiet", "panel", "gauges/chance"]
@@ -109,7 +109,9 @@ def test_panel_accepts_times_and_updates_with_figures(
     before = client.get(path)
     assert [row["actual"] is None for row in before.json["rows"]] == [False, True]
     with context.database.writing() as connection:
-        record(connection, ROUTE, [Figure("people", dt.date(2026, 1, 1), 77, "test")], NOW)
+        store_as_documents(
+            connection, ROUTE, [Figure("people", dt.date(2026, 1, 1), 77, "test")], NOW
+        )
     after = client.get(path)
     assert after.json["rows"][1]["actual"] == 77
     assert after.headers["ETag"] != before.headers["ETag"]

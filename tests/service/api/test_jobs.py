@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from service.api import key_store
 from service.core import request_store
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.scheduler import request_worker
 from tests.service.support import NOW
 
@@ -16,7 +16,7 @@ from tests.service.support import NOW
 @pytest.fixture
 def operate(context: Context) -> dict[str, str]:
     with context.database.writing() as connection:
-        key = key_store.create(connection, "desk", "operate", NOW)
+        key = key_store.create_key(connection, "desk", "operate", NOW)
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -29,7 +29,7 @@ def run_requests(
     def run(work: Callable[[Context, str], Outcome]) -> None:
         for job in request_store.JOBS:
             monkeypatch.setitem(request_worker._WORK, job, work)
-        request_worker.take(context, request_store.JOBS)
+        request_worker.run_next_request(context, request_store.JOBS)
 
     return run
 
@@ -78,7 +78,7 @@ def test_request_takes_the_outcome_of_a_finished_run(
     """The worker died between the end of the run and that of the request."""
 
     def work(context: Context, period: str) -> Outcome:
-        return perform(context, "refit", lambda _: Outcome("done", "published"), period)
+        return run_job(context, "refit", lambda _: Outcome("done", "published"), period)
 
     response = client.post("/v1/jobs/refit", headers=operate)
     work(context, request_store.period(response.json["request_id"]))
@@ -93,13 +93,13 @@ def test_every_requestable_job_has_a_worker() -> None:
 
 def test_jobs_need_an_operate_key(client: FlaskClient, context: Context) -> None:
     with context.database.writing() as connection:
-        key = key_store.create(connection, "reader", "read", NOW)
+        key = key_store.create_key(connection, "reader", "read", NOW)
     reading = {"Authorization": f"Bearer {key}"}
     for method, path in (("POST", "/v1/jobs/refit"), ("GET", "/v1/jobs/requests/1")):
         assert client.open(path, method=method).status_code == 401
         assert client.open(path, method=method, headers=reading).status_code == 403
     with context.database.reading() as connection:
-        assert request_store.find(connection, 1) is None
+        assert request_store.get_request(connection, 1) is None
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/requests/99", "/v1/jobs/requests/99999999999999999999"])

@@ -21,7 +21,7 @@ from service.api import key_store
 from service.api.limits import Limits
 from service.core.context import Context
 from service.core.settings import Settings, SettingsError
-from tests.service.support import NOW, sql_counted
+from tests.service.support import NOW, collect_sql
 from tests.support.waiting import wait_until
 
 FORECAST = "/v1/series/people/forecast"
@@ -46,8 +46,8 @@ def test_requests_are_counted_per_key_and_per_address(
     limited: FlaskClient, context: Context
 ) -> None:
     with context.database.writing() as connection:
-        used_key = key_store.create(connection, "one", "read", NOW)
-        new_key = key_store.create(connection, "two", "read", NOW)
+        used_key = key_store.create_key(connection, "one", "read", NOW)
+        new_key = key_store.create_key(connection, "two", "read", NOW)
     wrong_key = f"crossings_0123456789_{'a' * 43}"
 
     def status_of(key: str, address: str = "127.0.0.1") -> int:
@@ -69,7 +69,7 @@ def test_wrong_keys_beyond_the_limit_are_not_looked_up(
 ) -> None:
     for number in range(6):
         wrong_key = {"Authorization": f"Bearer crossings_{number:010x}_{'a' * 43}"}
-        with sql_counted(context) as statements:
+        with collect_sql(context) as statements:
             limited.get(FORECAST, headers=wrong_key)
         lookups = [text for text in statements if "FROM keys" in text]
         assert len(lookups) == (number < 3)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred
+from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred_type
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred
 )
 def test_media_ranges_follow_rfc_9110(accept: str, expected: str | None) -> None:
     with Flask("any").test_request_context(headers={"Accept": accept}):
-        assert preferred(JSON, CSV) == expected
+        assert preferred_type(JSON, CSV) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_media_ranges_follow_rfc_9110(accept: str, expected: str | None) -> None
 )
 def test_browsers_prefer_pages(accept: str, expected: str | None) -> None:
     with Flask("any").test_request_context(headers={"Accept": accept}):
-        assert preferred(PROBLEM, HTML) == expected
+        assert preferred_type(PROBLEM, HTML) == expected

@@ -29,11 +29,11 @@ from tests.service.support import (
     NOW,
     ROOT,
     ROUTE,
-    Hand,
+    ManualClock,
     publish,
     random_paths,
     record_run,
-    serving,
+    run_server,
     utc,
 )
 from tests.support.waiting import BOUND, PROCESS, wait_until
@@ -91,7 +91,7 @@ def scored(context: Context) -> Context:
 
 
 @pytest.fixture
-def scored_client(scored: Context, clock: Hand) -> FlaskClient:
+def scored_client(scored: Context, clock: ManualClock) -> FlaskClient:
     return create_app(scored, clock).test_client()
 
 
@@ -109,7 +109,7 @@ def test_metrics_report_the_state_of_the_store(scored: Context, scored_client: F
     assert value(samples, "job_runs_total", route=ROUTE.name, job="refit", outcome="done") == 1
     assert value(samples, "job_runs_total", route=ROUTE.name, job="refit", outcome="failed") == 1
     assert value(samples, "scheduler_running") == 0
-    with scored.database.alone(SCHEDULER):
+    with scored.database.holding(SCHEDULER):
         assert value(scrape(scored_client), "scheduler_running") == 1
     for job in ("ingest", "refit", "score"):
         done = value(samples, "job_last_success_timestamp_seconds", route=ROUTE.name, job=job)
@@ -153,14 +153,14 @@ def test_metrics_are_prefixed_and_documented(scored_client: FlaskClient) -> None
         assert f"`{family.name.removesuffix('_created')}" in documented
 
 
-def test_ended_forecast_has_no_next_week_metric(context: Context, clock: Hand) -> None:
+def test_ended_forecast_has_no_next_week_metric(context: Context, clock: ManualClock) -> None:
     clock.now = utc(2036, 1, 1)
     names = {name for name, _ in scrape(create_app(context, clock).test_client())}
     assert "crossings_forecast_issued_timestamp_seconds" in names
     assert "crossings_forecast_next_week" not in names
 
 
-def test_new_score_is_scraped_at_once(context: Context, clock: Hand) -> None:
+def test_new_score_is_scraped_at_once(context: Context, clock: ManualClock) -> None:
     client = create_app(context, clock).test_client()
     assert value(scrape(client), "forecast_scored_issues", series_id="people") == 0
     paths = {"climatology": random_paths("2025-11-01", 30)}
@@ -198,14 +198,16 @@ def test_metrics_need_a_key_and_count_401_responses(
     assert client.get("/metrics").status_code == 401
     assert client.get(FORECAST).status_code == 401
     with context.database.writing() as connection:
-        key = key_store.create(connection, "prometheus", "read", NOW)
+        key = key_store.create_key(connection, "prometheus", "read", NOW)
     response = client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
     assert response.status_code == 200
     assert 'route="/metrics",status="401"} 1.0' in response.text
     assert key not in response.text
 
 
-def test_metrics_without_a_database_report_requests_only(tmp_path: Path, clock: Hand) -> None:
+def test_metrics_without_a_database_report_requests_only(
+    tmp_path: Path, clock: ManualClock
+) -> None:
     url = f"postgresql+psycopg://127.0.0.1:1/{tmp_path.name}?connect_timeout=1"
     settings = Settings(var_dir=tmp_path, database_url=url)
     client = create_app(Context(settings, connect(url)), clock).test_client()
@@ -222,14 +224,16 @@ def test_metrics_without_a_database_report_requests_only(tmp_path: Path, clock: 
     ]
 
 
-def test_job_run_counters_start_at_zero(empty: Context, clock: Hand) -> None:
+def test_job_run_counters_start_at_zero(empty: Context, clock: ManualClock) -> None:
     """`increase()` misses the first failure if the counter appears with it."""
     samples = scrape(create_app(empty, clock).test_client())
     settings = Settings(source="declared", weather="openmeteo", smtp_host="mail")
     jobs = {item.name for item in schedule(settings, empty.route) if item.is_recorded}
     for path in (ROOT / "service").rglob("*.py"):
         jobs |= set(
-            re.findall(r'(?:perform|run_alone)\(\s*context,\s*"([a-z-]+)"', path.read_text("utf-8"))
+            re.findall(
+                r'(?:run_job|run_exclusively)\(\s*context,\s*"([a-z-]+)"', path.read_text("utf-8")
+            )
         )
     assert {"ingest", "refit", "renew", "prune"} <= jobs | {"ingest"} <= set(JOBS)
     for job in JOBS:
@@ -237,7 +241,7 @@ def test_job_run_counters_start_at_zero(empty: Context, clock: Hand) -> None:
             assert value(samples, "job_runs_total", route=ROUTE.name, job=job, outcome=outcome) == 0
 
 
-def test_metrics_before_the_first_issue(empty: Context, clock: Hand) -> None:
+def test_metrics_before_the_first_issue(empty: Context, clock: ManualClock) -> None:
     samples = scrape(create_app(empty, clock).test_client())
     assert value(samples, "service_status", status="degraded") == 1
     assert value(samples, "service_status_reason", reason="no_issue") == 1
@@ -251,7 +255,7 @@ def test_workers_report_one_sum(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    with serving(settings.model_copy(update={"workers": 3})) as base:
+    with run_server(settings.model_copy(update={"workers": 3})) as base:
 
         def count_requests() -> tuple[float | None, set[str]]:
             samples = parse_metrics(httpx.get(f"{base}/metrics", timeout=BOUND).text)

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import open_context
-from tests.service.mailbox import free_port, furnish, mail_settings
-from tests.service.support import Hand
+from tests.service.mailbox import free_port, mail_settings, publish_sample
+from tests.service.support import ManualClock
 
 PATHS = ["/", "/docs", "/v1/status", "/v1/series/people/forecast", "/livez", "/v1/nothing"]
 ORIGIN = "https://planning.example"
@@ -72,10 +72,10 @@ def test_cors_allows_the_configured_origins(client_with: Callable[..., FlaskClie
 
 
 @pytest.fixture
-def any_client(database_url: str, tmp_path: Path, clock: Hand) -> Iterator[FlaskClient]:
+def any_client(database_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[FlaskClient]:
     """The service with mail, on SQLite and on PostgreSQL."""
     opened = open_context(mail_settings(tmp_path, free_port(), database_url=database_url))
-    furnish(opened)
+    publish_sample(opened)
     yield create_app(opened, clock).test_client()
     opened.database.close()
 

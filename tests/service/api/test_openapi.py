@@ -17,7 +17,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from service.api import key_store
 from service.app import create_app
 from service.core.context import Context
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 V1 = "/v1/series/people"
 load_all_checks()
@@ -50,8 +50,10 @@ def closed_service(
     """The schemathesis schema of a service that needs a key, and an `operate` key."""
     context = open_copy(host="0.0.0.0", rate_per_key="", rate_per_address="")
     with context.database.writing() as connection:
-        key = key_store.create(connection, "all", "operate", NOW)
-    return schemathesis.openapi.from_wsgi("/openapi.json", create_app(context, Hand(NOW))), key
+        key = key_store.create_key(connection, "all", "operate", NOW)
+    return schemathesis.openapi.from_wsgi(
+        "/openapi.json", create_app(context, ManualClock(NOW))
+    ), key
 
 
 # Details of 400s that OpenAPI cannot describe: they depend on the issue or on two parameters.

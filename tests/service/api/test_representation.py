@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.core.context import Context
-from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, record_run, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 FORECAST = "/v1/series/people/forecast"
 TAGGED = [
@@ -43,7 +43,7 @@ def test_matching_etag_gets_304(shared: FlaskClient, path: str) -> None:
     assert shared.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_change_of_status_changes_the_etag(client: FlaskClient, clock: Hand) -> None:
+def test_change_of_status_changes_the_etag(client: FlaskClient, clock: ManualClock) -> None:
     cached = {path: etag(client, path) for path in TAGGED}
     clock.now = utc(2026, 1, 20)
     for path in TAGGED:
@@ -53,7 +53,7 @@ def test_change_of_status_changes_the_etag(client: FlaskClient, clock: Hand) -> 
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 def test_failed_job_changes_the_etag(client: FlaskClient, context: Context, accept: str) -> None:
     cached = etag(client, FORECAST, accept)
-    record_run(context.database, "later", outcome="failed", reason="no model stands")
+    record_run(context.database, "later", outcome="failed", reason="no model could be fitted")
     response = client.get(FORECAST, headers={"If-None-Match": cached, "Accept": accept})
     assert response.status_code == 200
     assert response.headers["X-Crossings-Status"] == "degraded"
@@ -72,7 +72,7 @@ def test_revision_changes_the_etag_of_observations(client: FlaskClient, context:
     cached = etag(client, path)
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2025, 12, 30), 7, "test")
-        record(connection, ROUTE, [figure], NOW)
+        store_as_documents(connection, ROUTE, [figure], NOW)
     assert client.get(path, headers={"If-None-Match": cached}).status_code == 200
 
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from service.app import create_app
 from service.core.context import Context
 from service.core.logs import request_id
-from tests.service.support import Hand
+from tests.service.support import ManualClock
 
 STATUS = "/v1/status"
 
@@ -53,7 +53,7 @@ def test_log_records_have_the_request_id(client_with: Callable[..., FlaskClient]
 def test_failed_requests_are_logged_and_others_on_demand(
     client_with: Callable[..., FlaskClient],
     empty: Context,
-    clock: Hand,
+    clock: ManualClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "service.api.request_log")

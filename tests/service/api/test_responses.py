@@ -23,7 +23,7 @@ from service.app import create_app
 from service.core.context import Context
 from service.issues import note_store
 from tests.service.page.test_now_why import NOTE
-from tests.service.support import NOW, ROOT, Hand, publish, random_paths, serving, utc
+from tests.service.support import NOW, ROOT, ManualClock, publish, random_paths, run_server, utc
 from tests.support.waiting import PROCESS
 
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
@@ -70,14 +70,14 @@ def documented(
 ) -> tuple[FlaskClient, dict[str, str]]:
     """A service with an earlier issue to compare with, and the header with an `operate` key."""
     context = open_copy()
-    client = create_app(context, Hand(NOW)).test_client()
+    client = create_app(context, ManualClock(NOW)).test_client()
     newest = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
     paths = {"climatology": random_paths("2025-12-25", 60)}
     earlier = publish(context.database, paths, run_id=1, issued_at=utc(2025, 12, 25, 15))
     with context.database.writing() as connection:
         note = NOTE | {"since": earlier.issue_id}
         note_store.save_note(connection, newest, note_store.CHANGES, note)
-        key = key_store.create(connection, "examples", "operate", NOW)
+        key = key_store.create_key(connection, "examples", "operate", NOW)
     return client, {"Authorization": f"Bearer {key}"}
 
 
@@ -111,7 +111,7 @@ def test_every_path_has_a_documented_example(shared: FlaskClient) -> None:
 @pytest.fixture(scope="module")
 def address(open_copy: Callable[..., Context]) -> Iterator[str]:
     """A running service."""
-    with serving(open_copy().settings) as base:
+    with run_server(open_copy().settings) as base:
         yield base
 
 

@@ -15,7 +15,7 @@ from openapi_spec_validator.validation import OpenAPIV31SpecValidator
 from service.api import key_store
 from service.app import create_app
 from service.core.context import Context
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 PATHS = [
     "/v1/series",
@@ -44,7 +44,7 @@ PROBLEMS = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "429"
 
 @pytest.fixture(scope="module")
 def app(open_copy: Callable[..., Context]) -> Flask:
-    return create_app(open_copy(contact="The team on duty"), Hand(NOW))
+    return create_app(open_copy(contact="The team on duty"), ManualClock(NOW))
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_problem_examples_are_real_responses(app: Flask, document: dict[str, Any
     assert set(examples) == set(PROBLEMS)
     people, client = "/v1/series/people", app.test_client()
     with app.extensions["loader"].context.database.writing() as connection:
-        key = key_store.create(connection, "reader", "read", NOW)
+        key = key_store.create_key(connection, "reader", "read", NOW)
     newest = client.get(f"{people}/issues").json["rows"][0]["issue_id"]
     scenario = f"{people}/scenarios"
     responses = [

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from service.core.context import Context
 from service.issues import issue_store
-from tests.service.support import NOW, Hand, publish, random_paths, sql_counted, utc
+from tests.service.support import NOW, ManualClock, collect_sql, publish, random_paths, utc
 
 PEOPLE = "/v1/series/people"
 
@@ -113,7 +113,7 @@ def format_cell(value: Any) -> str:
     return re.sub(r"(\d\d)T(\d\d:\d\d:\d\d)Z", r"\1 \2", text)
 
 
-def test_csv_has_status_headers(client: FlaskClient, clock: Hand) -> None:
+def test_csv_has_status_headers(client: FlaskClient, clock: ManualClock) -> None:
     clock.now = utc(2026, 2, 1)
     response = client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"})
     assert response.headers["X-Crossings-Status"] == "stale"
@@ -121,7 +121,7 @@ def test_csv_has_status_headers(client: FlaskClient, clock: Hand) -> None:
     assert response.headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
 
 
-def test_old_figures_make_responses_stale(client: FlaskClient, clock: Hand) -> None:
+def test_old_figures_make_responses_stale(client: FlaskClient, clock: ManualClock) -> None:
     old = {"name": "figures_old", "detail": "the latest figures are for 2025-12-31, 4 days ago"}
     for now, expected in ((NOW, ("fresh", [])), (utc(2026, 1, 4), ("stale", [old]))):
         clock.now = now
@@ -130,7 +130,7 @@ def test_old_figures_make_responses_stale(client: FlaskClient, clock: Hand) -> N
             assert (body["status"], body["reasons"]) == expected, path
 
 
-def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: Hand) -> None:
+def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: ManualClock) -> None:
     clock.now = utc(2026, 1, 4)
     response = client.get("/v1/series", headers={"Accept": "text/csv"})
     columns = ("series_id", "is_forecast", "status", "reasons")
@@ -207,7 +207,7 @@ def test_totals_are_coherent(shared: FlaskClient) -> None:
     assert year["lo95"] > sum(row["lo95"] for row in days)
 
 
-def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: Hand) -> None:
+def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: ManualClock) -> None:
     issue_id = get(client, f"{PEOPLE}/totals")["issue_id"]
     clock.now = utc(2026, 5, 1, 12)
     for query, last_day in ((f"?issue={issue_id}", "2025-12-31"), ("", "2026-04-30")):
@@ -225,6 +225,6 @@ def test_other_models_of_the_issue(shared: FlaskClient) -> None:
 
 def test_cached_forecast_needs_few_queries(client: FlaskClient, context: Context) -> None:
     client.get(f"{PEOPLE}/forecast")
-    with sql_counted(context) as statements:
+    with collect_sql(context) as statements:
         client.get(f"{PEOPLE}/forecast")
     assert len([s for s in statements if s.startswith("SELECT")]) <= 3

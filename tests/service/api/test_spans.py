@@ -9,7 +9,7 @@ import pytest
 
 from service import server
 from service.core.settings import Settings, SettingsError
-from tests.service.support import ROOT, as_environment, serving
+from tests.service.support import ROOT, as_environment, run_server
 from tests.support.loopback import Loopback, QuietHandler
 from tests.support.waiting import PROCESS
 
@@ -74,7 +74,7 @@ def test_spans_are_exported_without_personal_data(
     monkeypatch.setenv("OTEL_SERVICE_NAME", "channel")
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", ".*")
     trace = "0af7651916cd43dd8448eb211c80319c"
-    with serving(settings, tracing="otlp") as base:
+    with run_server(settings, tracing="otlp") as base:
         for path in ("/subscribe/confirm/hush-hush?who=hush", "/hush", "/v1/status"):
             headers = {
                 "User-Agent": "hush",

@@ -11,7 +11,14 @@ from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
-from tests.service.support import ROOT, Crossings, bind, command, environment, record_run
+from tests.service.support import (
+    ROOT,
+    Crossings,
+    command,
+    drop_file_capabilities,
+    environment,
+    record_run,
+)
 
 
 def folders_of(settings: Settings) -> dict[str, Path]:
@@ -89,11 +96,11 @@ def test_restore_is_rejected_while_a_scheduler_runs(
     back_up(context, archive := tmp_path / "crossings.tar.gz")
     record_run(context.database, job="later")
     for is_running in (True, False):
-        with context.database.alone("scheduler" if is_running else "other"):
+        with context.database.holding("scheduler" if is_running else "other"):
             done = crossings("restore", "--overwrite", str(archive), **folders_of(context.settings))
         assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
         with context.database.reading() as connection:
-            assert len(run_store.recent(connection, "later")) == is_running
+            assert len(run_store.list_recent(connection, "later")) == is_running
 
 
 def test_restore_to_a_read_only_models_folder(
@@ -119,13 +126,13 @@ def test_restore_to_a_read_only_models_folder(
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
-                preexec_fn=bind,
+                preexec_fn=drop_file_capabilities,
             )
         finally:
             models.chmod(0o700)
         assert done.returncode == status, done.stderr
         with context.database.reading() as connection:
-            assert len(run_store.recent(connection, "later")) == status
+            assert len(run_store.list_recent(connection, "later")) == status
         assert extra.exists() == bool(status)
     assert done.stderr.splitlines()[-1] == (
         f"Error: {sarimax} cannot be written (Permission denied): nothing is restored"

@@ -24,7 +24,7 @@ from service.core.database import connect
 from service.core.settings import Settings
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, ROOT, Hand, record_run
+from tests.service.support import NOW, ROOT, ManualClock, record_run
 
 HEAD = "backup.json"
 V1 = "/v1/series/people"
@@ -54,8 +54,10 @@ def make_used_context(published: Path, home: Path) -> Context:
     folders = {f"{name}_dir": home / name for name in ("var", "fitted", "models")}
     context = open_context(Settings(**folders))
     with context.database.writing() as connection:
-        key_store.create(connection, "grafana", "read", NOW)
-        subscriber_store.add(connection, "reader@reader.example.org", Preferences(300), NOW)
+        key_store.create_key(connection, "grafana", "read", NOW)
+        subscriber_store.add_subscriber(
+            connection, "reader@reader.example.org", Preferences(300), NOW
+        )
     return context
 
 
@@ -92,7 +94,7 @@ def archive(shared_backup: tuple[Context, Path], tmp_path: Path) -> Path:
 def get_responses(settings: Settings) -> dict[str, tuple[int, str | None, bytes]]:
     context = open_context(settings)
     with contextlib.closing(context.database):
-        client = create_app(context, Hand(NOW)).test_client()
+        client = create_app(context, ManualClock(NOW)).test_client()
         responses = ((path, client.get(path)) for path in PAGES)
         return {path: (r.status_code, r.headers.get("ETag"), r.data) for path, r in responses}
 
@@ -113,7 +115,7 @@ def claim_later_run(settings: Settings) -> None:
 def count_later_runs(settings: Settings) -> int:
     with contextlib.closing(connect(settings.database)) as opened:
         with opened.reading() as connection:
-            return len(run_store.recent(connection, "later"))
+            return len(run_store.list_recent(connection, "later"))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -201,11 +203,11 @@ def test_backup_contains_only_whole_transactions(
         while not stop.is_set():
             number += 1
             with database.writing() as connection:
-                claimed = run_store.claim(connection, "refit", f"pair {number}", NOW)
+                claimed = run_store.claim_run(connection, "refit", f"pair {number}", NOW)
                 assert claimed
-                run_store.finish(connection, claimed, "done", "x" * 5000, {}, NOW)
+                run_store.finish_run(connection, claimed, "done", "x" * 5000, {}, NOW)
                 for address in (f"a{number}@reader.example.org", f"b{number}@reader.example.org"):
-                    subscriber_store.add(connection, address, Preferences(1), NOW)
+                    subscriber_store.add_subscriber(connection, address, Preferences(1), NOW)
         database.close()
 
     writer = threading.Thread(target=write)
@@ -264,7 +266,7 @@ def test_altered_backup_is_rejected(archive: Path, target: Settings, tmp_path: P
         cases.append((name, {n: v for n, v in members.items() if n != name}))
     for name, changed in cases:
         message = restore_error(target, pack(changed, packed, members[HEAD]))
-        assert message.endswith(f"{name} is not what was written")
+        assert message.endswith(f"{name} differs from what was written")
 
 
 def test_malformed_checksums_are_rejected(archive: Path, target: Settings, tmp_path: Path) -> None:
@@ -274,7 +276,7 @@ def test_malformed_checksums_are_rejected(archive: Path, target: Settings, tmp_p
     for sums in (b"{}", b'{"a": "b"}', b"[]", b"null"):
         head = b'{"format": 2, "sha256": %s}' % sums
         message = restore_error(target, pack(members, packed, head))
-        assert message.endswith(" is not what was written")
+        assert message.endswith(" differs from what was written")
 
 
 def test_backup_skips_unusable_versions_but_keeps_broken_declarations(

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from service.cli.config import config
 from service.core import settings as module
-from service.core.settings import Settings, variable
+from service.core.settings import Settings, variable_of
 from tests.service.support import Crossings
 
 
@@ -24,7 +24,7 @@ def test_config_shows_each_setting_with_its_source(crossings: Crossings) -> None
     )
     assert (done.returncode, done.stderr) == (0, "")
     values = json.loads(done.stdout)
-    assert list(values) == [variable(name) for name in Settings.model_fields]
+    assert list(values) == [variable_of(name) for name in Settings.model_fields]
     assert values["CROSSINGS_PORT"] == {"value": "8123", "from": "environment"}
     assert values["CROSSINGS_HOST"] == {"value": "127.0.0.1", "from": "default"}
     assert values["CROSSINGS_DATABASE_URL"]["value"] == "postgresql://user:********@host/db"

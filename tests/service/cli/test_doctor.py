@@ -19,8 +19,8 @@ from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
-from tests.service.support import NOW, ROOT, ROUTE, quick_models, record_run
-from tests.support.sites import Answer, Sites
+from tests.service.support import NOW, ROOT, ROUTE, declare_quick_models, record_run
+from tests.support.sites import SiteResponse, Sites
 from tests.support.waiting import BOUND
 
 
@@ -52,7 +52,7 @@ def with_sites(settings: Settings, sites: Sites) -> Settings:
 @pytest.fixture
 def healthy(context: Context) -> Iterator[Settings]:
     """Settings of a healthy service with a running scheduler."""
-    with context.database.alone(SCHEDULER):
+    with context.database.holding(SCHEDULER):
         yield context.settings
 
 
@@ -159,7 +159,7 @@ def test_job_request_that_waits_too_long(
     now = utc_now()
     with context.database.writing() as connection:
         requested_at = now - dt.timedelta(minutes=minutes)
-        request_store.leave(connection, "ingest", "a key", requested_at, ROUTE.name)
+        request_store.add_request(connection, "ingest", "a key", requested_at, ROUTE.name)
     findings = diagnose(healthy, now)
     assert findings["scheduler"].state == "ok"
     assert ("job ingest" in findings) is is_overdue
@@ -188,7 +188,7 @@ def test_corrupt_fitted_versions(healthy: Settings) -> None:
 
 
 def test_skipped_model_declaration(healthy: Settings, tmp_path: Path) -> None:
-    models = quick_models(tmp_path / "declared")
+    models = declare_quick_models(tmp_path / "declared")
     (models / "hurdle (copy).toml").write_text('family = "hurdle"')
     settings = healthy.model_copy(update={"models_dir": models})
     warning, count = [f for f in examine(settings) if f.check == "models of channel"]
@@ -230,7 +230,7 @@ def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
     assert findings["weather of channel"].state == "warn"
     assert "404" in findings["source of channel"].said
     path = "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
-    sites.replies[path] = Answer(b"<h1>Here</h1>")
+    sites.replies[path] = SiteResponse(b"<h1>Here</h1>")
     assert diagnose(settings)["source of channel"].state == "ok"
     assert [request.path for request in sites.asked].count(path) == 2, "one request per check"
 

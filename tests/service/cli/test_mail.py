@@ -12,14 +12,14 @@ from click.testing import CliRunner, Result
 from service.cli.main import group
 from service.core.context import Context
 from service.mail import chart, weekly
-from tests.service.mailbox import FRIDAY, Mailbox, join
-from tests.service.support import Crossings, Hand
+from tests.service.mailbox import FRIDAY, Mailbox, add_readers
+from tests.service.support import Crossings, ManualClock
 
 
 @pytest.fixture
 def run(mailing: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command with the settings of `mailing`."""
-    monkeypatch.setattr("service.core.settings.load", lambda: mailing.settings)
+    monkeypatch.setattr("service.core.settings.load_settings", lambda: mailing.settings)
     monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"light", "dark": b"dark"})
 
@@ -75,7 +75,7 @@ def test_digest_dry_run_writes_a_preview_and_sends_nothing(
 
 
 def test_digest_copy_is_sent_to_one_address(run: Any, mailing: Context, mailbox: Mailbox) -> None:
-    join(mailing, "a", "b", threshold=123)
+    add_readers(mailing, "a", "b", threshold=123)
     for to in ("me@example.org", "a@reader.example.org"):
         result = run("digest", "--week", "2026-W01", "--to", to)
         assert result.stdout.startswith("sent a copy: "), result.output
@@ -92,7 +92,7 @@ def test_digest_copy_is_sent_to_one_address(run: Any, mailing: Context, mailbox:
     [
         (["--week", "2026-W60", "--dry-run"], "--week: expected an ISO week such as 2026-W02"),
         (["--week", "2026-W54"], "--week: expected an ISO week such as 2026-W02, found 2026-W54"),
-        (["--to", "nobody"], "expected one plain e-mail address"),
+        (["--to", "nobody"], "expected one plain email address"),
         (["--out", "x"], "belong to --to or --dry-run"),
     ],
 )
@@ -113,8 +113,8 @@ def test_digest_names_the_missing_setting(crossings: Crossings) -> None:
 def test_commands_retry_deferred_mail_at_once(
     run: Any, mailing: Context, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weekly, "digest", partial(weekly.digest, clock=Hand(FRIDAY)))
-    join(mailing, "a")
+    monkeypatch.setattr(weekly, "digest", partial(weekly.digest, clock=ManualClock(FRIDAY)))
+    add_readers(mailing, "a")
     run("subscribers", "add", "a@reader.example.org", "--warn-at", "40")
     for command in ("digest", "warn"):
         mailbox.rcpt = lambda _: "451 later"

@@ -13,7 +13,7 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import connect
 from service.core.tables import observations
-from tests.service.support import Crossings, publish, quick_models, record_run, utc
+from tests.service.support import Crossings, declare_quick_models, publish, record_run, utc
 
 
 def count_observations(folder: Path) -> int:
@@ -25,7 +25,7 @@ def count_observations(folder: Path) -> int:
 
 
 def test_ingest_refit_and_status(crossings: Crossings, tmp_path: Path) -> None:
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     first = crossings("status", models_dir=models)
     assert first.returncode == 0
     assert "nothing is published yet" in first.stdout
@@ -152,7 +152,7 @@ def test_invalid_commands_are_rejected(
 def test_hindcast_rejects_invalid_options(
     crossings: Crossings, filled: Context, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    models = quick_models(tmp_path / "quick")
+    models = declare_quick_models(tmp_path / "quick")
     done = crossings("hindcast", *arguments, models_dir=models, var_dir=filled.settings.var_dir)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"Error: {message}"

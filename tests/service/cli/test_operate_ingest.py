@@ -9,7 +9,7 @@ import pytest
 
 from tests.service.support import Crossings
 from tests.support import ods, pages
-from tests.support.sites import Answer, publish, running
+from tests.support.sites import SiteResponse, act_as_govuk, run_sites
 
 DAYS = ods.some_days(dt.date(2024, 1, 1), 14)
 
@@ -62,8 +62,8 @@ def test_unreachable_site_exits_with_1(crossings: Crossings) -> None:
 
 def test_ingest_from_govuk(crossings: Crossings) -> None:
     rows = pages.week(dt.date(2024, 1, 15), [(0, 0)])
-    with running() as sites:
-        publish(
+    with run_sites() as sites:
+        act_as_govuk(
             sites,
             ods.workbook(DAYS, "2024-01-15T13:00:00Z"),
             pages.page(pages.table(rows), "2024-01-16T13:00:00Z"),
@@ -75,5 +75,5 @@ def test_ingest_from_govuk(crossings: Crossings) -> None:
         assert note.endswith("last-7-days: 1 days instead of 7; taken as stated")
         agents = {request.headers["user-agent"] for request in sites.asked}
         assert len(agents) == 1
-        sites.replies = {"/": Answer(status=404)}
+        sites.replies = {"/": SiteResponse(status=404)}
         assert crossings("ingest", **settings, fetch_attempts=1).returncode == 2

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.output import counting, fitting, write_out
+from service.cli.output import count_progress, fit_progress, write_out
 from service.core.context import Context
-from tests.service.mailbox import join
+from tests.service.mailbox import add_readers
 from tests.service.support import ROOT, as_environment
 from tests.support.waiting import BOUND, PROCESS
 
@@ -35,7 +35,7 @@ for max_bytes, arguments in json.loads(sys.argv.pop()):
 
 
 def test_full_disk_leaves_no_partial_file(mailing: Context, tmp_path: Path) -> None:
-    join(mailing, "a")
+    add_readers(mailing, "a")
     folder = tmp_path / "out"
     folder.mkdir()
     backup, scores, paths = (f"{folder}/{n}" for n in ("x.tar.gz", "scores.json", "paths.npz"))
@@ -82,10 +82,10 @@ def test_progress_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = pty.openpty()
     with os.fdopen(writer, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        with fitting(2) as step:
+        with fit_progress(2) as step:
             for name in ("hurdle", "climatology", ""):
                 step(name)
-        with counting("hindcasts", 3) as done:
+        with count_progress("hindcasts", 3) as done:
             done()
         terminal.flush()
         text = ""

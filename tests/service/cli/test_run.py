@@ -23,8 +23,8 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.run_store import Run
 from service.data import ingest_weather as weather_module
-from tests.service.support import ROOT, ROUTE, Crossings, command, environment, quick_models
-from tests.support.sites import Sites, forecast_weather
+from tests.service.support import ROOT, ROUTE, Crossings, command, declare_quick_models, environment
+from tests.support.sites import Sites, act_as_openmeteo
 from tests.support.waiting import BOUND, wait_until
 
 Start = Callable[..., "Service"]
@@ -97,7 +97,7 @@ def start_fixture(tmp_path: Path) -> Iterator[Start]:
     defaults: dict[str, object] = {
         "port": port,
         "var_dir": tmp_path / "var",
-        "models_dir": quick_models(tmp_path / "models"),
+        "models_dir": declare_quick_models(tmp_path / "models"),
         "paths": 100,
         "champion_origins": 4,
         "fit_seconds": 0,  # a fit in its own process would load the libraries of every family
@@ -161,7 +161,7 @@ def test_run_publishes_serves_and_stops_cleanly(
 
 
 def test_run_stops_during_a_fit(start: Start, tmp_path: Path) -> None:
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     (models / "prophet.toml").write_text('family = "prophet"\n')
     service = start(fit_seconds=300)
     service.wait_for("fitting prophet")
@@ -199,7 +199,7 @@ def test_foreign_address_is_rejected(crossings: Crossings) -> None:
 def test_scheduler_stops_during_a_job(start: Start, filled: Context) -> None:
     def get_latest_run() -> Run | None:
         with filled.database.reading() as connection:
-            return run_store.latest(connection, "compare")
+            return run_store.get_latest_run(connection, "compare")
 
     service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
     service.wait_for("next at")
@@ -257,7 +257,7 @@ def test_run_reads_weather_but_tolerates_failure(
     assert output.out == f"weather   {run_module.FREE_WEATHER}\n"
     today = ROUTE.day(utc_now())
     monkeypatch.setattr(weather_module, "_BEGIN", today - dt.timedelta(days=20))
-    forecast_weather(sites, today)
+    act_as_openmeteo(sites, today)
     run_module._weather(reader)
     assert "weather: ensemble, archive, waves stored" in capsys.readouterr().out
     number = len(sites.asked)

@@ -21,7 +21,7 @@ from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
 from tests.service.mailbox import free_port
-from tests.service.support import Crossings, quick_models
+from tests.service.support import Crossings, declare_quick_models
 from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
@@ -40,7 +40,7 @@ def publish_issue(settings: Settings) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
 
 

@@ -24,7 +24,7 @@ from service.cli.run import _prepare as prepare
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.files import RegistryError
-from service.core.job_runner import JobError, Outcome, perform
+from service.core.job_runner import JobError, Outcome, run_job
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import fit_task, hindcast
@@ -32,9 +32,9 @@ from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
 from service.issues.refit import refit
-from tests.service.support import Crossings, quick_models
+from tests.service.support import Crossings, declare_quick_models
 
-_carry_out = fit_task.carry_out
+_carry_out = fit_task.run_fit_task
 
 
 def _carry_out_except_italy(order: Any) -> Any:
@@ -49,7 +49,7 @@ def open_two_routes(folder: Path, **more: Any) -> Iterator[Context]:
     settings = Settings(
         routes="italy,channel",
         var_dir=folder / "var",
-        models_dir=quick_models(folder / "models"),
+        models_dir=declare_quick_models(folder / "models"),
         paths=100,
         horizon=28,
         champion_origins=4,
@@ -68,7 +68,7 @@ def italy_killed(
 
     The parameter is the number of workers.
     """
-    monkeypatch.setattr(fit_task, "carry_out", _carry_out_except_italy)
+    monkeypatch.setattr(fit_task, "run_fit_task", _carry_out_except_italy)
     with open_two_routes(tmp_path, workers=request.param) as context:
         yield context
 
@@ -78,7 +78,9 @@ def test_first_start_serves_the_other_route_when_one_fails(
     italy_killed: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare(italy_killed, is_served=False)
-    message = "forecast  not renewed of italy: no model stands: climatology: its process ended"
+    message = (
+        "forecast  not renewed of italy: no model could be fitted: climatology: its process ended"
+    )
     assert message in capsys.readouterr().err
     client = create_app(italy_killed, utc_now).test_client()
     assert client.get("/readyz").status_code == 200
@@ -97,7 +99,7 @@ def test_first_start_serves_the_other_route_when_one_fails(
 def test_hindcast_continues_when_one_route_has_no_figures(
     crossings: Crossings, tmp_path: Path
 ) -> None:
-    models, routes = quick_models(tmp_path / "models"), "italy,channel"
+    models, routes = declare_quick_models(tmp_path / "models"), "italy,channel"
     assert crossings("ingest", routes=routes).returncode == 0
     options = ("--since", "2025-12-24", "--models", "climatology", "--paths", "100")
     done = crossings("hindcast", *options, routes=routes, models_dir=models, fit_seconds=0)
@@ -138,7 +140,7 @@ def test_fit_each_route_runs_all_routes_despite_a_failure(
 ) -> None:
     for context in italy_killed.each_route():
         ingest(context)
-    with pytest.raises(JobError, match=r"^italy: no model stands: .*its process ended"):
+    with pytest.raises(JobError, match=r"^italy: no model could be fitted: .*its process ended"):
         fit_each_route(italy_killed, lambda context: refit(context).reason)
     lines = capsys.readouterr().out.splitlines()
     italy, channel = (route.title for route in italy_killed.routes)
@@ -160,7 +162,7 @@ def test_hindcasts_and_backup_cover_both_routes(
             assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
             assert hindcast.replay(loader.context).outcome == "skipped"
         chosen = {"champion": "seasonal_naive", "declared": "climatology"}
-        perform(context, "compare", lambda _: Outcome("done", "better", chosen))
+        run_job(context, "compare", lambda _: Outcome("done", "better", chosen))
         back_up(context, tmp_path / "both.tar.gz")
         folders = {f"{name}_dir": tmp_path / "restored" / name for name in ("var", "fitted")}
         settings = context.settings.model_copy(update=folders)

@@ -9,9 +9,9 @@ import pytest
 
 from forecast.bootstrap import Interval
 from service.cli.series import verdict
-from tests.service.support import ROOT, Crossings, quick_models
-from tests.service.support import declare as declare_model
-from tests.support.sites import Answer, Sites
+from tests.service.support import ROOT, Crossings, declare_quick_models
+from tests.service.support import declare_model as declare_model
+from tests.support.sites import SiteResponse, Sites
 
 ITALY = ROOT / "series" / "italy.toml"
 TABLE = ROOT / "service" / "data" / "italy_daily_arrivals.csv"
@@ -147,7 +147,7 @@ def test_table_at_a_url_is_read_but_not_stored(
     crossings: Crossings, declaration: Path, sites: Sites
 ) -> None:
     content = (declaration.parent / TABLE.name).read_bytes()
-    sites.replies["/figures.csv"] = Answer(content, "text/csv")
+    sites.replies["/figures.csv"] = SiteResponse(content, "text/csv")
     replace(declaration, f'file = "{TABLE.name}"', f'address = "{sites.url}/figures.csv"')
     done = run_check(crossings, declaration)
     assert done.returncode == 0, done.stderr
@@ -168,7 +168,7 @@ def test_unreachable_source_is_reported(crossings: Crossings, declaration: Path)
 def test_check_scores_a_year_and_ends_with_the_verdict(
     crossings: Crossings, declaration: Path, tmp_path: Path
 ) -> None:
-    done = run_with_scores(crossings, declaration, quick_models(tmp_path / "models"))
+    done = run_with_scores(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 0, done.stderr
     table = [line.split() for line in done.stdout.splitlines()]
     assert [row[:2] for row in table if row[:1] in (["climatology"], ["seasonal_naive"])][:2] == [
@@ -178,14 +178,14 @@ def test_check_scores_a_year_and_ends_with_the_verdict(
     last = " ".join(done.stdout.rpartition("\n\n")[2].split())
     assert last.startswith("climatology is ")
     assert "times that of seasonal_naive for days 1-7 and" in last
-    assert "its 80% range of 7-day totals held" in last
+    assert "its 80% range of 7-day totals contained" in last
 
 
 @pytest.mark.parametrize(
     ("champion", "baseline", "verdict"),
     [
-        ("seasonal_naive", "climatology", "worth it here"),
-        ("climatology", "seasonal_naive", "no better here than chance can explain"),
+        ("seasonal_naive", "climatology", "worth using here"),
+        ("climatology", "seasonal_naive", "not significantly better here"),
     ],
 )
 def test_champion_that_beats_the_baseline_is_worth_it(
@@ -213,9 +213,9 @@ BELOW, ACROSS = Interval(0.8, 0.7, 0.99), Interval(0.8, 0.6, 1.0)
 @pytest.mark.parametrize(
     ("days", "total", "conclusion"),
     [
-        (BELOW, BELOW, "worth it here"),
-        (BELOW, ACROSS, "no better here than chance can explain"),
-        (ACROSS, BELOW, "no better here than chance can explain"),
+        (BELOW, BELOW, "worth using here"),
+        (BELOW, ACROSS, "not significantly better here"),
+        (ACROSS, BELOW, "not significantly better here"),
     ],
 )
 def test_verdict_requires_both_intervals_below_one(
@@ -225,18 +225,18 @@ def test_verdict_requires_both_intervals_below_one(
     assert sentence.startswith(f"pool is {conclusion}: its CRPS is 0.80 ({days.lo:.2f} to ")
     assert "times that of near for days 1-7 and 0.80" in sentence
     assert "times that of far for the 7-day total" in sentence
-    assert sentence.endswith("held 77% of them.")
+    assert sentence.endswith("contained 77% of them.")
 
 
 def test_no_verdict_without_ratios() -> None:
-    assert "cannot be told" in verdict("pool", {}, None)
+    assert "Cannot tell" in verdict("pool", {}, None)
 
 
 def test_too_few_days_are_rejected_after_showing_figures(
     crossings: Crossings, declaration: Path, tmp_path: Path
 ) -> None:
     write_table(declaration, ROWS[:301])
-    done = run_with_scores(crossings, declaration, quick_models(tmp_path / "models"))
+    done = run_with_scores(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 2
     assert "italy_people: 300 days" in done.stdout
     assert "expected more than 392 days in a row" in done.stderr
@@ -249,6 +249,6 @@ def test_days_after_a_gap_are_not_scored(
     add_source_key(declaration, 'placeholders = [""]')
     gap = ROWS[800].split(",")[0]
     write_table(declaration, [*ROWS[:800], f"{gap},", *ROWS[801:]])
-    done = run_with_scores(crossings, declaration, quick_models(tmp_path / "models"))
+    done = run_with_scores(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 0, done.stderr
     assert f"no count on {gap}; forecasts use the days before it alone" in done.stdout

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from service.core.settings import Settings
-from tests.service.support import ROOT, as_environment, serving
+from tests.service.support import ROOT, as_environment, run_server
 from tests.service.test_cli import STEP, shape, write_command
 from tests.support.waiting import PROCESS
 
@@ -43,6 +43,6 @@ def test_tutorial_steps_print_the_documented_output(tmp_path: Path) -> None:
 
     for step, expected in steps[:3]:
         run_step(step, expected)
-    with serving(settings) as base:
+    with run_server(settings) as base:
         for step, expected in steps[3:]:
             run_step(step, expected, base)

@@ -16,7 +16,7 @@ from service.core.settings import Settings
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a `subscribers` command on an empty database of two routes."""
     settings = Settings(var_dir=tmp_path / "var", routes="channel,italy")
-    monkeypatch.setattr("service.core.settings.load", lambda: settings)
+    monkeypatch.setattr("service.core.settings.load_settings", lambda: settings)
     monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
 
     def call(*arguments: str, stdin: str | None = None) -> Result:
@@ -50,7 +50,7 @@ def test_add_list_and_remove(run: Any) -> None:
 def test_invalid_address_is_rejected(address: str, run: Any) -> None:
     result = run("add", address)
     assert result.exit_code == 2
-    assert "expected one plain e-mail address" in result.output
+    assert "expected one plain email address" in result.output
 
 
 def test_add_and_remove_by_route_with_the_first_as_default(run: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.addresses import AddressError, clean, domain, network, sender
+from service.core.addresses import AddressError, clean_address, domain_of, network_of, parse_sender
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from service.core.addresses import AddressError, clean, domain, network, sender
     ],
 )
 def test_address_is_normalised(text: str, address: str) -> None:
-    assert clean(text) == address
+    assert clean_address(text) == address
 
 
 @pytest.mark.parametrize(
@@ -30,22 +30,22 @@ def test_address_is_normalised(text: str, address: str) -> None:
 )
 def test_invalid_address_is_rejected_and_not_repeated(text: str) -> None:
     with pytest.raises(AddressError) as caught:
-        clean(text)
-    assert str(caught.value) == "expected one plain e-mail address, such as name@example.org"
+        clean_address(text)
+    assert str(caught.value) == "expected one plain email address, such as name@example.org"
 
 
 @given(st.text(max_size=40), st.sampled_from('\r\n\0\t <>,;:"()[]\\'), st.text(max_size=10))
 def test_header_and_command_delimiters_are_rejected(before: str, bad: str, after: str) -> None:
     text = f"a{before}{bad}{after}b@example.org"
     try:
-        assert bad not in clean(text)
+        assert bad not in clean_address(text)
     except AddressError:
         pass
 
 
 def test_domain_of_address() -> None:
-    assert domain("Some Name <a@b.org>") == "b.org"
-    assert domain("a@b.org") == "b.org"
+    assert domain_of("Some Name <a@b.org>") == "b.org"
+    assert domain_of("a@b.org") == "b.org"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_domain_of_address() -> None:
     ],
 )
 def test_network_of_client_address(address: str, expected: str) -> None:
-    assert network(address) == expected
+    assert network_of(address) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_network_of_client_address(address: str, expected: str) -> None:
     ],
 )
 def test_sender_is_split_into_name_and_address(text: str, expected: tuple[str, str]) -> None:
-    assert sender(text) == expected
+    assert parse_sender(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_sender_is_split_into_name_and_address(text: str, expected: tuple[str, s
 )
 def test_invalid_sender_is_rejected(text: str) -> None:
     with pytest.raises(AddressError, match="expected name@example.org or Some Name"):
-        sender(text)
+        parse_sender(text)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.core.clock import day_columns, instant, span_before, utc_now
+from service.core.clock import day_columns, format_instant, span_before, utc_now
 
 
 def test_utc_now_has_whole_seconds() -> None:
@@ -17,8 +17,8 @@ def test_utc_now_has_whole_seconds() -> None:
 
 def test_instant_is_written_in_utc_to_the_second() -> None:
     london = dt.datetime(2025, 7, 1, 14, 0, 5, 999, ZoneInfo("Europe/London"))
-    assert instant(london) == "2025-07-01T13:00:05Z"
-    assert instant(dt.datetime(1, 1, 2, tzinfo=dt.UTC)) == "0001-01-02T00:00:00Z"
+    assert format_instant(london) == "2025-07-01T13:00:05Z"
+    assert format_instant(dt.datetime(1, 1, 2, tzinfo=dt.UTC)) == "0001-01-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(

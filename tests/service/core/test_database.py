@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from service.core import database as module
 from service.core.database import Database, DatabaseError, Unavailable, connect
 from service.core.tables import metadata, runs
-from tests.service.support import NOW, at_once
+from tests.service.support import NOW, run_concurrently
 from tests.support.waiting import PROCESS
 
 RUN = {"job": "test", "started_at": NOW, "outcome": "done", "detail": {}}
@@ -55,7 +55,7 @@ def test_concurrent_writers_are_serialised(database: Database) -> None:
                 connection.execute(sa.select(runs)).all()
                 insert_run(connection, f"{threading.get_ident()} {at}")
 
-    at_once(4, write)
+    run_concurrently(4, write)
     assert count_runs(database) == 40
 
 
@@ -64,7 +64,7 @@ def test_fresh_database_can_be_migrated_concurrently(database_url: str) -> None:
         with contextlib.closing(connect(database_url)) as opened:
             opened.migrate()
 
-    at_once(4, migrate)
+    run_concurrently(4, migrate)
 
 
 def test_new_database_matches_metadata_at_head_revision(database: Database) -> None:
@@ -232,10 +232,10 @@ def test_version_driver_error_raises_unavailable(tmp_path: Path) -> None:
 
 def test_alone_admits_one_holder_per_name(database: Database) -> None:
     other = connect(database.engine.url.render_as_string(hide_password=False))
-    with database.alone("mail") as first, other.alone("mail") as second:
-        with other.alone("else") as third:
+    with database.holding("mail") as first, other.holding("mail") as second:
+        with other.holding("else") as third:
             assert (first, second, third) == (True, False, True)
-    with other.alone("mail") as is_held:
+    with other.holding("mail") as is_held:
         assert is_held
     other.close()
 

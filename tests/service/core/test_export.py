@@ -88,42 +88,46 @@ def test_copy_preserves_every_row_of_every_table(database: Database, other: Data
     fill_every_table(database)
     before = read_all_rows(database)
     assert all(len(rows) == 3 for rows in before.values())
-    counts = export.copy(database, other)
+    counts = export.copy_tables(database, other)
     assert counts == dict.fromkeys(before, 3)
     assert read_all_rows(other) == before
     assert other.pending()[0] == other.pending()[1]
-    export.copy(other, database)
+    export.copy_tables(other, database)
     assert read_all_rows(database) == before
 
 
 def test_copied_ids_of_deleted_rows_are_not_reused(database: Database, other: Database) -> None:
     with database.writing() as connection:
         for name in ("one", "two", "three"):
-            subscriber_store.add(connection, f"{name}@reader.example.org", Preferences(300), NOW)
+            subscriber_store.add_subscriber(
+                connection, f"{name}@reader.example.org", Preferences(300), NOW
+            )
         connection.execute(sa.text("DELETE FROM subscribers WHERE address LIKE 'three%'"))
     for source, target in ((database, other), (other, database)):
-        export.copy(source, target)
+        export.copy_tables(source, target)
     with database.writing() as connection:
-        subscriber_store.add(connection, "four@reader.example.org", Preferences(300), NOW)
+        subscriber_store.add_subscriber(
+            connection, "four@reader.example.org", Preferences(300), NOW
+        )
         numbers = connection.scalars(sa.text("SELECT subscriber_id FROM subscribers ORDER BY 1"))
         assert list(numbers) == [1, 2, 4]
 
 
 def test_new_ids_continue_after_copied_rows(database: Database, other: Database) -> None:
     assert [insert_run(database, period) for period in "abc"] == [1, 2, 3]
-    export.copy(database, other)
+    export.copy_tables(database, other)
     assert insert_run(other, "d") == 4
 
 
 def test_failed_copy_leaves_target_unchanged(database: Database, other: Database) -> None:
     fill_every_table(database)
-    export.copy(database, other)
+    export.copy_tables(database, other)
     before = read_all_rows(database)
     with other.writing() as connection:
-        subscriber_store.add(connection, "one@reader.example.org", Preferences(300), NOW)
+        subscriber_store.add_subscriber(connection, "one@reader.example.org", Preferences(300), NOW)
         connection.execute(sa.text(f"DROP TABLE {metadata.sorted_tables[-1].name}"))
     with pytest.raises((DatabaseError, sa.exc.ProgrammingError)):
-        export.copy(other, database)
+        export.copy_tables(other, database)
     assert read_all_rows(database) == before
 
 
@@ -134,18 +138,18 @@ def test_backup_of_other_revision_is_rejected(database: Database, revision: str)
         pytest.raises(
             DatabaseError, match=f"at migration {revision}.* with the version that made it"
         ),
-        database.renewing(revision),
+        database.recreating(revision),
     ):
         pass
     assert read_all_rows(database)["runs"]
 
 
 def test_foreign_tables_are_kept(database: Database, other: Database) -> None:
-    export.copy(database, other)
+    export.copy_tables(database, other)
     with database.writing() as connection:
         connection.execute(sa.text("CREATE TABLE of_somebody_else (x INTEGER)"))
         connection.execute(sa.text("INSERT INTO of_somebody_else VALUES (1)"))
-    export.copy(other, database)
+    export.copy_tables(other, database)
     with database.writing() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM of_somebody_else")) == 1
         connection.execute(sa.text("DROP TABLE of_somebody_else"))
@@ -161,7 +165,7 @@ def test_large_rows_are_streamed(database: Database, other: Database) -> None:
             connection.execute(issue_paths.insert().values(row | more))
     tracemalloc.start()
     try:
-        counts = export.copy(database, other)
+        counts = export.copy_tables(database, other)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from service.core import locks, run_store
 from service.core.context import Context
 from service.core.database import Unavailable
-from service.core.job_runner import JobError, Outcome, abandon, perform, side_by_side
+from service.core.job_runner import JobError, Outcome, run_in_parallel, run_job, stop_running_jobs
 from service.core.run_store import Claim, Run
 from tests.service.support import NOW, ROUTE
 from tests.support.waiting import BOUND
@@ -17,7 +17,7 @@ from tests.support.waiting import BOUND
 
 def latest_run(context: Context, job: str = "test") -> Run:
     with context.database.reading() as connection:
-        run = run_store.latest(connection, job)
+        run = run_store.get_latest_run(connection, job)
     assert run is not None
     return run
 
@@ -32,7 +32,7 @@ def test_run_is_recorded_before_and_after_work(
         assert (run.run_id, run.outcome, run.finished_at) == (claimed.run_id, "running", None)
         return Outcome("done", "it went well", {"count": 3})
 
-    assert perform(empty, "test", work).reason == "it went well"
+    assert run_job(empty, "test", work).reason == "it went well"
     run = latest_run(empty)
     assert (run.outcome, run.reason, run.detail["count"]) == ("done", "it went well", 3)
     assert run.detail["seconds"] >= 0
@@ -47,11 +47,11 @@ def test_period_is_worked_on_once(empty: Context) -> None:
         claims.append(claimed)
         return Outcome("done", "ok")
 
-    assert perform(empty, "test", work, "monday").outcome == "done"
-    assert perform(empty, "test", work, "monday").outcome == "skipped"
-    assert perform(empty, "other", work, "monday").outcome == "done"
-    perform(empty, "test", work)
-    perform(empty, "test", work)
+    assert run_job(empty, "test", work, "monday").outcome == "done"
+    assert run_job(empty, "test", work, "monday").outcome == "skipped"
+    assert run_job(empty, "other", work, "monday").outcome == "done"
+    run_job(empty, "test", work)
+    run_job(empty, "test", work)
     assert len(claims) == 4
 
 
@@ -62,7 +62,7 @@ def test_job_error_is_recorded_without_traceback(
         raise JobError("the source is closed")
 
     with pytest.raises(JobError, match=r"^the source is closed$"):
-        perform(empty, "test", work)
+        run_job(empty, "test", work)
     assert (latest_run(empty).outcome, latest_run(empty).reason) == (
         "failed",
         "the source is closed",
@@ -80,7 +80,7 @@ def test_unexpected_error_is_logged_in_full_and_recorded_in_one_line(
         return Outcome("done", "never")
 
     with pytest.raises(JobError, match=r"^test failed: IntegrityError: [^\n]+$"):
-        perform(empty, "test", work)
+        run_job(empty, "test", work)
     reason = latest_run(empty).reason
     assert reason is not None
     assert reason.startswith("IntegrityError: ")
@@ -98,7 +98,7 @@ def test_unavailable_database_is_recorded_without_sql_or_traceback(
         return Outcome("done", "never")
 
     with pytest.raises(Unavailable):
-        perform(empty, "test", work)
+        run_job(empty, "test", work)
     assert latest_run(empty).reason == "database: no such table: nowhere"
     assert "Traceback" not in caplog.text
 
@@ -111,7 +111,7 @@ def test_interrupted_run_is_stopped_not_failed(
         raise stop
 
     with pytest.raises(stop):
-        perform(empty, "test", work)
+        run_job(empty, "test", work)
     assert latest_run(empty).outcome == "stopped"
     assert "Traceback" not in caplog.text
 
@@ -123,7 +123,7 @@ def test_interrupt_propagates_when_database_is_unavailable(empty: Context) -> No
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        perform(empty, "test", work)
+        run_job(empty, "test", work)
 
 
 def test_abandon_stops_runs_of_other_threads(empty: Context) -> None:
@@ -134,15 +134,15 @@ def test_abandon_stops_runs_of_other_threads(empty: Context) -> None:
         assert go.wait(BOUND)
         return Outcome("done", "after all")
 
-    thread = threading.Thread(target=perform, args=(empty, "test", work))
+    thread = threading.Thread(target=run_job, args=(empty, "test", work))
     thread.start()
     assert began.wait(BOUND)
-    abandon(empty)
+    stop_running_jobs(empty)
     assert latest_run(empty).outcome == "stopped"
     go.set()
     thread.join()
     assert latest_run(empty).outcome == "done"
-    abandon(empty)
+    stop_running_jobs(empty)
     assert latest_run(empty).outcome == "done"
 
 
@@ -158,7 +158,7 @@ def test_run_holds_its_lock_while_it_works(empty: Context) -> None:
         claims.append(claimed)
         return Outcome("done", "ok")
 
-    perform(empty, "test", work)
+    run_job(empty, "test", work)
     assert not is_held(claims[0])
 
 
@@ -167,13 +167,13 @@ def test_run_claimed_by_another_process_cannot_be_finished(
 ) -> None:
     def work(claimed: Claim) -> Outcome:
         with empty.database.writing() as connection:
-            run_store.finish(connection, claimed, "stopped", None, {}, NOW)
-            assert run_store.claim(connection, "test", "monday", NOW, ROUTE.name) == Claim(
+            run_store.finish_run(connection, claimed, "stopped", None, {}, NOW)
+            assert run_store.claim_run(connection, "test", "monday", NOW, ROUTE.name) == Claim(
                 claimed.run_id, 2
             )
         return Outcome("done", "too late")
 
-    perform(empty, "test", work, "monday")
+    run_job(empty, "test", work, "monday")
     assert (latest_run(empty).outcome, latest_run(empty).attempt) == ("running", 2)
     assert "was claimed by another process meanwhile" in caplog.text
 
@@ -190,7 +190,7 @@ def test_side_by_side_runs_routes_concurrently(empty: Context) -> None:
         barrier.wait()  # breaks unless both run
         return one.route.name
 
-    results = side_by_side(two_routes(empty, workers=5), work)
+    results = run_in_parallel(two_routes(empty, workers=5), work)
     assert sorted((one.route.name, result) for one, result in results) == [
         ("channel", "channel"),
         ("italy", "italy"),
@@ -204,7 +204,7 @@ def test_error_of_one_route_does_not_affect_others(empty: Context, workers: int)
             raise ValueError("broken")
         return "done"
 
-    results = side_by_side(two_routes(empty, workers), work)
+    results = run_in_parallel(two_routes(empty, workers), work)
     assert {one.route.name: str(result) for one, result in results} == {
         "channel": "broken",
         "italy": "done",
@@ -221,11 +221,11 @@ def test_interrupted_side_by_side_does_not_wait_for_routes(empty: Context) -> No
 
     def work(one: Context) -> None:
         if one.route.name == "channel":
-            perform(one, "test", long)
+            run_job(one, "test", long)
             ended.set()
         began.wait(BOUND)
 
-    results = side_by_side(two_routes(empty, workers=2), work)
+    results = run_in_parallel(two_routes(empty, workers=2), work)
     assert next(results)[0].route.name == "italy"
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]

@@ -13,8 +13,8 @@ from tests.support.waiting import BOUND, wait_until
 
 
 def next_open_id(database: Database) -> int | None:
-    with database.glancing() as connection:
-        request = request_store.next_open(connection)
+    with database.reading_once() as connection:
+        request = request_store.get_next_open(connection)
     return request and request.request_id
 
 
@@ -22,14 +22,14 @@ def test_oldest_request_is_next_and_pending_one_is_reused(
     database: Database,
 ) -> None:
     with database.writing() as connection:
-        first = request_store.leave(connection, "refit", "a", NOW)
-        second = request_store.leave(connection, "ingest", "b", NOW)
-        assert request_store.leave(connection, "refit", "c", NOW) == first
-        assert request_store.next_open(connection, ("ingest",)) == second
+        first = request_store.add_request(connection, "refit", "a", NOW)
+        second = request_store.add_request(connection, "ingest", "b", NOW)
+        assert request_store.add_request(connection, "refit", "c", NOW) == first
+        assert request_store.get_next_open(connection, ("ingest",)) == second
     assert next_open_id(database) == first.request_id
     with database.writing() as connection:
-        request_store.begin(connection, first.request_id, NOW)
-        another = request_store.leave(connection, "refit", "c", NOW)
+        request_store.start_request(connection, first.request_id, NOW)
+        another = request_store.add_request(connection, "refit", "c", NOW)
     assert another.request_id not in (first.request_id, second.request_id)
 
 
@@ -39,18 +39,18 @@ def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
 
     def leave() -> None:
         with database.writing() as connection:
-            requests.append(request_store.leave(connection, "refit", "c", NOW))
+            requests.append(request_store.add_request(connection, "refit", "c", NOW))
 
     def is_blocked() -> bool:
-        with database.glancing() as connection:
+        with database.reading_once() as connection:
             return bool(
                 connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
             )
 
     with database.writing() as connection:
-        first = request_store.leave(connection, "refit", "a", NOW)
+        first = request_store.add_request(connection, "refit", "a", NOW)
     with database.writing() as connection:
-        request_store.begin(connection, first.request_id, NOW)
+        request_store.start_request(connection, first.request_id, NOW)
         thread = threading.Thread(target=leave)
         thread.start()
         wait_until(is_blocked, "the other transaction waits for this one")
@@ -61,35 +61,37 @@ def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
 
 def test_request_is_open_unless_its_run_is_running(database: Database) -> None:
     with database.writing() as connection:
-        request = request_store.leave(connection, "refit", "a", NOW)
-        request_store.begin(connection, request.request_id, NOW)
+        request = request_store.add_request(connection, "refit", "a", NOW)
+        request_store.start_request(connection, request.request_id, NOW)
     assert next_open_id(database) == request.request_id, "taken, but the run did not begin"
     period = request_store.period(request.request_id)
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, NOW)
+        claimed = run_store.claim_run(connection, "refit", period, NOW)
         assert claimed is not None
     assert next_open_id(database) is None, "its run is running"
     for outcome in ("stopped", "done"):
         with database.writing() as connection:
-            run_store.finish(connection, claimed, outcome, None, {}, NOW)
+            run_store.finish_run(connection, claimed, outcome, None, {}, NOW)
         assert next_open_id(database) == request.request_id, "its end was not recorded"
     with database.writing() as connection:
-        request_store.finish(connection, request.request_id, "done", None, NOW)
+        request_store.finish_request(connection, request.request_id, "done", None, NOW)
     assert next_open_id(database) is None
 
 
 def test_prune_deletes_ended_requests_without_reusing_ids(database: Database) -> None:
     def leave(job: str) -> int:
         with database.writing() as connection:
-            return request_store.leave(connection, job, "a", NOW).request_id
+            return request_store.add_request(connection, job, "a", NOW).request_id
 
     first, second = leave("refit"), leave("ingest")
     with database.writing() as connection:
-        assert request_store.prune(connection, NOW + dt.timedelta(days=1)) == 0, "they are waiting"
+        assert request_store.prune_requests(connection, NOW + dt.timedelta(days=1)) == 0, (
+            "they are waiting"
+        )
         for number in (first, second):
-            request_store.finish(connection, number, "done", None, NOW)
-        assert request_store.prune(connection, NOW) == 0
-        assert request_store.prune(connection, NOW + dt.timedelta(seconds=1)) == 1
-        assert request_store.find(connection, first) is None
-        assert request_store.find(connection, second) is not None
+            request_store.finish_request(connection, number, "done", None, NOW)
+        assert request_store.prune_requests(connection, NOW) == 0
+        assert request_store.prune_requests(connection, NOW + dt.timedelta(seconds=1)) == 1
+        assert request_store.get_request(connection, first) is None
+        assert request_store.get_request(connection, second) is not None
     assert leave("compare") > second

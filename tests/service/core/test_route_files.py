@@ -109,7 +109,7 @@ def test_project_route_declaration_is_valid() -> None:
         (
             'unit = "returns"',
             'unit = "returns"\nlikely_above = 0.5',
-            "returns.likely_above: expected in daily series alone, found in a weekly one",
+            "returns.likely_above: expected only in daily series, found in a weekly one",
         ),
         ("day_threshold", "day_treshold", "day_treshold: expected day_threshold, the nearest of"),
         ("licence =", "figure = 1\nlicence =", "figure: expected figures, the nearest of its keys"),
@@ -148,7 +148,7 @@ def test_project_route_declaration_is_valid() -> None:
         (
             'unit = "returns"',
             'unit = "returns"\nfollows = "landings"',
-            "returns.follows: expected in daily series alone, found in a weekly one",
+            "returns.follows: expected only in daily series, found in a weekly one",
         ),
         ("series.vessels]", 'series."Two words"]', "expected a series_id of small letters, digits"),
         ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),

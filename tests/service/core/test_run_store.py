@@ -4,41 +4,41 @@ import datetime as dt
 
 from service.core import run_store
 from service.core.database import Connection, Database
-from tests.service.support import NOW, at_once
+from tests.service.support import NOW, run_concurrently
 
 
 def begin(connection: Connection, period: str = "monday") -> run_store.Claim:
-    claimed = run_store.claim(connection, "ingest", period, NOW)
+    claimed = run_store.claim_run(connection, "ingest", period, NOW)
     assert claimed is not None
     return claimed
 
 
 def test_period_is_claimed_once(database: Database) -> None:
     with database.writing() as connection:
-        assert run_store.claim(connection, "ingest", "monday", NOW) is not None
-        assert run_store.claim(connection, "ingest", "monday", NOW) is None
-        assert run_store.claim(connection, "refit", "monday", NOW) is not None
-        assert run_store.claim(connection, "ingest", "tuesday", NOW) is not None
+        assert run_store.claim_run(connection, "ingest", "monday", NOW) is not None
+        assert run_store.claim_run(connection, "ingest", "monday", NOW) is None
+        assert run_store.claim_run(connection, "refit", "monday", NOW) is not None
+        assert run_store.claim_run(connection, "ingest", "tuesday", NOW) is not None
 
 
 def test_one_of_concurrent_claims_succeeds(database: Database) -> None:
     def claim() -> run_store.Claim | None:
         with database.writing() as connection:
-            return run_store.claim(connection, "ingest", "monday", NOW)
+            return run_store.claim_run(connection, "ingest", "monday", NOW)
 
-    assert at_once(6, claim).count(None) == 5
+    assert run_concurrently(6, claim).count(None) == 5
 
 
 def test_finished_run_is_stored(database: Database) -> None:
     later = NOW + dt.timedelta(seconds=90)
     with database.writing() as connection:
         claimed = begin(connection)
-        running = run_store.latest(connection, "ingest")
+        running = run_store.get_latest_run(connection, "ingest")
         assert running is not None
         assert (running.outcome, running.finished_at) == ("running", None)
-        run_store.finish(connection, claimed, "done", "5 new", {"new": 5}, later)
+        run_store.finish_run(connection, claimed, "done", "5 new", {"new": 5}, later)
     with database.reading() as connection:
-        run = run_store.latest(connection, "ingest")
+        run = run_store.get_latest_run(connection, "ingest")
     assert run == run_store.Run(
         claimed.run_id, "ingest", "monday", NOW, later, "done", "5 new", {"new": 5}, 1
     )
@@ -47,22 +47,24 @@ def test_finished_run_is_stored(database: Database) -> None:
 def test_latest_run_can_be_selected_by_outcome(database: Database) -> None:
     with database.writing() as connection:
         for period, outcome in (("a", "done"), ("b", "failed"), ("c", "skipped")):
-            run_store.finish(connection, begin(connection, period), outcome, None, {}, NOW)
+            run_store.finish_run(connection, begin(connection, period), outcome, None, {}, NOW)
     with database.reading() as connection:
-        latest = [run_store.latest(connection, "ingest", o) for o in (None, "done", "failed")]
+        latest = [
+            run_store.get_latest_run(connection, "ingest", o) for o in (None, "done", "failed")
+        ]
         assert [run.period for run in latest if run] == ["c", "a", "b"]
-        assert run_store.latest(connection, "ingest", "running") is None
-        assert run_store.latest(connection, "refit") is None
+        assert run_store.get_latest_run(connection, "ingest", "running") is None
+        assert run_store.get_latest_run(connection, "refit") is None
 
 
 def test_only_stopped_run_can_be_claimed_again(database: Database) -> None:
     with database.writing() as connection:
         for outcome in ("done", "failed", "stopped"):
             first = begin(connection, outcome)
-            run_store.finish(connection, first, outcome, "so", {}, NOW)
-            again = run_store.claim(connection, "ingest", outcome, NOW)
+            run_store.finish_run(connection, first, outcome, "so", {}, NOW)
+            again = run_store.claim_run(connection, "ingest", outcome, NOW)
             assert again == (run_store.Claim(first.run_id, 2) if outcome == "stopped" else None)
-        run = run_store.find(connection, "ingest", "stopped")
+        run = run_store.get_run(connection, "ingest", "stopped")
     assert run is not None
     assert (run.attempt, run.outcome, run.reason) == (2, "running", None)
 
@@ -84,8 +86,8 @@ def test_dead_run_is_closed_and_fails_at_third_attempt(
             assert [run.run_id for run in closed] == [claimed.run_id]
             assert run_store.close_dead(connection, NOW) == []
     with database.writing() as connection:
-        assert run_store.claim(connection, "ingest", "monday", NOW) is None
-        run = run_store.find(connection, "ingest", "monday")
+        assert run_store.claim_run(connection, "ingest", "monday", NOW) is None
+        run = run_store.get_run(connection, "ingest", "monday")
     assert run is not None
     assert (run.outcome, run.reason) == ("failed", "its process died before it finished, 3 times")
 
@@ -99,8 +101,8 @@ def test_superseded_claim_cannot_publish_or_finish(database: Database) -> None:
         current = begin(connection)
         assert not run_store.is_current(connection, lost)
         assert run_store.is_current(connection, current)
-        assert not run_store.finish(connection, lost, "done", None, {}, NOW)
-        assert run_store.finish(connection, current, "done", None, {}, NOW)
+        assert not run_store.finish_run(connection, lost, "done", None, {}, NOW)
+        assert run_store.finish_run(connection, current, "done", None, {}, NOW)
 
 
 def test_prune_keeps_newest_run_of_each_outcome(database: Database) -> None:
@@ -108,18 +110,18 @@ def test_prune_keeps_newest_run_of_each_outcome(database: Database) -> None:
     with database.writing() as connection:
         for period, outcome in (("1", "done"), ("2", "failed"), ("3", "done"), ("4", "done")):
             ended_at = late if period == "4" else NOW
-            run_store.finish(connection, begin(connection, period), outcome, None, {}, ended_at)
+            run_store.finish_run(connection, begin(connection, period), outcome, None, {}, ended_at)
         begin(connection, "5")
-        assert run_store.prune(connection, NOW + dt.timedelta(days=1)) == 2
-        kept = [p for p in "12345" if run_store.find(connection, "ingest", p)]
+        assert run_store.prune_runs(connection, NOW + dt.timedelta(days=1)) == 2
+        kept = [p for p in "12345" if run_store.get_run(connection, "ingest", p)]
     assert kept == ["2", "4", "5"]
 
 
 def test_finished_run_cannot_be_stopped(database: Database) -> None:
     with database.writing() as connection:
         claimed = begin(connection, "x")
-        assert run_store.finish(connection, claimed, "done", "ok", {}, NOW)
-        assert not run_store.finish(connection, claimed, "stopped", "told to", {}, NOW)
-        run = run_store.find(connection, "ingest", "x")
+        assert run_store.finish_run(connection, claimed, "done", "ok", {}, NOW)
+        assert not run_store.finish_run(connection, claimed, "stopped", "told to", {}, NOW)
+        run = run_store.get_run(connection, "ingest", "x")
     assert run is not None
     assert (run.outcome, run.reason) == ("done", "ok")

@@ -15,7 +15,7 @@ from service.core.context import open_context
 from service.core.secrets import MASK, Masker, mask_url, passwords_of
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.mailbox import PASSWORD, Mailbox, free_port, furnish, mail_settings
+from tests.service.mailbox import PASSWORD, Mailbox, free_port, mail_settings, publish_sample
 from tests.service.support import NOW, ROOT, Crossings, as_environment, command, environment
 from tests.support.sites import Sites
 from tests.support.waiting import BOUND, PROCESS, wait_until
@@ -159,10 +159,10 @@ def test_no_secret_appears_in_responses_logs_or_command_output(
     assert CANARIES["database"] in settings.database
     context = open_context(settings)
     with contextlib.closing(context.database):
-        furnish(context, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3))
+        publish_sample(context, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3))
         with context.database.writing() as connection:
-            key = key_store.create(connection, "canary", "operate", NOW)
-            subscriber_store.add(
+            key = key_store.create_key(connection, "canary", "operate", NOW)
+            subscriber_store.add_subscriber(
                 connection, CANARIES["address"], Preferences(0, warn_level=1, route="channel"), NOW
             )
             token = connection.scalar(sa.select(tables.subscribers.c.token))

@@ -5,7 +5,7 @@ import pytest
 from service.core import run_store
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.core.secrets import without_folders
+from service.core.secrets import mask_folders
 from service.issues.refit import refit
 
 
@@ -21,7 +21,7 @@ from service.issues.refit import refit
     ],
 )
 def test_without_folders_shortens_paths_but_not_urls(text: str, expected: str | None) -> None:
-    assert without_folders(text) == (text if expected is None else expected)
+    assert mask_folders(text) == (text if expected is None else expected)
 
 
 def test_recorded_reason_omits_folders(filled: Context) -> None:
@@ -31,7 +31,7 @@ def test_recorded_reason_omits_folders(filled: Context) -> None:
     with pytest.raises(JobError, match=str(models)):
         refit(filled)
     with filled.database.reading() as connection:
-        run = run_store.latest(connection, "refit")
+        run = run_store.get_latest_run(connection, "refit")
     assert run is not None
     assert run.reason is not None
     assert str(models.parent) not in run.reason

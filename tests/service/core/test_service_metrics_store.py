@@ -10,15 +10,15 @@ from tests.service.support import NOW
 def add_run(database: Database, job: str, outcome: str, days_ago: int) -> None:
     moment = NOW - dt.timedelta(days=days_ago)
     with database.writing() as connection:
-        claimed = run_store.claim(connection, job, f"{outcome} {days_ago}", moment)
+        claimed = run_store.claim_run(connection, job, f"{outcome} {days_ago}", moment)
         assert claimed
         if outcome != "running":
-            run_store.finish(connection, claimed, outcome, None, {}, moment)
+            run_store.finish_run(connection, claimed, outcome, None, {}, moment)
 
 
 def count_runs(database: Database) -> dict[tuple[str, str, str], int]:
     with database.reading() as connection:
-        return service_metrics_store.runs_ended(connection)
+        return service_metrics_store.count_ended_runs(connection)
 
 
 def test_ended_runs_are_counted_by_job_and_outcome(database: Database) -> None:
@@ -31,7 +31,7 @@ def test_ended_runs_are_counted_by_job_and_outcome(database: Database) -> None:
     expected = {("", "ingest", "done"): 5, ("", "ingest", "failed"): 1, ("", "refit", "done"): 1}
     assert count_runs(database) == expected
     with database.reading() as connection:
-        assert service_metrics_store.last_done(connection) == {
+        assert service_metrics_store.get_last_successes(connection) == {
             ("", "ingest"): NOW,
             ("", "refit"): NOW - dt.timedelta(days=1),
         }
@@ -41,16 +41,16 @@ def test_stopped_runs_are_not_counted(database: Database) -> None:
     counts = []
     with database.writing() as connection:
         for outcome in ("stopped", "stopped", "done"):
-            claimed = run_store.claim(connection, "ingest", "monday", NOW)
+            claimed = run_store.claim_run(connection, "ingest", "monday", NOW)
             assert claimed
-            counts.append(service_metrics_store.runs_ended(connection))
-            run_store.finish(connection, claimed, outcome, None, {}, NOW)
-            counts.append(service_metrics_store.runs_ended(connection))
+            counts.append(service_metrics_store.count_ended_runs(connection))
+            run_store.finish_run(connection, claimed, outcome, None, {}, NOW)
+            counts.append(service_metrics_store.count_ended_runs(connection))
     assert counts == [{}] * 5 + [{("", "ingest", "done"): 1}]
     add_run(database, "refit", "stopped", 9)
     add_run(database, "refit", "stopped", 8)
     with database.writing() as connection:
-        assert run_store.prune(connection, NOW - dt.timedelta(days=1)) == 1
+        assert run_store.prune_runs(connection, NOW - dt.timedelta(days=1)) == 1
     assert count_runs(database) == counts[-1], "nor when pruned"
 
 
@@ -62,5 +62,5 @@ def test_counts_include_pruned_runs(database: Database) -> None:
     before = count_runs(database)
     for keep, expected in ((5, 8), (2, 6), (2, 0)):
         with database.writing() as connection:
-            assert run_store.prune(connection, NOW - dt.timedelta(days=keep)) == expected
+            assert run_store.prune_runs(connection, NOW - dt.timedelta(days=keep)) == expected
         assert count_runs(database) == before

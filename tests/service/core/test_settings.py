@@ -10,11 +10,18 @@ from service.cli.doctor import examine
 from service.core import settings as module
 from service.core import sqlite
 from service.core.database import connect
-from service.core.settings import PROJECT, SECRETS, Settings, SettingsError, load, variable
+from service.core.settings import (
+    PROJECT,
+    SECRETS,
+    Settings,
+    SettingsError,
+    load_settings,
+    variable_of,
+)
 
 
 def test_defaults_need_no_environment() -> None:
-    settings = load()
+    settings = load_settings()
     assert (settings.host, settings.port, settings.paths, settings.horizon) == (
         "127.0.0.1",
         8000,
@@ -30,12 +37,12 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("CROSSINGS_PORT", "8123")
     monkeypatch.setenv("CROSSINGS_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("CROSSINGS_PUBLIC_URL", "https://forecast.example/")
-    settings = load()
+    settings = load_settings()
     assert settings.port == 8123
     assert settings.database == f"sqlite:///{tmp_path / 'crossings.sqlite'}"
     assert settings.address == "https://forecast.example"
     monkeypatch.setenv("CROSSINGS_DATABASE_URL", "postgresql+psycopg://db/crossings")
-    assert load().database == "postgresql+psycopg://db/crossings", "overrides the folder"
+    assert load_settings().database == "postgresql+psycopg://db/crossings", "overrides the folder"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +82,7 @@ def test_invalid_setting_error_names_variable_and_value(
 ) -> None:
     monkeypatch.setenv(f"CROSSINGS_{name}", value)
     with pytest.raises(SettingsError) as caught:
-        load()
+        load_settings()
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"CROSSINGS_{name}: ")
     assert repr(value) in line
@@ -85,7 +92,7 @@ def test_each_invalid_setting_is_reported_on_its_own_line(monkeypatch: pytest.Mo
     monkeypatch.setenv("CROSSINGS_PORT", "x")
     monkeypatch.setenv("CROSSINGS_PATHS", "1")
     with pytest.raises(SettingsError) as caught:
-        load()
+        load_settings()
     assert len(str(caught.value).splitlines()) == 2
 
 
@@ -111,18 +118,18 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_secret_is_read_from_file_and_hidden(name: str, folder: Path) -> None:
     secret = "redis://:hush-hush@cache/0"
     (folder / f"crossings_{name}").write_bytes(f"\ufeff{secret}\r\n".encode())
-    settings = load()
+    settings = load_settings()
     value = getattr(settings, name)
     assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == secret
-    assert "hush" not in repr(settings) + settings.shown(name)
+    assert "hush" not in repr(settings) + settings.masked(name)
     assert any("hush" in secret for secret in settings.secrets())
 
 
 def test_variable_overrides_secret_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (folder / "crossings_smtp_password").write_text("of the file")
-    assert load().smtp_password.get_secret_value() == "of the file"
+    assert load_settings().smtp_password.get_secret_value() == "of the file"
     monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "of the variable")
-    assert load().smtp_password.get_secret_value() == "of the variable"
+    assert load_settings().smtp_password.get_secret_value() == "of the variable"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +151,7 @@ def test_invalid_secret_file_is_named_in_error(
     else:
         file.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
-        load()
+        load_settings()
     assert str(caught.value).startswith(f"{file}: ") and message in str(caught.value)
     assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
 
@@ -153,26 +160,26 @@ def test_dangling_secret_link_is_rejected(folder: Path) -> None:
     file = folder / "crossings_smtp_password"
     file.symlink_to(folder / "gone")
     with pytest.raises(SettingsError) as caught:
-        load()
+        load_settings()
     expected = "expected a file that can be read (No such file or directory)"
     assert str(caught.value) == f"{file}: {expected}"
 
 
 def test_secret_link_outside_folder_is_rejected(folder: Path) -> None:
     (folder / "crossings_smtp_password").symlink_to("/etc/hostname")
-    with pytest.raises(SettingsError, match="it is no file of that folder"):
-        load()
+    with pytest.raises(SettingsError, match="it is not a file in that folder"):
+        load_settings()
 
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_removed_file_variable_is_rejected(
     name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setenv(f"{variable(name)}_FILE", "/run/secrets/of_old")
+    monkeypatch.setenv(f"{variable_of(name)}_FILE", "/run/secrets/of_old")
     with pytest.raises(SettingsError) as caught:
-        load()
+        load_settings()
     assert str(caught.value) == (
-        f"{variable(name)}_FILE: no longer read; "
+        f"{variable_of(name)}_FILE: no longer read; "
         f"put the secret into {folder}/crossings_{name} instead"
     )
 
@@ -180,7 +187,7 @@ def test_removed_file_variable_is_rejected(
 def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSINGS_RATE_STORE", "http://:hush@cache")
     with pytest.raises(SettingsError, match="CROSSINGS_RATE_STORE: ") as caught:
-        load()
+        load_settings()
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
@@ -203,9 +210,9 @@ PATHS = [name for name, field in Settings.model_fields.items() if "Path" in str(
 def test_empty_path_means_default(name: str, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose files leave unset paths empty; that must not mean the working directory."""
     assert set(PATHS) == {"var_dir", "models_dir", "series_dir", "fitted_dir", "smtp_ca_file"}
-    monkeypatch.setenv(variable(name), empty)
-    assert getattr(load(), name) == Settings.model_fields[name].default
-    assert load().fitted_folder == PROJECT / "models" / "fitted"
+    monkeypatch.setenv(variable_of(name), empty)
+    assert getattr(load_settings(), name) == Settings.model_fields[name].default
+    assert load_settings().fitted_folder == PROJECT / "models" / "fitted"
 
 
 @pytest.mark.parametrize("name", ["100%", "a?b", "a#b", "%20", "a b", "é", "a&b=c", "a:b@c"])
@@ -228,7 +235,7 @@ def test_public_url_may_have_port_and_path(url: str) -> None:
 
 def test_byte_order_mark_is_stripped_from_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "\ufeffhush")
-    assert load().smtp_password.get_secret_value() == "hush"
+    assert load_settings().smtp_password.get_secret_value() == "hush"
 
 
 @pytest.mark.parametrize(
@@ -246,5 +253,5 @@ def test_auto_weather_is_read_with_live_source_only(
 ) -> None:
     monkeypatch.setenv("CROSSINGS_WEATHER", weather)
     monkeypatch.setenv("CROSSINGS_SOURCE", source)
-    assert load().reads_weather == is_read
+    assert load_settings().reads_weather == is_read
     assert Settings.model_fields["weather"].default == "auto"

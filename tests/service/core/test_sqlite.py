@@ -25,12 +25,12 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 def claim_run(database: Database, period: str) -> None:
     with database.writing() as connection:
-        run_store.claim(connection, "x", period, NOW)
+        run_store.claim_run(connection, "x", period, NOW)
 
 
 def periods(database: Database) -> list[str]:
     with database.reading() as connection:
-        return [run.period for run in run_store.running(connection)]
+        return [run.period for run in run_store.list_running(connection)]
 
 
 def test_full_disk_stays_readable_and_recovers(
@@ -48,7 +48,7 @@ def test_full_disk_stays_readable_and_recovers(
     for _ in range(3):
         assert periods(database) == ["1"]
         assert database.version() is None, "no version without a WAL file"
-        assert database.not_written() == (
+        assert database.write_problem() == (
             "database_not_written",
             "the disk of the database is full",
         )
@@ -57,7 +57,7 @@ def test_full_disk_stays_readable_and_recovers(
     ballast.unlink()
     claim_run(database, "2")
     assert periods(database) == ["1", "2"]
-    assert database.not_written() is None
+    assert database.write_problem() is None
     assert database.version() is not None
     database.close()
 
@@ -68,13 +68,13 @@ def test_full_disk_is_reported_without_writing(
     monkeypatch.setattr(module, "_LOOK_SECONDS", -1)
     database = connect(f"sqlite:///{small}/x.sqlite")
     database.migrate()
-    assert database.not_written() is None
+    assert database.write_problem() is None
     ballast = fill(small)
     assert periods(database) == []
     assert database.version() is not None, "the WAL file exists already"
-    assert database.not_written() is not None
+    assert database.write_problem() is not None
     ballast.unlink()
-    assert database.not_written() is None
+    assert database.write_problem() is None
     database.close()
 
 

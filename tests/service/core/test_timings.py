@@ -1,28 +1,28 @@
 from __future__ import annotations
 
-from service.core.timings import note, recorded, step
+from service.core.timings import add_step, record_steps, step
 
 
 def test_steps_are_recorded_in_order_of_end() -> None:
-    with recorded() as steps, step("outer"):
+    with record_steps() as steps, step("outer"):
         with step("inner"):
             pass
-        note("elsewhere", 1.23456)
+        add_step("elsewhere", 1.23456)
     assert [timing["step"] for timing in steps] == ["inner", "elsewhere", "outer"]
     assert steps[1] == {"step": "elsewhere", "times": 1, "seconds": 1.235}
     assert steps[2]["seconds"] >= steps[0]["seconds"] >= 0
 
 
 def test_repeated_step_is_summed() -> None:
-    with recorded() as steps:
+    with record_steps() as steps:
         for seconds in (1, 2, 3):
-            note("fit", seconds)
+            add_step("fit", seconds)
     assert steps == [{"step": "fit", "times": 3, "seconds": 6}]
 
 
 def test_steps_outside_recorded_are_ignored() -> None:
     with step("alone"):
         pass
-    with recorded() as steps:
+    with record_steps() as steps:
         pass
     assert steps == []

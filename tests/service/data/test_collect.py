@@ -14,14 +14,20 @@ from service.core import run_store
 from service.core.context import Context
 from service.core.tables import documents
 from service.data import observation_store
-from service.data.collect import gather
-from service.data.ingest import ingest, read
+from service.data.collect import collect_documents
+from service.data.ingest import ingest, read_source
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.stored import dump, failed, forget, kept, known
-from tests.service.support import at_once, utc
+from tests.service.stored import (
+    current_figures,
+    delete_figures,
+    ingest_failure,
+    list_raw_files,
+    list_rows,
+)
+from tests.service.support import run_concurrently, utc
 from tests.support import ods, pages
-from tests.support.sites import ODS, PAGE, Answer, Sites, endless, publish, tagged
+from tests.support.sites import ODS, PAGE, SiteResponse, Sites, act_as_govuk, endless, with_etag
 
 FIRST = dt.date(2024, 1, 1)
 DAYS = ods.some_days(FIRST, 26)
@@ -37,16 +43,16 @@ def make_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = 
 
 
 def test_workbook_and_page_are_merged(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, make_page())
+    act_as_govuk(sites, WORKBOOK, make_page())
     outcome = ingest(reader)
     assert outcome.reason == "59 new, 0 revised, 4 unchanged from GOV.UK, through 2024-01-28"
-    assert known(reader)[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
-    assert known(reader)[dt.date(2024, 1, 27)] == (0, "page")
-    assert known(reader, "boats")[dt.date(2024, 1, 28)] == (2, "page")
-    assert known(reader, "preventions") == {
+    assert current_figures(reader)[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
+    assert current_figures(reader)[dt.date(2024, 1, 27)] == (0, "page")
+    assert current_figures(reader, "boats")[dt.date(2024, 1, 28)] == (2, "page")
+    assert current_figures(reader, "preventions") == {
         dt.date(2024, 1, day): (99 + day, "workbook") for day in (7, 14, 21)
     }
-    assert WORKBOOK in kept(reader)
+    assert WORKBOOK in list_raw_files(reader)
     assert [document["published_at"] for document in outcome.detail["documents"]] == [
         "2024-01-27T13:00:00Z",
         "2024-01-29T13:20:00Z",
@@ -54,32 +60,32 @@ def test_workbook_and_page_are_merged(reader: Context, sites: Sites) -> None:
 
 
 def test_next_workbook_replaces_the_page(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, make_page())
+    act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
-    publish(sites, ods.workbook(NEXT_DAYS, "2024-01-30T13:00:00Z"), make_page())
+    act_as_govuk(sites, ods.workbook(NEXT_DAYS, "2024-01-30T13:00:00Z"), make_page())
     assert ingest(reader).detail["new"] == 1  # the fourth week of preventions
-    assert known(reader)[dt.date(2024, 1, 28)] == (90, "workbook")
+    assert current_figures(reader)[dt.date(2024, 1, 28)] == (90, "workbook")
     with reader.database.reading() as connection:
-        row = observation_store.current(connection, "people")[-1]
+        row = observation_store.list_current(connection, "people")[-1]
     assert row.known_at == utc(2024, 1, 29, 13, 20)
 
 
 def test_unchanged_documents_are_not_read_again(reader: Context, sites: Sites) -> None:
-    path = publish(sites, WORKBOOK, make_page())
-    sites.replies[path] = tagged(Answer(WORKBOOK, ODS), '"w1"')
-    sites.replies[PAGE] = tagged(Answer(make_page()), '"p1"')
+    path = act_as_govuk(sites, WORKBOOK, make_page())
+    sites.replies[path] = with_etag(SiteResponse(WORKBOOK, ODS), '"w1"')
+    sites.replies[PAGE] = with_etag(SiteResponse(make_page()), '"p1"')
     ingest(reader)
-    before = dump(reader)
-    assert read(reader).unchanged == [sites.url + path, sites.url + PAGE]
+    before = list_rows(reader)
+    assert read_source(reader).unchanged == [sites.url + path, sites.url + PAGE]
     assert ingest(reader).reason == "nothing new was published at GOV.UK"
-    assert dump(reader) == before
+    assert list_rows(reader) == before
 
 
 def test_rejected_document_is_requested_again(reader: Context, sites: Sites) -> None:
-    path = publish(sites, b"", make_page())
-    sites.replies[path] = tagged(Answer(b"PK not a workbook", ODS), '"w1"')
-    failed(reader)
-    failed(reader)
+    path = act_as_govuk(sites, b"", make_page())
+    sites.replies[path] = with_etag(SiteResponse(b"PK not a workbook", ODS), '"w1"')
+    ingest_failure(reader)
+    ingest_failure(reader)
     assert sites.times(path) == 2
     assert all("if-none-match" not in request.headers for request in sites.asked)
 
@@ -87,101 +93,101 @@ def test_rejected_document_is_requested_again(reader: Context, sites: Sites) -> 
 def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Sites) -> None:
     rows = pages.week(dt.date(2024, 1, 28), COUNTS)
     page = pages.page(pages.table([*rows[:2], *rows[3:]]))
-    publish(sites, WORKBOOK, page)
-    message = failed(reader)
+    act_as_govuk(sites, WORKBOOK, page)
+    message = ingest_failure(reader)
     assert "row 4: expected 2024-01-27, the day after 2024-01-26, found 2024-01-28" in message
     assert "(what else was published is stored: 55 new, 0 revised" in message
-    assert max(known(reader)) == dt.date(2024, 1, 26)
-    assert page in kept(reader)
+    assert max(current_figures(reader)) == dt.date(2024, 1, 26)
+    assert page in list_raw_files(reader)
 
 
 @pytest.mark.parametrize(
     ("document", "answer", "message"),
     [
-        ("page", Answer(status=404), "expected 200 OK, found 404 Not Found"),
-        ("page", Answer(b"<html>", length=900), "without sending complete message body"),
-        ("page", Answer(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
-        ("page", Answer("£".encode("latin-1")), "expected text in UTF-8"),
-        ("workbook", Answer(b"<!DOCTYPE html>"), "expected content of type application/vnd"),
-        ("workbook", Answer(b"<!DOCTYPE html>", ODS), "expected an OpenDocument spreadsheet"),
+        ("page", SiteResponse(status=404), "expected 200 OK, found 404 Not Found"),
+        ("page", SiteResponse(b"<html>", length=900), "without sending complete message body"),
+        ("page", SiteResponse(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
+        ("page", SiteResponse("£".encode("latin-1")), "expected text in UTF-8"),
+        ("workbook", SiteResponse(b"<!DOCTYPE html>"), "expected content of type application/vnd"),
+        ("workbook", SiteResponse(b"<!DOCTYPE html>", ODS), "expected an OpenDocument spreadsheet"),
         (
             "workbook",
-            Answer(ods.pack(ods.parts({}) | {"content.xml": b"\0" * 59_000_000}), ODS),
+            SiteResponse(ods.pack(ods.parts({}) | {"content.xml": b"\0" * 59_000_000}), ODS),
             "at most 20,000,000 bytes unpacked",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_failed_or_invalid_response_changes_nothing(
-    reader: Context, sites: Sites, document: str, answer: Answer, message: str
+    reader: Context, sites: Sites, document: str, answer: SiteResponse, message: str
 ) -> None:
-    workbook = publish(sites, WORKBOOK, make_page())
+    workbook = act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
-    before = dump(reader)
+    before = list_rows(reader)
     sites.replies[workbook if document == "workbook" else PAGE] = answer
-    assert message in failed(reader)
-    assert dump(reader) == before
+    assert message in ingest_failure(reader)
+    assert list_rows(reader) == before
 
 
 def test_unmarked_jump_is_rejected_unless_accepted(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, make_page())
+    act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
-    before = dump(reader)
-    sites.replies[PAGE] = Answer(make_page([*COUNTS[:-1], (400, 8)], at="15:20"))
-    message = failed(reader)
+    before = list_rows(reader)
+    sites.replies[PAGE] = SiteResponse(make_page([*COUNTS[:-1], (400, 8)], at="15:20"))
+    message = ingest_failure(reader)
     assert f"{PAGE}, people on 2024-01-28: expected 90 as published before, within 50" in message
-    assert dump(reader) == before
-    assert [change.value for change in read(reader, accept_jumps=True).changes] == [8, 400]
+    assert list_rows(reader) == before
+    assert [change.value for change in read_source(reader, accept_jumps=True).changes] == [8, 400]
     assert ingest(reader, accept_jumps=True).detail["revised"] == 2
 
 
 def test_jump_marked_as_revised_is_accepted(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, make_page())
+    act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
-    sites.replies[PAGE] = Answer(make_page([*COUNTS[:-1], (400, 8)], "Revised", "15:20"))
+    sites.replies[PAGE] = SiteResponse(make_page([*COUNTS[:-1], (400, 8)], "Revised", "15:20"))
     assert ingest(reader).detail["revised"] == 2
-    assert known(reader)[dt.date(2024, 1, 28)] == (400, "page")
+    assert current_figures(reader)[dt.date(2024, 1, 28)] == (400, "page")
 
 
 def test_repairs_are_noted_if_another_document_is_rejected(reader: Context, sites: Sites) -> None:
     rows = pages.week(dt.date(2024, 1, 28), COUNTS)
     rows[1][0] = "26 January 2023"
-    path = publish(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
-    sites.replies[path] = Answer(b"PK not a workbook", ODS)
-    assert "what else was published is stored" in failed(reader)
+    path = act_as_govuk(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
+    sites.replies[path] = SiteResponse(b"PK not a workbook", ODS)
+    assert "what else was published is stored" in ingest_failure(reader)
     with reader.database.reading() as connection:
-        run = run_store.latest(connection, "ingest")
+        run = run_store.get_latest_run(connection, "ingest")
     assert run is not None
     assert run.detail["notes"][0].endswith("taken as 2024")
     assert [document["source"] for document in run.detail["documents"]] == ["page"]
-    assert run.detail["new"] == len(known(reader)) + len(known(reader, "boats"))
+    assert run.detail["new"] == len(current_figures(reader)) + len(current_figures(reader, "boats"))
 
 
 def test_preview_stores_nothing(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, make_page())
-    reading = read(reader)
+    act_as_govuk(sites, WORKBOOK, make_page())
+    reading = read_source(reader)
     assert len(reading.changes) == 59
     assert reading.refusals == []
-    assert (known(reader), kept(reader)) == ({}, [])
+    assert (current_figures(reader), list_raw_files(reader)) == ({}, [])
     with reader.database.reading() as connection:
-        assert run_store.latest(connection, "ingest") is None
+        assert run_store.get_latest_run(connection, "ingest") is None
         count = sa.select(sa.func.count()).select_from(documents)
         assert connection.execute(count).scalar_one() == 0
 
 
 def test_concurrent_ingests_store_one_history(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, make_page())
-    new_counts = at_once(3, lambda: ingest(reader).detail["new"])
+    act_as_govuk(sites, WORKBOOK, make_page())
+    new_counts = run_concurrently(3, lambda: ingest(reader).detail["new"])
     assert sorted(new_counts) == [0, 0, 59]
-    rows = dump(reader, "first_seen_at")
-    forget(reader)
+    rows = list_rows(reader, "first_seen_at")
+    delete_figures(reader)
     ingest(reader)
-    assert dump(reader, "first_seen_at") == rows
+    assert list_rows(reader, "first_seen_at") == rows
 
 
 @pytest.mark.parametrize("source", ["workbook", "page", "csv"])
 def test_unreadable_file_is_rejected(reader: Context, tmp_path: Path, source: str) -> None:
-    assert "expected a readable file, found" in failed(reader, source, tmp_path / "missing")
+    assert "expected a readable file, found" in ingest_failure(reader, source, tmp_path / "missing")
 
 
 @pytest.mark.parametrize(
@@ -196,13 +202,15 @@ def test_invalid_counts_in_csv_are_rejected(
 ) -> None:
     file = tmp_path / "figures.csv"
     file.write_text(f"date,people,boats\n2024-01-01,50,1\n{row}\n")
-    assert message in failed(reader, "csv", file)
+    assert message in ingest_failure(reader, "csv", file)
 
 
 def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path) -> None:
     file = tmp_path / "figures.csv"
     file.write_text("date,people,boats\n2023-01-01,900,1\n")
-    gathered = gather(reader.settings, reader.route, "csv", file, dt.date(2024, 1, 1), {})
+    gathered = collect_documents(
+        reader.settings, reader.route, "csv", file, dt.date(2024, 1, 1), {}
+    )
     ((unlikely, old),) = (document.notes for document in gathered.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
     assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
@@ -211,13 +219,13 @@ def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path)
 def test_failed_ingest_degrades_status_and_keeps_figures(
     reader: Context, sites: Sites, tmp_path: Path
 ) -> None:
-    reader = Context(skies.off(reader.settings), reader.database)
+    reader = Context(skies.without_weather(reader.settings), reader.database)
     ingest(reader, "figures")
     refit(reader)
     loader = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))
     assert status(loader)["status"] == "fresh"
-    sites.replies[PAGE] = Answer(b"<h1>Sorry</h1>")
-    message = failed(reader)
+    sites.replies[PAGE] = SiteResponse(b"<h1>Sorry</h1>")
+    message = ingest_failure(reader)
     response = status(loader)
     assert response["status"] == "degraded"
     (reason,) = [reason for reason in response["reasons"] if reason["name"] == "ingest_failed"]

@@ -26,7 +26,7 @@ from service.issues.issue_store import Issue
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.skies import CALM, ROUGH
-from tests.service.support import ROUTE, Hand, declare, utc
+from tests.service.support import ROUTE, ManualClock, declare_model, utc
 
 SEEN = utc(2026, 1, 1, 5)
 NOON = utc(2026, 1, 1, 14)
@@ -34,15 +34,15 @@ ORIGIN = np.datetime64("2025-12-31")
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    clock = Hand(NOON)
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    clock = ManualClock(NOON)
     monkeypatch.setattr(refit_module, "utc_now", clock)
     return clock
 
 
 @pytest.fixture
 def context(filled: Context) -> Context:
-    return skies.reading(filled)
+    return skies.with_weather(filled)
 
 
 def latest_issue(context: Context, series_id: str = "people") -> Issue:
@@ -71,11 +71,13 @@ def mean_path(context: Context, model: str = "champion") -> np.ndarray[Any, Any]
     return paths.mean()
 
 
-def test_new_weather_forecast_refits_models_that_read_it(context: Context, clock: Hand) -> None:
-    skies.tell(context.database, SEEN, [ROUGH] * 7, members=3)
+def test_new_weather_forecast_refits_models_that_read_it(
+    context: Context, clock: ManualClock
+) -> None:
+    skies.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
     outcome = refit(context)
     assert outcome.detail["weather"] == "used"
-    assert outcome.detail["weather_reason"] == "the weather as foreseen through 2026-01-07"
+    assert outcome.detail["weather_reason"] == "the weather as forecast through 2026-01-07"
     rough = mean_path(context)[:7].mean()
     (file,) = list_fitted_files(context, "swell")
     assert load(file).fitted.covered_days == 7  # type: ignore[attr-defined]
@@ -83,16 +85,18 @@ def test_new_weather_forecast_refits_models_that_read_it(context: Context, clock
     assert (note["status"], note["models"]) == ("used", ["swell"])
     assert (note["read_at"], note["days_ahead"], note["members"]) == ("2026-01-01T05:00:00Z", 7, 3)
     clock.now += dt.timedelta(hours=1)
-    skies.tell(context.database, clock.now, [CALM] * 7, members=3)
+    skies.store_weather(context.database, clock.now, [CALM] * 7, members=3)
     assert refit(context).outcome == "done"
     assert mean_path(context)[:7].mean() > 3 * rough
     assert [len(list_fitted_files(context, name)) for name in ("climatology", "swell")] == [1, 2]
     assert refit(context).outcome == "skipped"  # there is no newer weather forecast
 
 
-def test_missing_weather_gives_same_forecast_as_weather_off(filled: Context, clock: Hand) -> None:
-    context = skies.reading(filled)
-    off = Context(skies.off(context.settings), context.database)
+def test_missing_weather_gives_same_forecast_as_weather_off(
+    filled: Context, clock: ManualClock
+) -> None:
+    context = skies.with_weather(filled)
+    off = Context(skies.without_weather(context.settings), context.database)
     refit(off)
     issue, paths = latest_issue(off), mean_path(off)
     assert read_note(off) == {}
@@ -120,13 +124,13 @@ def test_missing_weather_gives_same_forecast_as_weather_off(filled: Context, clo
             "last updated at 2025-12-31T01:00:00Z, over 36 hours ago",
         ),
         ({"seen_at": utc(2026, 1, 1, 15)}, "no weather forecast has been read yet"),
-        ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is foreseen without a gap"),
+        ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is forecast without a gap"),
     ],
 )
 def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], reason: str) -> None:
-    skies.tell(empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes)
+    skies.store_weather(empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes)
     with empty.database.reading() as connection:
-        weather = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        weather = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
     assert (weather.status, weather.covariates) == ("missing", None)
     assert reason in weather.reason
 
@@ -137,15 +141,15 @@ def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], re
     ids=lambda v: next(iter(v)),
 )
 def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> None:
-    skies.tell(empty.database, SEEN, [CALM] * 7)
+    skies.store_weather(empty.database, SEEN, [CALM] * 7)
     with empty.database.writing() as connection:
         connection.execute(sa.update(table).values(values))
-        weather = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        weather = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
     assert (weather.status, weather.covariates) == ("missing", None)
 
 
 def test_refit_succeeds_with_corrupt_weather(context: Context) -> None:
-    skies.tell(context.database, SEEN, [CALM] * 7)
+    skies.store_weather(context.database, SEEN, [CALM] * 7)
     with context.database.writing() as connection:
         connection.execute(sa.update(table).values(content=b"no"))
     outcome = refit(context)
@@ -156,7 +160,7 @@ def test_refit_succeeds_with_corrupt_weather(context: Context) -> None:
 def test_model_that_fails_with_weather_is_fitted_without_it(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    skies.tell(context.database, SEEN, [CALM] * 7)
+    skies.store_weather(context.database, SEEN, [CALM] * 7)
     fit = LevelHurdle.fit
 
     def fit_without_weather(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
@@ -175,9 +179,9 @@ def test_model_that_fails_with_weather_is_fitted_without_it(
 
 def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> None:
     models = context.settings.models_dir
-    declare(models, "climatology", "climatology", "champion")
-    declare(models, "swell", "level_hurdle", "challenger")
-    skies.tell(context.database, SEEN, [CALM] * 7)
+    declare_model(models, "climatology", "climatology", "champion")
+    declare_model(models, "swell", "level_hurdle", "challenger")
+    skies.store_weather(context.database, SEEN, [CALM] * 7)
     outcome = refit(context)
     assert outcome.detail["weather"] == "off"
     note = read_note(context)
@@ -189,11 +193,11 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> No
 
 
 def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
-    skies.tell(empty.database, SEEN, [ROUGH] * 7, members=3)
-    skies.tell(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
+    skies.store_weather(empty.database, SEEN, [ROUGH] * 7, members=3)
+    skies.store_weather(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
     with empty.database.reading() as connection:
-        earlier = skies.used(connection, ORIGIN, NOON)
-        later = skies.used(connection, ORIGIN, NOON + dt.timedelta(days=1))
+        earlier = skies.usable_weather(connection, ORIGIN, NOON)
+        later = skies.usable_weather(connection, ORIGIN, NOON + dt.timedelta(days=1))
     assert (earlier.names, earlier.n_members, earlier.n_ahead) == (WIND, 3, 7)
     assert (later.n_members, later.n_ahead) == (5, 8)
     assert str(earlier.data_through) == str(later.data_through) == "2025-12-31"
@@ -206,18 +210,20 @@ def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
 
 def test_weather_of_days_with_figures_is_history(empty: Context) -> None:
     """The weather was forecast on the last day with figures."""
-    skies.tell(empty.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3)
+    skies.store_weather(empty.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3)
     with empty.database.reading() as connection:
-        weather = skies.used(connection, ORIGIN, NOON)
+        weather = skies.usable_weather(connection, ORIGIN, NOON)
     assert weather.history[-1, 0] < 2.5
     assert (weather.n_members, weather.n_ahead) == (3, 2)
 
 
-def test_changes_are_attributed_to_weather(context: Context, clock: Hand, tmp_path: Path) -> None:
-    skies.tell(context.database, SEEN, [ROUGH] * 7)
+def test_changes_are_attributed_to_weather(
+    context: Context, clock: ManualClock, tmp_path: Path
+) -> None:
+    skies.store_weather(context.database, SEEN, [ROUGH] * 7)
     refit(context)
     clock.now += dt.timedelta(hours=1)
-    skies.tell(context.database, clock.now, [CALM] * 7)
+    skies.store_weather(context.database, clock.now, [CALM] * 7)
     refit(context)
     changes = read_note(context, note_store.CHANGES)
     assert list(changes["causes"]) == ["model", "revision", "weather", "new_figures"]
@@ -241,11 +247,13 @@ def test_changes_are_attributed_to_weather(context: Context, clock: Hand, tmp_pa
     assert any(changes["causes"]["new_figures"])
 
 
-def test_weather_becoming_available_or_missing_is_a_cause(context: Context, clock: Hand) -> None:
+def test_weather_becoming_available_or_missing_is_a_cause(
+    context: Context, clock: ManualClock
+) -> None:
     for _ in range(2):  # the second one can be compared with the first
         refit(context, force=True)
         clock.now += dt.timedelta(seconds=1)
-    skies.tell(context.database, SEEN, [ROUGH] * 7)
+    skies.store_weather(context.database, SEEN, [ROUGH] * 7)
     refit(context)
     gained = read_note(context, note_store.CHANGES)
     assert sum(gained["causes"]["weather"][:7]) < -50
@@ -265,16 +273,18 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The weather was first read between the two origins."""
-    skies.tell(context.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1))
+    skies.store_weather(
+        context.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1)
+    )
     statuses: list[tuple[str, str]] = []
-    as_known = covariates.as_known
+    as_known = covariates.drivers_as_of
 
     def record_status(connection: Any, route: Any, origin: Any, *more: Any) -> Any:
         weather = as_known(connection, route, origin, *more)
         statuses.append((str(origin), weather.status))
         return weather
 
-    monkeypatch.setattr(covariates, "as_known", record_status)
+    monkeypatch.setattr(covariates, "drivers_as_of", record_status)
     days = [dt.date(2025, 11, 10), dt.date(2025, 11, 23)]
     assert hindcast(context, days).detail["made"] == 2
     assert statuses == [("2025-11-10", "missing"), ("2025-11-23", "used")]
@@ -283,7 +293,7 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
         with_weather = issue_store.load_paths(connection, issue, "swell")
     assert with_weather is not None
     assert hindcast(context, days).detail["made"] == 0
-    off = Context(skies.off(context.settings), context.database)
+    off = Context(skies.without_weather(context.settings), context.database)
     assert hindcast(off, days).detail["made"] == 1  # the earlier one had no weather
     statuses.clear()
     narrow = Context(context.settings.model_copy(update={"champion_origins": 4}), context.database)
@@ -291,6 +301,6 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     assert dict(statuses)["2025-11-24"] == "used"
     assert dict(statuses)["2025-11-17"] == "missing"
     assert compare(narrow).detail["computed"] == 0
-    without = compare(Context(skies.off(narrow.settings), context.database))
+    without = compare(Context(skies.without_weather(narrow.settings), context.database))
     # Scored both with and without weather: one origin of one model.
     assert (first.detail["computed"], without.detail["computed"]) == (13, 0)

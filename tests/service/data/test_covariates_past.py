@@ -34,16 +34,16 @@ def store_daily_readings(database: Database, days: int, bias: float) -> None:
         readings.append(WeatherReading("ensemble", WIND, today, members, seen))
     with database.writing() as connection:
         for reading in readings:
-            weather_store.put(connection, ROUTE, reading)
+            weather_store.save_reading(connection, ROUTE, reading)
 
 
 def test_past_forecasts_are_archived_and_correct_the_members(database: Database) -> None:
     store_daily_readings(database, 110, bias=3.0)
     with database.reading() as connection:
-        weather = skies.used(connection, ORIGIN, NOON)
+        weather = skies.usable_weather(connection, ORIGIN, NOON)
         # An origin one day earlier: the day in between is observed, also at each past origin.
-        older = skies.used(connection, ORIGIN - 1 * ONE_DAY, NOON)
-        far = skies.used(connection, ORIGIN - 15 * ONE_DAY, NOON)
+        older = skies.usable_weather(connection, ORIGIN - 1 * ONE_DAY, NOON)
+        far = skies.usable_weather(connection, ORIGIN - 15 * ONE_DAY, NOON)
     assert (weather.n_members, weather.n_ahead) == (2, 15)
     # Daily for the last 90 days, weekly before.
     origins = weather.archive.origins
@@ -70,15 +70,15 @@ def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) ->
         for hour, value, length in ((11, 7.0, 15), (15, 8.0, 15)):
             values = np.full((3, length, len(WIND)), value)
             seen = dt.datetime.combine(day, dt.time(hour), dt.UTC)
-            weather_store.put(
+            weather_store.save_reading(
                 connection, ROUTE, WeatherReading("ensemble", WIND, day, values, seen)
             )
         short = np.full((2, 4, len(WIND)), 9.0)
         seen = dt.datetime.combine(day - dt.timedelta(days=1), dt.time(12), dt.UTC)
         reading = WeatherReading("ensemble", WIND, seen.date(), short, seen)
-        weather_store.put(connection, ROUTE, reading)
+        weather_store.save_reading(connection, ROUTE, reading)
     with database.reading() as connection:
-        weather = skies.used(connection, ORIGIN, NOON)
+        weather = skies.usable_weather(connection, ORIGIN, NOON)
     assert "2025-12-26" not in weather.archive.origins.astype(str)
     assert set(weather.archive.issued_at("2025-12-27").ravel()) == {7.0}
     assert len(weather.archive.origins) == 8
@@ -87,10 +87,10 @@ def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) ->
 def test_prune_keeps_readings_that_forecasts_need(database: Database) -> None:
     store_daily_readings(database, 410, bias=1.0)
     with database.reading() as connection:
-        before = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        before = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
     with database.writing() as connection:
-        assert weather_store.prune(connection, NOON - covariates.LOOKBACK) > 0
-        after = covariates.as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        assert weather_store.prune_readings(connection, NOON - covariates.LOOKBACK) > 0
+        after = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
     assert before.detail["past_forecasts"] == 90 + 45
     assert after.fingerprint == before.fingerprint
 
@@ -98,14 +98,16 @@ def test_prune_keeps_readings_that_forecasts_need(database: Database) -> None:
 def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Database) -> None:
     store_daily_readings(database, 1, bias=0.0)
     with database.writing() as connection:
-        archive = skies.newest(connection, "archive")
+        archive = skies.newest_reading(connection, "archive")
         recent = archive.values[:, -60:] - 2.0
         recent = np.concatenate([recent, [[[5.0] * len(WIND)]]], axis=1)
         first = archive.last - dt.timedelta(days=59)
-        weather_store.put(connection, ROUTE, WeatherReading("recent", WIND, first, recent, SEEN))
+        weather_store.save_reading(
+            connection, ROUTE, WeatherReading("recent", WIND, first, recent, SEEN)
+        )
     with database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
-        weather = skies.used(connection, ORIGIN + 1 * ONE_DAY, seen)
+        weather = skies.usable_weather(connection, ORIGIN + 1 * ONE_DAY, seen)
         members = WeatherReadings(connection, ROUTE).newest_at("ensemble", [seen])
     np.testing.assert_allclose(weather.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
     np.testing.assert_allclose(weather.history[-2], archive.values[0, -1], atol=1e-5)

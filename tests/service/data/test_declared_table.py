@@ -125,7 +125,7 @@ def test_repeated_row_is_one_report() -> None:
         (
             ['[{"date": "2025-02-01", "arrived": 5, "arrived": 7}]'],
             {"kind": "json"},
-            "(a key stands twice in an object)",
+            "(a repeated key in an object)",
         ),
         (["date,arrived", "2025-02-01,-5"], {}, "expected a whole number such as 437, found '-5'"),
         (["date,arrived", "2025-02-01,"], {}, "expected a whole number such as 437, found ''"),

@@ -30,29 +30,29 @@ def to_store(document: Document, seen: dt.datetime = SEEN) -> StoredDocument:
 def test_document_is_stored_once_and_read_unchanged(database: Database) -> None:
     page, workbook = to_store(PAGE), to_store(WORKBOOK)
     with database.writing() as connection:
-        assert document_store.add(connection, ROUTE, page)
-        assert document_store.add(connection, ROUTE, workbook)
-        assert not document_store.add(connection, ROUTE, page)
+        assert document_store.add_document(connection, ROUTE, page)
+        assert document_store.add_document(connection, ROUTE, workbook)
+        assert not document_store.add_document(connection, ROUTE, page)
     with database.reading() as connection:
         days = [("people", D(2025, 12, 12)), ("people", D(2025, 12, 14))]
-        stored = list(document_store.overlapping(connection, ROUTE, days))
+        stored = list(document_store.list_overlapping(connection, ROUTE, days))
         assert [(d.source, d.counts, d.marked, d.fingerprint) for d in stored] == [
             (page.source, page.counts, page.marked, page.fingerprint)
         ]
         assert stored[0].known_at == utc(2025, 12, 14, 11)
         all_days = [("people", D.min), ("people", D.max)]
-        documents = document_store.overlapping(connection, ROUTE, all_days)
+        documents = document_store.list_overlapping(connection, ROUTE, all_days)
         assert [d.source for d in documents] == ["page", "workbook"]
-        workbooks = document_store.overlapping(connection, ROUTE, all_days, "workbook")
+        workbooks = document_store.list_overlapping(connection, ROUTE, all_days, "workbook")
         assert [d.source for d in workbooks] == ["workbook"]
 
 
 def test_newest_document_of_each_source(database: Database) -> None:
     with database.writing() as connection:
         for document in (PAGE, WORKBOOK):
-            document_store.add(connection, ROUTE, to_store(document))
+            document_store.add_document(connection, ROUTE, to_store(document))
     with database.reading() as connection:
-        rows = document_store.newest(connection)
+        rows = document_store.list_newest(connection)
     assert rows == [
         {
             "route": ROUTE.name,
@@ -85,19 +85,19 @@ def test_last_validators_are_kept_by_route(database: Database) -> None:
     other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
     with database.writing() as connection:
         both = {"a": ('"1"', None), "b": (None, "Wed")}
-        document_store.remember(connection, ROUTE, both, SEEN)
-        document_store.remember(connection, ROUTE, {"a": ('"2"', None)}, SEEN)
-        document_store.remember(connection, ROUTE, {}, SEEN)
-        assert document_store.validators(connection, other) == {}
-        document_store.remember(connection, other, {"a": ('"1"', None)}, SEEN)
+        document_store.save_validators(connection, ROUTE, both, SEEN)
+        document_store.save_validators(connection, ROUTE, {"a": ('"2"', None)}, SEEN)
+        document_store.save_validators(connection, ROUTE, {}, SEEN)
+        assert document_store.get_validators(connection, other) == {}
+        document_store.save_validators(connection, other, {"a": ('"1"', None)}, SEEN)
     with database.reading() as connection:
-        assert document_store.validators(connection, ROUTE) == both | {"a": ('"2"', None)}
-        assert document_store.validators(connection, other) == {"a": ('"1"', None)}
+        assert document_store.get_validators(connection, ROUTE) == both | {"a": ('"2"', None)}
+        assert document_store.get_validators(connection, other) == {"a": ('"1"', None)}
 
 
 def test_too_long_validators_are_not_kept(database: Database) -> None:
     with database.writing() as connection:
         validators = {"x" * 501: ("e", None), "c": (None, None)}
-        document_store.remember(connection, ROUTE, validators, SEEN)
+        document_store.save_validators(connection, ROUTE, validators, SEEN)
     with database.reading() as connection:
-        assert document_store.validators(connection, ROUTE) == {"c": (None, None)}
+        assert document_store.get_validators(connection, ROUTE) == {"c": (None, None)}

@@ -11,8 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from service.data.fetcher import Fetcher
-from service.data.source import FetchError, NotReached, Rejected, Unfit
-from tests.support.sites import Answer, Sites, endless, stalled, tagged
+from service.data.source import ErrorAnswer, FetchError, InvalidAnswer, Unreachable
+from tests.support.sites import SiteResponse, Sites, endless, stalled, with_etag
 
 HTML = ("text/html",)
 
@@ -22,7 +22,7 @@ def fetch(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> b
 
 
 def test_user_agent_has_name_and_contact(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = Answer(b"hello")
+    sites.replies["/a"] = SiteResponse(b"hello")
     assert fetch(fetcher, sites) == b"hello"
     agent = sites.asked[0].headers["user-agent"]
     assert agent.startswith("channel-crossings-forecast/")
@@ -31,7 +31,7 @@ def test_user_agent_has_name_and_contact(fetcher: Fetcher, sites: Sites) -> None
 
 
 def test_validators_are_sent_and_304_is_unchanged(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = tagged(Answer(b"hello"), '"v1"')
+    sites.replies["/a"] = with_etag(SiteResponse(b"hello"), '"v1"')
     first = fetcher.get(f"{sites.url}/a", HTML, 1000)
     assert (first.content, first.is_unchanged) == (b"hello", False)
     assert first.validators == ('"v1"', None)
@@ -43,22 +43,22 @@ def test_validators_are_sent_and_304_is_unchanged(fetcher: Fetcher, sites: Sites
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_temporary_error_is_retried(fetcher: Fetcher, sites: Sites, status: int) -> None:
-    sites.replies["/a"] = [Answer(status=status), Answer(b"hello")]
+    sites.replies["/a"] = [SiteResponse(status=status), SiteResponse(b"hello")]
     assert fetch(fetcher, sites) == b"hello"
     assert sites.times("/a") == 2
 
 
 def test_lasting_error_is_raised_after_all_attempts(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = Answer(status=500)
-    with pytest.raises(Rejected, match="expected 200 OK, found 500 Internal Server Error"):
+    sites.replies["/a"] = SiteResponse(status=500)
+    with pytest.raises(ErrorAnswer, match="expected 200 OK, found 500 Internal Server Error"):
         fetch(fetcher, sites)
     assert sites.times("/a") == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 def test_client_error_is_not_retried(fetcher: Fetcher, sites: Sites, status: int) -> None:
-    sites.replies["/a"] = Answer(status=status)
-    with pytest.raises(Rejected) as caught:
+    sites.replies["/a"] = SiteResponse(status=status)
+    with pytest.raises(ErrorAnswer) as caught:
         fetch(fetcher, sites)
     assert caught.value.status == status
     assert sites.times("/a") == 1
@@ -66,13 +66,16 @@ def test_client_error_is_not_retried(fetcher: Fetcher, sites: Sites, status: int
 
 def test_reason_in_error_body_is_reported(fetcher: Fetcher, sites: Sites) -> None:
     body = b'{"error":true,"reason":"Daily API request limit exceeded."}'
-    sites.replies["/a"] = Answer(body, "application/json", 400)
-    with pytest.raises(Rejected, match=r"400 Bad Request \(Daily API request limit exceeded.\)"):
+    sites.replies["/a"] = SiteResponse(body, "application/json", 400)
+    with pytest.raises(ErrorAnswer, match=r"400 Bad Request \(Daily API request limit exceeded.\)"):
         fetch(fetcher, sites)
 
 
 def test_retry_after_is_honoured(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = [Answer(status=429, headers={"Retry-After": "1"}), Answer(b"hello")]
+    sites.replies["/a"] = [
+        SiteResponse(status=429, headers={"Retry-After": "1"}),
+        SiteResponse(b"hello"),
+    ]
     began = time.monotonic()
     assert fetch(fetcher, sites) == b"hello"
     assert time.monotonic() - began >= 1.0
@@ -80,8 +83,8 @@ def test_retry_after_is_honoured(fetcher: Fetcher, sites: Sites) -> None:
 
 def test_retry_after_may_be_a_date(fetcher: Fetcher, sites: Sites) -> None:
     date = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=2), usegmt=True)
-    sites.replies["/a"] = Answer(status=503, headers={"Retry-After": date})
-    with pytest.raises(Rejected, match=r"503 .* which asks to wait 7\d\d\d s"):
+    sites.replies["/a"] = SiteResponse(status=503, headers={"Retry-After": date})
+    with pytest.raises(ErrorAnswer, match=r"503 .* which asks to wait 7\d\d\d s"):
         fetch(fetcher, sites)
 
 
@@ -95,8 +98,8 @@ def test_retry_after_may_be_a_date(fetcher: Fetcher, sites: Sites) -> None:
     ],
 )
 def test_too_long_retry_after_is_not_awaited(fetcher: Fetcher, sites: Sites, wait: str) -> None:
-    sites.replies["/a"] = Answer(status=429, headers={"Retry-After": wait})
-    with pytest.raises(Rejected) as caught:
+    sites.replies["/a"] = SiteResponse(status=429, headers={"Retry-After": wait})
+    with pytest.raises(ErrorAnswer) as caught:
         fetch(fetcher, sites)
     assert caught.value.wait_seconds is not None and caught.value.wait_seconds >= 3600
     assert sites.times("/a") == 1
@@ -113,70 +116,73 @@ def test_too_long_retry_after_is_not_awaited(fetcher: Fetcher, sites: Sites, wai
     ],
 )
 def test_invalid_retry_after_is_ignored(fetcher: Fetcher, sites: Sites, wait: str) -> None:
-    sites.replies["/a"] = [Answer(status=429, headers={"Retry-After": wait}), Answer(b"hello")]
+    sites.replies["/a"] = [
+        SiteResponse(status=429, headers={"Retry-After": wait}),
+        SiteResponse(b"hello"),
+    ]
     assert fetch(fetcher, sites) == b"hello"
 
 
 def test_stalled_body_is_retried_then_not_reached(hurried: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = Answer(behave=stalled)
-    with pytest.raises(NotReached, match="asked up to 3 times"):
+    sites.replies["/a"] = SiteResponse(behave=stalled)
+    with pytest.raises(Unreachable, match="asked up to 3 times"):
         fetch(hurried, sites)
     assert sites.times("/a") == 3
 
 
 def test_cut_body_is_retried_then_not_reached(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = [Answer(b"hel", length=5), Answer(b"hello")]
+    sites.replies["/a"] = [SiteResponse(b"hel", length=5), SiteResponse(b"hello")]
     assert fetch(fetcher, sites) == b"hello"
-    sites.replies["/a"] = Answer(b"hel", length=5)
-    with pytest.raises(NotReached, match="without sending complete message body"):
+    sites.replies["/a"] = SiteResponse(b"hel", length=5)
+    with pytest.raises(Unreachable, match="without sending complete message body"):
         fetch(fetcher, sites)
 
 
 def test_redirect_is_followed(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = Answer(status=302, headers={"Location": "/b"})
-    sites.replies["/b"] = Answer(b"hello")
+    sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/b"})
+    sites.replies["/b"] = SiteResponse(b"hello")
     assert fetch(fetcher, sites) == b"hello"
 
 
 def test_redirect_loop_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = Answer(status=302, headers={"Location": "/a"})
-    with pytest.raises(Unfit, match="expected an answer, found more than 5 redirects"):
+    sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/a"})
+    with pytest.raises(InvalidAnswer, match="expected an answer, found more than 5 redirects"):
         fetch(fetcher, sites)
     assert sites.times("/a") == 6
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.2:1/x", "http://localhost:9/x"])
 def test_redirect_to_another_host_is_rejected(fetcher: Fetcher, sites: Sites, target: str) -> None:
-    sites.replies["/a"] = Answer(status=302, headers={"Location": target})
-    with pytest.raises(Unfit, match="expected a host of"):
+    sites.replies["/a"] = SiteResponse(status=302, headers={"Location": target})
+    with pytest.raises(InvalidAnswer, match="expected a host of"):
         fetch(fetcher, sites)
 
 
 def test_endless_body_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = Answer(behave=endless, length=2_000_000_000)
-    sites.replies["/b"] = Answer(behave=endless)
+    sites.replies["/a"] = SiteResponse(behave=endless, length=2_000_000_000)
+    sites.replies["/b"] = SiteResponse(behave=endless)
     for path in ("/a", "/b"):
-        with pytest.raises(Unfit, match="expected at most 1,000 bytes, found more"):
+        with pytest.raises(InvalidAnswer, match="expected at most 1,000 bytes, found more"):
             fetch(fetcher, sites, path)
 
 
 def test_body_too_large_when_unpacked_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
     packed = gzip.compress(b"x" * 100_000)
     assert len(packed) < 1000
-    sites.replies["/a"] = Answer(packed, headers={"Content-Encoding": "gzip"})
-    with pytest.raises(Unfit, match="found more"):
+    sites.replies["/a"] = SiteResponse(packed, headers={"Content-Encoding": "gzip"})
+    with pytest.raises(InvalidAnswer, match="found more"):
         fetch(fetcher, sites)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain; charset=utf-8", ""])
 def test_other_content_type_is_rejected(fetcher: Fetcher, sites: Sites, content_type: str) -> None:
-    sites.replies["/a"] = Answer(b"hello", content_type)
-    with pytest.raises(Unfit, match="expected content of type text/html, found"):
+    sites.replies["/a"] = SiteResponse(b"hello", content_type)
+    with pytest.raises(InvalidAnswer, match="expected content of type text/html, found"):
         fetch(fetcher, sites)
 
 
 def test_refused_connection_is_not_reached(fetcher: Fetcher) -> None:
-    with pytest.raises(NotReached, match="asked up to 3 times"):
+    with pytest.raises(Unreachable, match="asked up to 3 times"):
         replace(fetcher, hosts=frozenset()).get("http://127.0.0.1:9/a", HTML, 1000)
 
 
@@ -195,7 +201,11 @@ def test_invalid_address_is_rejected(fetcher: Fetcher, url: str) -> None:
 
 
 def test_api_key_is_not_in_errors(fetcher: Fetcher, sites: Sites) -> None:
-    for response in (Answer(status=404), Answer(b"x", "text/plain"), Answer(b"hel", length=5)):
+    for response in (
+        SiteResponse(status=404),
+        SiteResponse(b"x", "text/plain"),
+        SiteResponse(b"hel", length=5),
+    ):
         sites.replies["/a"] = response
         with pytest.raises(FetchError) as caught:
             fetch(fetcher, sites, "/a?apikey=geheim", params={"apikey": "geheim"})

@@ -13,8 +13,8 @@ from dataclasses import replace
 import pytest
 
 from service.data.fetcher import Fetcher
-from service.data.source import FetchError, NotReached, Rejected, Unfit
-from tests.support.sites import Answer, Sites
+from service.data.source import ErrorAnswer, FetchError, InvalidAnswer, Unreachable
+from tests.support.sites import SiteResponse, Sites
 
 HTML = ("text/html",)
 
@@ -85,7 +85,7 @@ def test_slow_response_ends_at_the_deadline(
 ) -> None:
     raw.parts, raw.pause = itertools.chain([start], itertools.repeat(drip)), 0.02
     once = replace(hurried, attempts=1, hosts=frozenset())
-    with pytest.raises(NotReached, match=r"no end after 0\.5 s"):
+    with pytest.raises(Unreachable, match=r"no end after 0\.5 s"):
         once.get(raw.url, HTML, 1_000_000)
 
 
@@ -113,7 +113,7 @@ def test_endless_response_ends_at_the_size_limit(
 
 
 def test_body_of_a_redirect_is_not_read(fetcher: Fetcher, raw: RawServer, sites: Sites) -> None:
-    sites.replies["/b"] = Answer(b"hello")
+    sites.replies["/b"] = SiteResponse(b"hello")
     head = f"HTTP/1.1 302 Found\r\nLocation: {sites.url}/b\r\n\r\n".encode()
     raw.parts = itertools.chain([head], itertools.repeat(b"x" * 10_000))
     response = replace(fetcher, hosts=frozenset()).get(raw.url, HTML, 1000)
@@ -123,9 +123,9 @@ def test_body_of_a_redirect_is_not_read(fetcher: Fetcher, raw: RawServer, sites:
 
 def test_deadline_covers_all_redirects(hurried: Fetcher, sites: Sites) -> None:
     ticks = itertools.count(0.0, 0.11)
-    sites.replies["/a"] = Answer(status=302, headers={"Location": "/a"})
+    sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/a"})
     slow = replace(hurried, attempts=1, most_redirects=1000, clock=lambda: next(ticks))
-    with pytest.raises(NotReached, match=r"no end after 0\.5 s"):
+    with pytest.raises(Unreachable, match=r"no end after 0\.5 s"):
         fetch(slow, sites)
     assert sites.times("/a") < 6
 
@@ -133,18 +133,18 @@ def test_deadline_covers_all_redirects(hurried: Fetcher, sites: Sites) -> None:
 def test_body_compressed_twice_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
     packed = gzip.compress(gzip.compress(b"x" * 10_000_000))
     assert len(packed) < 1000
-    sites.replies["/a"] = Answer(packed, headers={"Content-Encoding": "gzip, gzip"})
-    with pytest.raises(Unfit, match="expected a body packed with gzip or not at all"):
+    sites.replies["/a"] = SiteResponse(packed, headers={"Content-Encoding": "gzip, gzip"})
+    with pytest.raises(InvalidAnswer, match="expected a body compressed with gzip or uncompressed"):
         fetch(fetcher, sites)
 
 
 def test_gzip_body_is_unpacked_and_must_be_whole(fetcher: Fetcher, sites: Sites) -> None:
     packed = gzip.compress(b"hello")
-    sites.replies["/a"] = Answer(packed, headers={"Content-Encoding": "gzip"})
+    sites.replies["/a"] = SiteResponse(packed, headers={"Content-Encoding": "gzip"})
     assert fetch(fetcher, sites) == b"hello"
     for broken in (packed[:-4], packed + b"x", b"not packed"):
-        sites.replies["/a"] = Answer(broken, headers={"Content-Encoding": "gzip"})
-        with pytest.raises(NotReached, match="a gzip body that is not whole"):
+        sites.replies["/a"] = SiteResponse(broken, headers={"Content-Encoding": "gzip"})
+        with pytest.raises(Unreachable, match="a complete gzip body"):
             fetch(fetcher, sites)
 
 
@@ -162,8 +162,8 @@ def test_gzip_body_is_unpacked_and_must_be_whole(fetcher: Fetcher, sites: Sites)
 def test_any_reason_is_reported_in_one_printable_line(
     fetcher: Fetcher, sites: Sites, reason: bytes
 ) -> None:
-    sites.replies["/a"] = Answer(reason, "application/json", 400)
-    with pytest.raises(Rejected, match="found 400 Bad Request") as caught:
+    sites.replies["/a"] = SiteResponse(reason, "application/json", 400)
+    with pytest.raises(ErrorAnswer, match="found 400 Bad Request") as caught:
         fetch(fetcher, sites)
     assert str(caught.value).isprintable()
     assert str(caught.value).encode()
@@ -189,6 +189,6 @@ def test_validator_that_cannot_be_sent_is_not_kept(
 def test_redirect_to_invalid_address_is_rejected(
     fetcher: Fetcher, sites: Sites, target: str
 ) -> None:
-    sites.replies["/a"] = Answer(status=302, headers={"Location": target})
+    sites.replies["/a"] = SiteResponse(status=302, headers={"Location": target})
     with pytest.raises(FetchError):
         fetch(replace(fetcher, hosts=frozenset(), attempts=1), sites)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from service.data import govuk
-from service.data.collect import Gathered, fetch
+from service.data.collect import Collected, fetch_documents
 from service.data.fetcher import Fetcher
 from tests.support import ods, pages, shared
-from tests.support.sites import ODS, PUBLICATION, Answer, Sites, publish
+from tests.support.sites import ODS, PUBLICATION, SiteResponse, Sites, act_as_govuk
 
 TODAY = dt.date(2024, 2, 1)
 DAYS = ods.some_days(dt.date(2024, 1, 1), 26)
@@ -32,33 +32,33 @@ class Collector:
         self.fetcher, self.sites = fetcher, sites
         self.kept: list[tuple[bytes, str]] = []
 
-    def read(self) -> Gathered:
+    def read(self) -> Collected:
         def keep(content: bytes, suffix: str) -> None:
             self.kept.append((content, suffix))
 
         documents = govuk.documents(self.fetcher, self.sites.url, keep)
-        return fetch(self.fetcher, documents, TODAY, keep, {})
+        return fetch_documents(self.fetcher, documents, TODAY, keep, {})
 
 
 @pytest.fixture
 def collector(fetcher: Fetcher, sites: Sites) -> Collector:
-    publish(sites, WORKBOOK, PAGE_BYTES)
+    act_as_govuk(sites, WORKBOOK, PAGE_BYTES)
     return Collector(fetcher, sites)
 
 
 def publish_listing(sites: Sites, *attachments: dict[str, Any]) -> None:
     item = {"details": {"attachments": list(attachments)}}
-    sites.replies[API] = Answer(json.dumps(item).encode(), "application/json")
+    sites.replies[API] = SiteResponse(json.dumps(item).encode(), "application/json")
 
 
 def publish_file(
     sites: Sites, name: str, title: str = "Small boats: time series"
 ) -> dict[str, Any]:
-    sites.replies[f"/media/1/{name}"] = Answer(WORKBOOK, ODS)
+    sites.replies[f"/media/1/{name}"] = SiteResponse(WORKBOOK, ODS)
     return {"attachment_type": "file", "title": title, "url": f"{sites.url}/media/1/{name}"}
 
 
-def only_refusal(published: Gathered) -> str:
+def only_refusal(published: Collected) -> str:
     (error,) = published.refusals
     return str(error)
 
@@ -74,11 +74,11 @@ def test_workbook_and_page_are_read_and_kept(collector: Collector) -> None:
 
 def test_links_are_read_from_the_page_if_the_api_fails(collector: Collector) -> None:
     for response in (
-        Answer(status=404),
-        Answer(b"<html>", "text/html"),
-        Answer(b"{", "application/json"),
-        Answer(b'{"details": {"attachments": [1]}}', "application/json"),
-        Answer(b"[" * 100_000, "application/json"),
+        SiteResponse(status=404),
+        SiteResponse(b"<html>", "text/html"),
+        SiteResponse(b"{", "application/json"),
+        SiteResponse(b'{"details": {"attachments": [1]}}', "application/json"),
+        SiteResponse(b"[" * 100_000, "application/json"),
     ):
         collector.sites.replies[API] = response
         published = collector.read()
@@ -87,7 +87,9 @@ def test_links_are_read_from_the_page_if_the_api_fails(collector: Collector) -> 
 
 def test_page_is_read_if_there_is_no_workbook_link(collector: Collector) -> None:
     publish_listing(collector.sites)
-    collector.sites.replies[PUBLICATION] = Answer(b'<a href="/x.pdf">x</a><a href="http://[">y</a>')
+    collector.sites.replies[PUBLICATION] = SiteResponse(
+        b'<a href="/x.pdf">x</a><a href="http://[">y</a>'
+    )
     published = collector.read()
     assert "expected a link to a time-series workbook (.ods), found none" in only_refusal(published)
     assert [d.source for d in published.documents] == ["page"]
@@ -118,16 +120,14 @@ def test_workbooks_of_unclear_order_are_rejected(collector: Collector) -> None:
         collector.sites,
         *(publish_file(collector.sites, f"{name}_time_series.ods") for name in "ab"),
     )
-    collector.sites.replies[PUBLICATION] = Answer(status=404)
-    assert "expected one newest time-series workbook, told by its name" in only_refusal(
-        collector.read()
-    )
+    collector.sites.replies[PUBLICATION] = SiteResponse(status=404)
+    assert "expected one newest time-series workbook, by its name" in only_refusal(collector.read())
 
 
 def test_workbook_on_another_host_is_rejected(collector: Collector) -> None:
     attachment = {"title": "time series", "url": "http://127.0.0.2:1/time_series.ods"}
     publish_listing(collector.sites, attachment)
-    collector.sites.replies[PUBLICATION] = Answer(status=404)
+    collector.sites.replies[PUBLICATION] = SiteResponse(status=404)
     assert "expected a host of 127.0.0.1" in only_refusal(collector.read())
 
 
@@ -152,6 +152,6 @@ def test_unavailable_site_gives_two_refusals(fetcher: Fetcher, sites: Sites) -> 
 def test_links_of_a_real_page_are_read(fetcher: Fetcher, sites: Sites) -> None:
     """A real page of GOV.UK without a link to a workbook."""
     content = Path(shared.pages()[0]).read_bytes()
-    sites.replies[PUBLICATION] = Answer(content)
+    sites.replies[PUBLICATION] = SiteResponse(content)
     published = Collector(fetcher, sites).read()
     assert "expected a link to a time-series workbook" in str(published.refusals[0])

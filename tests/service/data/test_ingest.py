@@ -13,8 +13,8 @@ from service.core.job_runner import JobError
 from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.ingest import ingest
-from tests.service.stored import failed
-from tests.service.support import ROUTE, Hand, utc
+from tests.service.stored import ingest_failure
+from tests.service.support import ROUTE, ManualClock, utc
 
 
 def count_rows(context: Context) -> int:
@@ -47,8 +47,8 @@ def test_csv_adds_and_revises_figures(empty: Context, tmp_path: Path) -> None:
     assert outcome.detail["new"] == 2
     assert outcome.detail["revised"] >= 2
     with empty.database.reading() as connection:
-        people = observation_store.series(connection, "people")
-        before = observation_store.series(connection, "people", utc(2026, 1, 1, 14))
+        people = observation_store.get_series(connection, "people")
+        before = observation_store.get_series(connection, "people", utc(2026, 1, 1, 14))
     assert people is not None
     assert before is not None
     assert people.values[-3:].tolist() == [1, 2, 3]
@@ -72,14 +72,14 @@ def test_csv_without_boats_is_accepted(empty: Context, tmp_path: Path) -> None:
 def test_invalid_csv_stores_nothing(
     empty: Context, tmp_path: Path, rows: list[str], header: str, message: str
 ) -> None:
-    error = failed(empty, "csv", write_csv(tmp_path, *rows, header=header))
+    error = ingest_failure(empty, "csv", write_csv(tmp_path, *rows, header=header))
     assert message in error
     assert "figures.csv" in error
     assert count_rows(empty) == 0
 
 
 def test_ingest_of_a_users_file_does_not_affect_status(
-    context: Context, clock: Hand, tmp_path: Path
+    context: Context, clock: ManualClock, tmp_path: Path
 ) -> None:
     """Neither failure nor success changes it, and the path is not shown."""
     client = create_app(context, clock).test_client()
@@ -111,7 +111,7 @@ def test_future_day_is_rejected(empty: Context, tmp_path: Path) -> None:
     assert count_rows(empty) == 0
     ingest(empty, "csv", write_csv(tmp_path, *(f"{day},1,1" for day in days[:2])))
     with empty.database.reading() as connection:
-        people = observation_store.series(connection, "people", utc_now())
+        people = observation_store.get_series(connection, "people", utc_now())
     assert people is not None
     assert people.data_through == today
 

@@ -14,8 +14,8 @@ from service.core.settings import Settings
 from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
 from tests.service.core.test_declared_series import declare
-from tests.service.support import quick_models
-from tests.support.sites import Answer, Sites, endless
+from tests.service.support import declare_quick_models
+from tests.support.sites import SiteResponse, Sites, endless
 from tests.support.waiting import BOUND
 
 PATH = "/landings.csv"
@@ -30,7 +30,7 @@ def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
         Settings(
             series_dir=declare(tmp_path / "series", 'file = "landings.csv"', address),
             var_dir=tmp_path / "var",
-            models_dir=quick_models(tmp_path / "models"),
+            models_dir=declare_quick_models(tmp_path / "models"),
             source="declared",
             weather="off",
             fetch_attempts=1,
@@ -44,12 +44,12 @@ def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
 def publish(
     sites: Sites, *rows: str, header: str = "date,arrived", content_type: str = "text/csv"
 ) -> None:
-    sites.replies[PATH] = Answer("\n".join((header, *rows)).encode(), content_type)
+    sites.replies[PATH] = SiteResponse("\n".join((header, *rows)).encode(), content_type)
 
 
 def read_stored(context: Context) -> dict[str, int]:
     with context.database.reading() as connection:
-        rows = observation_store.current(connection, "landings")
+        rows = observation_store.list_current(connection, "landings")
     return {row.date.isoformat(): row.value for row in rows}
 
 
@@ -57,7 +57,7 @@ def test_new_days_and_small_revisions_are_stored(context: Context, sites: Sites)
     publish(sites, *FIRST)
     assert ingest(context).reason.startswith("3 new, 0 revised, 0 unchanged from 127.0.0.1")
     with context.database.reading() as connection:
-        (row,) = observation_store.current(
+        (row,) = observation_store.list_current(
             connection, "landings", first=dt.date(2024, 10, 16), last=dt.date(2024, 10, 16)
         )
     assert row.known_at == dt.datetime(2024, 10, 17, 12, tzinfo=dt.UTC)  # 14:00 in Rome
@@ -98,7 +98,7 @@ def test_html_and_endless_response_are_rejected(
     with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
         ingest(context)
     monkeypatch.setattr(csv_rows, "LARGEST_BYTES", 1_000_000)
-    sites.replies[PATH] = Answer(kind="text/csv", behave=endless)
+    sites.replies[PATH] = SiteResponse(kind="text/csv", behave=endless)
     with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found more"):
         ingest(context)
     assert read_stored(context) == {}

@@ -17,10 +17,10 @@ from service.data.ingest import ingest
 from service.data.ingest_weather import weather as read_weather
 from service.issues import issue_store, note_store
 from service.issues.refit import refit
-from service.issues.reproduce import repeat
+from service.issues.reproduce import reproduce_issue
 from tests.service import skies
 from tests.service.support import ROUTE
-from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly
+from tests.support.sites import Request, SiteResponse, Sites, act_as_openmeteo, hourly_weather
 
 DAY = dt.timedelta(days=1)
 ARCHIVE, MARINE = "/archive-api/v1/archive", "/marine-api/v1/marine"
@@ -32,7 +32,7 @@ def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
     today = ROUTE.day(utc_now())
     # Two parts of the archive instead of nine.
     monkeypatch.setattr(ingest_weather, "_BEGIN", today - 380 * DAY)
-    forecast_weather(sites, today)
+    act_as_openmeteo(sites, today)
     return today
 
 
@@ -42,12 +42,12 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
     stored = outcome.detail["stored"]
     assert (stored[0], stored[-1]) == ("ensemble", "waves")
     with reader.database.reading() as connection:
-        assert weather_store.spans(connection, ROUTE, "archive") == [
+        assert weather_store.list_spans(connection, ROUTE, "archive") == [
             (today - 380 * DAY, today - DAY)
         ]
-        assert weather_store.spans(connection, ROUTE, "recent") == [(today - 60 * DAY, today)]
-        ensemble = skies.newest(connection, "ensemble")
-        covariates = skies.used(connection, np.datetime64(today - DAY), utc_now())
+        assert weather_store.list_spans(connection, ROUTE, "recent") == [(today - 60 * DAY, today)]
+        ensemble = skies.newest_reading(connection, "ensemble")
+        covariates = skies.usable_weather(connection, np.datetime64(today - DAY), utc_now())
     assert ensemble.values.shape == (4, 15, len(WIND))
     assert covariates.history.shape == (380, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
@@ -61,12 +61,12 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
 def test_other_parts_are_stored_if_one_is_invalid(
     reader: Context, sites: Sites, today: dt.date
 ) -> None:
-    sites.replies[ENSEMBLE] = Answer(b"[]", "application/json")
+    sites.replies[ENSEMBLE] = SiteResponse(b"[]", "application/json")
     with pytest.raises(JobError, match=r"0 points, 0 shapes \(archive, waves stored\)"):
         read_weather(reader)
     with reader.database.reading() as connection:
-        assert skies.newest(connection, "waves") is not None
-        assert skies.newest(connection, "ensemble") is None
+        assert skies.newest_reading(connection, "waves") is not None
+        assert skies.newest_reading(connection, "ensemble") is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_run_ends_at_a_rejected_request(
     """A rate limit is not retried in the run, a temporary error is."""
     body = json.dumps({"error": True, "reason": reason}).encode()
     usual = sites.replies[ARCHIVE]
-    sites.replies[ARCHIVE] = Answer(body, "application/json", status, {"Retry-After": "0"})
+    sites.replies[ARCHIVE] = SiteResponse(body, "application/json", status, {"Retry-After": "0"})
     context = Context(reader.settings.model_copy(update={"fetch_attempts": 2}), reader.database)
     with pytest.raises(JobError, match=rf"{status} .*{reason[:20]}.*ensemble stored"):
         read_weather(context)
@@ -97,11 +97,11 @@ def test_run_ends_at_a_rejected_request(
 def test_models_get_weather_if_waves_are_unavailable(
     reader: Context, sites: Sites, today: dt.date
 ) -> None:
-    sites.replies[MARINE] = Answer(b"", "application/json", 503)
+    sites.replies[MARINE] = SiteResponse(b"", "application/json", 503)
     with pytest.raises(JobError, match="503"):
         read_weather(reader)
     with reader.database.reading() as connection:
-        assert skies.used(connection, np.datetime64(today - DAY), utc_now()).n_ahead == 15
+        assert skies.usable_weather(connection, np.datetime64(today - DAY), utc_now()).n_ahead == 15
 
 
 def test_invalid_part_of_the_archive_is_requested_again(
@@ -109,14 +109,14 @@ def test_invalid_part_of_the_archive_is_requested_again(
 ) -> None:
     usual = sites.replies[ARCHIVE]
     assert callable(usual)
-    sites.replies[ARCHIVE] = [Answer(b"[]", "application/json"), usual]
+    sites.replies[ARCHIVE] = [SiteResponse(b"[]", "application/json"), usual]
     with pytest.raises(JobError, match="0 points"):
         read_weather(reader)
     sites.asked.clear()
     assert read_weather(reader).outcome == "done"
     assert len(requested_spans(sites)) == 2  # the missing year and the last week
     with reader.database.reading() as connection:
-        assert weather_store.spans(connection, ROUTE, "archive") == [
+        assert weather_store.list_spans(connection, ROUTE, "archive") == [
             (today - 380 * DAY, today - DAY)
         ]
 
@@ -136,33 +136,33 @@ def test_days_without_data_are_requested_once(
     """As where a source begins later than requested, or lacks some hours."""
     begin, missing = today - 380 * DAY, (today - 380 * DAY, today - 369 * DAY)
 
-    def reply(request: Asked) -> Answer:
+    def reply(request: Request) -> SiteResponse:
         first, last = (
             dt.date.fromisoformat(request.query[name][0]) for name in ("start_date", "end_date")
         )
-        hours = json.loads(hourly(request, first, (last - first).days + 1))
+        hours = json.loads(hourly_weather(request, first, (last - first).days + 1))
         for point in hours:
             values = point["hourly"]["wind_speed_10m"]
             for at in range(len(values)):
                 if missing[0] <= first + at // 24 * DAY <= missing[1]:
                     values[at] = None
-        return Answer(json.dumps(hours).encode(), "application/json")
+        return SiteResponse(json.dumps(hours).encode(), "application/json")
 
     sites.replies[ARCHIVE] = reply
     values = np.ones((1, 12, len(WIND)))
     stored = WeatherReading("archive", WIND, today - 360 * DAY, values, utc_now())
     with reader.database.writing() as connection:
-        weather_store.put(connection, ROUTE, stored)
+        weather_store.save_reading(connection, ROUTE, stored)
     read_weather(reader)
     with reader.database.reading() as connection:
-        assert weather_store.spans(connection, ROUTE, "archive") == [(begin, today - DAY)]
+        assert weather_store.list_spans(connection, ROUTE, "archive") == [(begin, today - DAY)]
     sites.asked.clear()
     assert read_weather(reader).outcome == "done"
     assert requested_spans(sites) == [((today - 9 * DAY).isoformat(), (today - DAY).isoformat())]
 
 
 def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
-    outcome = read_weather(Context(skies.off(reader.settings), reader.database))
+    outcome = read_weather(Context(skies.without_weather(reader.settings), reader.database))
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"
     assert sites.asked == []
@@ -175,8 +175,8 @@ def test_refit_uses_weather_once_it_is_read(
     """The figures end months ago: observed weather since then counts as forecast."""
     today = ROUTE.day(utc_now())
     monkeypatch.setattr(ingest_weather, "_BEGIN", dt.date(2024, 11, 1))
-    forecast_weather(sites, today)
-    context = skies.reading(reader)
+    act_as_openmeteo(sites, today)
+    context = skies.with_weather(reader)
     ingest(context, "figures")
     outcome = refit(context)
     assert (outcome.outcome, outcome.detail["weather"]) == ("done", "missing")
@@ -189,7 +189,7 @@ def test_refit_uses_weather_once_it_is_read(
     # The ensemble has today and the next 14 days; earlier days are observed.
     ahead = (today + 14 * DAY - issue.data_through).days
     assert (note["days_ahead"], note["members"], note["models"]) == (ahead, 4, ["swell"])
-    assert repeat(context, issue.issued_at).outcome == "done", (
+    assert reproduce_issue(context, issue.issued_at).outcome == "done", (
         "not reproduced with the same weather"
     )
     assert note["columns"] == list(WIND)

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from service.data.fetcher import Fetcher
-from service.data.network import plain
-from service.data.source import NotReached
+from service.data.network import describe_error
+from service.data.source import Unreachable
 from tests.support.sites import Sites
 
 HTML = ("text/html",)
@@ -28,7 +28,7 @@ def no_proxies_or_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch_error(fetcher: Fetcher, url: str) -> str:
-    with pytest.raises(NotReached) as caught:
+    with pytest.raises(Unreachable) as caught:
         replace(fetcher, attempts=1, hosts=frozenset()).get(url, HTML, 1000)
     return str(caught.value)
 
@@ -89,7 +89,7 @@ def test_unresolved_host_name_is_explained() -> None:
     try:
         raise httpx.ConnectError("[Errno -2] Name or service not known") from socket.gaierror(-2)
     except httpx.ConnectError as error:
-        assert plain(error) == "the name of the host could not be resolved"
+        assert describe_error(error) == "the name of the host could not be resolved"
 
 
 def test_untrusted_certificate_is_explained(

@@ -7,7 +7,7 @@ import pytest
 from forecast.series import DailySeries
 from service.core.database import Database
 from service.data import observation_store
-from service.data.observation_store import AsOf, Revision, Stored, revisions
+from service.data.observation_store import AsOf, Revision, Stored, list_revisions
 from tests.service import stored
 from tests.service.stored import Figure
 from tests.service.support import ROUTE, utc
@@ -28,12 +28,16 @@ def record(
     **more: object,
 ) -> Stored:
     with database.writing() as connection:
-        return stored.record(connection, ROUTE, make_figures(values, **more), seen, assume)
+        return stored.store_as_documents(
+            connection, ROUTE, make_figures(values, **more), seen, assume
+        )
 
 
 def read_counts(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
     with database.reading() as connection:
-        return {r.date.day: r.value for r in observation_store.current(connection, "people", as_of)}
+        return {
+            r.date.day: r.value for r in observation_store.list_current(connection, "people", as_of)
+        }
 
 
 def test_record_counts_new_revised_and_unchanged(database: Database) -> None:
@@ -50,7 +54,7 @@ def test_record_reads_only_rows_of_its_series(database: Database) -> None:
         record(database, {1: 10, 2: 20}, series=name)
     keys = {("b", D(2025, 6, 1)): 1, ("b", D(2025, 6, 2)): 1}
     with database.reading() as connection:
-        assert observation_store._ruling(connection, keys).keys() == keys.keys()
+        assert observation_store._get_current(connection, keys).keys() == keys.keys()
 
 
 def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> None:
@@ -93,15 +97,15 @@ def test_revision_is_known_from_when_it_was_seen(database: Database) -> None:
 def test_series_ends_before_the_first_gap(database: Database) -> None:
     record(database, {1: 10, 2: 20, 4: 40, 5: 50})
     with database.reading() as connection:
-        series = observation_store.series(connection, "people")
+        series = observation_store.get_series(connection, "people")
         assert series is not None
         assert (str(series.start), str(series.data_through)) == ("2025-06-01", "2025-06-02")
         assert series.values.tolist() == [10, 20]
-        assert observation_store.series(connection, "boats") is None
-        assert observation_store.series(connection, "people", D(2025, 5, 1)) is None
+        assert observation_store.get_series(connection, "boats") is None
+        assert observation_store.get_series(connection, "people", D(2025, 5, 1)) is None
     record(database, {3: 0})
     with database.reading() as connection:
-        whole = observation_store.series(connection, "people")
+        whole = observation_store.get_series(connection, "people")
     assert whole is not None
     assert whole.values.tolist() == [10, 20, 0, 40, 50]
 
@@ -120,9 +124,9 @@ def test_version_differs_for_every_state(database: Database) -> None:
             for day, count in counts.items()
         ]
         with database.writing() as connection:
-            stored.record(connection, ROUTE, figures, SEEN)
+            stored.store_as_documents(connection, ROUTE, figures, SEEN)
         with database.reading() as connection:
-            versions.append(observation_store.version(connection))
+            versions.append(observation_store.get_version(connection))
         states.append(read_counts(database))
     assert states == [{}, {2: 1}, {1: 0, 2: 2}, {1: 0, 2: 1}]
     assert versions == sorted(set(versions))
@@ -133,7 +137,7 @@ def test_any_number_of_revisions_is_recorded(database: Database, count: int) -> 
     days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]
     for value in (1, 2):
         with database.writing() as connection:
-            counts = stored.record(
+            counts = stored.store_as_documents(
                 connection, ROUTE, [Figure("people", day, value, "test") for day in days], SEEN
             )
     assert counts == Stored(0, count, 0)
@@ -158,7 +162,9 @@ def record_two_days(
     changed = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
     unchanged = Figure("people", D(2025, 12, 14), 52, source, published_at)
     with database.writing() as connection:
-        stored.record(connection, ROUTE, [changed, unchanged], utc(2025, 12, 31), assume_known=True)
+        stored.store_as_documents(
+            connection, ROUTE, [changed, unchanged], utc(2025, 12, 31), assume_known=True
+        )
 
 
 def test_revisions_are_listed_by_publication_time(database: Database) -> None:
@@ -169,16 +175,16 @@ def test_revisions_are_listed_by_publication_time(database: Database) -> None:
     record_two_days(database, "figures", None, 225, marked=False)
     day = D(2025, 12, 13)
     with database.reading() as connection:
-        assert revisions(connection, "people") == [
+        assert list_revisions(connection, "people") == [
             Revision(day, 225, 737, "page", "page", utc(2025, 12, 16, 13), True, True),
             Revision(day, 737, 730, "page", "workbook", utc(2025, 12, 19, 14), False, True),
             Revision(day, 730, 733, "workbook", "page", utc(2025, 12, 20, 13), False, False),
         ]
-        assert revisions(connection, "boats") == []
+        assert list_revisions(connection, "boats") == []
 
 
 def test_unchanged_value_is_not_a_revision(database: Database) -> None:
     record_two_days(database, "page", utc(2025, 12, 14, 11), 737, marked=False)
     record_two_days(database, "workbook", utc(2025, 12, 19, 14), 737, marked=True)
     with database.reading() as connection:
-        assert revisions(connection, "people") == []
+        assert list_revisions(connection, "people") == []

@@ -16,7 +16,7 @@ from service.core.database import Database, connect
 from service.core.tables import documents
 from service.data import observation_store
 from service.data.observation_store import Stored
-from tests.service.stored import Figure, dump, forget, record
+from tests.service.stored import Figure, delete_figures, list_rows, store_as_documents
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -44,7 +44,7 @@ def store(database: Database, document: Document, seen_at: dt.datetime = SEEN) -
             Figure("people", D(2025, 12, day), value, source, published_at)
             for day, value in values.items()
         ]
-        return record(connection, ROUTE, figures, seen_at, assume_known=True)
+        return store_as_documents(connection, ROUTE, figures, seen_at, assume_known=True)
 
 
 @cache
@@ -58,7 +58,7 @@ def read_current(
     database: Database, as_of: dt.datetime | None = None
 ) -> dict[int, tuple[int, str]]:
     with database.reading() as connection:
-        rows = observation_store.current(connection, "people", as_of)
+        rows = observation_store.list_current(connection, "people", as_of)
         return {row.date.day: (row.value, row.source) for row in rows}
 
 
@@ -87,10 +87,10 @@ def test_documents_in_any_order_give_the_same_rows(
 ) -> None:
     dumps = set()
     for order in list(permutations(documents))[::step]:
-        forget(database)
+        delete_figures(database)
         for document in order:
             store(database, document)
-        dumps.add(tuple(dump(database)))
+        dumps.add(tuple(list_rows(database)))
     assert len(dumps) == 1
 
 
@@ -117,18 +117,18 @@ def test_generated_documents_in_any_order_give_the_same_rows(
     shuffled = list(documents)
     random.shuffle(shuffled)
     for order in (documents, shuffled):
-        forget(in_memory())
+        delete_figures(in_memory())
         for document in order:
             store(in_memory(), document)
-        dumps.append(dump(in_memory()))
+        dumps.append(list_rows(in_memory()))
     assert dumps[0] == dumps[1]
 
 
 def test_repeated_document_is_stored_once(database: Database) -> None:
     assert store(database, WORKBOOK_1).new == 4
-    before = dump(database)
+    before = list_rows(database)
     assert store(database, WORKBOOK_1, SEEN + dt.timedelta(days=1)) == Stored(0, 0, 4)
-    assert dump(database) == before
+    assert list_rows(database) == before
     with database.reading() as connection:
         count = sa.select(sa.func.count()).select_from(documents)
         assert connection.execute(count).scalar_one() == 1
@@ -136,9 +136,9 @@ def test_repeated_document_is_stored_once(database: Database) -> None:
 
 def test_embedded_figures_are_stored_once_and_revised_later(database: Database) -> None:
     store(database, FIGURES)
-    before = dump(database)
+    before = list_rows(database)
     assert store(database, FIGURES, SEEN + dt.timedelta(days=9)) == Stored(0, 0, 3)
-    assert dump(database) == before
+    assert list_rows(database) == before
     later = SEEN + dt.timedelta(days=30)
     newer: Document = ("figures", None, {13: 740, 14: 52, 15: 0, 16: 74})
     assert store(database, newer, later) == Stored(1, 1, 2)

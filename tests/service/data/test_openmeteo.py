@@ -19,7 +19,14 @@ from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
 from service.data.source import SourceError
 from tests.service.support import ROUTE
-from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly, running
+from tests.support.sites import (
+    Request,
+    SiteResponse,
+    Sites,
+    act_as_openmeteo,
+    hourly_weather,
+    run_sites,
+)
 
 TODAY = dt.date(2023, 12, 28)
 SPAN = (dt.date(2023, 12, 1), dt.date(2023, 12, 3))
@@ -34,17 +41,17 @@ def hourly_reply(
 ) -> Any:
     """Return a reply with the hours of `days` days, after `change`."""
 
-    def reply(request: Asked) -> Answer:
-        hours = json.loads(hourly(request, first, days, members=members))
+    def reply(request: Request) -> SiteResponse:
+        hours = json.loads(hourly_weather(request, first, days, members=members))
         change(hours)
-        return Answer(json.dumps(hours).encode(), "application/json")
+        return SiteResponse(json.dumps(hours).encode(), "application/json")
 
     return reply
 
 
 @pytest.fixture
 def service(fetcher: Fetcher, sites: Sites) -> Service:
-    forecast_weather(sites, TODAY)
+    act_as_openmeteo(sites, TODAY)
     return Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}")
 
 
@@ -128,7 +135,7 @@ def test_days_at_the_ends_of_the_calendar_are_rejected(
 
 
 def test_api_key_uses_customer_hosts(fetcher: Fetcher, sites: Sites) -> None:
-    forecast_weather(sites, TODAY)
+    act_as_openmeteo(sites, TODAY)
     sites.replies = {f"/customer-{path[1:]}": reply for path, reply in sites.replies.items()}
     service = Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}", "geheim")
     openmeteo.waves(service)
@@ -189,14 +196,14 @@ def test_invalid_response_is_rejected(
 def test_error_response_is_rejected_with_its_reason(sites: Sites, service: Service) -> None:
     reason = b'{"error": true, "reason": "Data corrupted at path hourly."}'
     for status, message in ((200, "2 points, found .*Data corrupted"), (400, "400 .*Data corr")):
-        sites.replies["/marine-api/v1/marine"] = Answer(reason, "application/json", status)
+        sites.replies["/marine-api/v1/marine"] = SiteResponse(reason, "application/json", status)
         with pytest.raises(SourceError, match=message):
             openmeteo.waves(service)
 
 
 def test_rate_limit_is_reported_with_its_wait(sites: Sites, service: Service) -> None:
     reason = b'{"error": true, "reason": "Minutely API request limit exceeded."}'
-    limited = Answer(reason, "application/json", 429, {"Retry-After": "60"})
+    limited = SiteResponse(reason, "application/json", 429, {"Retry-After": "60"})
     sites.replies["/marine-api/v1/marine"] = limited
     with pytest.raises(SourceError, match=r"429 .*Minutely API request limit exceeded.*wait 60 s"):
         openmeteo.waves(service)
@@ -214,12 +221,12 @@ INNER = st.sampled_from(["time", "wind_gusts_10m", "wind_gusts_10m_member01", "w
 
 def test_any_response_raises_only_source_error() -> None:
     """Any JSON replaces the response, one of its values or a value of a value."""
-    usual = hourly(
-        Asked("", {"hourly": [",".join(UNITS)], "latitude": ["51.05,50.85"]}, {}),
+    usual = hourly_weather(
+        Request("", {"hourly": [",".join(UNITS)], "latitude": ["51.05,50.85"]}, {}),
         SPAN[0] - DAY,
         4,
     )
-    with running() as sites:
+    with run_sites() as sites:
 
         @given(JSON | st.tuples(KEYS, JSON) | st.tuples(KEYS, INNER, JSON))
         def check(change: Any) -> None:
@@ -231,7 +238,7 @@ def test_any_response_raises_only_source_error() -> None:
                     hours[0][key] = value
                 case _:
                     hours = change
-            sites.replies[ARCHIVE] = Answer(json.dumps(hours).encode(), "application/json")
+            sites.replies[ARCHIVE] = SiteResponse(json.dumps(hours).encode(), "application/json")
             with contextlib.suppress(SourceError):
                 openmeteo.archive(
                     Service(Fetcher(attempts=1), ROUTE.weather_points, f"{sites.url}/{{service}}"),

@@ -15,8 +15,8 @@ def set_age(path: Path, days: int) -> None:
 
 
 def test_same_content_is_kept_once(tmp_path: Path) -> None:
-    first = raw_documents.keep(tmp_path, b"abc", ".ods")
-    assert raw_documents.keep(tmp_path, b"abc", ".ods") == first
+    first = raw_documents.save_document(tmp_path, b"abc", ".ods")
+    assert raw_documents.save_document(tmp_path, b"abc", ".ods") == first
     assert first.read_bytes() == b"abc"
     assert first.name == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.ods"
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first]
@@ -24,16 +24,16 @@ def test_same_content_is_kept_once(tmp_path: Path) -> None:
 
 def test_old_documents_are_deleted_unless_kept_again(tmp_path: Path) -> None:
     old, repeated, new = (
-        raw_documents.keep(tmp_path, content, ".html") for content in (b"1", b"2", b"3")
+        raw_documents.save_document(tmp_path, content, ".html") for content in (b"1", b"2", b"3")
     )
     set_age(old, 91)
     set_age(repeated, 91)
     set_age(new, 1)
-    raw_documents.keep(tmp_path, b"2", ".html")
-    raw_documents.prune(tmp_path, 90, NOW)
+    raw_documents.save_document(tmp_path, b"2", ".html")
+    raw_documents.prune_documents(tmp_path, 90, NOW)
     assert (old.exists(), repeated.exists(), new.exists()) == (False, True, True)
 
 
 def test_prune_accepts_a_missing_folder(tmp_path: Path) -> None:
-    raw_documents.prune(tmp_path / "none", 1, NOW)
+    raw_documents.prune_documents(tmp_path / "none", 1, NOW)
     assert list(tmp_path.iterdir()) == []

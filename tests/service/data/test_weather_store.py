@@ -31,7 +31,7 @@ def reading(
 
 def put(database: Database, *readings: WeatherReading) -> list[bool]:
     with database.writing() as connection:
-        return [weather_store.put(connection, ROUTE, one) for one in readings]
+        return [weather_store.save_reading(connection, ROUTE, one) for one in readings]
 
 
 def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> None:
@@ -39,16 +39,16 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> Non
     later = reading("ensemble", D(2023, 12, 29), [[2.5, 10.0]], utc(2023, 12, 29, 6), members=3)
     assert put(database, ensemble, ensemble, later) == [True, False, True]
     with database.reading() as connection:
-        stored = skies.newest(connection, "ensemble", utc(2023, 12, 28, 7))
+        stored = skies.newest_reading(connection, "ensemble", utc(2023, 12, 28, 7))
         assert stored is not None
         np.testing.assert_array_equal(stored.values, ensemble.values)
         assert (stored.names, stored.first, stored.last) == (NAMES, ensemble.first, D(2023, 12, 29))
         assert stored.read_at == SEEN
-        newest = skies.newest(connection, "ensemble")
+        newest = skies.newest_reading(connection, "ensemble")
         assert newest is not None
         assert newest.first == D(2023, 12, 29)
-        assert skies.newest(connection, "ensemble", utc(2023, 12, 28, 5)) is None
-        assert skies.newest(connection, "waves") is None
+        assert skies.newest_reading(connection, "ensemble", utc(2023, 12, 28, 5)) is None
+        assert skies.newest_reading(connection, "waves") is None
 
 
 def test_spans_end_at_days_without_a_reading(database: Database) -> None:
@@ -62,8 +62,8 @@ def test_spans_end_at_days_without_a_reading(database: Database) -> None:
         reading("archive", D(2023, 12, 6), [row]),
     )
     with database.reading() as connection:
-        spans = weather_store.spans(connection, ROUTE, "archive")
-        assert weather_store.spans(connection, ROUTE, "ensemble") == []
+        spans = weather_store.list_spans(connection, ROUTE, "archive")
+        assert weather_store.list_spans(connection, ROUTE, "ensemble") == []
     assert [(first.day, last.day) for first, last in spans] == [(1, 4), (6, 6), (11, 12)]
 
 
@@ -90,7 +90,7 @@ def test_unknown_encoding_is_rejected(database: Database) -> None:
         database.reading() as connection,
         pytest.raises(ValueError, match="expected weather encoded as float32-zlib, found 'other'"),
     ):
-        skies.newest(connection, "archive")
+        skies.newest_reading(connection, "archive")
 
 
 def test_last_read_ignores_corrupt_content(database: Database) -> None:
@@ -98,10 +98,10 @@ def test_last_read_ignores_corrupt_content(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE weather SET content = :bytes"), {"bytes": b"no zlib"})
     with database.reading() as connection:
-        assert weather_store.last_read(connection, ROUTE, "waves") is None
-        last = weather_store.last_read(connection, ROUTE, "ensemble")
+        assert weather_store.get_last_read(connection, ROUTE, "waves") is None
+        last = weather_store.get_last_read(connection, ROUTE, "ensemble")
         with pytest.raises(ValueError, match="expected packed weather of 2023-12-28"):
-            skies.newest(connection, "ensemble")
+            skies.newest_reading(connection, "ensemble")
     assert last is not None
     assert last[1] == D(2023, 12, 29)
 
@@ -112,8 +112,8 @@ def test_prune_keeps_the_archive_and_the_newest_forecast_before(database: Databa
         kinds = ("archive", "ensemble", "recent", "waves")
         put(database, *(reading(kind, D(2023, 12, day), rows, read_at) for kind in kinds))
     with database.writing() as connection:
-        assert weather_store.prune(connection, utc(2023, 12, 1)) == 0
-        assert weather_store.prune(connection, utc(2023, 12, 12, 12)) == 2 * 3
-        assert weather_store.prune(connection, utc(2023, 12, 12, 12)) == 0
+        assert weather_store.prune_readings(connection, utc(2023, 12, 1)) == 0
+        assert weather_store.prune_readings(connection, utc(2023, 12, 12, 12)) == 2 * 3
+        assert weather_store.prune_readings(connection, utc(2023, 12, 12, 12)) == 0
         counts = connection.execute(sa.text("SELECT kind, count(*) FROM weather GROUP BY kind"))
         assert dict(counts.all()) == {"archive": 4, "ensemble": 2, "recent": 2, "waves": 2}

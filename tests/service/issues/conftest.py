@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from service.issues import refit
-from tests.service.support import Hand, utc
+from tests.service.support import ManualClock, utc
 
 
 @pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+def hand(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The clock of refits, set to the day after the embedded figures."""
-    hand = Hand(utc(2026, 1, 1, 14))
+    hand = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(refit, "utc_now", hand)
     return hand

@@ -15,17 +15,17 @@ import pytest
 
 from service.core import run_store
 from service.core.context import Context, open_context
-from service.core.job_runner import JobError, side_by_side
+from service.core.job_runner import JobError, run_in_parallel
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import cluster as clusters
 from service.issues import issue_store
-from service.issues.cluster import ClusterError, on_worker
+from service.issues.cluster import ClusterError, run_on_worker
 from service.issues.compare import compare
-from service.issues.fit_task import Order, carry_out
+from service.issues.fit_task import FitTask, run_fit_task
 from service.issues.refit import refit
 from service.issues.resource_limits import LimitError
-from tests.service.support import quick_models
+from tests.service.support import declare_quick_models
 from tests.support.waiting import BOUND, wait_until
 
 LocalCluster = pytest.importorskip("distributed").LocalCluster
@@ -76,7 +76,7 @@ def open_two_routes(folder: Path, models: Path, **settings: Any) -> Context:
 def refit_routes(context: Context) -> dict[str, Any]:
     """Refit each route; return the champion's paths by route."""
     paths_by_route = {}
-    for one, result in side_by_side(context, refit):
+    for one, result in run_in_parallel(context, refit):
         assert not isinstance(result, Exception), result
         with context.database.reading() as connection:
             issue = issue_store.get_latest_issue(connection, one.route.leading)
@@ -90,15 +90,15 @@ def refit_routes(context: Context) -> dict[str, Any]:
 def test_fits_on_workers_equal_local_fits(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     local = open_two_routes(tmp_path / "local", models, fit_seconds=0)
     remote = open_two_routes(tmp_path / "remote", models, dask=address)
     local_paths = refit_routes(local)
     with monkeypatch.context() as patch:  # no fit in this process or its children
-        patch.setattr("service.issues.fit_task.limited", None)
+        patch.setattr("service.issues.fit_task.run_limited", None)
         patch.setattr("forecast.joint.fit", None)
         remote_paths = refit_routes(remote)
-        compared = {one.route.name: result for one, result in side_by_side(remote, compare)}
+        compared = {one.route.name: result for one, result in run_in_parallel(remote, compare)}
     assert set(local_paths) == set(remote_paths) == {"channel", "italy"}
     for name, paths in local_paths.items():
         np.testing.assert_array_equal(paths, remote_paths[name])
@@ -108,7 +108,7 @@ def test_fits_on_workers_equal_local_fits(
         assert result.detail["computed"] > 0
         assert result.detail["ratios"] == compare(one).detail["ratios"]
     with remote.database.reading() as connection:
-        run = run_store.latest(connection, "refit", "done", "italy")
+        run = run_store.get_latest_run(connection, "refit", "done", "italy")
     assert run and run.detail["steps"][0]["step"] == "fit climatology", "timings are recorded"
     for context in (local, remote):
         context.database.close()
@@ -120,14 +120,14 @@ def kill_self(_: int) -> None:
 
 def test_worker_enforces_limits(address: str) -> None:
     with pytest.raises(LimitError, match=r"longer than 1 s"):
-        on_worker(address, time.sleep, BOUND, "sleep", 1, 500)
+        run_on_worker(address, time.sleep, BOUND, "sleep", 1, 500)
     with pytest.raises(LimitError, match="it needs more than 64 MB"):
-        on_worker(address, bytearray, 200_000_000, "fill", BOUND, 64)
+        run_on_worker(address, bytearray, 200_000_000, "fill", BOUND, 64)
     with pytest.raises(LimitError, match="its process ended with status -9"):
-        on_worker(address, kill_self, 0, "die", BOUND, 500)
+        run_on_worker(address, kill_self, 0, "die", BOUND, 500)
     with pytest.raises(ValueError, match="invalid literal"):
-        on_worker(address, int, "x", "int", BOUND, 500)
-    assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
+        run_on_worker(address, int, "x", "int", BOUND, 500)
+    assert run_on_worker(address, abs, -3, "abs", BOUND, 500) == 3
 
 
 def wait_for_file(folder: str) -> int:
@@ -139,7 +139,9 @@ def wait_for_file(folder: str) -> int:
 
 def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(on_worker, address, wait_for_file, str(tmp_path), "wait", BOUND, 500)
+        waiting = pool.submit(
+            run_on_worker, address, wait_for_file, str(tmp_path), "wait", BOUND, 500
+        )
         wait_until((tmp_path / "begun").exists, "the work has begun")
         for worker in cluster.workers.values():
             os.kill(worker.pid, signal.SIGKILL)
@@ -147,18 +149,18 @@ def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: 
         assert waiting.result(BOUND) == 3
 
 
-def kill_italy_fits(order: Order) -> Any:
+def kill_italy_fits(order: FitTask) -> Any:
     if "italy_people" in order.figures:
         kill_self(0)
-    return carry_out(order)
+    return run_fit_task(order)
 
 
 def test_route_with_killed_fits_does_not_affect_others(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = open_two_routes(tmp_path, quick_models(tmp_path / "models"), dask=address)
-    monkeypatch.setattr("service.issues.fit_task.carry_out", kill_italy_fits)
-    results = {one.route.name: result for one, result in side_by_side(context, refit)}
+    context = open_two_routes(tmp_path, declare_quick_models(tmp_path / "models"), dask=address)
+    monkeypatch.setattr("service.issues.fit_task.run_fit_task", kill_italy_fits)
+    results = {one.route.name: result for one, result in run_in_parallel(context, refit)}
     assert isinstance(results["italy"], JobError)
     assert "climatology: its process ended with status -9" in str(results["italy"])
     assert not isinstance(results["channel"], Exception), results["channel"]
@@ -170,12 +172,14 @@ def test_unreachable_cluster_fails_jobs_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
-    context = open_two_routes(tmp_path, quick_models(tmp_path / "models"), dask="tcp://127.0.0.1:1")
+    context = open_two_routes(
+        tmp_path, declare_quick_models(tmp_path / "models"), dask="tcp://127.0.0.1:1"
+    )
     for job in (refit, compare):
         with pytest.raises(ClusterError, match="tcp://127.0.0.1:1: expected a Dask scheduler"):
             job(context)
     with context.database.reading() as connection:
-        run = run_store.latest(connection, "refit")
+        run = run_store.get_latest_run(connection, "refit")
     assert run and run.outcome == "failed" and "expected a Dask scheduler" in run.reason
     context.database.close()
 
@@ -185,11 +189,11 @@ def test_lost_scheduler_is_reported_and_successor_is_used(
 ) -> None:
     with LocalCluster(n_workers=1, **LOCAL) as first:
         address = str(first.scheduler_address)
-        assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
+        assert run_on_worker(address, abs, -3, "abs", BOUND, 500) == 3
         client = clusters.connect(address)
         with ThreadPoolExecutor() as pool:
             folder = str(tmp_path)
-            waiting = pool.submit(on_worker, address, wait_for_file, folder, "wait", BOUND, 500)
+            waiting = pool.submit(run_on_worker, address, wait_for_file, folder, "wait", BOUND, 500)
             wait_until((tmp_path / "begun").exists, "the work has begun")
             with monkeypatch.context() as patch:
                 patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
@@ -198,11 +202,11 @@ def test_lost_scheduler_is_reported_and_successor_is_used(
                     waiting.result(BOUND)
                 assert client.status == "closed", "it does not try to reconnect"
                 with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
-                    on_worker(address, abs, -3, "abs", BOUND, 500)
+                    run_on_worker(address, abs, -3, "abs", BOUND, 500)
             (tmp_path / "go").touch()  # ends the task if it still runs
     port = int(address.rpartition(":")[2])
     with LocalCluster(n_workers=1, scheduler_port=port, **LOCAL):
-        assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
+        assert run_on_worker(address, abs, -3, "abs", BOUND, 500) == 3
         client = clusters.connect(address)
     wait_until(lambda: client.status == "connecting", "the idle client has lost its scheduler")
     with monkeypatch.context() as patch, pytest.raises(ClusterError, match="found none"):

@@ -6,17 +6,17 @@ import pytest
 
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
-from service.core.job_runner import Outcome, perform
+from service.core.job_runner import Outcome, run_job
 from service.issues.compare import compare
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.issued import changed
-from tests.service.support import Hand, declare, utc
+from tests.service.issued import with_settings
+from tests.service.support import ManualClock, declare_model, utc
 
 
 @pytest.fixture
 def quick(filled: Context) -> Context:
-    return changed(filled, champion_origins=4)
+    return with_settings(filled, champion_origins=4)
 
 
 def test_scored_origins_are_not_scored_again(quick: Context) -> None:
@@ -30,8 +30,8 @@ def test_better_challenger_is_served_until_champion_is_redeclared(
     quick: Context,
 ) -> None:
     models = quick.settings.models_dir
-    declare(models, "climatology", "climatology", "challenger")
-    declare(models, "seasonal_naive", "seasonal_naive", "champion")
+    declare_model(models, "climatology", "climatology", "challenger")
+    declare_model(models, "seasonal_naive", "seasonal_naive", "champion")
     first = compare(quick)
     assert (first.detail["champion"], first.detail["declared"]) == ("climatology", "seasonal_naive")
     assert first.detail["last_change"].endswith(f": {first.reason}")
@@ -39,14 +39,14 @@ def test_better_challenger_is_served_until_champion_is_redeclared(
     assert again["champion"] == "climatology"
     assert again["last_change"] == first.detail["last_change"]
     assert refit(quick).detail["champion"] == "climatology"
-    declare(models, "same", "seasonal_naive", "champion")
-    declare(models, "seasonal_naive", "seasonal_naive", "challenger")
+    declare_model(models, "same", "seasonal_naive", "champion")
+    declare_model(models, "seasonal_naive", "seasonal_naive", "challenger")
     assert refit(quick).detail["champion"] == "same"
 
 
 def test_scores_from_child_process_are_identical(quick: Context) -> None:
     expected = compare(quick).detail["ratios"]
-    other = changed(quick, fit_seconds=60, seed=1)
+    other = with_settings(quick, fit_seconds=60, seed=1)
     with quick.database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM model_scores")
     outcome = compare(other)
@@ -57,26 +57,26 @@ def test_scores_from_child_process_are_identical(quick: Context) -> None:
 def test_model_exceeding_fit_limit_is_not_scored(
     quick: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = changed(quick, fit_seconds=0.001)
+    other = with_settings(quick, fit_seconds=0.001)
     assert compare(other).detail["ratios"] == {}
     assert caplog.text.count("longer than 0.001 s") == 2, "once for each model"
     assert compare(quick).detail["computed"] == 8, "with enough time they are"
 
 
-def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: Hand) -> None:
+def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: ManualClock) -> None:
     """The weather forecasts are calm where nobody came, and rough where people did."""
-    context = skies.reading(filled)
-    context = changed(context, champion_origins=8, stale_after_days=5)
+    context = skies.with_weather(filled)
+    context = with_settings(context, champion_origins=8, stale_after_days=5)
     truth = skies.roughness(dt.date(2025, 10, 1), 92)
     for monday in range(12, 12 + 7 * 8, 7):  # from 13 October to 1 December
         seen_at = utc(2025, 10, 2, 5) + dt.timedelta(days=monday)
         wrong = 2.5 - truth[monday + 1 : monday + 8]
-        skies.tell(context.database, seen_at, wrong.tolist(), first=dt.date(2024, 1, 1))
+        skies.store_weather(context.database, seen_at, wrong.tolist(), first=dt.date(2024, 1, 1))
     outcome = compare(context)
     reason = outcome.detail["worse_with_weather"]["swell"]
     assert reason.startswith("is worse with it: its score is 1.")
     assert f"swell is served without the weather, as it {reason}" in outcome.reason
-    skies.tell(context.database, utc(2026, 1, 1, 5), [skies.CALM] * 7)
+    skies.store_weather(context.database, utc(2026, 1, 1, 5), [skies.CALM] * 7)
     detail = refit(context).detail
     assert (detail["weather"], detail["weather_reason"]) == ("missing", f"swell {reason}")
     loader = IssueLoader(context, hand)
@@ -84,7 +84,7 @@ def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: Ha
     assert state_reason.name == "weather_missing"
     assert state_reason.detail == f"the latest forecast does not use the weather: swell {reason}"
     without_weather = loader.view("people").paths
-    perform(context, "compare", lambda _: Outcome("done", "", {"worse_with_weather": {}}))
+    run_job(context, "compare", lambda _: Outcome("done", "", {"worse_with_weather": {}}))
     assert refit(context).detail["weather"] == "used", "used again without that result"
     with_weather = loader.view("people").paths
     assert (without_weather.mean()[:7] < with_weather.mean()[:7]).all(), "calm days ahead"

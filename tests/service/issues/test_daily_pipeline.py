@@ -10,36 +10,36 @@ from service.core.database import Unavailable
 from service.core.job_runner import JobError
 from service.data import weather_store
 from service.issues import hindcast, issue_store
-from service.issues.daily_pipeline import follow_weather, renew
-from tests.service.issued import changed
+from service.issues.daily_pipeline import run_after_weather, run_daily
+from tests.service.issued import with_settings
 from tests.service.support import ROUTE
-from tests.support.sites import Answer, Sites, forecast_weather
+from tests.support.sites import SiteResponse, Sites, act_as_openmeteo
 
 JOBS = ("ingest", "refit", "score", "compare")
 
 
 def outcomes(context: Context, period: str) -> list[str | None]:
     with context.database.reading() as connection:
-        runs = [run_store.find(connection, job, period, ROUTE.name) for job in JOBS]
+        runs = [run_store.get_run(connection, job, period, ROUTE.name) for job in JOBS]
     return [run.outcome if run else None for run in runs]
 
 
 @pytest.fixture
 def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setattr(hindcast, "ORIGINS", 1)
-    return changed(filled, champion_origins=4)
+    return with_settings(filled, champion_origins=4)
 
 
 def test_each_job_runs_once_per_period(quick: Context) -> None:
-    reason = renew(quick, "monday").reason
+    reason = run_daily(quick, "monday").reason
     assert outcomes(quick, "monday") == ["done"] * 4
     assert "published people-20251231-" in reason
     # The track record is replayed before the comparison of models, which takes minutes.
     assert "replay: 1 of 1 weeks before the first start replayed; compare: " in reason
-    assert "refit for monday was already claimed" in renew(quick, "monday").reason
+    assert "refit for monday was already claimed" in run_daily(quick, "monday").reason
     with quick.database.reading() as connection:
         assert len(issue_store.list_issues(connection, "people", 10)) == 1
-        run = run_store.find(connection, "refit", "monday", ROUTE.name)
+        run = run_store.get_run(connection, "refit", "monday", ROUTE.name)
     assert run is not None
     steps = run.detail["steps"]
     names = [step["step"] for step in steps]
@@ -48,16 +48,20 @@ def test_each_job_runs_once_per_period(quick: Context) -> None:
 
 
 def test_unreachable_source_does_not_prevent_forecast(quick: Context) -> None:
-    other = changed(quick, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
+    other = with_settings(
+        quick, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1
+    )
     with pytest.raises(JobError, match="^ingest: "):
-        renew(other, "monday")
+        run_daily(other, "monday")
     assert outcomes(quick, "monday") == ["failed", "done", "done", "done"]
 
 
 def test_pipeline_without_figures_fails(empty: Context) -> None:
-    other = changed(empty, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
+    other = with_settings(
+        empty, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1
+    )
     with pytest.raises(JobError, match="refit: no figures are stored"):
-        renew(other, "monday")
+        run_daily(other, "monday")
 
 
 def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None:
@@ -67,22 +71,22 @@ def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None
 
     rename("issue_paths", "elsewhere")
     with pytest.raises(Unavailable, match="refit: database: "):
-        renew(quick, "monday")
+        run_daily(quick, "monday")
     assert outcomes(quick, "monday")[:2] == ["done", "stopped"]
     rename("elsewhere", "issue_paths")
-    renew(quick, "monday")
+    run_daily(quick, "monday")
     assert outcomes(quick, "monday") == ["done"] * 4
 
 
 def test_refit_follows_weather_even_if_partly_failed(quick: Context, sites: Sites) -> None:
-    forecast_weather(sites, ROUTE.day(utc_now()))
-    sites.replies["/marine-api/v1/marine"] = Answer(status=429)
+    act_as_openmeteo(sites, ROUTE.day(utc_now()))
+    sites.replies["/marine-api/v1/marine"] = SiteResponse(status=429)
     url = f"{sites.url}/{{service}}"
-    other = changed(quick, weather="openmeteo", weather_url=url)
+    other = with_settings(quick, weather="openmeteo", weather_url=url)
     with pytest.raises(JobError, match="^weather: .*429"):
-        follow_weather(other, "monday")
+        run_after_weather(other, "monday")
     with quick.database.reading() as connection:
-        run = run_store.find(connection, "refit", "monday after the weather", ROUTE.name)
-        assert weather_store.last_read(connection, ROUTE, "ensemble") is not None
+        run = run_store.get_run(connection, "refit", "monday after the weather", ROUTE.name)
+        assert weather_store.get_last_read(connection, ROUTE, "ensemble") is not None
     assert run is not None
     assert run.outcome == "done"

@@ -22,7 +22,7 @@ from service.issues.declared_models import (
     read_declarations,
 )
 from service.issues.refit import refit
-from tests.service.support import CHAMPION, DECLARED, declare, quick_models
+from tests.service.support import CHAMPION, DECLARED, declare_model, declare_quick_models
 
 
 def test_project_model_declarations_are_valid() -> None:
@@ -82,7 +82,7 @@ VALID = b'title = "X"\nfamily = "hurdle"\n'
 def test_invalid_declaration_is_left_out_and_named(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
-    folder = quick_models(tmp_path / "models")
+    folder = declare_quick_models(tmp_path / "models")
     (folder / f"{name}.toml").write_bytes(content)
     declarations = read_declarations(folder)
     assert list(declarations.specs) == ["climatology", "seasonal_naive"]
@@ -95,7 +95,7 @@ def test_invalid_declaration_is_left_out_and_named(
 
 
 def test_undecodable_names_and_irregular_files_are_reported(tmp_path: Path) -> None:
-    folder = quick_models(tmp_path / "models")
+    folder = declare_quick_models(tmp_path / "models")
     (Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.toml"))).write_bytes(VALID)
     (folder / "folder.toml").mkdir()
     (folder / "link.toml").symlink_to("nowhere")
@@ -114,14 +114,14 @@ def test_undecodable_names_and_irregular_files_are_reported(tmp_path: Path) -> N
 
 
 def test_hidden_and_unrelated_files_are_ignored(tmp_path: Path) -> None:
-    folder = quick_models(tmp_path / "models")
+    folder = declare_quick_models(tmp_path / "models")
     (folder / ".#climatology.toml").symlink_to("me@here.1234:5678")
     (folder / ".x.toml").write_bytes(b"\xff")
     (folder / "climatology.toml~").write_bytes(b"\xff")
     (folder / "#climatology.toml#").write_bytes(b"\xff")
     (folder / "README.md").write_text("words")
     (folder / "fitted").mkdir()
-    declare(folder / "fitted", "y", "hurdle", "champion")
+    declare_model(folder / "fitted", "y", "hurdle", "champion")
     declarations = read_declarations(folder)
     assert list(declarations.specs) == ["climatology", "seasonal_naive"]
     assert declarations.problems == ()
@@ -138,8 +138,8 @@ def test_hidden_and_unrelated_files_are_ignored(tmp_path: Path) -> None:
 def test_one_champion_is_chosen_from_none_or_several(
     tmp_path: Path, name: str, role: str, champion: str, new_role: str | None, found: str
 ) -> None:
-    folder = quick_models(tmp_path / "models")
-    declare(folder, name, "climatology", role)
+    folder = declare_quick_models(tmp_path / "models")
+    declare_model(folder, name, "climatology", role)
     declarations = read_declarations(folder)
     roles = {model: spec.role for model, spec in declarations.specs.items()}
     assert [model for model, role in roles.items() if role == "champion"] == [champion]
@@ -155,13 +155,13 @@ def test_error_without_usable_model_names_files(tmp_path: Path) -> None:
     (folder / "x.toml").write_bytes(b"\xff")
     with pytest.raises(RegistryError, match=r"models: expected a model .* found .*x\.toml: "):
         declared(folder)
-    declare(folder, "x", "climatology", "member")
+    declare_model(folder, "x", "climatology", "member")
     with pytest.raises(RegistryError, match="found only members of pools"):
         declared(folder)
 
 
 def test_left_out_declaration_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = quick_models(tmp_path / "models")
+    folder = declare_quick_models(tmp_path / "models")
     (folder / "x.toml").write_bytes(b"\xff")
     assert list(declared(folder)) == ["climatology", "seasonal_naive"]
     assert [record.levelname for record in caplog.records].count("WARNING") == 1
@@ -169,7 +169,7 @@ def test_left_out_declaration_is_logged(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 def test_problems_have_names_and_omit_folders(tmp_path: Path) -> None:
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     context = Context(Settings(models_dir=models), connect("sqlite://"))
     assert find_problems(context) == ()
     for name in "abcde":

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.totals import between
+from service.answers.totals import total_between
 from service.core.context import Context
 from service.issues import note_store, publish
 from service.issues.refit import refit
-from tests.service.issued import latest
-from tests.service.stored import Figure, record
-from tests.service.support import ROUTE, Hand, utc
+from tests.service.issued import latest_issue
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import ROUTE, ManualClock, utc
 
 NOON = utc(2026, 1, 1, 14)
 
@@ -24,12 +24,12 @@ def record_people(context: Context, day: dt.date, people: int, published: dt.dat
     """Record the figure of a day from a document."""
     figure = Figure("people", day, people, "page", published, is_marked=True)
     with context.database.writing() as connection:
-        record(connection, ROUTE, [figure], published)
+        store_as_documents(connection, ROUTE, [figure], published)
 
 
 def read_causes(context: Context) -> dict[str, list[float]]:
     with context.database.reading() as connection:
-        note = note_store.get_note(connection, latest(context).issue_id, note_store.CHANGES)
+        note = note_store.get_note(connection, latest_issue(context).issue_id, note_store.CHANGES)
     assert note is not None
     causes: dict[str, list[float]] = note["causes"]
     return causes
@@ -38,7 +38,9 @@ def read_causes(context: Context) -> dict[str, list[float]]:
 def test_boats_factors_are_people_factors_scaled_to_boats(context: Context) -> None:
     with context.database.reading() as connection:
         people, boats = (
-            note_store.get_note(connection, latest(context, name).issue_id, note_store.EXPLANATION)
+            note_store.get_note(
+                connection, latest_issue(context, name).issue_id, note_store.EXPLANATION
+            )
             for name in ("people", "boats")
         )
     assert people and boats
@@ -54,7 +56,7 @@ def test_boats_factors_are_people_factors_scaled_to_boats(context: Context) -> N
     "is_revised", [False, True], ids=["no new figures", "figure too old to matter"]
 )
 def test_changes_have_no_cause_without_relevant_new_figures(
-    filled: Context, hand: Hand, is_revised: bool
+    filled: Context, hand: ManualClock, is_revised: bool
 ) -> None:
     refit(filled)
     if is_revised:
@@ -64,7 +66,7 @@ def test_changes_have_no_cause_without_relevant_new_figures(
     assert {change for days in read_causes(filled).values() for change in days} == {0.0}
 
 
-def test_effect_of_revision_is_attributed_to_it(filled: Context, hand: Hand) -> None:
+def test_effect_of_revision_is_attributed_to_it(filled: Context, hand: ManualClock) -> None:
     refit(filled)
     record_people(filled, dt.date(2024, 1, 9), 9_000, NOON + dt.timedelta(minutes=30))
     hand.now += dt.timedelta(hours=1)
@@ -74,14 +76,14 @@ def test_effect_of_revision_is_attributed_to_it(filled: Context, hand: Hand) -> 
     assert {*causes["model"], *causes["new_figures"]} == {0.0}
 
 
-def test_late_figures_change_next_issue_only(filled: Context, hand: Hand) -> None:
+def test_late_figures_change_next_issue_only(filled: Context, hand: ManualClock) -> None:
     refit(filled)
     span = dt.date(2025, 12, 15), dt.date(2026, 1, 5)
-    issue_id = latest(filled).issue_id
+    issue_id = latest_issue(filled).issue_id
 
     def total() -> list[dict[str, Any]]:
         view = IssueLoader(filled, hand).view("people", issue_id)
-        return between(view.observed, view.paths, *span, [80])
+        return total_between(view.observed, view.paths, *span, [80])
 
     before = total()
     hand.now += dt.timedelta(hours=1)
@@ -95,7 +97,10 @@ def test_late_figures_change_next_issue_only(filled: Context, hand: Hand) -> Non
 
 
 def test_issue_is_published_when_explanation_fails(
-    filled: Context, hand: Hand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    filled: Context,
+    hand: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("a defect")
@@ -105,5 +110,6 @@ def test_issue_is_published_when_explanation_fails(
     assert "published without its reasons" in caplog.text
     with filled.database.reading() as connection:
         assert (
-            note_store.get_note(connection, latest(filled).issue_id, note_store.EXPLANATION) is None
+            note_store.get_note(connection, latest_issue(filled).issue_id, note_store.EXPLANATION)
+            is None
         )

@@ -9,18 +9,18 @@ from forecast.series import ONE_DAY, DailySeries
 from forecast.specs import build
 from service.core.settings import Settings
 from service.issues.declared_models import declared
-from service.issues.fit_task import Order, fit_order
+from service.issues.fit_task import FitTask, fit_within_limits
 from tests.service.support import CHAMPION, ROOT
 
 SPECS = declared(ROOT / "models")
 
 
-def make_order(figures: dict[str, DailySeries], name: str) -> Order:
+def make_order(figures: dict[str, DailySeries], name: str) -> FitTask:
     short = {
         series_id: series.upto(series.start + 900 * ONE_DAY)
         for series_id, series in figures.items()
     }
-    return Order(name, SPECS, short)
+    return FitTask(name, SPECS, short)
 
 
 @pytest.mark.parametrize("name", ["climatology", CHAMPION])
@@ -28,7 +28,7 @@ def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], 
     order = make_order(figures, name)
     local_fit = joint.fit(build(name, SPECS), order.figures)
     for seconds in (0, 60):
-        fitting = fit_order(order, Settings(fit_seconds=seconds))
+        fitting = fit_within_limits(order, Settings(fit_seconds=seconds))
         assert fitting.seconds >= 0
         for series_id, paths in fitting.restore().draw(28, 50, np.random.default_rng(1)).items():
             expected = local_fit.draw(28, 50, np.random.default_rng(1))[series_id]
@@ -39,4 +39,4 @@ def test_fit_error_of_child_process_is_raised(figures: dict[str, DailySeries]) -
     order = make_order(figures, "climatology")
     few = {name: series.upto(series.start + 5 * ONE_DAY) for name, series in order.figures.items()}
     with pytest.raises(FitError, match="days"):
-        fit_order(Order("climatology", SPECS, few), Settings(fit_seconds=60))
+        fit_within_limits(FitTask("climatology", SPECS, few), Settings(fit_seconds=60))

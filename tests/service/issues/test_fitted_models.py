@@ -16,13 +16,13 @@ from service.core.files import RegistryError
 from service.issues.fitted_models import (
     examine,
     find,
-    home_of,
+    folder_of,
     load,
     prune,
     save,
     version_file,
 )
-from tests.service.support import at_once
+from tests.service.support import run_concurrently
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def fitted(figures: dict[str, DailySeries]) -> Joint:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    return home_of(tmp_path, "people", "climatology")
+    return folder_of(tmp_path, "people", "climatology")
 
 
 def save_version(home: Path, fitted: Joint, second: int = 0, training: str = "t" * 64) -> Path:
@@ -63,7 +63,7 @@ def test_find_returns_newest_matching_version(home: Path, fitted: Joint) -> None
 
 
 def test_same_fit_can_be_saved_concurrently(home: Path, fitted: Joint) -> None:
-    at_once(4, lambda: save_version(home, fitted))
+    run_concurrently(4, lambda: save_version(home, fitted))
     (name,) = file_names(home)
     load(home / name)
 
@@ -115,7 +115,7 @@ def test_prune_keeps_newest_versions_of_each_model_of_a_series(
     tmp_path: Path, fitted: Joint
 ) -> None:
     home, other, elsewhere = (
-        home_of(tmp_path, series_id, model)
+        folder_of(tmp_path, series_id, model)
         for series_id, model in (("people", "a"), ("people", "b"), ("else", "a"))
     )
     saved = [

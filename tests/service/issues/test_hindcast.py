@@ -10,18 +10,18 @@ from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data import observation_store
 from service.issues import issue_score_store, issue_store, model_fits
-from service.issues.fit_task import Fitting, Order, fit_order
+from service.issues.fit_task import FitTask, Fitting, fit_within_limits
 from service.issues.hindcast import hindcast, origins
 from service.issues.score import score
 from tests.service import skies
-from tests.service.issued import changed
-from tests.service.stored import Figure, record
+from tests.service.issued import with_settings
+from tests.service.stored import Figure, store_as_documents
 from tests.service.support import ROUTE, utc
 
 
 def test_origins_have_figures_on_the_day_and_after(filled: Context) -> None:
     with filled.database.reading() as connection:
-        span = observation_store.span(connection, "people")
+        span = observation_store.get_span(connection, "people")
     assert span is not None
     first, *_ = origins(filled, dt.date(2010, 1, 1), 365)
     assert first >= span[0]
@@ -52,26 +52,26 @@ def test_hindcast_is_repeated_for_new_seed_not_for_model_order(
     days = origins(filled, dt.date(2025, 12, 29))[:1]
     assert hindcast(filled, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
     assert hindcast(filled, days, ["seasonal_naive", "climatology"]).detail["made"] == 0
-    other = changed(filled, seed=2)
+    other = with_settings(filled, seed=2)
     assert hindcast(other, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
 
 
 def test_fit_exceeding_limit_makes_no_hindcast(filled: Context) -> None:
     days = origins(filled, dt.date(2025, 12, 29))[:1]
-    assert hindcast(changed(filled, fit_seconds=0.001), days).detail["made"] == 0
+    assert hindcast(with_settings(filled, fit_seconds=0.001), days).detail["made"] == 0
 
 
 def test_model_that_cannot_use_weather_is_fitted_without_it(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fit_without_weather(order: Order, settings: Settings) -> Fitting:
+    def fit_without_weather(order: FitTask, settings: Settings) -> Fitting:
         if order.covariates is not None:
             raise FitError("the weather is of no use")
-        return fit_order(order, settings)
+        return fit_within_limits(order, settings)
 
-    context = skies.reading(filled)
-    skies.tell(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
-    monkeypatch.setattr(model_fits, "fit_order", fit_without_weather)
+    context = skies.with_weather(filled)
+    skies.store_weather(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
+    monkeypatch.setattr(model_fits, "fit_within_limits", fit_without_weather)
     days = [dt.date(2025, 12, 30)]
     assert hindcast(context, days).detail["made"] == 1
     with context.database.reading() as connection:
@@ -88,7 +88,7 @@ def store_figures(
         for n in range(count)
     ]
     with context.database.writing() as connection:
-        record(connection, ROUTE, figures, utc(2026, 3, 1), assume_known=True)
+        store_as_documents(connection, ROUTE, figures, utc(2026, 3, 1), assume_known=True)
 
 
 def test_origins_with_unknown_figures_are_skipped_and_counted(empty: Context) -> None:

@@ -9,8 +9,8 @@ import pytest
 from service.core.context import Context
 from service.data import ingest, observation_store
 from service.issues import hindcast, issue_store, refit
-from tests.service.issued import changed
-from tests.service.stored import Figure, record
+from tests.service.issued import with_settings
+from tests.service.stored import Figure, store_as_documents
 from tests.service.support import ROUTE
 
 WEEKS = 3
@@ -19,7 +19,7 @@ WEEKS = 3
 @pytest.fixture
 def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setattr(hindcast, "ORIGINS", WEEKS)
-    return changed(filled, champion_origins=4)
+    return with_settings(filled, champion_origins=4)
 
 
 def hindcast_origins(context: Context) -> list[str]:
@@ -38,7 +38,7 @@ def test_replay_waits_for_ingest_and_first_issue(
 ) -> None:
     assert hindcast.replay(quick).outcome == "skipped"
     refit.refit(quick, period="first")
-    live = changed(quick, source="declared")  # not ingested yet
+    live = with_settings(quick, source="declared")  # not ingested yet
     assert hindcast.replay(live).outcome == "skipped"
     assert hindcast_origins(quick) == []
 
@@ -71,7 +71,7 @@ def test_bulk_figures_count_as_known_on_next_day(
     monkeypatch.setattr(hindcast, "ORIGINS", WEEKS)
     ingest.ingest(empty)
     with empty.database.reading() as connection:
-        figures = observation_store.known_together(
+        figures = observation_store.get_common_series(
             connection, ("people", "boats"), dt.date(2025, 12, 31)
         )
     refit.refit(empty, period="first")
@@ -82,6 +82,6 @@ def test_bulk_figures_count_as_known_on_next_day(
         for n in range(40)
     ]
     with empty.database.writing() as connection:
-        record(connection, ROUTE, bulk, late)
+        store_as_documents(connection, ROUTE, bulk, late)
     assert hindcast.replay(empty).outcome == "done"
     assert hindcast_origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]

@@ -24,7 +24,7 @@ def test_one_issue_per_series_is_stored_with_models_and_inputs(
     inputs = Inputs(specs, figures, Drivers("off", "none is read"), 28, 50, 3)
     fits = fit_all(inputs, empty.settings, ["seasonal_naive"], keeps=False)
     with empty.database.writing() as connection:
-        run = run_store.claim(connection, "refit", "x", NOW, ROUTE.name)
+        run = run_store.claim_run(connection, "refit", "x", NOW, ROUTE.name)
         assert run is not None
         draft = Draft(
             run, ROUTE, kind, inputs, fits, "seasonal_naive", "climatology", "0" * 64, NOW

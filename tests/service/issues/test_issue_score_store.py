@@ -6,7 +6,7 @@ import pytest
 
 from service.core.database import Database
 from service.issues import issue_score_store, issue_store
-from tests.service.issued import begin
+from tests.service.issued import claim_refit
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
 HOUR = dt.timedelta(hours=1)
@@ -21,7 +21,7 @@ def publish_scored_issue(
     run_id: int | None = None,
 ) -> str:
     """Publish an issue of the same origin each time and score it; return its id."""
-    run_id = run_id or begin(database, f"{moment} {champion}")
+    run_id = run_id or claim_refit(database, f"{moment} {champion}")
     paths = {model: random_paths("2026-01-01", 28) for model in models}
     issue_id = publish(database, paths, run_id, moment, champion=champion).issue_id
     with database.writing() as connection:
@@ -57,7 +57,7 @@ def test_one_issue_per_origin_is_scored(
 
 
 def test_later_run_is_scored_of_issues_at_the_same_moment(database: Database) -> None:
-    early, late = begin(database, "early"), begin(database, "late")
+    early, late = claim_refit(database, "early"), claim_refit(database, "late")
     # As with hindcasts of one origin, the order of storage does not matter.
     last = publish_scored_issue(database, ["a", "b"], "b", NOW, late)
     publish_scored_issue(database, ["a"], "a", NOW, early)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
-from tests.service.issued import begin
+from tests.service.issued import claim_refit
 from tests.service.support import NOW, publish, random_paths
 
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
@@ -19,7 +19,7 @@ PATHS = {"climatology": random_paths("2026-01-01", 3)}
 
 @pytest.fixture
 def run_id(database: Database) -> int:
-    return begin(database)
+    return claim_refit(database)
 
 
 def test_stored_issue_equals_published_issue(database: Database, run_id: int) -> None:
@@ -57,17 +57,17 @@ def test_champion_paths_are_stored_whole_and_others_truncated(
 
 def test_latest_issue_is_the_last_issued(database: Database, run_id: int) -> None:
     late = publish(database, PATHS, run_id, NOW + HOUR)
-    publish(database, PATHS, begin(database, "second"), NOW)
+    publish(database, PATHS, claim_refit(database, "second"), NOW)
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == late
-    also = publish(database, PATHS, begin(database, "third"), NOW + HOUR)
+    also = publish(database, PATHS, claim_refit(database, "third"), NOW + HOUR)
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == also
 
 
 def test_latest_issue_at_a_moment(database: Database, run_id: int) -> None:
     first = publish(database, PATHS, run_id, NOW)
-    second = publish(database, PATHS, begin(database, "second"), NOW + HOUR)
+    second = publish(database, PATHS, claim_refit(database, "second"), NOW + HOUR)
     moments = [NOW - HOUR, NOW, NOW + HOUR / 2, NOW + HOUR, NOW + 2 * HOUR]
     with database.reading() as connection:
         latest = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
@@ -97,7 +97,7 @@ def test_sibling_issue_has_same_run_and_origin(database: Database, run_id: int) 
         for day in ("2026-01-01", "2026-01-08")
         for series_id in ("people", "boats")
     }
-    alone = publish(database, PATHS, begin(database, "next"))
+    alone = publish(database, PATHS, claim_refit(database, "next"))
     with database.reading() as connection:
         for (series_id, day), issue in published.items():
             other = "boats" if series_id == "people" else "people"
@@ -107,7 +107,7 @@ def test_sibling_issue_has_same_run_and_origin(database: Database, run_id: int) 
 
 def test_failed_insert_stores_no_issue(database: Database, run_id: int) -> None:
     issue = publish(database, PATHS, run_id)
-    second = replace(issue, issue_id="second", run_id=begin(database, "second"))
+    second = replace(issue, issue_id="second", run_id=claim_refit(database, "second"))
     entry = (issue_store.Entry("m", "M", "champion", "v"), random_paths("2026-01-01", 3))
     with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
         issue_store.insert_issue(connection, second, [entry, entry])
@@ -128,7 +128,7 @@ def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
     issue_ids = []
     for age in (10, 5, 1):
         moment = NOW - age * DAY
-        issue = publish(database, PATHS, begin(database, f"{moment}", moment), moment)
+        issue = publish(database, PATHS, claim_refit(database, f"{moment}", moment), moment)
         issue_ids.append(issue.issue_id)
         with database.writing() as connection:
             note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, {})
@@ -164,7 +164,7 @@ def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
 
 def test_hindcast_is_pruned_by_creation_time(database: Database) -> None:
     long_ago = NOW - 1000 * DAY
-    issue = publish(database, PATHS, begin(database), long_ago)
+    issue = publish(database, PATHS, claim_refit(database), long_ago)
     with database.writing() as connection:
         connection.execute(
             issues.update().where(issues.c.issue_id == issue.issue_id).values(kind="hindcast")

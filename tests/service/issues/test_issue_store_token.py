@@ -11,23 +11,23 @@ from tests.service.support import NOW, ROUTE, publish, random_paths
 
 def test_change_token_changes_with_issues_and_runs(database: Database) -> None:
     def read() -> tuple[object, ...]:
-        with database.glancing() as connection:
+        with database.reading_once() as connection:
             return issue_store.read_change_token(
                 connection, ROUTE.name, "people", ["ingest", "refit"]
             )
 
     tokens = [read()]
     with database.writing() as connection:
-        run = run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
+        run = run_store.claim_run(connection, "refit", "one", NOW, ROUTE.name)
         assert run is not None
     tokens.append(read())
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, run.run_id)
     tokens.append(read())
     with database.writing() as connection:
-        run_store.finish(connection, run, "failed", "no", {}, NOW)
+        run_store.finish_run(connection, run, "failed", "no", {}, NOW)
     tokens.append(read())
     with database.writing() as connection:
-        assert run_store.claim(connection, "compare", "one", NOW, ROUTE.name)
+        assert run_store.claim_run(connection, "compare", "one", NOW, ROUTE.name)
     assert read() == tokens[-1], "unaffected by other jobs"
     assert len(set(tokens)) == 4
 
@@ -36,7 +36,7 @@ def test_database_version_changes_with_each_commit(database: Database) -> None:
     before = database.version()
     assert database.version() == before
     with database.writing() as connection:
-        run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
+        run_store.claim_run(connection, "refit", "one", NOW, ROUTE.name)
     assert before is None or database.version() != before
 
 

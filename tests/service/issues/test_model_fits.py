@@ -22,9 +22,9 @@ from service.issues import model_fits as module
 from service.issues.compare import compare
 from service.issues.hindcast import hindcast, replay
 from service.issues.refit import refit
-from tests.service.issued import changed, contents, latest
-from tests.service.stored import Figure, record
-from tests.service.support import ROUTE, Hand, quick_models
+from tests.service.issued import latest_issue, stored_paths, with_settings
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import ROUTE, ManualClock, declare_quick_models
 
 
 def test_issue_is_published_when_fit_cannot_be_saved(
@@ -37,7 +37,7 @@ def test_issue_is_published_when_fit_cannot_be_saved(
     outcome = refit(filled)
     assert outcome.outcome == "done"
     assert outcome.detail["unkept"] == ["climatology"]
-    assert latest(filled).champion == "climatology"
+    assert latest_issue(filled).champion == "climatology"
     assert "the fit of climatology could not be kept" in caplog.text
     assert refit(filled, force=True).outcome == "done"
 
@@ -56,10 +56,10 @@ def test_full_disk_while_saving_fit_leaves_no_partial_file(
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    monkeypatch.setattr(fitted_models, "write_whole", write_limited)
+    monkeypatch.setattr(fitted_models, "write_atomically", write_limited)
     assert refit(filled).outcome == "done"
     assert "File too large" in caplog.text
-    assert latest(filled).champion == "climatology"
+    assert latest_issue(filled).champion == "climatology"
     assert not [path for path in filled.settings.fitted_folder.rglob("*") if path.is_file()]
 
 
@@ -67,7 +67,7 @@ def test_corrupt_fitted_version_is_refitted(
     filled: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     refit(filled)
-    before = contents(filled)
+    before = stored_paths(filled)
     (file,) = filled.settings.fitted_folder.glob("people/climatology/*")
     file.write_bytes(file.read_bytes()[:-20])
     outcome = refit(filled, force=True)
@@ -78,19 +78,19 @@ def test_corrupt_fitted_version_is_refitted(
     (again,) = file.parent.iterdir()
     fitted_models.load(again)
     assert "expected a readable version" in caplog.text
-    assert contents(filled) == before
+    assert stored_paths(filled) == before
 
 
 def test_changed_code_leads_to_refit(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    hand = Hand(utc_now())
+    hand = ManualClock(utc_now())
     monkeypatch.setattr(module, "utc_now", hand)
     refit(filled)
     hand.now += dt.timedelta(seconds=1)
-    first = latest(filled)
+    first = latest_issue(filled)
     assert refit(filled).outcome == "skipped"
     monkeypatch.setattr(declared_models, "_code_hash", lambda: "changed")
     assert refit(filled).outcome == "done"
-    assert latest(filled).issue_id != first.issue_id
+    assert latest_issue(filled).issue_id != first.issue_id
     folder = filled.settings.fitted_folder
     assert len(list(folder.glob("people/climatology/*"))) == 2
 
@@ -98,7 +98,7 @@ def test_changed_code_leads_to_refit(filled: Context, monkeypatch: pytest.Monkey
 def test_no_transaction_is_open_during_fit_or_simulation(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = quick_models(tmp_path / "models")
+    models = declare_quick_models(tmp_path / "models")
     context = open_context(
         Settings(
             database_url=database_url,
@@ -133,7 +133,7 @@ def test_no_transaction_is_open_during_fit_or_simulation(
     refit(context)
     revised = Figure("people", dt.date(2024, 1, 9), 9_000, "page", utc_now(), is_marked=True)
     with context.database.writing() as connection:
-        record(connection, ROUTE, [revised], utc_now())
+        store_as_documents(connection, ROUTE, [revised], utc_now())
     for name, work in (
         ("refit", lambda: refit(context)),
         ("compare", lambda: compare(context)),
@@ -149,13 +149,13 @@ def test_no_transaction_is_open_during_fit_or_simulation(
     assert {open_transactions for _, open_transactions in calls} == {0}
 
 
-def test_champion_exceeding_fit_limit_is_left_out(filled: Context, clock: Hand) -> None:
-    other = changed(filled, fit_seconds=0.001)
+def test_champion_exceeding_fit_limit_is_left_out(filled: Context, clock: ManualClock) -> None:
+    other = with_settings(filled, fit_seconds=0.001)
     with pytest.raises(JobError, match=r"took longer than 0\.001 s, the limit for a fit"):
         refit(other)
     refit(filled)
     shutil.rmtree(filled.settings.fitted_folder / "people" / "climatology")
     assert refit(other, force=True).outcome == "done"
-    issue = latest(filled)
+    issue = latest_issue(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
     assert "limit for a fit" in issue.failures["climatology"]

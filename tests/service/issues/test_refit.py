@@ -25,18 +25,18 @@ from service.issues import issue_store
 from service.issues.model_fits import fit_all
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.issued import changed, contents, latest
+from tests.service.issued import latest_issue, stored_paths, with_settings
 from tests.service.skies import CALM, ROUGH
 from tests.service.support import (
     DECLARED,
     NOW,
     ROOT,
     ROUTE,
-    Hand,
+    ManualClock,
     as_environment,
     command,
     command_on_the_next_day,
-    declare,
+    declare_model,
     utc,
 )
 from tests.support.waiting import PROCESS
@@ -54,7 +54,7 @@ def test_refit_publishes_one_issue_per_series_in_one_run(filled: Context) -> Non
     outcome = refit(filled, progress=models.append)
     assert outcome.outcome == "done"
     assert models == ["climatology", "seasonal_naive", ""]
-    people, boats = latest(filled), latest(filled, "boats")
+    people, boats = latest_issue(filled), latest_issue(filled, "boats")
     assert outcome.detail["issues"] == [people.issue_id, boats.issue_id]
     assert people.run_id == boats.run_id
     assert people.origin == people.data_through == dt.date(2025, 12, 31)
@@ -68,7 +68,7 @@ def test_refit_is_skipped_while_issue_is_current(filled: Context) -> None:
     again = refit(filled)
     assert (again.outcome, again.reason) == (
         "skipped",
-        f"issue {latest(filled).issue_id} is current",
+        f"issue {latest_issue(filled).issue_id} is current",
     )
     assert count_issues(filled) == 2
 
@@ -78,24 +78,24 @@ def test_refit_is_skipped_while_issue_is_current(filled: Context) -> None:
 )
 def test_changed_setting_leads_to_new_issue(filled: Context, change: dict[str, Any]) -> None:
     refit(filled)
-    before = contents(filled)
-    assert refit(changed(filled, **change)).outcome == "done"
+    before = stored_paths(filled)
+    assert refit(with_settings(filled, **change)).outcome == "done"
     assert count_issues(filled) == 4
-    assert (contents(filled) == before) == ("refit_hours" in change)
+    assert (stored_paths(filled) == before) == ("refit_hours" in change)
 
 
 def test_forced_refit_keeps_earlier_issue_and_paths(filled: Context) -> None:
     refit(filled)
-    before, paths = latest(filled), contents(filled)
+    before, paths = latest_issue(filled), stored_paths(filled)
     refit(filled, force=True)
-    assert latest(filled).issue_id != before.issue_id
+    assert latest_issue(filled).issue_id != before.issue_id
     with filled.database.reading() as connection:
         assert issue_store.get_issue(connection, before.issue_id) == before
-    assert contents(filled) == paths, "same inputs, same paths"
+    assert stored_paths(filled) == paths, "same inputs, same paths"
 
 
 def test_new_figures_lead_to_new_issue_once_known_for_all_series(
-    filled: Context, hand: Hand, tmp_path: Path
+    filled: Context, hand: ManualClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "new.csv"
     for content, data_through in (
@@ -106,7 +106,7 @@ def test_new_figures_lead_to_new_issue_once_known_for_all_series(
         ingest(filled, "csv", file)
         hand.now = utc_now()
         assert refit(filled).outcome == "done"
-        assert latest(filled).data_through == data_through
+        assert latest_issue(filled).data_through == data_through
 
 
 def test_refit_without_figures_fails(empty: Context) -> None:
@@ -115,9 +115,11 @@ def test_refit_without_figures_fails(empty: Context) -> None:
 
 
 def test_model_with_failed_fit_is_left_out_and_reported(
-    filled: Context, clock: Hand, caplog: pytest.LogCaptureFixture
+    filled: Context, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    declare(filled.settings.models_dir, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n")
+    declare_model(
+        filled.settings.models_dir, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n"
+    )
     assert refit(filled).outcome == "done"
     assert "model broken is left out" in caplog.text
     body = status(IssueLoader(filled, clock))
@@ -130,7 +132,11 @@ def test_model_with_failed_fit_is_left_out_and_reported(
 @pytest.mark.parametrize("when", ["fit", "draw"])
 @pytest.mark.parametrize("error", [FitError("it declines"), ZeroDivisionError("a defect")])
 def test_failed_champion_is_replaced_by_next_model(
-    filled: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch, when: str, error: Exception
+    filled: Context,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+    error: Exception,
 ) -> None:
     from forecast.forecasters.climatology import Climatology, FittedClimatology
 
@@ -140,7 +146,7 @@ def test_failed_champion_is_replaced_by_next_model(
     target: Any = Climatology if when == "fit" else FittedClimatology
     monkeypatch.setattr(target, "fit" if when == "fit" else "simulate", fail)
     refit(filled)
-    issue = latest(filled)
+    issue = latest_issue(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
     body = create_app(filled, clock).test_client().get("/v1/series/people/forecast").json
     assert (body["model"], body["status"]) == ("seasonal_naive", "degraded")
@@ -149,23 +155,25 @@ def test_failed_champion_is_replaced_by_next_model(
 
 
 def test_old_issue_is_served_when_all_models_fail(
-    filled: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
+    filled: Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refit(filled)
-    before = latest(filled)
+    before = latest_issue(filled)
 
     def decline(*arguments: object) -> None:
         raise FitError("it declines")
 
     monkeypatch.setattr(Joint, "draw", decline)
-    with pytest.raises(JobError, match="no model stands: climatology: it declines; seasonal_naive"):
+    with pytest.raises(
+        JobError, match="no model could be fitted: climatology: it declines; seasonal_naive"
+    ):
         refit(filled, force=True)
-    assert latest(filled) == before
+    assert latest_issue(filled) == before
     body = create_app(filled, clock).test_client().get("/v1/series/people/forecast").json
     assert body["issue_id"] == before.issue_id
     assert body["status"] == "degraded"
     assert body["reasons"][0]["name"] == "refit_failed"
-    assert "no model stands" in body["reasons"][0]["detail"]
+    assert "no model could be fitted" in body["reasons"][0]["detail"]
 
 
 def test_nested_refit_publishes_one_issue(filled: Context) -> None:
@@ -195,19 +203,19 @@ def test_two_processes_publish_one_issue(filled: Context) -> None:
 
 
 def test_issue_after_clock_was_set_back_is_latest(
-    filled: Context, hand: Hand, caplog: pytest.LogCaptureFixture
+    filled: Context, hand: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     refit(filled)
-    first = latest(filled)
+    first = latest_issue(filled)
     hand.now -= dt.timedelta(hours=1)
     assert refit(filled, force=True).outcome == "done"
-    assert latest(filled).issue_id != first.issue_id
-    assert latest(filled).issued_at == first.issued_at + dt.timedelta(seconds=1)
-    assert latest(filled).as_of > first.as_of, "as_of never moves back"
+    assert latest_issue(filled).issue_id != first.issue_id
+    assert latest_issue(filled).issued_at == first.issued_at + dt.timedelta(seconds=1)
+    assert latest_issue(filled).as_of > first.as_of, "as_of never moves back"
     assert "the clock was set back" in caplog.text
 
 
-def test_refit_just_under_a_day_later_publishes(filled: Context, hand: Hand) -> None:
+def test_refit_just_under_a_day_later_publishes(filled: Context, hand: ManualClock) -> None:
     refit(filled)
     hand.now += dt.timedelta(hours=23, minutes=59, seconds=50)
     assert refit(filled).outcome == "done"
@@ -218,10 +226,10 @@ def test_superseded_refit_publishes_nothing(
 ) -> None:
     def supersede(*arguments: Any) -> Any:
         with filled.database.writing() as connection:
-            (run,) = [r for r in run_store.running(connection) if r.job == "refit"]
+            (run,) = [r for r in run_store.list_running(connection) if r.job == "refit"]
             claim = run_store.Claim(run.run_id, run.attempt)
-            assert run_store.finish(connection, claim, "stopped", None, {}, NOW)
-            assert run_store.claim(connection, "refit", run.period, NOW, ROUTE.name)
+            assert run_store.finish_run(connection, claim, "stopped", None, {}, NOW)
+            assert run_store.claim_run(connection, "refit", run.period, NOW, ROUTE.name)
         return fit_all(*arguments)
 
     monkeypatch.setattr("service.issues.refit.fit_all", supersede)
@@ -229,7 +237,7 @@ def test_superseded_refit_publishes_nothing(
         refit(filled)
     assert count_issues(filled) == 0
     with filled.database.reading() as connection:
-        run = run_store.latest(connection, "refit")
+        run = run_store.get_latest_run(connection, "refit")
     assert run is not None
     assert (run.outcome, run.attempt) == ("running", 2)
 
@@ -246,7 +254,7 @@ def test_same_seed_in_another_process_gives_identical_issue(
         command_line = command_on_the_next_day(job)
         subprocess.run(command_line, env=env, cwd=ROOT, check=True, capture_output=True)
     second = open_context(fresh)
-    first, again = contents(context), contents(second)
+    first, again = stored_paths(context), stored_paths(second)
     second.database.close()
     assert first.keys() == {(s, m) for s in ("people", "boats") for m in DECLARED}
     assert again == first
@@ -254,7 +262,7 @@ def test_same_seed_in_another_process_gives_identical_issue(
 
 def test_people_and_boats_paths_are_zero_on_the_same_days(filled: Context) -> None:
     refit(filled)
-    people, boats = (latest(filled, name) for name in ("people", "boats"))
+    people, boats = (latest_issue(filled, name) for name in ("people", "boats"))
     with filled.database.reading() as connection:
         a = issue_store.load_paths(connection, people, "climatology")
         b = issue_store.load_paths(connection, boats, "climatology")
@@ -265,43 +273,45 @@ def test_people_and_boats_paths_are_zero_on_the_same_days(filled: Context) -> No
     assert str(a.start) == "2026-01-01"
 
 
-def test_new_weather_leads_to_issue_only_if_chances_move(filled: Context, hand: Hand) -> None:
-    context = skies.reading(filled)
-    skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3)
+def test_new_weather_leads_to_issue_only_if_chances_move(
+    filled: Context, hand: ManualClock
+) -> None:
+    context = skies.with_weather(filled)
+    skies.store_weather(context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3)
     assert refit(context).outcome == "done"
     hand.now += dt.timedelta(hours=3)
-    skies.tell(context.database, hand.now, [1.001] * 6 + [ROUGH], members=3)
+    skies.store_weather(context.database, hand.now, [1.001] * 6 + [ROUGH], members=3)
     outcome = refit(context)
     assert outcome.outcome == "skipped"
-    assert "the new weather moves no day's chance by more than 0.1 (at most 0.0" in outcome.reason
+    assert "the new weather changes no day's chance by more than 0.1 (at most 0.0" in outcome.reason
     # A move on the last day of the ensemble is enough.
     hand.now += dt.timedelta(hours=1)
-    skies.tell(context.database, hand.now, [1.0] * 6 + [CALM], members=3)
+    skies.store_weather(context.database, hand.now, [1.0] * 6 + [CALM], members=3)
     assert refit(context).outcome == "done"
     # A small move is published a day after the last issue.
     hand.now += dt.timedelta(hours=23)
-    skies.tell(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
+    skies.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
     assert refit(context).outcome == "done"
     hand.now += dt.timedelta(hours=1)
-    skies.tell(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
+    skies.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
     assert refit(context).outcome == "skipped"
     assert refit(context, force=True).outcome == "done"
 
 
 def test_fitted_version_of_newest_issue_survives_weather_trials(
-    filled: Context, hand: Hand
+    filled: Context, hand: ManualClock
 ) -> None:
-    context = skies.reading(filled)
-    context = changed(context, keep_versions=1)
-    skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 7)
+    context = skies.with_weather(filled)
+    context = with_settings(context, keep_versions=1)
+    skies.store_weather(context.database, utc(2026, 1, 1, 5), [1.0] * 7)
     refit(context)
-    issue = latest(context, "people")
+    issue = latest_issue(context, "people")
     with context.database.reading() as connection:
         entries = issue_store.list_entries(connection, issue.issue_id)
     (served,) = (entry.version for entry in entries if entry.model == issue.champion)
     for number in (1, 2):
         hand.now += dt.timedelta(hours=1)
-        skies.tell(context.database, hand.now, [1.0 + number / 1000] * 7)
+        skies.store_weather(context.database, hand.now, [1.0 + number / 1000] * 7)
         assert refit(context).outcome == "skipped"
     home = context.settings.fitted_folder / "people" / issue.champion
     assert (home / f"{served}.npz").is_file()

@@ -10,12 +10,12 @@ from service.core.job_runner import JobError
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
-from service.issues.reproduce import repeat
+from service.issues.reproduce import reproduce_issue
 from tests.service import skies
-from tests.service.issued import changed
+from tests.service.issued import with_settings
 from tests.service.skies import CALM, ROUGH
-from tests.service.stored import Figure, record
-from tests.service.support import ROUTE, Crossings, Hand, declare, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import ROUTE, Crossings, ManualClock, declare_model, utc
 
 NOON = utc(2026, 1, 1, 14)
 
@@ -24,18 +24,18 @@ def revise(context: Context, at: dt.datetime) -> None:
     """Revise a past figure."""
     figure = Figure("people", dt.date(2025, 12, 20), 5, "page", at, is_marked=True)
     with context.database.writing() as connection:
-        record(connection, ROUTE, [figure], at)
+        store_as_documents(connection, ROUTE, [figure], at)
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])
 def test_past_issue_is_reproduced_despite_newer_data(
-    filled: Context, hand: Hand, tmp_path: Path, is_read: bool
+    filled: Context, hand: ManualClock, tmp_path: Path, is_read: bool
 ) -> None:
-    context = skies.reading(filled)
+    context = skies.with_weather(filled)
     # Longer than the paths stored for models that are not the champion.
-    context = changed(context, horizon=40)
+    context = with_settings(context, horizon=40)
     if is_read:
-        skies.tell(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
+        skies.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)
     with context.database.reading() as connection:
         first = issue_store.get_latest_issue(connection, "people")
@@ -44,14 +44,14 @@ def test_past_issue_is_reproduced_despite_newer_data(
     file = tmp_path / "new.csv"
     file.write_text("date,people,boats\n2026-01-01,350,7\n")
     ingest(context, "csv", file)
-    skies.tell(context.database, utc(2026, 1, 2, 5), [ROUGH] * 7, members=5)
+    skies.store_weather(context.database, utc(2026, 1, 2, 5), [ROUGH] * 7, members=5)
     hand.now = utc(2026, 1, 2, 15)
     refit(context)
-    for settings in (context.settings, skies.off(context.settings)):
-        outcome = repeat(Context(settings, context.database), NOON)
-        reason = f"issue {first.issue_id} is repeated bit for bit by all of its 3 models"
+    for settings in (context.settings, skies.without_weather(context.settings)):
+        outcome = reproduce_issue(Context(settings, context.database), NOON)
+        reason = f"issue {first.issue_id} is reproduced bit for bit by all of its 3 models"
         assert (outcome.outcome, outcome.reason) == ("done", reason)
-    newest = repeat(context, hand.now)
+    newest = reproduce_issue(context, hand.now)
     assert newest.detail["issue"] != first.issue_id
     with context.database.reading() as connection:
         assert len(issue_store.list_issues(connection, "people", 10)) == 2, (
@@ -59,24 +59,24 @@ def test_past_issue_is_reproduced_despite_newer_data(
         )
 
 
-def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Hand) -> None:
+def test_changed_or_missing_declaration_is_reported(filled: Context, hand: ManualClock) -> None:
     refit(filled)
     models = filled.settings.models_dir
-    declare(models, "climatology", "climatology", "champion", "[parameters]\nyears = 1\n")
+    declare_model(models, "climatology", "climatology", "champion", "[parameters]\nyears = 1\n")
     with pytest.raises(JobError, match="climatology: it draws other paths: its declaration or"):
-        repeat(filled, hand.now)
+        reproduce_issue(filled, hand.now)
     (models / "seasonal_naive.toml").unlink()
     with pytest.raises(JobError, match="seasonal_naive: expected a model of"):
-        repeat(filled, hand.now)
+        reproduce_issue(filled, hand.now)
 
 
-def test_moment_before_first_issue_is_rejected(filled: Context, hand: Hand) -> None:
+def test_moment_before_first_issue_is_rejected(filled: Context, hand: ManualClock) -> None:
     refit(filled)
     with pytest.raises(JobError, match="no issue of people stood at 2025-12-01T12:00:00Z"):
-        repeat(filled, utc(2025, 12, 1, 12))
+        reproduce_issue(filled, utc(2025, 12, 1, 12))
 
 
-def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: Hand) -> None:
+def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: ManualClock) -> None:
     folders = {
         "var_dir": filled.settings.var_dir,
         "models_dir": filled.settings.models_dir,
@@ -86,7 +86,7 @@ def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: Hand) 
     for moment in ("2026-01-01", "2026-01-01T14:00:00Z", "2026-01-01T15:00:00+01:00"):
         process = crossings("refit", "--as-of", moment, **folders)
         assert process.returncode == 0, process.stderr
-        assert "is repeated bit for bit by all of its 2 models" in process.stdout
+        assert "is reproduced bit for bit by all of its 2 models" in process.stdout
     for invalid in ("yesterday", "2026-01-32", "2026-01-01T14:00:00"):
         process = crossings("refit", "--as-of", invalid, **folders)
         assert process.returncode == 2

@@ -10,8 +10,8 @@ import numpy as np
 import psutil
 import pytest
 
-from service.core.timings import recorded
-from service.issues.resource_limits import LimitError, limited
+from service.core.timings import record_steps
+from service.issues.resource_limits import LimitError, run_limited
 from tests.service.support import ROOT, environment
 from tests.support.waiting import PROCESS, wait_until
 
@@ -51,8 +51,8 @@ def wait_until_gone(file: Path) -> None:
 
 
 def test_limited_returns_result_and_records_time() -> None:
-    with recorded() as steps:
-        assert limited(double, 21, "double", PROCESS, 100) == 42
+    with record_steps() as steps:
+        assert run_limited(double, 21, "double", PROCESS, 100) == 42
     (step,) = steps
     assert step["step"] == "double"
     assert step["seconds"] > 0
@@ -60,7 +60,7 @@ def test_limited_returns_result_and_records_time() -> None:
 
 def test_exception_of_limited_work_is_raised() -> None:
     with pytest.raises(ValueError, match="^it declines$"):
-        limited(fail, "it declines", "x", PROCESS, 100)
+        run_limited(fail, "it declines", "x", PROCESS, 100)
 
 
 def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
     # On a busy machine the limit may pass before the work begins; then try a longer one.
     for seconds in (1, 4, 16, 64):
         with pytest.raises(LimitError, match=f"it took longer than {seconds} s, the limit for a"):
-            limited(wait_forever, str(file), "x", seconds, 500)
+            run_limited(wait_forever, str(file), "x", seconds, 500)
         if file.exists():
             break
     wait_until_gone(file)
@@ -76,14 +76,14 @@ def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_memory_limit_ends_work() -> None:
-    assert limited(allocate, 100, "x", PROCESS, 300) == 2**17
+    assert run_limited(allocate, 100, "x", PROCESS, 300) == 2**17
     with pytest.raises(LimitError, match="needs more than 300 MB"):
-        limited(allocate, 1000, "x", PROCESS, 300)
+        run_limited(allocate, 1000, "x", PROCESS, 300)
 
 
 def test_killed_work_raises_limit_error() -> None:
     with pytest.raises(LimitError, match="its process ended with status -9"):
-        limited(kill_self, signal.SIGKILL, "x", PROCESS, 100)
+        run_limited(kill_self, signal.SIGKILL, "x", PROCESS, 100)
 
 
 def test_killed_parent_ends_its_children(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import trustme
 
 from service.core.context import Context, open_context
 from service.mail import chart
-from tests.service.mailbox import FRIDAY, Mailbox, mail_settings, serving
-from tests.service.support import Hand
+from tests.service.mailbox import FRIDAY, Mailbox, mail_settings, run_mail_server
+from tests.service.support import ManualClock
 
 
 @pytest.fixture(scope="module")
 def module_mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
-    with serving(Mailbox(), authority) as box:
+    with run_mail_server(Mailbox(), authority) as box:
         yield box
 
 
@@ -49,5 +49,5 @@ def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def hand() -> Hand:
-    return Hand(FRIDAY)
+def hand() -> ManualClock:
+    return ManualClock(FRIDAY)

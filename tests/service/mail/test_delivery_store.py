@@ -20,56 +20,60 @@ def freeze_edition(database: Database, number: int) -> Edition:
     """Freeze the edition of a week of 2026."""
     moment = NOW + number * WEEK
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"week {number}", moment, ROUTE.name)
+        claimed = run_store.claim_run(connection, "refit", f"week {number}", moment, ROUTE.name)
     assert claimed is not None
     issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, claimed.run_id, moment)
     edition = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})
     with database.writing() as connection:
-        delivery_store.freeze(connection, edition)
+        delivery_store.save_edition(connection, edition)
     return edition
 
 
 def join(database: Database, *names: str) -> None:
     with database.writing() as connection:
         for name in names:
-            subscriber_store.add(connection, f"{name}@b.org", Preferences(5), NOW - HOUR)
+            subscriber_store.add_subscriber(connection, f"{name}@b.org", Preferences(5), NOW - HOUR)
 
 
 def list_due(database: Database, edition: Edition, now: dt.datetime = NOW) -> list[Due]:
     with database.reading() as connection:
-        return delivery_store.due(connection, edition, now)
+        return delivery_store.list_due(connection, edition, now)
 
 
 def unsubscribe(connection: sa.Connection, address: str) -> None:
-    subscriber = subscriber_store.find(connection, address=address)
+    subscriber = subscriber_store.find_subscriber(connection, address=address)
     assert subscriber
-    subscriber_store.remove(connection, subscriber, NOW)
+    subscriber_store.remove_subscriber(connection, subscriber, NOW)
 
 
 def test_frozen_editions_are_read(database: Database) -> None:
     first, second = freeze_edition(database, 1), freeze_edition(database, 2)
     with database.reading() as connection:
-        assert delivery_store.edition(connection, "2026-W01") == first
-        assert delivery_store.before(connection, "2026-W02") == first
-        assert delivery_store.before(connection, "2026-W09") == second
-        assert delivery_store.edition(connection, "2026-W09") is None
-        assert delivery_store.before(connection, "2026-W01") is None
+        assert delivery_store.get_edition(connection, "2026-W01") == first
+        assert delivery_store.get_previous_edition(connection, "2026-W02") == first
+        assert delivery_store.get_previous_edition(connection, "2026-W09") == second
+        assert delivery_store.get_edition(connection, "2026-W09") is None
+        assert delivery_store.get_previous_edition(connection, "2026-W01") is None
 
 
 def test_email_is_due_until_sent(database: Database) -> None:
     edition = freeze_edition(database, 0)
     join(database, "a", "b", "c", "d")
     with database.writing() as connection:
-        subscriber_store.add(connection, "late@b.org", Preferences(5), NOW + HOUR)
+        subscriber_store.add_subscriber(connection, "late@b.org", Preferences(5), NOW + HOUR)
     first, second, third, fourth = list_due(database, edition)
     assert (first.attempts, first.began_at) == (0, None)
     with database.writing() as connection:
         for each in (first, second, third):
-            assert delivery_store.begin(connection, edition.period, each, NOW)
-        delivery_store.end(connection, edition.period, first, "sent", 250, NOW)
-        delivery_store.end(connection, edition.period, second, "later", 451, NOW, NOW + HOUR)
+            assert delivery_store.claim_email(connection, edition.period, each, NOW)
+        delivery_store.finish_email(connection, edition.period, first, "sent", 250, NOW)
+        delivery_store.finish_email(
+            connection, edition.period, second, "later", 451, NOW, NOW + HOUR
+        )
         unsubscribe(connection, fourth.address)
-        assert not delivery_store.begin(connection, edition.period, fourth, NOW), "unsubscribed"
+        assert not delivery_store.claim_email(connection, edition.period, fourth, NOW), (
+            "unsubscribed"
+        )
     (killed,) = list_due(database, edition)
     assert (killed.subscriber_id, killed.attempts, killed.began_at) == (third.subscriber_id, 1, NOW)
     assert [each.subscriber_id for each in list_due(database, edition, NOW + HOUR)] == [
@@ -77,7 +81,7 @@ def test_email_is_due_until_sent(database: Database) -> None:
         third.subscriber_id,
     ]
     with database.reading() as connection:
-        counts = delivery_store.counts(connection, edition.period)
+        counts = delivery_store.count_emails(connection, edition.period)
     assert counts == {"later": 1, "sending": 1, "sent": 1}
     with database.writing() as connection:
         unsubscribe(connection, first.address)
@@ -94,13 +98,18 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
         for each in list_due(database, edition, now):
             state = "bounced" if each.address.startswith("a") else "sent"
             with database.writing() as connection:
-                assert delivery_store.begin(connection, period, each, now)
-                is_suspended = delivery_store.end(connection, period, each, state, 550, now)
+                assert delivery_store.claim_email(connection, period, each, now)
+                is_suspended = delivery_store.finish_email(
+                    connection, period, each, state, 550, now
+                )
             suspended.append(is_suspended)
         expected = [[False, False], [True, False], [False]]
         assert suspended == expected[(number >= BOUNCES - 1) + (number >= BOUNCES)]
     with database.reading() as connection:
-        assert [s.state for s in subscriber_store.everybody(connection)] == ["suspended", "active"]
+        assert [s.state for s in subscriber_store.list_subscribers(connection)] == [
+            "suspended",
+            "active",
+        ]
 
 
 def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
@@ -108,24 +117,24 @@ def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -
     preferences = Preferences(5, weekly=False, warn_level=40)
     with database.writing() as connection:
         for name in ("a", "b", "c"):
-            subscriber_store.add(connection, f"{name}@b.org", preferences, NOW - HOUR)
-        numbers = [s.subscriber_id for s in subscriber_store.everybody(connection)]
-        delivery_store.freeze(connection, edition)
+            subscriber_store.add_subscriber(connection, f"{name}@b.org", preferences, NOW - HOUR)
+        numbers = [s.subscriber_id for s in subscriber_store.list_subscribers(connection)]
+        delivery_store.save_edition(connection, edition)
         mails = {number: {"state": "warning"} for number in numbers[:2]}
-        delivery_store.plan(connection, edition, mails)
-        delivery_store.plan(connection, edition, {})
+        delivery_store.plan_emails(connection, edition, mails)
+        delivery_store.plan_emails(connection, edition, {})
     first, second = list_due(database, edition)
     assert first.content == second.content == {"state": "warning"}
     with database.writing() as connection:
         for each in (first, second):
-            assert delivery_store.begin(connection, edition.period, each, NOW)
-        delivery_store.end(connection, edition.period, first, "sent", 250, NOW)
-        assert delivery_store.last_states(connection) == {first.subscriber_id: "warning"}
+            assert delivery_store.claim_email(connection, edition.period, each, NOW)
+        delivery_store.finish_email(connection, edition.period, first, "sent", 250, NOW)
+        assert delivery_store.get_last_states(connection) == {first.subscriber_id: "warning"}
         changed = replace(preferences, threshold=6)
-        subscriber_store.add(connection, first.address, changed, NOW + HOUR)
-        assert delivery_store.last_states(connection) == {}, "reset by new preferences"
-        subscriber_store.add(connection, second.address, Preferences(5), NOW)
-        weekly = delivery_store.edition(connection, "2026-W00")
-        assert weekly and delivery_store.before(connection, "2026-W09") == weekly
-        assert delivery_store.before(connection, "2026-W00") is None
+        subscriber_store.add_subscriber(connection, first.address, changed, NOW + HOUR)
+        assert delivery_store.get_last_states(connection) == {}, "reset by new preferences"
+        subscriber_store.add_subscriber(connection, second.address, Preferences(5), NOW)
+        weekly = delivery_store.get_edition(connection, "2026-W00")
+        assert weekly and delivery_store.get_previous_edition(connection, "2026-W09") == weekly
+        assert delivery_store.get_previous_edition(connection, "2026-W00") is None
     assert list_due(database, edition) == [], "no longer subscribed to warnings"

@@ -16,9 +16,9 @@ from service.issues import early_warning_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import is_due, preview, warn
-from service.mail.weekly import post
-from tests.service.mailbox import Mailbox, join
-from tests.service.support import ROUTE, Hand, publish, utc
+from service.mail.weekly import send_due_mail
+from tests.service.mailbox import Mailbox, add_readers
+from tests.service.support import ROUTE, ManualClock, publish, utc
 
 DAY = dt.timedelta(days=1)
 FIRST = dt.date(2026, 1, 5)  # a Monday: no weekly email until Friday
@@ -26,8 +26,8 @@ JOINED = utc(2026, 1, 2, 12)
 
 
 @pytest.fixture
-def hand() -> Hand:
-    return Hand(utc(2026, 1, 5, 12))
+def hand() -> ManualClock:
+    return ManualClock(utc(2026, 1, 5, 12))
 
 
 def publish_forecast(context: Context, now: dt.datetime, *chances: int) -> None:
@@ -36,7 +36,7 @@ def publish_forecast(context: Context, now: dt.datetime, *chances: int) -> None:
     for at, chance in enumerate(chances):
         values[:chance, at] = 900
     with context.database.writing() as connection:
-        run = run_store.claim(connection, "refit", str(now), now, ROUTE.name)
+        run = run_store.claim_run(connection, "refit", str(now), now, ROUTE.name)
     assert run is not None
     paths = Paths(np.datetime64(now.date()), values)
     publish(context.database, {"climatology": paths}, run.run_id, now)
@@ -57,11 +57,13 @@ def read_text(mailbox: Mailbox) -> str:
 
 def latest_run(context: Context) -> run_store.Run | None:
     with context.database.reading() as connection:
-        return run_store.latest(connection, "warn")
+        return run_store.get_latest_run(connection, "warn")
 
 
-def test_warning_starts_and_ends_at_level(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+def test_warning_starts_and_ends_at_level(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailing, hand.now, 10, 45, 20)
     assert warn(mailing, hand).reason == "2026-01-05: 1 sent"
     reason = "45% chance of more than 500 people on at least one day, 5 to 7 January 2026"
@@ -85,9 +87,9 @@ def test_warning_starts_and_ends_at_level(mailing: Context, mailbox: Mailbox, ha
             assert read_lead(mailbox) == (subject, f"{subject}.")
 
 
-def test_week_threshold_is_warned_of(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", threshold=1000, warn_level=40, week_threshold=2000, now=JOINED)
-    join(mailing, "b", threshold=1000, warn_level=40, week_threshold=3000, now=JOINED)
+def test_week_threshold_is_warned_of(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailing, "a", threshold=1000, warn_level=40, week_threshold=2000, now=JOINED)
+    add_readers(mailing, "b", threshold=1000, warn_level=40, week_threshold=3000, now=JOINED)
     publish_forecast(mailing, hand.now, 0, 0, 0, 60, 60, 60)
     first, last = dt.date(2025, 12, 2), dt.date(2025, 12, 4)
     earlier = EarlyWarning(first, 1, 1000, first, last, 0.4, "channel")
@@ -103,35 +105,37 @@ def test_week_threshold_is_warned_of(mailing: Context, mailbox: Mailbox, hand: H
 
 
 def test_one_warning_a_day_from_the_first_complete_forecast(
-    mailing: Context, mailbox: Mailbox, hand: Hand
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailing, hand.now, 90)
-    post(mailing, "", hand)
+    send_due_mail(mailing, "", hand)
     hand.now += dt.timedelta(hours=1)
     publish_forecast(mailing, hand.now, 0)
     for _ in range(8):
-        post(mailing, "", hand)
+        send_due_mail(mailing, "", hand)
         hand.now += dt.timedelta(hours=1)
     assert len(mailbox.taken) == 1
     hand.now = utc(2026, 1, 6, 15, 29)
-    post(mailing, "", hand)
+    send_due_mail(mailing, "", hand)
     assert len(mailbox.taken) == 1, "yesterday's figure is not published yet"
     hand.now += dt.timedelta(minutes=1)
-    post(mailing, "", hand)
+    send_due_mail(mailing, "", hand)
     assert "Early warning over" in mailbox.messages()[1]["Subject"]
 
 
-def test_stale_forecast_pauses_warnings(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", threshold=0, warn_level=1, now=JOINED)
+def test_stale_forecast_pauses_warnings(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a", threshold=0, warn_level=1, now=JOINED)
     hand.now = utc(2026, 1, 20, 12)
     for _ in range(3):
-        post(mailing, "", hand)
+        send_due_mail(mailing, "", hand)
         assert not mailbox.taken, "the forecast may be repaired before the afternoon"
         hand.now += dt.timedelta(hours=1)
     hand.now = utc(2026, 1, 20, 16)
     for _ in range(3):
-        post(mailing, "", hand)
+        send_due_mail(mailing, "", hand)
         hand.now += DAY
     assert len(mailbox.taken) == 1
     subject, first = read_lead(mailbox)
@@ -147,29 +151,31 @@ def test_stale_forecast_pauses_warnings(mailing: Context, mailbox: Mailbox, hand
 
 
 @pytest.mark.usefixtures("plain_chart")
-def test_reader_gets_only_chosen_emails(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "warnings", threshold=500, warn_level=40, weekly=False, now=JOINED)
-    join(mailing, "both", threshold=500, warn_level=40, now=JOINED)
-    join(mailing, "weekly", threshold=500, now=JOINED)
+def test_reader_gets_only_chosen_emails(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "warnings", threshold=500, warn_level=40, weekly=False, now=JOINED)
+    add_readers(mailing, "both", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailing, "weekly", threshold=500, now=JOINED)
     publish_forecast(mailing, hand.now, 90)
     warn(mailing, hand)
     assert mailbox.readers() == ["warnings@reader.example.org", "both@reader.example.org"]
     hand.now = utc(2026, 1, 9, 15, 30)
     publish_forecast(mailing, hand.now, 90)
-    post(mailing, "", hand)
+    send_due_mail(mailing, "", hand)
     assert mailbox.readers()[2:] == ["both@reader.example.org", "weekly@reader.example.org"]
 
 
-def test_preview_sends_nothing(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    join(mailing, "b", threshold=500, warn_level=95, now=JOINED)
+def test_preview_sends_nothing(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailing, "b", threshold=500, warn_level=95, now=JOINED)
     publish_forecast(mailing, hand.now, 90)
     previews = preview(mailing, hand)
     assert [message["To"] for message in previews] == ["a@reader.example.org"]
     assert previews[0]["Subject"].startswith("Early warning: 90% chance")
     assert not mailbox.taken
     with mailing.database.reading() as connection:
-        assert delivery_store.edition(connection, str(FIRST), "channel") is None
+        assert delivery_store.get_edition(connection, str(FIRST), "channel") is None
         assert early_warning_store.list_warnings(connection, "channel") == []
     assert latest_run(mailing) is None
     mailbox.rcpt = lambda _: "451 later"
@@ -185,14 +191,16 @@ def test_preview_sends_nothing(mailing: Context, mailbox: Mailbox, hand: Hand) -
     assert preview(mailing, hand) == []
 
 
-def test_unsubscribing_cancels_warning(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", "b", threshold=500, warn_level=40, now=JOINED)
+def test_unsubscribing_cancels_warning(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a", "b", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailing, hand.now, 90)
     web: FlaskClient = create_app(mailing, hand).test_client()
 
     def unsubscribe_last(_: str) -> None:
         with mailing.database.reading() as connection:
-            last = subscriber_store.everybody(connection)[-1]
+            last = subscriber_store.list_subscribers(connection)[-1]
         web.post(f"/u/{last.token}", data={"List-Unsubscribe": "One-Click"})
 
     mailbox.data = unsubscribe_last  # type: ignore[assignment]
@@ -204,16 +212,16 @@ def test_unsubscribing_cancels_warning(mailing: Context, mailbox: Mailbox, hand:
     link = message["List-Unsubscribe"].strip("<>").removeprefix("https://forecast.example.org")
     assert web.post(link).status_code == 200
     with mailing.database.reading() as connection:
-        assert subscriber_store.everybody(connection) == []
-        assert delivery_store.counts(connection, "2026-01-05", "channel") == {}
+        assert subscriber_store.list_subscribers(connection) == []
+        assert delivery_store.count_emails(connection, "2026-01-05", "channel") == {}
         (warning,) = early_warning_store.list_warnings(connection, "channel")
     assert warning == EarlyWarning(FIRST, 1, 500, FIRST, FIRST + 2 * DAY, 0.9, "channel")
 
 
 def test_deferred_warning_expires_after_a_day(
-    mailing: Context, mailbox: Mailbox, hand: Hand
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailing, hand.now, 90, 90)
     mailbox.rcpt = lambda _: "451 later"
     warn(mailing, hand)
@@ -226,11 +234,13 @@ def test_deferred_warning_expires_after_a_day(
     assert read_lead(mailbox)[0].startswith("Early warning: 80% chance")
 
 
-def test_new_preferences_reset_warnings(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+def test_new_preferences_reset_warnings(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailing, hand.now, 90)
     warn(mailing, hand)
-    join(mailing, "a", threshold=600, warn_level=40, now=hand.now + dt.timedelta(hours=1))
+    add_readers(mailing, "a", threshold=600, warn_level=40, now=hand.now + dt.timedelta(hours=1))
     hand.now += DAY
     publish_forecast(mailing, hand.now, 90)
     warn(mailing, hand)
@@ -238,12 +248,12 @@ def test_new_preferences_reset_warnings(mailing: Context, mailbox: Mailbox, hand
 
 
 def test_warnings_are_due_with_a_reader_and_pause_after_failure(
-    mailing: Context, mailbox: Mailbox, hand: Hand
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, "weekly", now=JOINED)
+    add_readers(mailing, "weekly", now=JOINED)
     publish_forecast(mailing, hand.now, 90)
     assert not is_due(mailing, hand.now)
-    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
     assert is_due(mailing, hand.now)
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError, match="refuses the sender"):

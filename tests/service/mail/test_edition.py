@@ -9,17 +9,17 @@ from service.answers.errors import BadQuestion, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import issue_store, note_store
-from service.mail.edition import gather, iso_week, monday
+from service.mail.edition import build_edition, iso_week, monday
 from service.mail.render import MailRenderer, Reader, subject
-from tests.service.mailbox import issue_anew
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
+from tests.service.mailbox import publish_issue
+from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
 
 PAST = utc(2025, 12, 23)
 
 
 @pytest.fixture
 def loader(mailing: Context) -> IssueLoader:
-    return IssueLoader(mailing, Hand(NOW))
+    return IssueLoader(mailing, ManualClock(NOW))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_invalid_week_is_rejected(text: str) -> None:
 
 
 def test_content_is_json_serialisable(loader: IssueLoader) -> None:
-    content = gather(loader, "2026-W01").content
+    content = build_edition(loader, "2026-W01").content
     assert json.loads(json.dumps(content)) == content
     assert content["status"] == "fresh"
     (boats,) = content["followers"]
@@ -60,14 +60,16 @@ def test_content_is_json_serialisable(loader: IssueLoader) -> None:
 
 
 def test_subject_of_one_person_is_singular(loader: IssueLoader) -> None:
-    content = gather(loader, "2026-W01").content
+    content = build_edition(loader, "2026-W01").content
     week = content["headline"] | {"median": 1, "lo80": 0, "hi80": 3}
     assert ": about 1 person, " in subject(content | {"headline": week})
 
 
 def test_edition_of_old_figures_and_old_issue(mailing: Context) -> None:
     """People and boats cover the same days."""
-    content = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
+    content = build_edition(
+        IssueLoader(mailing, ManualClock(utc(2026, 1, 9, 15))), "2026-W02"
+    ).content
     assert content["status"] == "degraded"
     old_figures, old_issue = content["reasons"]
     assert old_figures == "the latest figures are for 2025-12-31, 9 days ago"
@@ -81,40 +83,40 @@ def test_edition_of_old_figures_and_old_issue(mailing: Context) -> None:
 
 def test_edition_requires_an_issue(empty: Context) -> None:
     with pytest.raises(NotReady):
-        gather(IssueLoader(empty, Hand(NOW)), "2026-W01")
+        build_edition(IssueLoader(empty, ManualClock(NOW)), "2026-W01")
 
 
 def test_edition_as_of_a_time_ignores_newer_issues(mailing: Context, loader: IssueLoader) -> None:
-    first = gather(loader, "2026-W01")
-    issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
-    newer, older = gather(loader, "2026-W01"), gather(loader, "2026-W01", as_of=NOW)
+    first = build_edition(loader, "2026-W01")
+    publish_issue(mailing.database, dt.date(2026, 1, 1), seed=5)
+    newer, older = build_edition(loader, "2026-W01"), build_edition(loader, "2026-W01", as_of=NOW)
     assert newer.content["days"] != first.content["days"] == older.content["days"]
     assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
 
 
 def test_past_edition_has_boats_of_its_week(mailing: Context, loader: IssueLoader) -> None:
-    issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
-    past = gather(IssueLoader(mailing, Hand(PAST)), "2025-W52", as_of=PAST)
+    publish_issue(mailing.database, dt.date(2025, 12, 20), seed=5)
+    past = build_edition(IssueLoader(mailing, ManualClock(PAST)), "2025-W52", as_of=PAST)
     (boats,) = past.content["followers"]
     assert boats.startswith("Boats. Next 7 days: about")
-    assert [boats] != gather(loader, "2026-W01").content["followers"]
+    assert [boats] != build_edition(loader, "2026-W01").content["followers"]
 
 
 def test_edition_without_boats_has_no_followers(mailing: Context) -> None:
     paths = {"climatology": random_paths("2025-12-21", 60)}
     publish(mailing.database, paths, 1, utc(2025, 12, 22))
-    past = gather(IssueLoader(mailing, Hand(PAST)), "2025-W52", as_of=PAST)
+    past = build_edition(IssueLoader(mailing, ManualClock(PAST)), "2025-W52", as_of=PAST)
     assert past.content["followers"] == []
 
 
 def test_weather_is_attributed_when_used(mailing: Context, loader: IssueLoader) -> None:
     weather = "Weather data by Open-Meteo.com, CC BY 4.0."
-    assert weather not in gather(loader, "2026-W01").content["attribution"]
+    assert weather not in build_edition(loader, "2026-W01").content["attribution"]
     with mailing.database.writing() as connection:
         issue = issue_store.get_latest_issue(connection, "people")
         assert issue is not None
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
-    edition = gather(loader, "2026-W01")
+    edition = build_edition(loader, "2026-W01")
     paths = loader.view("people", edition.issue_id).paths
     renderer = MailRenderer(edition, paths, mailing.settings)
     reader = Reader("a@example.org", 500)

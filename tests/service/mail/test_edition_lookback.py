@@ -11,24 +11,24 @@ from service.core.context import Context
 from service.issues import note_store
 from service.mail import edition
 from service.mail.delivery_store import Edition
-from service.mail.edition import gather
-from tests.service.mailbox import issue_anew, issued
-from tests.service.support import Hand
+from service.mail.edition import build_edition
+from tests.service.mailbox import issue_time, publish_issue
+from tests.service.support import ManualClock
 
 LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 
 
 @pytest.fixture
 def loader(mailing: Context) -> IssueLoader:
-    return IssueLoader(mailing, Hand(issued(LAST)))
+    return IssueLoader(mailing, ManualClock(issue_time(LAST)))
 
 
 @pytest.fixture
 def previous(mailing: Context) -> Edition:
     """The edition of the week before, from an issue of that week."""
-    issue_anew(mailing.database, PREVIOUS, seed=3)
-    loader = IssueLoader(mailing, Hand(issued(PREVIOUS)))
-    return gather(loader, "2025-W52", as_of=issued(PREVIOUS))
+    publish_issue(mailing.database, PREVIOUS, seed=3)
+    loader = IssueLoader(mailing, ManualClock(issue_time(PREVIOUS)))
+    return build_edition(loader, "2025-W52", as_of=issue_time(PREVIOUS))
 
 
 def test_first_email_has_no_earlier_forecast(loader: IssueLoader) -> None:
@@ -113,7 +113,7 @@ def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
 
 
 def test_same_issue_has_no_changes(loader: IssueLoader) -> None:
-    same = gather(loader, "2025-W52")
+    same = build_edition(loader, "2025-W52")
     (sentence,) = edition._changes(loader, loader.view("people"), same)
     assert "no new forecast since the last email" in sentence
 

@@ -21,10 +21,10 @@ from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
-from service.mail.edition import gather
-from service.mail.render import MailRenderer, Reader, confirmation, subject
+from service.mail.edition import build_edition
+from service.mail.render import MailRenderer, Reader, confirmation_message, subject
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"
 READER = Reader("reader@example.org", 300, TOKEN)
@@ -38,8 +38,8 @@ def make_renderer(module_mailing: Context) -> Iterator[MakeRenderer]:
 
     The chart is drawn once, since drawing is slow.
     """
-    loader = IssueLoader(module_mailing, Hand(NOW))
-    edition = gather(loader, "2026-W01")
+    loader = IssueLoader(module_mailing, ManualClock(NOW))
+    edition = build_edition(loader, "2026-W01")
     images = chart.draw(edition.content)
 
     def make(public_url: str = module_mailing.settings.public_url, **changes: Any) -> MailRenderer:
@@ -122,7 +122,7 @@ def test_headers_are_unfolded_ascii(renderer: MailRenderer) -> None:
 def test_sender_name_is_quoted(module_mailing: Context, sender: str, name: str) -> None:
     settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
     context = replace(module_mailing, settings=settings)
-    content = confirmation(context, READER.address, Preferences(500), TOKEN, NOW).as_bytes()
+    content = confirmation_message(context, READER.address, Preferences(500), TOKEN, NOW).as_bytes()
     (address,) = email.message_from_bytes(content, policy=email.policy.default)["From"].addresses
     assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
 
@@ -236,7 +236,7 @@ def test_attached_csv_has_the_same_days(renderer: MailRenderer) -> None:
 
 
 def test_email_has_the_numbers_of_the_api(module_mailing: Context, renderer: MailRenderer) -> None:
-    client = create_app(module_mailing, Hand(NOW)).test_client()
+    client = create_app(module_mailing, ManualClock(NOW)).test_client()
     base = "/v1/series/people"
     days = client.get(f"{base}/forecast?horizon=28&levels=50,80,95").get_json()["rows"]
     assert renderer.edition.content["days"] == days
@@ -324,7 +324,7 @@ def test_html_escapes_text(make_renderer: MakeRenderer) -> None:
 
 
 def test_confirmation_link_is_on_its_own_line(module_mailing: Context) -> None:
-    message = confirmation(module_mailing, "new@example.org", Preferences(400), TOKEN, NOW)
+    message = confirmation_message(module_mailing, "new@example.org", Preferences(400), TOKEN, NOW)
     content = message.as_bytes()
     headers = read_headers(content)
     assert headers["To"] == "new@example.org"

@@ -15,7 +15,7 @@ from service.mail import subscriber_store
 from service.mail.sending import mail_links
 from service.mail.subscriber_store import OptIn, Preferences
 from tests.service.mailbox import Mailbox
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})\s")
 
@@ -25,7 +25,7 @@ def mailing(mailing: Context) -> Context:
     """A context with one request for emails."""
     with mailing.database.writing() as connection:
         preferences = Preferences(400, route="channel")
-        subscriber_store.ask(connection, "new@example.org", preferences, NOW)
+        subscriber_store.save_opt_in(connection, "new@example.org", preferences, NOW)
     return mailing
 
 
@@ -36,7 +36,7 @@ def read_token(mailbox: Mailbox) -> str:
 
 def find_request(context: Context, token: str) -> OptIn | None:
     with context.database.reading() as connection:
-        return subscriber_store.opt_in_of(connection, token)
+        return subscriber_store.find_opt_in(connection, token)
 
 
 def list_requests(context: Context) -> Sequence[sa.Row[Any]]:
@@ -45,8 +45,8 @@ def list_requests(context: Context) -> Sequence[sa.Row[Any]]:
 
 
 def test_link_is_mailed_once_and_token_hashed(mailing: Context, mailbox: Mailbox) -> None:
-    assert mail_links(mailing, Hand(NOW)) == 1
-    assert mail_links(mailing, Hand(NOW)) == 0
+    assert mail_links(mailing, ManualClock(NOW)) == 1
+    assert mail_links(mailing, ManualClock(NOW)) == 0
     assert mailbox.readers() == ["new@example.org"]
     token = read_token(mailbox)
     opt_in = find_request(mailing, token)
@@ -55,7 +55,7 @@ def test_link_is_mailed_once_and_token_hashed(mailing: Context, mailbox: Mailbox
 
 
 def test_deferred_link_is_mailed_after_a_delay(mailing: Context, mailbox: Mailbox) -> None:
-    hand = Hand(NOW)
+    hand = ManualClock(NOW)
     mailbox.rcpt = lambda _: "451 4.7.1 greylisted"
     assert mail_links(mailing, hand) == 0
     mailbox.rcpt = lambda _: None
@@ -67,7 +67,7 @@ def test_deferred_link_is_mailed_after_a_delay(mailing: Context, mailbox: Mailbo
 
 def test_refused_address_is_not_retried(mailing: Context, mailbox: Mailbox) -> None:
     mailbox.rcpt = lambda _: "550 no such mailbox"
-    hand = Hand(NOW)
+    hand = ManualClock(NOW)
     mail_links(mailing, hand)
     mailbox.rcpt = lambda _: None
     hand.now += dt.timedelta(hours=10)
@@ -79,18 +79,18 @@ def test_request_is_mailed_after_the_server_refused_the_sender(
 ) -> None:
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError, match="refuses the sender"):
-        mail_links(mailing, Hand(NOW))
+        mail_links(mailing, ManualClock(NOW))
     mailbox.sender = lambda _: None
-    assert mail_links(mailing, Hand(NOW + dt.timedelta(hours=1))) == 1
+    assert mail_links(mailing, ManualClock(NOW + dt.timedelta(hours=1))) == 1
     assert "new@example.org" not in caplog.text
 
 
 def test_unconfirmed_request_is_deleted(mailing: Context) -> None:
-    mail_links(mailing, Hand(NOW + dt.timedelta(hours=73)))
+    mail_links(mailing, ManualClock(NOW + dt.timedelta(hours=73)))
     assert list_requests(mailing) == []
 
 
 def test_nothing_is_mailed_while_another_process_mails(mailing: Context, mailbox: Mailbox) -> None:
-    with mailing.database.alone("opt-in-channel"):
-        assert mail_links(mailing, Hand(NOW)) == 0
+    with mailing.database.holding("opt-in-channel"):
+        assert mail_links(mailing, ManualClock(NOW)) == 0
     assert not mailbox.taken

@@ -11,8 +11,8 @@ from service.mail.delivery_store import BOUNCES
 from service.mail.edition import iso_week
 from service.mail.subscriber_store import Preferences
 from service.mail.weekly import digest
-from tests.service.mailbox import FRIDAY, WEEK, Mailbox, counts, join
-from tests.service.support import Hand
+from tests.service.mailbox import FRIDAY, WEEK, Mailbox, add_readers, count_deliveries
+from tests.service.support import ManualClock
 
 pytestmark = pytest.mark.usefixtures("plain_chart")
 
@@ -21,7 +21,7 @@ def subscribe(context: Context, *addresses: str) -> None:
     preferences, yesterday = Preferences(500, route="channel"), FRIDAY - dt.timedelta(days=1)
     with context.database.writing() as connection:
         for address in addresses:
-            subscriber_store.add(connection, address, preferences, yesterday)
+            subscriber_store.add_subscriber(connection, address, preferences, yesterday)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def subscribe(context: Context, *addresses: str) -> None:
     ids=["content-8", "content-2", "relay-8", "relay-3"],
 )
 def test_mail_refused_for_every_reader_suspends_nobody(
-    mailing: Context, mailbox: Mailbox, hand: Hand, command: str, addresses: list[str]
+    mailing: Context, mailbox: Mailbox, hand: ManualClock, command: str, addresses: list[str]
 ) -> None:
     """The run stops after 5 readers, each week; all get the email once the fault is repaired."""
     subscribe(mailing, *addresses)
@@ -54,21 +54,23 @@ def test_mail_refused_for_every_reader_suspends_nobody(
             digest(mailing, clock=hand)
         assert len(refused) == n_refused
     week = iso_week(mailing.route, hand.now)
-    assert counts(mailing, week) == {"later": n_refused}
+    assert count_deliveries(mailing, week) == {"later": n_refused}
     with mailing.database.reading() as connection:
-        assert {s.state for s in subscriber_store.everybody(connection)} == {"active"}
+        assert {s.state for s in subscriber_store.list_subscribers(connection)} == {"active"}
     setattr(mailbox, command, lambda _: None)
     hand.now += dt.timedelta(minutes=6)
     assert digest(mailing, clock=hand).reason == f"{week}: {len(addresses)} sent"
 
 
-def test_refusal_of_some_readers_bounces(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, *"abcdefgh")
+def test_refusal_of_some_readers_bounces(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, *"abcdefgh")
     mailbox.data = lambda a: "554 not for me" if a[0] != "c" else None
     assert digest(mailing, clock=hand).reason == f"{WEEK}: 7 bounced, 1 sent"
 
 
-def test_unknown_domain_bounces(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
+def test_unknown_domain_bounces(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
     """Even if its readers are many and come first."""
     subscribe(mailing, *(f"{name}@gone.example" for name in "abcdefgh"), "z@here.example")
     mailbox.rcpt = lambda a: "550 no such domain" if "gone" in a else None
@@ -76,10 +78,10 @@ def test_unknown_domain_bounces(mailing: Context, mailbox: Mailbox, hand: Hand) 
 
 
 def test_refusals_are_deferred_when_the_server_disconnects(
-    mailing: Context, mailbox: Mailbox, hand: Hand
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, *"abcdef")
+    add_readers(mailing, *"abcdef")
     mailbox.data = lambda a: "554 refused" if a[0] in "ab" else "close"
-    with pytest.raises(JobError, match="3 mails in a row without an answer"):
+    with pytest.raises(JobError, match="3 emails in a row unanswered"):
         digest(mailing, clock=hand)
-    assert counts(mailing) == {"later": 5}
+    assert count_deliveries(mailing) == {"later": 5}

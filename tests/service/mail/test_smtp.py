@@ -10,8 +10,15 @@ import trustme
 
 from service.core.addresses import AddressError
 from service.core.settings import Settings
-from service.mail.smtp import MailError, Sent, Session
-from tests.service.mailbox import PASSWORD, Mailbox, free_port, mail_settings, raw, serving
+from service.mail.smtp import MailError, SendResult, Session
+from tests.service.mailbox import (
+    PASSWORD,
+    Mailbox,
+    free_port,
+    mail_settings,
+    run_mail_server,
+    run_raw_server,
+)
 from tests.support.waiting import BOUND
 
 TO = "reader@example.org"
@@ -38,8 +45,8 @@ def read_error(settings: Settings) -> str:
 
 def test_emails_share_a_starttls_connection(mailbox: Mailbox, settings: Settings) -> None:
     with Session(settings) as session:
-        assert session.send(TO, MAIL) == Sent("sent", 250)
-        assert session.send(TO, MAIL) == Sent("sent", 250)
+        assert session.send(TO, MAIL) == SendResult("sent", 250)
+        assert session.send(TO, MAIL) == SendResult("sent", 250)
     assert mailbox.taken == [(TO, MAIL)] * 2
     assert len(mailbox.logins) == 1
 
@@ -48,7 +55,7 @@ def test_emails_share_a_starttls_connection(mailbox: Mailbox, settings: Settings
 def test_email_is_sent_without_starttls(
     security: str, authority: trustme.CA, ca_file: Path, tmp_path: Path
 ) -> None:
-    with serving(Mailbox(), authority, security) as box:
+    with run_mail_server(Mailbox(), authority, security) as box:
         settings = (
             mail_settings(tmp_path, box.port, ca_file, smtp_security="tls")
             if security == "tls"
@@ -70,13 +77,13 @@ def test_certificate_of_unknown_authority_is_rejected(
 def test_certificate_for_another_name_is_rejected(
     authority: trustme.CA, ca_file: Path, tmp_path: Path
 ) -> None:
-    with serving(Mailbox(), authority, name="mail.example.org") as box:
+    with run_mail_server(Mailbox(), authority, name="mail.example.org") as box:
         assert "failed the check of TLS" in read_error(mail_settings(tmp_path, box.port, ca_file))
     assert not box.taken and not box.logins
 
 
 def test_missing_starttls_is_an_error(ca_file: Path, tmp_path: Path) -> None:
-    with serving(Mailbox(), None, "none") as box:
+    with run_mail_server(Mailbox(), None, "none") as box:
         error = read_error(mail_settings(tmp_path, box.port, ca_file))
         assert error.endswith("does not offer STARTTLS, which is required")
         assert not box.taken and not box.logins
@@ -149,8 +156,8 @@ def test_email_is_sent_after_a_refused_one(
             assert connection is not None
             connection.settimeout(1)  # this one only: the next email uses a new connection
         of_content = command == "data" and code is not None
-        assert session.send(TO, MAIL) == Sent(state, code, of_content)
-        assert session.send("next@example.org", MAIL) == Sent("sent", 250)
+        assert session.send(TO, MAIL) == SendResult(state, code, of_content)
+        assert session.send("next@example.org", MAIL) == SendResult("sent", 250)
     assert mailbox.readers() == ["next@example.org"]
 
 
@@ -165,7 +172,7 @@ def test_refused_connection_is_an_error(settings: Settings) -> None:
 
 def test_silent_server_times_out(settings: Settings) -> None:
     done = threading.Event()
-    with raw(lambda _: done.wait(BOUND)) as port:
+    with run_raw_server(lambda _: done.wait(BOUND)) as port:
         assert "no answer in time" in read_error(change(settings, smtp_port=port, smtp_timeout=1))
         done.set()
 
@@ -174,9 +181,9 @@ def test_server_that_closes_connection_is_an_error(settings: Settings) -> None:
     def close(connection: socket.socket) -> None:
         connection.sendall(b"554 go away\r\n")
 
-    with raw(close) as port:
+    with run_raw_server(close) as port:
         assert "554 go away" in read_error(change(settings, smtp_port=port))
-    with raw(lambda _: None) as port:
+    with run_raw_server(lambda _: None) as port:
         assert "cannot be used" in read_error(change(settings, smtp_port=port))
 
 

@@ -8,7 +8,7 @@ from service.core.database import Database
 from service.core.tables import asks as table
 from service.core.tables import salts
 from service.mail import subscriber_store
-from tests.service.support import NOW, at_once
+from tests.service.support import NOW, run_concurrently
 
 DAY = dt.timedelta(days=1)
 
@@ -16,7 +16,7 @@ DAY = dt.timedelta(days=1)
 def count_request(database: Database, now: dt.datetime, **limits: int) -> list[str]:
     """Count a request by address and network; return those over their limits."""
     with database.writing() as connection:
-        return subscriber_store.too_often(connection, limits, now)
+        return subscriber_store.list_over_limit(connection, limits, now)
 
 
 def test_requests_over_the_daily_limit_are_named(database: Database) -> None:
@@ -30,7 +30,7 @@ def test_requests_over_the_daily_limit_are_named(database: Database) -> None:
 def test_concurrent_requests_are_counted(database: Database) -> None:
     for day in range(4):  # the first request of a day makes its salt
         now = NOW + day * DAY
-        over = at_once(8, lambda now=now: count_request(database, now, network=5))
+        over = run_concurrently(8, lambda now=now: count_request(database, now, network=5))
         assert sorted(over) == [[]] * 5 + [["network"]] * 3
 
 

@@ -23,12 +23,12 @@ from service.mail import chart, subscriber_store
 from service.mail.sending import mail_links
 from service.mail.subscriber_store import Subscriber
 from service.mail.weekly import digest
-from tests.service.mailbox import Mailbox, join
-from tests.service.support import NOW, Hand
+from tests.service.mailbox import Mailbox, add_readers
+from tests.service.support import NOW, ManualClock
 
 LINK = re.compile(r"https://forecast\.example\.org(/subscribe/confirm/[\w-]{22})\s")
 ADDRESS = "new@reader.example.org"
-CLOCK = Hand(NOW)
+CLOCK = ManualClock(NOW)
 EMAIL_ERROR = "Enter an email address, like name@example.org"
 COUNT_ERROR = "must be a whole number from 0 to 1,000,000"
 
@@ -48,7 +48,7 @@ def mailing(module_mailing: Context) -> Context:
 
 
 @pytest.fixture(autouse=True)
-def hand(mailing: Context) -> Hand:
+def hand(mailing: Context) -> ManualClock:
     CLOCK.now = NOW
     return CLOCK
 
@@ -61,21 +61,21 @@ def mailbox(module_mailbox: Mailbox) -> Mailbox:
 
 def list_subscribers(context: Context) -> list[Subscriber]:
     with context.database.reading() as connection:
-        return subscriber_store.everybody(connection)
+        return subscriber_store.list_subscribers(connection)
 
 
 def subscribe(web: FlaskClient, address: str = ADDRESS, **form: str) -> int:
     return web.post("/subscribe", data={"address": address} | form).status_code
 
 
-def mail_link(context: Context, mailbox: Mailbox, hand: Hand) -> str:
+def mail_link(context: Context, mailbox: Mailbox, hand: ManualClock) -> str:
     """Mail the pending confirmation; return the path of its link."""
     assert mail_links(context, hand) == 1
     return str(LINK.findall(mailbox.messages()[-1].get_content())[0])
 
 
 def test_subscription_is_confirmed_by_link_and_button(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     assert "<title>Emails – Channel crossings forecast</title>" in web.get("/subscribe").text
     assert subscribe(web, threshold="700") == 200
@@ -90,7 +90,7 @@ def test_subscription_is_confirmed_by_link_and_button(
 
 
 def test_confirmation_link_works_once(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     subscribe(web)
     link = mail_link(mailing, mailbox, hand)
@@ -103,7 +103,7 @@ def test_confirmation_link_works_once(
 
 
 def test_confirmation_link_expires(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     subscribe(web)
     link = mail_link(mailing, mailbox, hand)
@@ -115,7 +115,7 @@ def test_confirmation_link_expires(
 
 
 def test_newer_request_replaces_the_older(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     subscribe(web, threshold="100")
     first = mail_link(mailing, mailbox, hand)
@@ -127,9 +127,9 @@ def test_newer_request_replaces_the_older(
 
 
 def test_confirmed_request_changes_threshold_of_subscriber(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, "new", threshold=100)
+    add_readers(mailing, "new", threshold=100)
     subscribe(web, address=ADDRESS.upper(), threshold="900")
     assert [s.threshold for s in list_subscribers(mailing)] == [100], "unchanged until confirmed"
     web.post(mail_link(mailing, mailbox, hand))
@@ -137,7 +137,7 @@ def test_confirmed_request_changes_threshold_of_subscriber(
 
 
 def test_response_does_not_reveal_subscribers(web: FlaskClient, mailing: Context) -> None:
-    join(mailing, "a")
+    add_readers(mailing, "a")
     responses = [
         web.post("/subscribe", data={"address": f"{name}@reader.example.org"}) for name in "ab"
     ]
@@ -147,7 +147,9 @@ def test_response_does_not_reveal_subscribers(web: FlaskClient, mailing: Context
     assert first == second
 
 
-def test_requests_per_address_are_limited(web: FlaskClient, mailing: Context, hand: Hand) -> None:
+def test_requests_per_address_are_limited(
+    web: FlaskClient, mailing: Context, hand: ManualClock
+) -> None:
     texts = {web.post("/subscribe", data={"address": ADDRESS}).data for _ in range(5)}
     assert len(texts) == 1
     with mailing.database.reading() as connection:
@@ -180,7 +182,7 @@ def test_requests_per_network_are_limited(web: FlaskClient) -> None:
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_network_is_read_from_trusted_proxies_only(proxies: int, mailing: Context) -> None:
     settings = Settings(**(mailing.settings.model_dump() | {"trusted_proxies": proxies}))
-    web = create_app(Context(settings, mailing.database), Hand(NOW)).test_client()
+    web = create_app(Context(settings, mailing.database), ManualClock(NOW)).test_client()
     statuses = {
         web.post(
             "/subscribe",
@@ -198,7 +200,7 @@ def warning_preferences(context: Context) -> tuple[bool, int | None, int | None]
 
 
 def test_early_warnings_are_requested_and_confirmed(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     choice = {"emails": "warnings", "threshold": "700", "level": "30", "week_threshold": "2500"}
     assert subscribe(web, **choice) == 200
@@ -255,7 +257,7 @@ def first_token(context: Context) -> str:
 
 
 def test_unsubscribe_page_only_shows_a_form(web: FlaskClient, mailing: Context) -> None:
-    join(mailing, "a")
+    add_readers(mailing, "a")
     response = web.get(f"/u/{first_token(mailing)}")
     assert response.status_code == 200
     assert '<form method="post">' in response.text
@@ -267,7 +269,7 @@ def test_unsubscribe_page_only_shows_a_form(web: FlaskClient, mailing: Context) 
 
 def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailing: Context) -> None:
     """RFC 8058, section 3.2: no cookie, no login, no other token."""
-    join(mailing, "a", "b")
+    add_readers(mailing, "a", "b")
     token = first_token(mailing)
     for _ in range(3):
         response = web.post(f"/u/{token}", data={"List-Unsubscribe": "One-Click"})
@@ -281,10 +283,10 @@ def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailing: Context)
 
 
 def test_unsubscribing_deletes_personal_data(
-    web: FlaskClient, mailing: Context, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    web: FlaskClient, mailing: Context, hand: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"", "dark": b""})
-    join(mailing, "a")
+    add_readers(mailing, "a")
     subscribe(web, "a@reader.example.org")
     digest(mailing, clock=hand)
     web.post(f"/u/{first_token(mailing)}")
@@ -297,7 +299,7 @@ def test_unsubscribing_deletes_personal_data(
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("path", ["/u/", "/subscribe/confirm/"])
 def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailing: Context) -> None:
-    join(mailing, "a")
+    add_readers(mailing, "a")
     for token in ("x", "A" * 22, first_token(mailing)[:-1], "é"):
         response = getattr(web, method)(path + token)
         assert response.status_code == 404
@@ -307,6 +309,6 @@ def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailing:
 
 def test_service_without_smtp_rejects_subscriptions(mailing: Context) -> None:
     context = Context(Settings(var_dir=mailing.settings.var_dir), mailing.database)
-    web = create_app(context, Hand(NOW)).test_client()
+    web = create_app(context, ManualClock(NOW)).test_client()
     assert "does not send email" in web.get("/subscribe").text
     assert subscribe(web) == 503

@@ -6,17 +6,17 @@ from playwright.sync_api import Browser
 
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
-from service.mail.edition import gather
+from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, ManualClock
 
 BUSY = {"median": 387, "lo50": 137, "hi50": 688, "lo80": 107, "hi80": 937, "lo95": 106, "hi95": 999}
 YEAR = {name: 100 * count for name, count in BUSY.items()} | {"last_year": 41_472}
 
 
 def test_the_weekly_email_fits_a_phone(module_mailing: Context, browser: Browser) -> None:
-    loader = IssueLoader(module_mailing, Hand(NOW))
-    edition = gather(loader, "2026-W01")
+    loader = IssueLoader(module_mailing, ManualClock(NOW))
+    edition = build_edition(loader, "2026-W01")
     for rows, numbers in (("days", BUSY), ("totals", YEAR)):
         edition.content[rows] = [row | numbers for row in edition.content[rows]]
     renderer = MailRenderer(edition, loader.view("people").paths, module_mailing.settings)

@@ -12,37 +12,37 @@ from service.core.context import Context, open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.mail import delivery_store, subscriber_store
-from service.mail.weekly import digest, due_week, post
+from service.mail.weekly import digest, due_week, send_due_mail
 from tests.service.crash import ids
 from tests.service.mailbox import (
     FRIDAY,
     PASSWORD,
     WEEK,
     Mailbox,
-    counts,
+    add_readers,
+    count_deliveries,
     free_port,
-    issue_anew,
-    join,
+    publish_issue,
 )
-from tests.service.support import Hand, utc
+from tests.service.support import ManualClock, utc
 
 pytestmark = pytest.mark.usefixtures("plain_chart")
 
 
 def has_due_deliveries(context: Context, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
-        edition = delivery_store.edition(connection, WEEK, "channel")
-        return edition is not None and bool(delivery_store.due(connection, edition, now))
+        edition = delivery_store.get_edition(connection, WEEK, "channel")
+        return edition is not None and bool(delivery_store.list_due(connection, edition, now))
 
 
 def list_states(context: Context) -> list[str]:
     with context.database.reading() as connection:
-        return [subscriber.state for subscriber in subscriber_store.everybody(connection)]
+        return [subscriber.state for subscriber in subscriber_store.list_subscribers(connection)]
 
 
 def latest_run(context: Context) -> run_store.Run | None:
     with context.database.reading() as connection:
-        return run_store.latest(connection, "digest")
+        return run_store.get_latest_run(connection, "digest")
 
 
 def addresses(*names: str) -> list[str]:
@@ -50,9 +50,9 @@ def addresses(*names: str) -> list[str]:
 
 
 def test_each_reader_gets_one_email_a_week(
-    mailing: Context, mailbox: Mailbox, hand: Hand, plain_chart: list[int]
+    mailing: Context, mailbox: Mailbox, hand: ManualClock, plain_chart: list[int]
 ) -> None:
-    join(mailing, "a", "b", "c")
+    add_readers(mailing, "a", "b", "c")
     assert digest(mailing, clock=hand).reason == "2026-W01: 3 sent"
     assert mailbox.readers() == addresses("a", "b", "c")
     assert [m["To"] for m in mailbox.messages()] == addresses("a", "b", "c")
@@ -63,10 +63,10 @@ def test_each_reader_gets_one_email_a_week(
 
 
 def test_email_has_threshold_and_unsubscribe_link_of_reader(
-    mailing: Context, mailbox: Mailbox, hand: Hand
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, "a", threshold=100)
-    join(mailing, "b", threshold=2000)
+    add_readers(mailing, "a", threshold=100)
+    add_readers(mailing, "b", threshold=2000)
     digest(mailing, clock=hand)
     first, second = (m.get_body(("plain",)) for m in mailbox.messages())
     assert first and second
@@ -74,15 +74,17 @@ def test_email_has_threshold_and_unsubscribe_link_of_reader(
     assert "YOUR THRESHOLD: 2,000 PEOPLE" in second.get_content()
     links = {m["List-Unsubscribe"] for m in mailbox.messages()}
     with mailing.database.reading() as connection:
-        tokens = {s.token for s in subscriber_store.everybody(connection)}
+        tokens = {s.token for s in subscriber_store.list_subscribers(connection)}
     assert links == {f"<https://forecast.example.org/u/{token}>" for token in tokens}
 
 
-def test_delayed_email_has_the_same_edition(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", "b")
+def test_delayed_email_has_the_same_edition(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a", "b")
     mailbox.rcpt = lambda a: "451 later" if a.startswith("b") else None
     digest(mailing, clock=hand)
-    issue_anew(mailing.database, dt.date(2025, 12, 31), seed=9)
+    publish_issue(mailing.database, dt.date(2025, 12, 31), seed=9)
     mailbox.rcpt = lambda _: None
     hand.now += dt.timedelta(hours=1)
     digest(mailing, clock=hand)
@@ -91,8 +93,8 @@ def test_delayed_email_has_the_same_edition(mailing: Context, mailbox: Mailbox, 
     assert first["Date"] == second["Date"]
 
 
-def test_deferred_email_is_retried(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", "b")
+def test_deferred_email_is_retried(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailing, "a", "b")
     replies = iter(["close"])
     mailbox.data = lambda _: next(replies, None)
     assert digest(mailing, clock=hand).reason == "2026-W01: 1 later, 1 sent"
@@ -100,11 +102,11 @@ def test_deferred_email_is_retried(mailing: Context, mailbox: Mailbox, hand: Han
     hand.now += dt.timedelta(minutes=6)
     assert digest(mailing, clock=hand).reason == "2026-W01: 1 sent"
     assert mailbox.readers() == addresses("b", "a")
-    assert counts(mailing) == {"sent": 2}
+    assert count_deliveries(mailing) == {"sent": 2}
 
 
-def test_retry_delays_grow_and_end(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a")
+def test_retry_delays_grow_and_end(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailing, "a")
     attempts: list[dt.datetime] = []
 
     def greylist(address: str) -> str:
@@ -120,14 +122,14 @@ def test_retry_delays_grow_and_end(mailing: Context, mailbox: Mailbox, hand: Han
     assert delays[:4] == [5, 15, 45, 135]
     assert set(delays[5:]) == {360}
     assert dt.timedelta(days=4) < attempts[-1] - FRIDAY <= dt.timedelta(days=5)
-    assert counts(mailing) == {"given up": 1}
+    assert count_deliveries(mailing) == {"given up": 1}
     assert list_states(mailing) == ["active"]
 
 
 def test_three_bounces_in_a_row_suspend_reader(
-    mailing: Context, mailbox: Mailbox, hand: Hand, caplog: pytest.LogCaptureFixture
+    mailing: Context, mailbox: Mailbox, hand: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    join(mailing, "a", "b")
+    add_readers(mailing, "a", "b")
     for reply in ("550 gone", "550 gone", None, *["550 gone"] * 4):
         mailbox.rcpt = {addresses("a")[0]: reply}.get
         digest(mailing, clock=hand)
@@ -135,44 +137,46 @@ def test_three_bounces_in_a_row_suspend_reader(
     assert mailbox.readers().count(*addresses("a")) == 1
     assert mailbox.readers().count(*addresses("b")) == 7
     assert list_states(mailing) == ["suspended", "active"]
-    assert counts(mailing, "2026-W06") == {"bounced": 1, "sent": 1}
-    assert counts(mailing, "2026-W07") == {"sent": 1}
+    assert count_deliveries(mailing, "2026-W06") == {"bounced": 1, "sent": 1}
+    assert count_deliveries(mailing, "2026-W07") == {"sent": 1}
     assert "is suspended" in caplog.text
     assert "@reader" not in caplog.text
 
 
 def test_reader_who_unsubscribes_during_the_run_gets_no_email(
-    mailing: Context, mailbox: Mailbox, hand: Hand
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    join(mailing, "a", "b", "c")
+    add_readers(mailing, "a", "b", "c")
 
     def unsubscribe(address: str) -> None:
         with mailing.database.writing() as connection:
-            subscriber = subscriber_store.find(connection, address=addresses("b")[0])
+            subscriber = subscriber_store.find_subscriber(connection, address=addresses("b")[0])
             if subscriber:
-                subscriber_store.remove(connection, subscriber, hand.now)
+                subscriber_store.remove_subscriber(connection, subscriber, hand.now)
 
     mailbox.data = unsubscribe  # type: ignore[assignment]
     digest(mailing, clock=hand)
     assert mailbox.readers() == addresses("a", "c")
 
 
-def test_new_reader_waits_for_next_week(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a")
+def test_new_reader_waits_for_next_week(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a")
     digest(mailing, clock=hand)
-    join(mailing, "b", now=FRIDAY + dt.timedelta(hours=1))
+    add_readers(mailing, "b", now=FRIDAY + dt.timedelta(hours=1))
     hand.now += dt.timedelta(hours=2)
-    post(mailing, "", clock=hand)
+    send_due_mail(mailing, "", clock=hand)
     assert mailbox.readers() == addresses("a")
     hand.now += dt.timedelta(days=7)
     digest(mailing, clock=hand)
     assert mailbox.readers() == addresses("a", "a", "b")
 
 
-def test_concurrent_run_is_skipped(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a")
+def test_concurrent_run_is_skipped(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailing, "a")
     other = open_context(mailing.settings)
-    with other.database.alone("digest-channel") as acquired:
+    with other.database.holding("digest-channel") as acquired:
         assert acquired
         assert digest(mailing, clock=hand).outcome == "skipped"
     assert digest(mailing, clock=hand).outcome == "done"
@@ -181,9 +185,9 @@ def test_concurrent_run_is_skipped(mailing: Context, mailbox: Mailbox, hand: Han
 
 
 def test_emails_are_sent_after_smtp_outage(
-    mailing: Context, mailbox: Mailbox, hand: Hand, caplog: pytest.LogCaptureFixture
+    mailing: Context, mailbox: Mailbox, hand: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    join(mailing, "a", "b")
+    add_readers(mailing, "a", "b")
     settings = Settings(**(mailing.settings.model_dump() | {"smtp_port": free_port()}))
     with pytest.raises(JobError, match="cannot be used"):
         digest(Context(settings, mailing.database), clock=hand)
@@ -193,8 +197,10 @@ def test_emails_are_sent_after_smtp_outage(
     assert "@reader" not in caplog.text and PASSWORD not in caplog.text
 
 
-def test_run_stops_after_disconnections(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, *"abcdef")
+def test_run_stops_after_disconnections(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, *"abcdef")
     recipients: list[str] = []
 
     def close(address: str) -> str:
@@ -202,13 +208,13 @@ def test_run_stops_after_disconnections(mailing: Context, mailbox: Mailbox, hand
         return "close"
 
     mailbox.data = close
-    with pytest.raises(JobError, match="3 mails in a row without an answer"):
+    with pytest.raises(JobError, match="3 emails in a row unanswered"):
         digest(mailing, clock=hand)
     assert len(recipients) == 3
-    assert counts(mailing) == {"later": 3}
+    assert count_deliveries(mailing) == {"later": 3}
 
 
-def test_only_the_current_week_is_begun(mailing: Context, hand: Hand) -> None:
+def test_only_the_current_week_is_begun(mailing: Context, hand: ManualClock) -> None:
     with pytest.raises(JobError, match="expected 2026-W01, the current one, found 2025-W50"):
         digest(mailing, "2025-W50", hand)
     with pytest.raises(JobError, match="an ISO week such as"):
@@ -231,8 +237,10 @@ def test_email_is_due_on_friday_in_uk_time(
     assert due_week(mailing, now) == (week, moment)
 
 
-def test_scheduler_sends_within_a_day(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    join(mailing, "a", now=utc(2025, 12, 1))
+def test_scheduler_sends_within_a_day(
+    mailing: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    add_readers(mailing, "a", now=utc(2025, 12, 1))
     for now, n_sent in [
         (utc(2026, 1, 2, 15, 29), 0),
         (utc(2026, 1, 3, 15, 30), 0),  # a day late
@@ -241,29 +249,31 @@ def test_scheduler_sends_within_a_day(mailing: Context, mailbox: Mailbox, hand: 
         (utc(2026, 1, 17, 9), 2),  # within a day of Friday
     ]:
         hand.now = now
-        post(mailing, "", clock=hand)
+        send_due_mail(mailing, "", clock=hand)
         assert len(mailbox.taken) == n_sent, now
     assert latest_run(mailing) is not None
 
 
 def test_scheduler_pauses_after_failure(mailing: Context, mailbox: Mailbox) -> None:
-    hand = Hand(utc_now())
+    hand = ManualClock(utc_now())
     _, moment = due_week(mailing, hand.now)
-    join(mailing, "a", now=utc(2025, 1, 1))
+    add_readers(mailing, "a", now=utc(2025, 1, 1))
     hand.now = moment + dt.timedelta(minutes=1)
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError):
-        post(mailing, "", clock=hand)
+        send_due_mail(mailing, "", clock=hand)
     hand.now = utc_now()
     last = latest_run(mailing)
     assert last and last.outcome == "failed"
     hand.now = last.started_at + dt.timedelta(minutes=9)
-    post(mailing, "", clock=hand)
+    send_due_mail(mailing, "", clock=hand)
     assert latest_run(mailing) == last
 
 
-def test_scheduler_requires_smtp_and_issue(mailing: Context, empty: Context, hand: Hand) -> None:
+def test_scheduler_requires_smtp_and_issue(
+    mailing: Context, empty: Context, hand: ManualClock
+) -> None:
     without_smtp = Context(Settings(var_dir=mailing.settings.var_dir), mailing.database)
-    post(without_smtp, "", clock=hand)
-    post(Context(mailing.settings, empty.database), "", clock=hand)
+    send_due_mail(without_smtp, "", clock=hand)
+    send_due_mail(Context(mailing.settings, empty.database), "", clock=hand)
     assert latest_run(mailing) is latest_run(empty) is None

@@ -10,14 +10,14 @@ from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.mail.weekly import edition_for
-from tests.service.mailbox import issue_anew
-from tests.service.support import Hand, utc
+from tests.service.mailbox import publish_issue
+from tests.service.support import ManualClock, utc
 
 
 def test_past_email_uses_the_issue_current_when_due(mailing: Context) -> None:
     """The first issue was published at noon on Friday 2 January, the second on Saturday."""
-    issue_anew(mailing.database, dt.date(2026, 1, 1), seed=7)
-    loader = IssueLoader(mailing, Hand(utc(2026, 1, 20, 12)))
+    publish_issue(mailing.database, dt.date(2026, 1, 1), seed=7)
+    loader = IssueLoader(mailing, ManualClock(utc(2026, 1, 20, 12)))
     edition = edition_for(loader, "2026-W01")
     assert edition.content["data_through"] == "2025-12-31"
     assert edition.content["days"][0]["date"] == "2026-01-02"
@@ -28,9 +28,9 @@ def test_past_email_uses_the_issue_current_when_due(mailing: Context) -> None:
 
 
 def test_past_week_before_the_first_issue_is_rejected(mailing: Context) -> None:
-    loader = IssueLoader(mailing, Hand(utc(2026, 1, 20, 12)))
+    loader = IssueLoader(mailing, ManualClock(utc(2026, 1, 20, 12)))
     with pytest.raises(NotFound) as error:
         edition_for(loader, "2025-W52")
     message = str(error.value)
     assert "due, 2025-12-26T15:30:00Z: the first, people-20251231-" in message
-    assert "issued at 2026-01-02T12:00:00Z; the first mail can be that of 2026-W01" in message
+    assert "issued at 2026-01-02T12:00:00Z; the first possible email is that of 2026-W01" in message

@@ -22,11 +22,11 @@ from service.issues import explain_issue
 from service.issues.refit import refit
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import warn
-from service.mail.edition import gather, iso_week
+from service.mail.edition import build_edition, iso_week
 from service.mail.render import Reader
 from service.mail.sending import mail_links
 from service.mail.weekly import digest, renderer_of
-from tests.service.mailbox import Mailbox, join, mail_settings
+from tests.service.mailbox import Mailbox, add_readers, mail_settings
 from tests.service.support import utc
 
 JOINED = utc(2026, 1, 1)
@@ -91,15 +91,15 @@ def confirmation_link(message: EmailMessage) -> str:
 def tokens_by_route(context: Context) -> dict[str, str]:
     """The tokens of the only reader."""
     with context.database.reading() as connection:
-        return {each.route: each.token for each in subscriber_store.everybody(connection)}
+        return {each.route: each.token for each in subscriber_store.list_subscribers(connection)}
 
 
 def test_each_reader_gets_one_weekly_email_per_chosen_route(
     both: Context, mailbox: Mailbox, plain_chart: list[int]
 ) -> None:
     channel, italy = of_route(both, "channel"), of_route(both, "italy")
-    join(both, "both", now=JOINED)
-    join(both, "both", "one", threshold=700, route="italy", now=JOINED)
+    add_readers(both, "both", now=JOINED)
+    add_readers(both, "both", "one", threshold=700, route="italy", now=JOINED)
     unreachable = channel.settings.model_copy(update={"smtp_port": 1})
     with pytest.raises(JobError):
         digest(replace(channel, settings=unreachable))
@@ -108,8 +108,8 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(
     assert mailbox.readers() == ["both@reader.example.org", "one@reader.example.org"]
     with both.database.reading() as connection:
         week = iso_week(italy.route, utc_now())
-        assert delivery_store.counts(connection, week, "italy") == {"sent": 2}
-        assert "sent" not in delivery_store.counts(connection, week, "channel")
+        assert delivery_store.count_emails(connection, week, "italy") == {"sent": 2}
+        assert "sent" not in delivery_store.count_emails(connection, week, "channel")
     digest(channel, clock=lambda: utc_now() + dt.timedelta(minutes=30))
     of_italy, _, of_channel = mailbox.messages()
     assert of_italy["To"] == of_channel["To"]
@@ -135,7 +135,7 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(
 
 def test_edition_frozen_without_series_is_rendered(both: Context, plain_chart: list[int]) -> None:
     loader = IssueLoader(of_route(both, "italy"))
-    edition = gather(loader, iso_week(loader.route, utc_now()))
+    edition = build_edition(loader, iso_week(loader.route, utc_now()))
     del edition.content["series_id"], edition.content["query"]
     message = renderer_of(loader, edition, both.settings).message(Reader("a@example.org", 300))
     assert forecast_url(message) == "https://forecast.example.org/"
@@ -144,8 +144,8 @@ def test_edition_frozen_without_series_is_rendered(both: Context, plain_chart: l
 
 
 def test_early_warnings_go_to_readers_of_the_route(both: Context, mailbox: Mailbox) -> None:
-    join(both, "a", threshold=0, warn_level=1, now=JOINED)
-    join(both, "b", threshold=0, warn_level=1, route="italy", now=JOINED)
+    add_readers(both, "a", threshold=0, warn_level=1, now=JOINED)
+    add_readers(both, "b", threshold=0, warn_level=1, route="italy", now=JOINED)
     warn(of_route(both, "italy"))
     assert mailbox.readers() == ["b@reader.example.org"]
     warn(of_route(both, "channel"))
@@ -163,7 +163,7 @@ def test_reader_subscribes_to_a_second_route(both: Context, mailbox: Mailbox) ->
     client, address = create_app(both, utc_now).test_client(), "new@reader.example.org"
     page = client.get("/subscribe?route=italy").text
     assert 'name="route" value="italy"' in page and 'href="/subscribe?route=channel"' in page
-    join(both, "new", now=JOINED)
+    add_readers(both, "new", now=JOINED)
     form = {"address": address, "route": "italy", "threshold": "900"}
     assert client.post("/subscribe", data=form).status_code == 200
     assert mail_links(of_route(both, "channel")) == 0, "the request is for the other route"
@@ -174,7 +174,7 @@ def test_reader_subscribes_to_a_second_route(both: Context, mailbox: Mailbox) ->
     assert "900 people" in client.get(link).text
     assert client.post(link).status_code == 200
     with both.database.reading() as connection:
-        subscriptions = subscriber_store.everybody(connection)
+        subscriptions = subscriber_store.list_subscribers(connection)
     assert {s.route: s.threshold for s in subscriptions} == {"channel": 300, "italy": 900}
     unknown = client.post("/subscribe", data=form | {"route": "gone"})
     assert unknown.status_code == 400
@@ -208,7 +208,7 @@ def test_one_click_unsubscribes_from_one_route(
 ) -> None:
     client = create_app(both, utc_now).test_client()
     for name in ("channel", "italy"):
-        join(both, "both", route=name, now=JOINED)
+        add_readers(both, "both", route=name, now=JOINED)
         client.post("/subscribe", data={"address": "both@reader.example.org", "route": name})
     digest(of_route(both, "italy"))
     (message,) = mailbox.messages()
@@ -230,14 +230,14 @@ def test_one_click_unsubscribes_from_one_route(
 
 def test_button_unsubscribes_from_every_route(both: Context) -> None:
     client = create_app(both, utc_now).test_client()
-    join(both, "other", now=JOINED)
+    add_readers(both, "other", now=JOINED)
     for name in ("channel", "gone", "italy"):
-        join(both, "both", route=name, now=JOINED)
+        add_readers(both, "both", route=name, now=JOINED)
     link = f"/u/{tokens_by_route(both)['italy']}"
     page = client.get(link).text
     assert "of Channel crossings forecast and gone." in page, "also of a route no longer served"
     assert 'name="all"' in page
     assert "We have deleted your address" in client.post(link, data={"all": "yes"}).text
     with both.database.reading() as connection:
-        (subscriber,) = subscriber_store.everybody(connection)
+        (subscriber,) = subscriber_store.list_subscribers(connection)
     assert subscriber.address == "other@reader.example.org"

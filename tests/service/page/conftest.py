@@ -24,7 +24,7 @@ from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.support import NOW, ROOT, Hand, publish, random_paths, record_run, utc
+from tests.service.support import NOW, ROOT, ManualClock, publish, random_paths, record_run, utc
 from tests.support.waiting import BOUND
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
@@ -36,7 +36,7 @@ class Site:
     """The pages, served on a local port."""
 
     url: str
-    clock: Hand
+    clock: ManualClock
     context: Context
     client: FlaskClient
     earlier: str = ""
@@ -82,7 +82,7 @@ def alarmed(context: Context) -> Iterator[Site]:
     """The pages of a service with a week outside its range and a failed refit."""
     paths = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
     publish(context.database, paths, run_id=1, issued_at=utc(2025, 12, 20, 15))
-    record_run(context.database, "later", outcome="failed", reason="no model stands")
+    record_run(context.database, "later", outcome="failed", reason="no model could be fitted")
     with _serve(context) as site:
         yield site
 
@@ -90,10 +90,10 @@ def alarmed(context: Context) -> Iterator[Site]:
 @pytest.fixture
 def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The pages of a forecast that uses the weather."""
-    clock = Hand(utc(2026, 1, 1, 14))
+    clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(module, "utc_now", clock)
-    context = skies.reading(filled)
-    skies.tell(
+    context = skies.with_weather(filled)
+    skies.store_weather(
         context.database, utc(2026, 1, 1, 5), [1.5, 0.9, 0.4, 0.35, 1.2, 2.6, 1.9], members=3
     )
     refit(context)
@@ -117,8 +117,8 @@ def mailed(mailing: Context) -> Iterator[Site]:
 
 
 @contextmanager
-def _serve(context: Context, clock: Hand | None = None) -> Iterator[Site]:
-    clock = clock or Hand(NOW)
+def _serve(context: Context, clock: ManualClock | None = None) -> Iterator[Site]:
+    clock = clock or ManualClock(NOW)
     app = create_app(context, clock)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -18,7 +18,7 @@ from service.app import create_app
 from service.core.context import Context
 from service.page import exhibits
 from tests.service.page.test_track_record import publish_weekly_issues
-from tests.service.support import NOW, Hand, publish, random_paths
+from tests.service.support import NOW, ManualClock, publish, random_paths
 
 PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/compare", "/?series=boats")
 
@@ -80,7 +80,7 @@ def test_links_keep_the_issue_and_inputs(site: Any) -> None:
     assert f"Forecast {issue}, published" in page
 
 
-def test_links_are_stable_after_a_newer_issue(context: Context, clock: Hand) -> None:
+def test_links_are_stable_after_a_newer_issue(context: Context, clock: ManualClock) -> None:
     client = create_app(context, clock).test_client()
     clock.now = NOW + dt.timedelta(days=3)  # after days without figures
     hrefs = find_links(client.get("/").text, "csv")

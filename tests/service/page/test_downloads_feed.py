@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -32,7 +32,7 @@ def test_feed_lists_forecasts_and_corrections_newest_first(
     publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
     with context.database.writing() as connection:
         figures = [Figure("people", dt.date(2025, 12, 3), 4321, "figures")]
-        record(connection, ROUTE, figures, NOW)
+        store_as_documents(connection, ROUTE, figures, NOW)
     feed, entries = read_feed(client)
     times = [entry["updated"] for entry in entries]
     assert times == sorted(times, reverse=True)
@@ -56,6 +56,6 @@ def test_each_series_has_its_feed(client: FlaskClient) -> None:
     assert '<link rel="alternate" type="application/atom+xml"' in client.get("/").text
 
 
-def test_feed_before_the_first_issue_is_503(empty: Context, clock: Hand) -> None:
+def test_feed_before_the_first_issue_is_503(empty: Context, clock: ManualClock) -> None:
     response = create_app(empty, clock).test_client().get("/feed.atom")
     assert (response.status_code, "published yet" in response.text) == (503, True)

@@ -13,8 +13,8 @@ from service.core.context import Context
 from service.issues import refit as refit_module
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.stored import Figure, record
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, record_run, utc
+from tests.service.stored import Figure, store_as_documents
+from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 
 def test_last_year_is_the_sum_of_the_same_days(site: Any) -> None:
@@ -47,7 +47,7 @@ def test_figures_after_a_gap_are_not_drawn(client: FlaskClient, context: Context
     charts = read_charts()
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2026, 1, 5), 5_000, "test")
-        record(connection, ROUTE, [figure], NOW)
+        store_as_documents(connection, ROUTE, [figure], NOW)
     assert read_charts() == charts
 
 
@@ -59,7 +59,7 @@ def test_arrivals_after_a_gap_are_shown_on_their_days(
     with context.database.writing() as connection:
         counts = {dt.date(2026, 1, day): 7_000 + day for day in (1, 3)}
         figures = [Figure("people", day, count, "test") for day, count in counts.items()]
-        record(connection, ROUTE, figures, NOW + dt.timedelta(days=3))
+        store_as_documents(connection, ROUTE, figures, NOW + dt.timedelta(days=3))
     page = client.get("/", query_string={"issue": issue_id, "from": "2026-01-01"}).text
     rows = re.findall(r'<time datetime="([\d-]+)">.*<td>([^<]*)</td></tr>', page)
     assert [last for _, last in rows[:4]] == ["7,001", "–", "7,003", "–"]
@@ -87,7 +87,7 @@ def test_reason_of_a_job_is_escaped(client: FlaskClient, context: Context) -> No
     assert "<strong>Problem.</strong> The last ingest job failed" in page
 
 
-def test_short_issue_has_a_page(context: Context, clock: Hand) -> None:
+def test_short_issue_has_a_page(context: Context, clock: ManualClock) -> None:
     paths = {"climatology": random_paths("2026-01-01", 14)}
     run_id = record_run(context.database)
     publish(context.database, paths, run_id, NOW + dt.timedelta(days=365))
@@ -97,13 +97,13 @@ def test_short_issue_has_a_page(context: Context, clock: Hand) -> None:
 
 
 def test_weather_is_shown_once_it_is_read(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Hand(utc(2026, 1, 1, 14))
+    clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(refit_module, "utc_now", clock)
-    context = skies.reading(filled)
+    context = skies.with_weather(filled)
     refit(context)
     client = create_app(context, clock).test_client()
     assert "Wind and waves in the coming days" not in client.get("/").text
-    skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
+    skies.store_weather(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     before = client.get("/").text
     assert "does not use the weather: no weather forecast has been read yet" in before
     clock.now += dt.timedelta(minutes=1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.issues import note_store
-from service.page.now import what_is_coming
+from service.page.now import now_context
 from service.page.page_params import read_page_params
 
 NOTE = {
@@ -23,7 +23,7 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
-    changes = what_is_coming(read_page_params(site.loader, {}), {})["changed"]
+    changes = now_context(read_page_params(site.loader, {}), {})["changed"]
     assert changes["spans"] == [7, 28]
     assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
@@ -35,7 +35,7 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
 
 
 def test_drivers_add_up(site: Any) -> None:
-    drivers = what_is_coming(read_page_params(site.loader, {}), {})["driven"]
+    drivers = now_context(read_page_params(site.loader, {}), {})["driven"]
     parts = sum(row["shares"][0] for row in drivers["rows"])
     assert abs(drivers["first"][0] + parts - drivers["last"][0]) < len(drivers["rows"]) + 1
     assert "Time of year" in site.client.get("/").text

@@ -48,7 +48,7 @@ def test_responses_are_compressed(site: Any, path: str) -> None:
 
 
 def test_static_files_are_immutable_under_their_version(site: Any) -> None:
-    pages._mark.cache_clear()  # as in a new process
+    pages._content_hash.cache_clear()  # as in a new process
     early = site.client.get("/static/page.css?v=0", buffered=True).headers["Cache-Control"]
     assert "immutable" not in early
     page = site.client.get("/").text
@@ -225,7 +225,7 @@ def test_alarm_is_shown_on_now_and_record(alarmed: Any) -> None:
     message = f"People: {came:,} arrived from 22 December 2025 to 28 December 2025, above the"
     now, record = (visible_text(alarmed.client.get(path)) for path in ("/", "/record"))
     assert f"Alarm. {message}" in now
-    assert "Problem. The last refit job failed: no model stands." in now
+    assert "Problem. The last refit job failed: no model could be fitted." in now
     assert f"A week outside its range Since 29 December 2025. {message}" in record
     assert f"came {came}, lo99 7, hi99 7" in record
     for path in ("/plan", "/?series=boats", "/?on=2025-12-21"):  # another view, series and issue

@@ -225,7 +225,7 @@ def test_subscription_pages_are_accessible(
     page.goto(mailed.url + link[0])
     check_page("used", "This link does not work")
     with mailed.context.database.reading() as connection:
-        (reader,) = subscriber_store.everybody(connection)
+        (reader,) = subscriber_store.list_subscribers(connection)
     page.goto(f"{mailed.url}/u/{reader.token}")
     check_page("leave", "Unsubscribe from all emails")
     page.click("form button")

@@ -49,12 +49,12 @@ def test_weather_scores_and_requests_no_longer_needed_are_deleted(
         for seen in read_at:
             values = np.ones((2, 3, 1))
             reading = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
-            weather_store.put(connection, ROUTE, reading)
+            weather_store.save_reading(connection, ROUTE, reading)
         for key in keys:
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):
-            request = request_store.leave(connection, "refit", "a", NOW, ROUTE.name)
-            request_store.finish(connection, request.request_id, "done", None, NOW)
+            request = request_store.add_request(connection, "refit", "a", NOW, ROUTE.name)
+            request_store.finish_request(connection, request.request_id, "done", None, NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     outcome = prune(filled)
@@ -84,7 +84,7 @@ def test_scores_needed_by_each_routes_comparison_are_kept(
 
 
 def test_old_raw_documents_are_deleted(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = raw_documents.keep(filled.settings.var_dir, b"1", ".html")
+    path = raw_documents.save_document(filled.settings.var_dir, b"1", ".html")
     prune(filled)
     assert path.exists()
     later = utc_now() + dt.timedelta(days=filled.settings.raw_keep_days + 1)

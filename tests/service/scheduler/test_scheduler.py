@@ -32,7 +32,7 @@ def daily_job(
 
 def read_outcome(context: Context, period: str, name: str = "x") -> str | None:
     with context.database.reading() as connection:
-        run = run_store.find(connection, name, period, ROUTE.name)
+        run = run_store.get_run(connection, name, period, ROUTE.name)
     return run.outcome if run else None
 
 
@@ -93,17 +93,17 @@ def test_stopped_run_is_repeated_and_failed_run_is_not(empty: Context) -> None:
     item = daily_job(empty, periods)
     period = "2026-01-05T09:00:00Z"
     with empty.database.writing() as connection:
-        claimed = run_store.claim(connection, "x", period, NOON, ROUTE.name)
+        claimed = run_store.claim_run(connection, "x", period, NOON, ROUTE.name)
         assert claimed is not None
     run_due(empty, item, NOON)
     assert periods == [], "run although another process has claimed it"
     with empty.database.writing() as connection:
-        run_store.finish(connection, claimed, "stopped", None, {}, NOON)
+        run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
     run_due(empty, item, NOON)
     assert periods == [f"x {period}"]
     with empty.database.writing() as connection:
         second = run_store.Claim(claimed.run_id, 2)
-        run_store.finish(connection, second, "failed", None, {}, NOON)
+        run_store.finish_run(connection, second, "failed", None, {}, NOON)
     run_due(empty, item, NOON)
     assert len(periods) == 1
 
@@ -142,11 +142,11 @@ def test_renew_again_does_not_begin_after_its_last_hour(filled: Context) -> None
         run_due(filled, job, now)
     assert periods == []
     with filled.database.writing() as connection:
-        claimed = run_store.claim(
+        claimed = run_store.claim_run(
             connection, "renew-again", "2026-01-02T20:40:00Z", NOON, ROUTE.name
         )
         assert claimed
-        run_store.finish(connection, claimed, "stopped", None, {}, NOON)
+        run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
     run_due(filled, job, utc(2026, 1, 2, 21, 5))
     assert periods == ["renew-again 2026-01-02T20:40:00Z"], "an interrupted run is not completed"
 

@@ -9,45 +9,45 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues.refit import refit
-from service.scheduler.scheduler import pause, refit_again, reread
-from tests.service.support import ROUTE, quick_models
+from service.scheduler.scheduler import back_off, read_source_again, refit_again
+from tests.service.support import ROUTE, declare_quick_models
 
 MINUTE = dt.timedelta(minutes=1)
 
 
 def count_ingests(context: Context) -> int:
     with context.database.reading() as connection:
-        return len(run_store.recent(connection, "ingest"))
+        return len(run_store.list_recent(connection, "ingest"))
 
 
 @pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (7, 180), (5000, 180)])
 def test_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
-    assert pause(failures) == minutes * MINUTE
+    assert back_off(failures) == minutes * MINUTE
 
 
 def test_unreachable_source_is_retried_with_longer_pauses(filled: Context) -> None:
     down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
     context = Context(filled.settings.model_copy(update=down), filled.database)
     before, began = count_ingests(context), utc_now()
-    reread(context, began)
+    read_source_again(context, began)
     assert count_ingests(context) == before + 1
     for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
-        reread(context, began, utc_now() + minutes * MINUTE)
+        read_source_again(context, began, utc_now() + minutes * MINUTE)
         assert count_ingests(context) == before + tries, minutes
     later = utc_now() + MINUTE  # times are stored in whole seconds
-    reread(context, later, later)  # a new process does not wait
+    read_source_again(context, later, later)  # a new process does not wait
     assert count_ingests(context) == before + 4
 
 
 def test_embedded_figures_are_not_read_again(filled: Context) -> None:
     before = count_ingests(filled)
-    reread(filled, utc_now())
+    read_source_again(filled, utc_now())
     assert count_ingests(filled) == before
 
 
 def list_refits(context: Context) -> list[str]:
     with context.database.reading() as connection:
-        return [run.outcome for run in run_store.recent(connection, "refit")]
+        return [run.outcome for run in run_store.list_recent(connection, "refit")]
 
 
 def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
@@ -63,7 +63,7 @@ def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
     for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
         refit_again(filled, began + minutes * MINUTE)
         assert len(list_refits(filled)) == before + tries, minutes
-    quick_models(models)
+    declare_quick_models(models)
     refit_again(filled, began + 60 * MINUTE)
     assert list_refits(filled)[0] == "done"
     refit_again(filled, began + 600 * MINUTE)
@@ -73,10 +73,10 @@ def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
 def test_failure_dated_in_the_future_does_not_delay_the_retry(filled: Context) -> None:
     with filled.database.writing() as connection:
         later = utc_now() + dt.timedelta(days=400)
-        claimed = run_store.claim(
+        claimed = run_store.claim_run(
             connection, "refit", "before the clock was set back", later, ROUTE.name
         )
         assert claimed is not None
-        run_store.finish(connection, claimed, "failed", "why", {}, later)
+        run_store.finish_run(connection, claimed, "failed", "why", {}, later)
     refit_again(filled)
     assert list_refits(filled)[0] == "done"

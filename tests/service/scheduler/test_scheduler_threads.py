@@ -84,7 +84,9 @@ def test_start_time_is_measured_with_the_monotonic_clock(
     empty: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[dt.datetime] = []
-    monkeypatch.setattr(scheduler, "reread", lambda _, started_at: started.append(started_at))
+    monkeypatch.setattr(
+        scheduler, "read_source_again", lambda _, started_at: started.append(started_at)
+    )
     monkeypatch.setattr(scheduler, "utc_now", lambda: utc(2020, 1, 1))
     scheduler._reread(empty, scheduler.time.monotonic() - 60)
     assert abs(started[0] - utc(2019, 12, 31, 23, 59)) < dt.timedelta(seconds=BOUND)
