@@ -67,7 +67,7 @@ def question_of_issue(
 ) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
     """Decorate a function of a view and the query to answer GET for `path` with its keys.
 
-    The answer may depend on nothing else; `answer_about_issue` adds the common fields and caches it.
+    The answer may depend on nothing else; `answer_about_issue` adds common fields and caches it.
     """
 
     def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:

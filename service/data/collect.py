@@ -44,8 +44,8 @@ _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 class Collected:
     """Result of reading a source: valid documents, and reasons for rejecting others.
 
-    `validators`, by URL, are for the next `collect_documents` as `earlier`; documents at the `unchanged` URLs
-    are not among `documents`.
+    `validators`, by URL, are for the next `collect_documents` as `earlier`; documents at the
+    `unchanged` URLs are not among `documents`.
     """
 
     documents: list[Document] = field(default_factory=list)
