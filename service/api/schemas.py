@@ -294,9 +294,7 @@ class SpanItem(Span):
 
     value: int
     against: list[AgainstRow]
-    joint_issue_id: dict[str, int] = Field(
-        default={}, description="The other series on the last day."
-    )
+    beside: dict[str, int] = Field(default={}, description="The other series on the last day.")
 
 
 class Briefing(OfSeries, Standing):

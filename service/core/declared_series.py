@@ -213,7 +213,7 @@ class Route(Declaration):
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     arrivals: str = ""
     area: _Text = "the whole route"
-    describe_changes: str = ""
+    counted: str = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
     figures: str = ""
     weather_points: Annotated[tuple[_Point, ...], Field(max_length=10, strict=False)] = ()

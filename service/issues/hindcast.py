@@ -119,12 +119,12 @@ def _make(
         return "there"
     inputs = Inputs(specs, figures, weather, horizon, n_paths, settings.seed)
     fits = fit_all(inputs, settings, chosen, keeps=False)
-    if not fits.latest_state:
+    if not fits.successful:
         return "failed"
-    for name, fit in fits.latest_state.items():
+    for name, fit in fits.successful.items():
         version = hashlib.sha256(f"{name} {inputs_hash}".encode()).hexdigest()[:10]
-        fits.latest_state[name] = replace(fit, version=f"hindcast-{version}")
-    served = champion if champion in fits.latest_state else next(iter(fits.latest_state))
+        fits.successful[name] = replace(fit, version=f"hindcast-{version}")
+    served = champion if champion in fits.successful else next(iter(fits.successful))
     draft = Draft(
         run, context.route, "hindcast", inputs, fits, served, champion, inputs_hash, as_of
     )

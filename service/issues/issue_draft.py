@@ -33,7 +33,7 @@ class Draft:
     @property
     def fit(self) -> Fit:
         """The served fit."""
-        return self.fits.latest_state[self.champion]
+        return self.fits.successful[self.champion]
 
     @property
     def declared_as(self) -> str:
@@ -57,7 +57,7 @@ def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
     inputs, specs, declared_as = draft.inputs, draft.inputs.specs, draft.declared_as
     entries = {
         name: Entry(name, specs[name].title, specs[name].role, fit.version)
-        for name, fit in draft.fits.latest_state.items()
+        for name, fit in draft.fits.successful.items()
     }
     ids = {}
     for series_id, figures in inputs.figures.items():
@@ -81,7 +81,7 @@ def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
             failures=draft.fits.failures,
         )
         rows = [
-            (entries[name], fit.paths[series_id]) for name, fit in draft.fits.latest_state.items()
+            (entries[name], fit.paths[series_id]) for name, fit in draft.fits.successful.items()
         ]
         issue_store.insert_issue(connection, issue, rows)
         note_store.save_inputs(connection, issue, figures, declared_as)

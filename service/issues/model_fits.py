@@ -65,7 +65,7 @@ class Fit:
 class Fits:
     """Successful fits, and reasons for failures, by model."""
 
-    latest_state: dict[str, Fit] = field(default_factory=dict)
+    successful: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     with_weather: list[str] = field(default_factory=list)
     # Why a model that can use weather does without, to end a sentence: ``could not be fitted …``.
@@ -122,7 +122,7 @@ def _add(fits: Fits, order: FitTask, inputs: Inputs, settings: Settings, keeps: 
     except Exception as error:  # must not affect the other models
         _log.exception("model %s failed", order.name)
         return mask_folders(f"{type(error).__name__}: {error}")
-    fits.latest_state[order.name] = Fit(version, model, paths)
+    fits.successful[order.name] = Fit(version, model, paths)
     return ""
 
 

@@ -90,14 +90,14 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     def fit(names: Sequence[str] = ()) -> Fits:
         fits = fit_all(inputs, settings, names, progress)
         progress("")
-        in_use = spared | {fit.version for fit in fits.latest_state.values()}
+        in_use = spared | {fit.version for fit in fits.successful.values()}
         prune(settings.fitted_folder, inputs.leading, settings.keep_versions, in_use)
         return fits
 
     if not force and newest and old_weather and old_weather.covariates and weather.covariates:
         old_hash = _inputs_hash(replace(inputs, weather=old_weather), preferred, settings)
         if _is_current(newest, old_hash, now, settings):  # only the weather is new
-            trial = fit([newest.champion]).latest_state.get(newest.champion)
+            trial = fit([newest.champion]).successful.get(newest.champion)
             largest_move = _largest_change(context, newest, trial, weather.covariates.n_ahead, now)
             if largest_move is not None and largest_move <= WEATHER_STEP:
                 reason = f"the new weather changes no day's chance by more than {WEATHER_STEP}"
@@ -109,7 +109,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    reason = f"published {', '.join(issued)} with {len(fits.latest_state)} models, {champion} first"
+    reason = f"published {', '.join(issued)} with {len(fits.successful)} models, {champion} first"
     if draft.weather_note["status"] == "missing":
         reason += f"; without the weather: {draft.weather_note['reason']}"
     reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + problems
@@ -142,11 +142,11 @@ def _issue_time(newest: Issue | None) -> dt.datetime:
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
     """Return `first` if it was fitted, otherwise the fitted model with the best role."""
-    if not fits.latest_state:
+    if not fits.successful:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
         raise JobError(f"no model could be fitted: {reasons}")
-    ranked = sorted(fits.latest_state, key=lambda name: (ROLES.index(specs[name].role), name))
-    return first if first in fits.latest_state else ranked[0]
+    ranked = sorted(fits.successful, key=lambda name: (ROLES.index(specs[name].role), name))
+    return first if first in fits.successful else ranked[0]
 
 
 def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:
