@@ -47,7 +47,7 @@ PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, strangers_ca: Path) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, unrelated_ca: Path) -> None:
     """Remove settings of the machine's environment.
 
     Only one certificate authority is trusted: each HTTP client would load all of the machine's.
@@ -57,7 +57,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, strangers_ca: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # tests that use a site set it
     monkeypatch.setenv("CROSSINGS_WEATHER", "off")
-    monkeypatch.setenv("SSL_CERT_FILE", str(strangers_ca))
+    monkeypatch.setenv("SSL_CERT_FILE", str(unrelated_ca))
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
@@ -206,7 +206,7 @@ def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def strangers_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unrelated_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The certificate of an authority that has signed nothing."""
     file = tmp_path_factory.mktemp("strangers") / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(file))
@@ -221,7 +221,7 @@ def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mail_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with figures, an issue and no subscriber."""
     settings = mail_settings(tmp_path_factory.mktemp("furnished"), 25)
     opened = open_context(settings)
@@ -231,10 +231,10 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mailing(furnished: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
-    """A copy of `furnished` that sends to `mailbox`."""
+def mailer(mail_store: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+    """A copy of `mail_store` that sends to `mailbox`."""
     (tmp_path / "var").mkdir()
-    shutil.copy(furnished, tmp_path / "var" / "crossings.sqlite")
+    shutil.copy(mail_store, tmp_path / "var" / "crossings.sqlite")
     opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
     yield opened
     opened.database.close()

@@ -13,11 +13,11 @@ from tests.service.support import NOW, ManualClock
 DAY = dt.timedelta(days=1)
 
 
-def test_chances_equal_exceedance_endpoint(mailing: Context) -> None:
+def test_chances_equal_exceedance_endpoint(mailer: Context) -> None:
     days, week = warning_chances(
-        IssueLoader(mailing, ManualClock(NOW)).view("people").ahead, 300, 1500
+        IssueLoader(mailer, ManualClock(NOW)).view("people").ahead, 300, 1500
     )
-    client = create_app(mailing, ManualClock(NOW)).test_client()
+    client = create_app(mailer, ManualClock(NOW)).test_client()
     for row, window, horizon in ((days, 1, 3), (week, 7, 7)):
         path = f"/v1/series/people/exceedance?threshold={row['threshold']}"
         answer = client.get(f"{path}&window={window}&horizon={horizon}").get_json()
@@ -25,16 +25,16 @@ def test_chances_equal_exceedance_endpoint(mailing: Context) -> None:
         assert [day["p_above"] for day in row["days"]] == [r["p_above"] for r in answer["rows"]]
     assert (days["from"], days["to"], week["to"]) == ("2026-01-02", "2026-01-04", "2026-01-08")
     assert (
-        len(warning_chances(IssueLoader(mailing, ManualClock(NOW)).view("people").ahead, 300, None))
+        len(warning_chances(IssueLoader(mailer, ManualClock(NOW)).view("people").ahead, 300, None))
         == 1
     )
 
 
-def test_warning_record_counts_warnings_followed_by_arrivals(mailing: Context) -> None:
-    loader = IssueLoader(mailing, ManualClock(NOW))
+def test_warning_record_counts_warnings_followed_by_arrivals(mailer: Context) -> None:
+    loader = IssueLoader(mailer, ManualClock(NOW))
     assert warning_record(loader)["sentence"] == ""
     last = dt.date(2025, 12, 31)
-    client = create_app(mailing, ManualClock(NOW)).test_client()
+    client = create_app(mailer, ManualClock(NOW)).test_client()
     record_path = "/v1/series/{}/track-record?kind={}".format
     assert client.get(record_path("people", "live")).json["early_warnings"] is None
     assert "Early warnings" not in client.get("/record").text
@@ -48,7 +48,7 @@ def test_warning_record_counts_warnings_followed_by_arrivals(mailing: Context) -
         EarlyWarning(last, 7, total, last - 6 * DAY, last, 0.5, "channel"),
         EarlyWarning(last + DAY, 1, 0, last - DAY, last + DAY, 0.9, "channel"),  # not over yet
     ]
-    with mailing.database.writing() as connection:
+    with mailer.database.writing() as connection:
         early_warning_store.insert_warnings(connection, warnings)
     answer = client.get(record_path("people", "live")).json["early_warnings"]
     assert answer["sentence"] in client.get("/record").text

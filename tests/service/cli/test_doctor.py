@@ -257,10 +257,10 @@ def test_variable_that_breaks_all_requests_is_named(
 def test_mail_server(
     healthy: Settings, mailbox: Mailbox, ca_file: Path, authority: trustme.CA
 ) -> None:
-    mailing = mail_settings(healthy.var_dir, mailbox.port, ca_file)
-    names = [name for name in mailing.model_fields_set if name.startswith(("smtp", "mail"))]
+    mailer = mail_settings(healthy.var_dir, mailbox.port, ca_file)
+    names = [name for name in mailer.model_fields_set if name.startswith(("smtp", "mail"))]
     settings = healthy.model_copy(
-        update={name: getattr(mailing, name) for name in (*names, "public_url")}
+        update={name: getattr(mailer, name) for name in (*names, "public_url")}
     )
     finding = diagnose(settings)["mail"]
     assert (finding.state, "lets us in" in finding.said) == ("ok", True)

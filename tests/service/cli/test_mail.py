@@ -17,9 +17,9 @@ from tests.service.support import Crossings, ManualClock
 
 
 @pytest.fixture
-def run(mailing: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(mailer: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command with the settings of `mailing`."""
-    monkeypatch.setattr("service.core.settings.load_settings", lambda: mailing.settings)
+    monkeypatch.setattr("service.core.settings.load_settings", lambda: mailer.settings)
     monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"light", "dark": b"dark"})
 
@@ -74,8 +74,8 @@ def test_digest_dry_run_writes_a_preview_and_sends_nothing(
     assert not mailbox.taken
 
 
-def test_digest_copy_is_sent_to_one_address(run: Any, mailing: Context, mailbox: Mailbox) -> None:
-    add_readers(mailing, "a", "b", threshold=123)
+def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: Mailbox) -> None:
+    add_readers(mailer, "a", "b", threshold=123)
     for to in ("me@example.org", "a@reader.example.org"):
         result = run("digest", "--week", "2026-W01", "--to", to)
         assert result.stdout.startswith("sent a copy: "), result.output
@@ -111,10 +111,10 @@ def test_digest_names_the_missing_setting(crossings: Crossings) -> None:
 
 
 def test_commands_retry_deferred_mail_at_once(
-    run: Any, mailing: Context, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    run: Any, mailer: Context, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(weekly, "digest", partial(weekly.digest, clock=ManualClock(FRIDAY)))
-    add_readers(mailing, "a")
+    add_readers(mailer, "a")
     run("subscribers", "add", "a@reader.example.org", "--warn-at", "40")
     for command in ("digest", "warn"):
         mailbox.rcpt = lambda _: "451 later"

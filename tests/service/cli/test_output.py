@@ -34,8 +34,8 @@ for max_bytes, arguments in json.loads(sys.argv.pop()):
 """
 
 
-def test_full_disk_leaves_no_partial_file(mailing: Context, tmp_path: Path) -> None:
-    add_readers(mailing, "a")
+def test_full_disk_leaves_no_partial_file(mailer: Context, tmp_path: Path) -> None:
+    add_readers(mailer, "a")
     folder = tmp_path / "out"
     folder.mkdir()
     backup, scores, paths = (f"{folder}/{n}" for n in ("x.tar.gz", "scores.json", "paths.npz"))
@@ -48,7 +48,7 @@ def test_full_disk_leaves_no_partial_file(mailing: Context, tmp_path: Path) -> N
     ]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(commands)],
-        env=as_environment(mailing.settings) | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=as_environment(mailer.settings) | {"PYTHONDONTWRITEBYTECODE": "1"},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -21,7 +21,7 @@ def module_mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="module")
 def module_mailing(
-    furnished: Path,
+    mail_store: Path,
     module_mailbox: Mailbox,
     ca_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -29,7 +29,7 @@ def module_mailing(
     """Like `mailing`, shared by the tests of a file."""
     folder = tmp_path_factory.mktemp("mailing")
     (folder / "var").mkdir()
-    shutil.copy(furnished, folder / "var" / "crossings.sqlite")
+    shutil.copy(mail_store, folder / "var" / "crossings.sqlite")
     opened = open_context(mail_settings(folder, module_mailbox.port, ca_file))
     yield opened
     opened.database.close()

@@ -61,11 +61,11 @@ def latest_run(context: Context) -> run_store.Run | None:
 
 
 def test_warning_starts_and_ends_at_level(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    publish_forecast(mailing, hand.now, 10, 45, 20)
-    assert warn(mailing, hand).reason == "2026-01-05: 1 sent"
+    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
+    publish_forecast(mailer, hand.now, 10, 45, 20)
+    assert warn(mailer, hand).reason == "2026-01-05: 1 sent"
     reason = "45% chance of more than 500 people on at least one day, 5 to 7 January 2026"
     assert read_lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
     for line in (
@@ -75,11 +75,11 @@ def test_warning_starts_and_ends_at_level(
         "the chance is at least 40%",
     ):
         assert re.search(line, read_text(mailbox)), line
-    assert warn(mailing, hand).reason.endswith("nobody to send to")
+    assert warn(mailer, hand).reason.endswith("nobody to send to")
     for chance, n_sent in ((40, 1), (39, 2), (10, 2), (0, 2), (41, 3)):
         hand.now += DAY
-        publish_forecast(mailing, hand.now, chance)
-        warn(mailing, hand)
+        publish_forecast(mailer, hand.now, chance)
+        warn(mailer, hand)
         assert len(mailbox.taken) == n_sent, chance
         if chance == 39:
             reason = "39% chance of more than 500 people on at least one day, 7 to 9 January 2026"
@@ -87,15 +87,15 @@ def test_warning_starts_and_ends_at_level(
             assert read_lead(mailbox) == (subject, f"{subject}.")
 
 
-def test_week_threshold_is_warned_of(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
-    add_readers(mailing, "a", threshold=1000, warn_level=40, week_threshold=2000, now=JOINED)
-    add_readers(mailing, "b", threshold=1000, warn_level=40, week_threshold=3000, now=JOINED)
-    publish_forecast(mailing, hand.now, 0, 0, 0, 60, 60, 60)
+def test_week_threshold_is_warned_of(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailer, "a", threshold=1000, warn_level=40, week_threshold=2000, now=JOINED)
+    add_readers(mailer, "b", threshold=1000, warn_level=40, week_threshold=3000, now=JOINED)
+    publish_forecast(mailer, hand.now, 0, 0, 0, 60, 60, 60)
     first, last = dt.date(2025, 12, 2), dt.date(2025, 12, 4)
     earlier = EarlyWarning(first, 1, 1000, first, last, 0.4, "channel")
-    with mailing.database.writing() as connection:
+    with mailer.database.writing() as connection:
         early_warning_store.insert_warnings(connection, [earlier])
-    warn(mailing, hand)
+    warn(mailer, hand)
     assert mailbox.readers() == ["a@reader.example.org"]
     reason = "60% chance of more than 2,000 people in total, 5 to 11 January 2026"
     assert read_lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
@@ -105,37 +105,37 @@ def test_week_threshold_is_warned_of(mailing: Context, mailbox: Mailbox, hand: M
 
 
 def test_one_warning_a_day_from_the_first_complete_forecast(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    publish_forecast(mailing, hand.now, 90)
-    send_due_mail(mailing, "", hand)
+    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
+    publish_forecast(mailer, hand.now, 90)
+    send_due_mail(mailer, "", hand)
     hand.now += dt.timedelta(hours=1)
-    publish_forecast(mailing, hand.now, 0)
+    publish_forecast(mailer, hand.now, 0)
     for _ in range(8):
-        send_due_mail(mailing, "", hand)
+        send_due_mail(mailer, "", hand)
         hand.now += dt.timedelta(hours=1)
     assert len(mailbox.taken) == 1
     hand.now = utc(2026, 1, 6, 15, 29)
-    send_due_mail(mailing, "", hand)
+    send_due_mail(mailer, "", hand)
     assert len(mailbox.taken) == 1, "yesterday's figure is not published yet"
     hand.now += dt.timedelta(minutes=1)
-    send_due_mail(mailing, "", hand)
+    send_due_mail(mailer, "", hand)
     assert "Early warning over" in mailbox.messages()[1]["Subject"]
 
 
 def test_stale_forecast_pauses_warnings(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "a", threshold=0, warn_level=1, now=JOINED)
+    add_readers(mailer, "a", threshold=0, warn_level=1, now=JOINED)
     hand.now = utc(2026, 1, 20, 12)
     for _ in range(3):
-        send_due_mail(mailing, "", hand)
+        send_due_mail(mailer, "", hand)
         assert not mailbox.taken, "the forecast may be repaired before the afternoon"
         hand.now += dt.timedelta(hours=1)
     hand.now = utc(2026, 1, 20, 16)
     for _ in range(3):
-        send_due_mail(mailing, "", hand)
+        send_due_mail(mailer, "", hand)
         hand.now += DAY
     assert len(mailbox.taken) == 1
     subject, first = read_lead(mailbox)
@@ -144,74 +144,74 @@ def test_stale_forecast_pauses_warnings(
         "Early warnings are paused. The latest figures are for 31 December 2025, 20 days ago."
     )
     assert "chance of" not in read_text(mailbox)
-    publish_forecast(mailing, hand.now, 0)
-    warn(mailing, hand)
+    publish_forecast(mailer, hand.now, 0)
+    warn(mailer, hand)
     reason = "under 1% chance of more than 0 people on at least one day, 23 to 25 January 2026"
     assert read_lead(mailbox)[0] == f"Early warnings resumed: {reason}"
 
 
 @pytest.mark.usefixtures("plain_chart")
 def test_reader_gets_only_chosen_emails(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "warnings", threshold=500, warn_level=40, weekly=False, now=JOINED)
-    add_readers(mailing, "both", threshold=500, warn_level=40, now=JOINED)
-    add_readers(mailing, "weekly", threshold=500, now=JOINED)
-    publish_forecast(mailing, hand.now, 90)
-    warn(mailing, hand)
+    add_readers(mailer, "warnings", threshold=500, warn_level=40, weekly=False, now=JOINED)
+    add_readers(mailer, "both", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailer, "weekly", threshold=500, now=JOINED)
+    publish_forecast(mailer, hand.now, 90)
+    warn(mailer, hand)
     assert mailbox.readers() == ["warnings@reader.example.org", "both@reader.example.org"]
     hand.now = utc(2026, 1, 9, 15, 30)
-    publish_forecast(mailing, hand.now, 90)
-    send_due_mail(mailing, "", hand)
+    publish_forecast(mailer, hand.now, 90)
+    send_due_mail(mailer, "", hand)
     assert mailbox.readers()[2:] == ["both@reader.example.org", "weekly@reader.example.org"]
 
 
-def test_preview_sends_nothing(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
-    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    add_readers(mailing, "b", threshold=500, warn_level=95, now=JOINED)
-    publish_forecast(mailing, hand.now, 90)
-    previews = preview(mailing, hand)
+def test_preview_sends_nothing(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
+    add_readers(mailer, "b", threshold=500, warn_level=95, now=JOINED)
+    publish_forecast(mailer, hand.now, 90)
+    previews = preview(mailer, hand)
     assert [message["To"] for message in previews] == ["a@reader.example.org"]
     assert previews[0]["Subject"].startswith("Early warning: 90% chance")
     assert not mailbox.taken
-    with mailing.database.reading() as connection:
+    with mailer.database.reading() as connection:
         assert delivery_store.get_edition(connection, str(FIRST), "channel") is None
         assert early_warning_store.list_warnings(connection, "channel") == []
-    assert latest_run(mailing) is None
+    assert latest_run(mailer) is None
     mailbox.rcpt = lambda _: "451 later"
-    warn(mailing, hand)
-    assert preview(mailing, hand) == [], "the retry is not due yet"
+    warn(mailer, hand)
+    assert preview(mailer, hand) == [], "the retry is not due yet"
     hand.now += dt.timedelta(minutes=6)
-    (retry,) = preview(mailing, hand)
+    (retry,) = preview(mailer, hand)
     assert retry.items()[:-1] == previews[0].items()[:-1]
     assert retry.get_body().as_bytes() == previews[0].get_body().as_bytes()  # type: ignore[union-attr]
     mailbox.rcpt = lambda _: None
-    warn(mailing, hand)
+    warn(mailer, hand)
     assert mailbox.messages()[0]["Subject"] == previews[0]["Subject"]
-    assert preview(mailing, hand) == []
+    assert preview(mailer, hand) == []
 
 
 def test_unsubscribing_cancels_warning(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "a", "b", threshold=500, warn_level=40, now=JOINED)
-    publish_forecast(mailing, hand.now, 90)
-    web: FlaskClient = create_app(mailing, hand).test_client()
+    add_readers(mailer, "a", "b", threshold=500, warn_level=40, now=JOINED)
+    publish_forecast(mailer, hand.now, 90)
+    web: FlaskClient = create_app(mailer, hand).test_client()
 
     def unsubscribe_last(_: str) -> None:
-        with mailing.database.reading() as connection:
+        with mailer.database.reading() as connection:
             last = subscriber_store.list_subscribers(connection)[-1]
         web.post(f"/u/{last.token}", data={"List-Unsubscribe": "One-Click"})
 
     mailbox.data = unsubscribe_last  # type: ignore[assignment]
-    warn(mailing, hand)
+    warn(mailer, hand)
     assert mailbox.readers() == ["a@reader.example.org"]
     message = mailbox.messages()[0]
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     mailbox.data = lambda _: None
     link = message["List-Unsubscribe"].strip("<>").removeprefix("https://forecast.example.org")
     assert web.post(link).status_code == 200
-    with mailing.database.reading() as connection:
+    with mailer.database.reading() as connection:
         assert subscriber_store.list_subscribers(connection) == []
         assert delivery_store.count_emails(connection, "2026-01-05", "channel") == {}
         (warning,) = early_warning_store.list_warnings(connection, "channel")
@@ -219,45 +219,45 @@ def test_unsubscribing_cancels_warning(
 
 
 def test_deferred_warning_expires_after_a_day(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    publish_forecast(mailing, hand.now, 90, 90)
+    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
+    publish_forecast(mailer, hand.now, 90, 90)
     mailbox.rcpt = lambda _: "451 later"
-    warn(mailing, hand)
+    warn(mailer, hand)
     mailbox.rcpt = lambda _: None
     hand.now = utc(2026, 1, 6, 9)
-    assert not is_due(mailing, hand.now), "yesterday's warning is dropped"
-    publish_forecast(mailing, hand.now, 80)
-    assert is_due(mailing, hand.now)
-    warn(mailing, hand)
+    assert not is_due(mailer, hand.now), "yesterday's warning is dropped"
+    publish_forecast(mailer, hand.now, 80)
+    assert is_due(mailer, hand.now)
+    warn(mailer, hand)
     assert read_lead(mailbox)[0].startswith("Early warning: 80% chance")
 
 
 def test_new_preferences_reset_warnings(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    publish_forecast(mailing, hand.now, 90)
-    warn(mailing, hand)
-    add_readers(mailing, "a", threshold=600, warn_level=40, now=hand.now + dt.timedelta(hours=1))
+    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
+    publish_forecast(mailer, hand.now, 90)
+    warn(mailer, hand)
+    add_readers(mailer, "a", threshold=600, warn_level=40, now=hand.now + dt.timedelta(hours=1))
     hand.now += DAY
-    publish_forecast(mailing, hand.now, 90)
-    warn(mailing, hand)
+    publish_forecast(mailer, hand.now, 90)
+    warn(mailer, hand)
     assert "more than 600 people" in read_lead(mailbox)[0]
 
 
 def test_warnings_are_due_with_a_reader_and_pause_after_failure(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "weekly", now=JOINED)
-    publish_forecast(mailing, hand.now, 90)
-    assert not is_due(mailing, hand.now)
-    add_readers(mailing, "a", threshold=500, warn_level=40, now=JOINED)
-    assert is_due(mailing, hand.now)
+    add_readers(mailer, "weekly", now=JOINED)
+    publish_forecast(mailer, hand.now, 90)
+    assert not is_due(mailer, hand.now)
+    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
+    assert is_due(mailer, hand.now)
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError, match="refuses the sender"):
-        warn(mailing, hand)
-    last = latest_run(mailing)
+        warn(mailer, hand)
+    last = latest_run(mailer)
     assert last and last.outcome == "failed"
-    assert not is_due(mailing, last.started_at + dt.timedelta(minutes=9))
+    assert not is_due(mailer, last.started_at + dt.timedelta(minutes=9))

@@ -18,8 +18,8 @@ PAST = utc(2025, 12, 23)
 
 
 @pytest.fixture
-def loader(mailing: Context) -> IssueLoader:
-    return IssueLoader(mailing, ManualClock(NOW))
+def loader(mailer: Context) -> IssueLoader:
+    return IssueLoader(mailer, ManualClock(NOW))
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_subject_of_one_person_is_singular(loader: IssueLoader) -> None:
     assert ": about 1 person, " in subject(content | {"headline": week})
 
 
-def test_edition_of_old_figures_and_old_issue(mailing: Context) -> None:
+def test_edition_of_old_figures_and_old_issue(mailer: Context) -> None:
     """People and boats cover the same days."""
     content = build_edition(
-        IssueLoader(mailing, ManualClock(utc(2026, 1, 9, 15))), "2026-W02"
+        IssueLoader(mailer, ManualClock(utc(2026, 1, 9, 15))), "2026-W02"
     ).content
     assert content["status"] == "degraded"
     old_figures, old_issue = content["reasons"]
@@ -86,39 +86,39 @@ def test_edition_requires_an_issue(empty: Context) -> None:
         build_edition(IssueLoader(empty, ManualClock(NOW)), "2026-W01")
 
 
-def test_edition_as_of_a_time_ignores_newer_issues(mailing: Context, loader: IssueLoader) -> None:
+def test_edition_as_of_a_time_ignores_newer_issues(mailer: Context, loader: IssueLoader) -> None:
     first = build_edition(loader, "2026-W01")
-    publish_issue(mailing.database, dt.date(2026, 1, 1), seed=5)
+    publish_issue(mailer.database, dt.date(2026, 1, 1), seed=5)
     newer, older = build_edition(loader, "2026-W01"), build_edition(loader, "2026-W01", as_of=NOW)
     assert newer.content["days"] != first.content["days"] == older.content["days"]
     assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
 
 
-def test_past_edition_has_boats_of_its_week(mailing: Context, loader: IssueLoader) -> None:
-    publish_issue(mailing.database, dt.date(2025, 12, 20), seed=5)
-    past = build_edition(IssueLoader(mailing, ManualClock(PAST)), "2025-W52", as_of=PAST)
+def test_past_edition_has_boats_of_its_week(mailer: Context, loader: IssueLoader) -> None:
+    publish_issue(mailer.database, dt.date(2025, 12, 20), seed=5)
+    past = build_edition(IssueLoader(mailer, ManualClock(PAST)), "2025-W52", as_of=PAST)
     (boats,) = past.content["followers"]
     assert boats.startswith("Boats. Next 7 days: about")
     assert [boats] != build_edition(loader, "2026-W01").content["followers"]
 
 
-def test_edition_without_boats_has_no_followers(mailing: Context) -> None:
+def test_edition_without_boats_has_no_followers(mailer: Context) -> None:
     paths = {"climatology": random_paths("2025-12-21", 60)}
-    publish(mailing.database, paths, 1, utc(2025, 12, 22))
-    past = build_edition(IssueLoader(mailing, ManualClock(PAST)), "2025-W52", as_of=PAST)
+    publish(mailer.database, paths, 1, utc(2025, 12, 22))
+    past = build_edition(IssueLoader(mailer, ManualClock(PAST)), "2025-W52", as_of=PAST)
     assert past.content["followers"] == []
 
 
-def test_weather_is_attributed_when_used(mailing: Context, loader: IssueLoader) -> None:
+def test_weather_is_attributed_when_used(mailer: Context, loader: IssueLoader) -> None:
     weather = "Weather data by Open-Meteo.com, CC BY 4.0."
     assert weather not in build_edition(loader, "2026-W01").content["attribution"]
-    with mailing.database.writing() as connection:
+    with mailer.database.writing() as connection:
         issue = issue_store.get_latest_issue(connection, "people")
         assert issue is not None
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
     edition = build_edition(loader, "2026-W01")
     paths = loader.view("people", edition.issue_id).paths
-    renderer = MailRenderer(edition, paths, mailing.settings)
+    renderer = MailRenderer(edition, paths, mailer.settings)
     reader = Reader("a@example.org", 500)
     for part in (renderer.text(reader), renderer.html(reader)):
         assert weather in " ".join(part.replace("\u00a0", " ").split())

@@ -19,15 +19,15 @@ LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 
 
 @pytest.fixture
-def loader(mailing: Context) -> IssueLoader:
-    return IssueLoader(mailing, ManualClock(issue_time(LAST)))
+def loader(mailer: Context) -> IssueLoader:
+    return IssueLoader(mailer, ManualClock(issue_time(LAST)))
 
 
 @pytest.fixture
-def previous(mailing: Context) -> Edition:
+def previous(mailer: Context) -> Edition:
     """The edition of the week before, from an issue of that week."""
-    publish_issue(mailing.database, PREVIOUS, seed=3)
-    loader = IssueLoader(mailing, ManualClock(issue_time(PREVIOUS)))
+    publish_issue(mailer.database, PREVIOUS, seed=3)
+    loader = IssueLoader(mailer, ManualClock(issue_time(PREVIOUS)))
     return build_edition(loader, "2025-W52", as_of=issue_time(PREVIOUS))
 
 
@@ -78,7 +78,7 @@ def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition
     assert "on the 3 of 7 days with published figures" in last_week["sentence"]
 
 
-def test_changes_list_causes(mailing: Context, loader: IssueLoader, previous: Edition) -> None:
+def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edition) -> None:
     view = loader.view("people")
     note: dict[str, Any] = {
         "since": previous.issue_id,
@@ -93,7 +93,7 @@ def test_changes_list_causes(mailing: Context, loader: IssueLoader, previous: Ed
             "new_figures": [6.0] * 30,
         },
     }
-    with mailing.database.writing() as connection:
+    with mailer.database.writing() as connection:
         note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
     new_figures, causes = edition._changes(loader, view, previous)
     assert new_figures == "Figures for 8 more days are available."

@@ -21,12 +21,12 @@ LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})
 
 
 @pytest.fixture
-def mailing(mailing: Context) -> Context:
+def mailer(mailer: Context) -> Context:
     """A context with one request for emails."""
-    with mailing.database.writing() as connection:
+    with mailer.database.writing() as connection:
         preferences = Preferences(400, route="channel")
         subscriber_store.save_opt_in(connection, "new@example.org", preferences, NOW)
-    return mailing
+    return mailer
 
 
 def read_token(mailbox: Mailbox) -> str:
@@ -44,53 +44,53 @@ def list_requests(context: Context) -> Sequence[sa.Row[Any]]:
         return connection.execute(sa.select(opt_ins)).all()
 
 
-def test_link_is_mailed_once_and_token_hashed(mailing: Context, mailbox: Mailbox) -> None:
-    assert mail_links(mailing, ManualClock(NOW)) == 1
-    assert mail_links(mailing, ManualClock(NOW)) == 0
+def test_link_is_mailed_once_and_token_hashed(mailer: Context, mailbox: Mailbox) -> None:
+    assert mail_links(mailer, ManualClock(NOW)) == 1
+    assert mail_links(mailer, ManualClock(NOW)) == 0
     assert mailbox.readers() == ["new@example.org"]
     token = read_token(mailbox)
-    opt_in = find_request(mailing, token)
+    opt_in = find_request(mailer, token)
     assert opt_in and opt_in.state == "mailed" and opt_in.threshold == 400
-    assert token not in str(list_requests(mailing))
+    assert token not in str(list_requests(mailer))
 
 
-def test_deferred_link_is_mailed_after_a_delay(mailing: Context, mailbox: Mailbox) -> None:
+def test_deferred_link_is_mailed_after_a_delay(mailer: Context, mailbox: Mailbox) -> None:
     hand = ManualClock(NOW)
     mailbox.rcpt = lambda _: "451 4.7.1 greylisted"
-    assert mail_links(mailing, hand) == 0
+    assert mail_links(mailer, hand) == 0
     mailbox.rcpt = lambda _: None
-    assert mail_links(mailing, hand) == 0
+    assert mail_links(mailer, hand) == 0
     hand.now += dt.timedelta(minutes=3)
-    assert mail_links(mailing, hand) == 1
-    assert find_request(mailing, read_token(mailbox)) is not None
+    assert mail_links(mailer, hand) == 1
+    assert find_request(mailer, read_token(mailbox)) is not None
 
 
-def test_refused_address_is_not_retried(mailing: Context, mailbox: Mailbox) -> None:
+def test_refused_address_is_not_retried(mailer: Context, mailbox: Mailbox) -> None:
     mailbox.rcpt = lambda _: "550 no such mailbox"
     hand = ManualClock(NOW)
-    mail_links(mailing, hand)
+    mail_links(mailer, hand)
     mailbox.rcpt = lambda _: None
     hand.now += dt.timedelta(hours=10)
-    assert mail_links(mailing, hand) == 0
+    assert mail_links(mailer, hand) == 0
 
 
 def test_request_is_mailed_after_the_server_refused_the_sender(
-    mailing: Context, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+    mailer: Context, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError, match="refuses the sender"):
-        mail_links(mailing, ManualClock(NOW))
+        mail_links(mailer, ManualClock(NOW))
     mailbox.sender = lambda _: None
-    assert mail_links(mailing, ManualClock(NOW + dt.timedelta(hours=1))) == 1
+    assert mail_links(mailer, ManualClock(NOW + dt.timedelta(hours=1))) == 1
     assert "new@example.org" not in caplog.text
 
 
-def test_unconfirmed_request_is_deleted(mailing: Context) -> None:
-    mail_links(mailing, ManualClock(NOW + dt.timedelta(hours=73)))
-    assert list_requests(mailing) == []
+def test_unconfirmed_request_is_deleted(mailer: Context) -> None:
+    mail_links(mailer, ManualClock(NOW + dt.timedelta(hours=73)))
+    assert list_requests(mailer) == []
 
 
-def test_nothing_is_mailed_while_another_process_mails(mailing: Context, mailbox: Mailbox) -> None:
-    with mailing.database.holding("opt-in-channel"):
-        assert mail_links(mailing, ManualClock(NOW)) == 0
+def test_nothing_is_mailed_while_another_process_mails(mailer: Context, mailbox: Mailbox) -> None:
+    with mailer.database.holding("opt-in-channel"):
+        assert mail_links(mailer, ManualClock(NOW)) == 0
     assert not mailbox.taken

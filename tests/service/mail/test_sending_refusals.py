@@ -35,10 +35,10 @@ def subscribe(context: Context, *addresses: str) -> None:
     ids=["content-8", "content-2", "relay-8", "relay-3"],
 )
 def test_mail_refused_for_every_reader_suspends_nobody(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock, command: str, addresses: list[str]
+    mailer: Context, mailbox: Mailbox, hand: ManualClock, command: str, addresses: list[str]
 ) -> None:
     """The run stops after 5 readers, each week; all get the email once the fault is repaired."""
-    subscribe(mailing, *addresses)
+    subscribe(mailer, *addresses)
     refused: list[str] = []
 
     def refuse(address: str) -> str:
@@ -51,37 +51,37 @@ def test_mail_refused_for_every_reader_suspends_nobody(
         hand.now += dt.timedelta(days=7)
         refused.clear()
         with pytest.raises(JobError, match=rf"the mail itself, of {n_refused} readers \(554\)"):
-            digest(mailing, clock=hand)
+            digest(mailer, clock=hand)
         assert len(refused) == n_refused
-    week = iso_week(mailing.route, hand.now)
-    assert count_deliveries(mailing, week) == {"later": n_refused}
-    with mailing.database.reading() as connection:
+    week = iso_week(mailer.route, hand.now)
+    assert count_deliveries(mailer, week) == {"later": n_refused}
+    with mailer.database.reading() as connection:
         assert {s.state for s in subscriber_store.list_subscribers(connection)} == {"active"}
     setattr(mailbox, command, lambda _: None)
     hand.now += dt.timedelta(minutes=6)
-    assert digest(mailing, clock=hand).reason == f"{week}: {len(addresses)} sent"
+    assert digest(mailer, clock=hand).reason == f"{week}: {len(addresses)} sent"
 
 
 def test_refusal_of_some_readers_bounces(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, *"abcdefgh")
+    add_readers(mailer, *"abcdefgh")
     mailbox.data = lambda a: "554 not for me" if a[0] != "c" else None
-    assert digest(mailing, clock=hand).reason == f"{WEEK}: 7 bounced, 1 sent"
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 7 bounced, 1 sent"
 
 
-def test_unknown_domain_bounces(mailing: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+def test_unknown_domain_bounces(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
     """Even if its readers are many and come first."""
-    subscribe(mailing, *(f"{name}@gone.example" for name in "abcdefgh"), "z@here.example")
+    subscribe(mailer, *(f"{name}@gone.example" for name in "abcdefgh"), "z@here.example")
     mailbox.rcpt = lambda a: "550 no such domain" if "gone" in a else None
-    assert digest(mailing, clock=hand).reason == f"{WEEK}: 8 bounced, 1 sent"
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 8 bounced, 1 sent"
 
 
 def test_refusals_are_deferred_when_the_server_disconnects(
-    mailing: Context, mailbox: Mailbox, hand: ManualClock
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, *"abcdef")
+    add_readers(mailer, *"abcdef")
     mailbox.data = lambda a: "554 refused" if a[0] in "ab" else "close"
     with pytest.raises(JobError, match="3 emails in a row unanswered"):
-        digest(mailing, clock=hand)
-    assert count_deliveries(mailing) == {"later": 5}
+        digest(mailer, clock=hand)
+    assert count_deliveries(mailer) == {"later": 5}

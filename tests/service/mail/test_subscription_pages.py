@@ -39,7 +39,7 @@ def web(module_mailing: Context) -> FlaskClient:
 
 
 @pytest.fixture
-def mailing(module_mailing: Context) -> Context:
+def mailer(module_mailing: Context) -> Context:
     """A context without subscribers or requests."""
     with module_mailing.database.writing() as connection:
         for table in (deliveries, editions, opt_ins, subscribers, unsubscribed, asks, salts):
@@ -48,7 +48,7 @@ def mailing(module_mailing: Context) -> Context:
 
 
 @pytest.fixture(autouse=True)
-def hand(mailing: Context) -> ManualClock:
+def hand(mailer: Context) -> ManualClock:
     CLOCK.now = NOW
     return CLOCK
 
@@ -75,69 +75,69 @@ def mail_link(context: Context, mailbox: Mailbox, hand: ManualClock) -> str:
 
 
 def test_subscription_is_confirmed_by_link_and_button(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     assert "<title>Emails – Channel crossings forecast</title>" in web.get("/subscribe").text
     assert subscribe(web, threshold="700") == 200
-    assert not list_subscribers(mailing) and not mailbox.taken, "the web process sends no email"
-    link = mail_link(mailing, mailbox, hand)
+    assert not list_subscribers(mailer) and not mailbox.taken, "the web process sends no email"
+    link = mail_link(mailer, mailbox, hand)
     for _ in range(3):  # as link scanners do
         assert web.get(link).status_code == 200
-    assert not list_subscribers(mailing)
+    assert not list_subscribers(mailer)
     assert "You will get the next weekly email on Friday." in web.post(link).text
-    (subscriber,) = list_subscribers(mailing)
+    (subscriber,) = list_subscribers(mailer)
     assert (subscriber.address, subscriber.threshold, subscriber.state) == (ADDRESS, 700, "active")
 
 
 def test_confirmation_link_works_once(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     subscribe(web)
-    link = mail_link(mailing, mailbox, hand)
+    link = mail_link(mailer, mailbox, hand)
     assert web.post(link).status_code == 200
     second = web.post(link)
     assert second.status_code == 404
     assert "used or replaced" in second.text
     assert web.get(link).status_code == 404
-    assert len(list_subscribers(mailing)) == 1
+    assert len(list_subscribers(mailer)) == 1
 
 
 def test_confirmation_link_expires(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     subscribe(web)
-    link = mail_link(mailing, mailbox, hand)
+    link = mail_link(mailer, mailbox, hand)
     hand.now += dt.timedelta(hours=48)
     for response in (web.get(link), web.post(link)):
         assert response.status_code == 410
         assert "has expired" in response.text
-    assert not list_subscribers(mailing)
+    assert not list_subscribers(mailer)
 
 
 def test_newer_request_replaces_the_older(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     subscribe(web, threshold="100")
-    first = mail_link(mailing, mailbox, hand)
+    first = mail_link(mailer, mailbox, hand)
     subscribe(web, threshold="200")
-    second = mail_link(mailing, mailbox, hand)
+    second = mail_link(mailer, mailbox, hand)
     assert web.post(first).status_code == 404
     web.post(second)
-    assert [s.threshold for s in list_subscribers(mailing)] == [200]
+    assert [s.threshold for s in list_subscribers(mailer)] == [200]
 
 
 def test_confirmed_request_changes_threshold_of_subscriber(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
-    add_readers(mailing, "new", threshold=100)
+    add_readers(mailer, "new", threshold=100)
     subscribe(web, address=ADDRESS.upper(), threshold="900")
-    assert [s.threshold for s in list_subscribers(mailing)] == [100], "unchanged until confirmed"
-    web.post(mail_link(mailing, mailbox, hand))
-    assert [s.threshold for s in list_subscribers(mailing)] == [900]
+    assert [s.threshold for s in list_subscribers(mailer)] == [100], "unchanged until confirmed"
+    web.post(mail_link(mailer, mailbox, hand))
+    assert [s.threshold for s in list_subscribers(mailer)] == [900]
 
 
-def test_response_does_not_reveal_subscribers(web: FlaskClient, mailing: Context) -> None:
-    add_readers(mailing, "a")
+def test_response_does_not_reveal_subscribers(web: FlaskClient, mailer: Context) -> None:
+    add_readers(mailer, "a")
     responses = [
         web.post("/subscribe", data={"address": f"{name}@reader.example.org"}) for name in "ab"
     ]
@@ -148,16 +148,16 @@ def test_response_does_not_reveal_subscribers(web: FlaskClient, mailing: Context
 
 
 def test_requests_per_address_are_limited(
-    web: FlaskClient, mailing: Context, hand: ManualClock
+    web: FlaskClient, mailer: Context, hand: ManualClock
 ) -> None:
     texts = {web.post("/subscribe", data={"address": ADDRESS}).data for _ in range(5)}
     assert len(texts) == 1
-    with mailing.database.reading() as connection:
+    with mailer.database.reading() as connection:
         count = connection.execute(sa.select(sa.func.count()).select_from(asks)).scalar()
     assert count == 3 * 2, "3 requests, counted by address and by network"
     hand.now += dt.timedelta(days=1)
     subscribe(web)
-    with mailing.database.reading() as connection:
+    with mailer.database.reading() as connection:
         assert connection.execute(sa.select(opt_ins.c.asked_at)).scalar() == hand.now
         hashes = connection.execute(sa.select(asks.c.who)).scalars().all()
     assert len(hashes) == 2, "only the requests of the day are kept"
@@ -180,9 +180,9 @@ def test_requests_per_network_are_limited(web: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("proxies", [0, 1])
-def test_network_is_read_from_trusted_proxies_only(proxies: int, mailing: Context) -> None:
-    settings = Settings(**(mailing.settings.model_dump() | {"trusted_proxies": proxies}))
-    web = create_app(Context(settings, mailing.database), ManualClock(NOW)).test_client()
+def test_network_is_read_from_trusted_proxies_only(proxies: int, mailer: Context) -> None:
+    settings = Settings(**(mailer.settings.model_dump() | {"trusted_proxies": proxies}))
+    web = create_app(Context(settings, mailer.database), ManualClock(NOW)).test_client()
     statuses = {
         web.post(
             "/subscribe",
@@ -200,25 +200,25 @@ def warning_preferences(context: Context) -> tuple[bool, int | None, int | None]
 
 
 def test_early_warnings_are_requested_and_confirmed(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
     choice = {"emails": "warnings", "threshold": "700", "level": "30", "week_threshold": "2500"}
     assert subscribe(web, **choice) == 200
-    link = mail_link(mailing, mailbox, hand)
+    link = mail_link(mailer, mailbox, hand)
     for text in (mailbox.messages()[0].get_content(), web.get(link).text):
         text = " ".join(text.split())
         assert "You will get an early warning" in text or "you will get an early warning" in text
         assert "more than 700 people in a day in the next 3 days, or of more than 2,500" in text
         assert "reaches 30%" in text and "one email a week" not in text
-    assert not list_subscribers(mailing)
+    assert not list_subscribers(mailer)
     assert "when the chance reaches your level" in web.post(link).text
-    assert warning_preferences(mailing) == (False, 30, 2500)
+    assert warning_preferences(mailer) == (False, 30, 2500)
     subscribe(web, emails="both", level="", week_threshold="")
-    web.post(mail_link(mailing, mailbox, hand))
-    assert warning_preferences(mailing) == (True, 50, None)
+    web.post(mail_link(mailer, mailbox, hand))
+    assert warning_preferences(mailer) == (True, 50, None)
     subscribe(web, emails="weekly", level="80", week_threshold="9")
-    web.post(mail_link(mailing, mailbox, hand))
-    assert warning_preferences(mailing) == (True, None, None)
+    web.post(mail_link(mailer, mailbox, hand))
+    assert warning_preferences(mailer) == (True, None, None)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_early_warnings_are_requested_and_confirmed(
     ],
 )
 def test_invalid_value_is_rejected_and_form_is_kept(
-    field: str, value: str, error: str, web: FlaskClient, mailing: Context
+    field: str, value: str, error: str, web: FlaskClient, mailer: Context
 ) -> None:
     form = {"address": ADDRESS, "emails": "both", "threshold": "321"} | {field: value}
     response = web.post("/subscribe", data=form)
@@ -243,7 +243,7 @@ def test_invalid_value_is_rejected_and_form_is_kept(
     assert f'value="{form["address"]}"' in response.text
     for name in form.keys() - {"address", "emails"}:
         assert f'value="{form[name][:8]}"' in response.text
-    with mailing.database.reading() as connection:
+    with mailer.database.reading() as connection:
         assert connection.execute(sa.select(opt_ins)).all() == []
 
 
@@ -256,41 +256,41 @@ def first_token(context: Context) -> str:
     return list_subscribers(context)[0].token
 
 
-def test_unsubscribe_page_only_shows_a_form(web: FlaskClient, mailing: Context) -> None:
-    add_readers(mailing, "a")
-    response = web.get(f"/u/{first_token(mailing)}")
+def test_unsubscribe_page_only_shows_a_form(web: FlaskClient, mailer: Context) -> None:
+    add_readers(mailer, "a")
+    response = web.get(f"/u/{first_token(mailer)}")
     assert response.status_code == 200
     assert '<form method="post">' in response.text
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert response.headers["X-Robots-Tag"] == "noindex"
-    assert len(list_subscribers(mailing)) == 1
+    assert len(list_subscribers(mailer)) == 1
 
 
-def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailing: Context) -> None:
+def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailer: Context) -> None:
     """RFC 8058, section 3.2: no cookie, no login, no other token."""
-    add_readers(mailing, "a", "b")
-    token = first_token(mailing)
+    add_readers(mailer, "a", "b")
+    token = first_token(mailer)
     for _ in range(3):
         response = web.post(f"/u/{token}", data={"List-Unsubscribe": "One-Click"})
         assert response.status_code == 200
         assert "Location" not in response.headers and "Set-Cookie" not in response.headers
         assert "You have unsubscribed" in response.text
     assert "You have unsubscribed" in web.get(f"/u/{token}").text
-    assert [subscriber.address for subscriber in list_subscribers(mailing)] == [
+    assert [subscriber.address for subscriber in list_subscribers(mailer)] == [
         "b@reader.example.org"
     ]
 
 
 def test_unsubscribing_deletes_personal_data(
-    web: FlaskClient, mailing: Context, hand: ManualClock, monkeypatch: pytest.MonkeyPatch
+    web: FlaskClient, mailer: Context, hand: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"", "dark": b""})
-    add_readers(mailing, "a")
+    add_readers(mailer, "a")
     subscribe(web, "a@reader.example.org")
-    digest(mailing, clock=hand)
-    web.post(f"/u/{first_token(mailing)}")
-    with mailing.database.reading() as connection:
+    digest(mailer, clock=hand)
+    web.post(f"/u/{first_token(mailer)}")
+    with mailer.database.reading() as connection:
         for table in (deliveries, opt_ins):
             assert connection.execute(sa.select(table)).all() == []
         assert len(connection.execute(sa.select(unsubscribed)).all()) == 1
@@ -298,17 +298,17 @@ def test_unsubscribing_deletes_personal_data(
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("path", ["/u/", "/subscribe/confirm/"])
-def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailing: Context) -> None:
-    add_readers(mailing, "a")
-    for token in ("x", "A" * 22, first_token(mailing)[:-1], "é"):
+def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailer: Context) -> None:
+    add_readers(mailer, "a")
+    for token in ("x", "A" * 22, first_token(mailer)[:-1], "é"):
         response = getattr(web, method)(path + token)
         assert response.status_code == 404
         assert "This link does not work" in response.text
-    assert len(list_subscribers(mailing)) == 1
+    assert len(list_subscribers(mailer)) == 1
 
 
-def test_service_without_smtp_rejects_subscriptions(mailing: Context) -> None:
-    context = Context(Settings(var_dir=mailing.settings.var_dir), mailing.database)
+def test_service_without_smtp_rejects_subscriptions(mailer: Context) -> None:
+    context = Context(Settings(var_dir=mailer.settings.var_dir), mailer.database)
     web = create_app(context, ManualClock(NOW)).test_client()
     assert "does not send email" in web.get("/subscribe").text
     assert subscribe(web) == 503

@@ -14,10 +14,10 @@ from tests.service.mailbox import publish_issue
 from tests.service.support import ManualClock, utc
 
 
-def test_past_email_uses_the_issue_current_when_due(mailing: Context) -> None:
+def test_past_email_uses_the_issue_current_when_due(mailer: Context) -> None:
     """The first issue was published at noon on Friday 2 January, the second on Saturday."""
-    publish_issue(mailing.database, dt.date(2026, 1, 1), seed=7)
-    loader = IssueLoader(mailing, ManualClock(utc(2026, 1, 20, 12)))
+    publish_issue(mailer.database, dt.date(2026, 1, 1), seed=7)
+    loader = IssueLoader(mailer, ManualClock(utc(2026, 1, 20, 12)))
     edition = edition_for(loader, "2026-W01")
     assert edition.content["data_through"] == "2025-12-31"
     assert edition.content["days"][0]["date"] == "2026-01-02"
@@ -27,8 +27,8 @@ def test_past_email_uses_the_issue_current_when_due(mailing: Context) -> None:
     assert later.content["days"][0]["date"] == "2026-01-09"
 
 
-def test_past_week_before_the_first_issue_is_rejected(mailing: Context) -> None:
-    loader = IssueLoader(mailing, ManualClock(utc(2026, 1, 20, 12)))
+def test_past_week_before_the_first_issue_is_rejected(mailer: Context) -> None:
+    loader = IssueLoader(mailer, ManualClock(utc(2026, 1, 20, 12)))
     with pytest.raises(NotFound) as error:
         edition_for(loader, "2025-W52")
     message = str(error.value)

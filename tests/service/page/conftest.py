@@ -71,14 +71,14 @@ def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def bare(empty: Context) -> Iterator[Site]:
+def empty_site(empty: Context) -> Iterator[Site]:
     """The pages over an empty database."""
     with _serve(empty) as site:
         yield site
 
 
 @pytest.fixture
-def alarmed(context: Context) -> Iterator[Site]:
+def degraded_site(context: Context) -> Iterator[Site]:
     """The pages of a service with a week outside its range and a failed refit."""
     paths = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
     publish(context.database, paths, run_id=1, issued_at=utc(2025, 12, 20, 15))
@@ -88,7 +88,7 @@ def alarmed(context: Context) -> Iterator[Site]:
 
 
 @pytest.fixture
-def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def weather_site(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The pages of a forecast that uses the weather."""
     clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(module, "utc_now", clock)
@@ -110,9 +110,9 @@ def two_routes(context: Context) -> Iterator[Site]:
 
 
 @pytest.fixture
-def mailed(mailing: Context) -> Iterator[Site]:
+def mail_site(mailer: Context) -> Iterator[Site]:
     """The pages of a service that sends mail."""
-    with _serve(mailing) as site:
+    with _serve(mailer) as site:
         yield site
 
 
@@ -186,7 +186,7 @@ def _is_external(url: str) -> bool:
 
 
 @pytest.fixture
-def shoot() -> Callable[[Page, str], None]:
+def save_screenshot() -> Callable[[Page, str], None]:
     """A function that saves a screenshot of the whole page in the artefacts folder."""
 
     def picture(page: Page, name: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.service.support import ROUTE
 
 
-def test_form_keeps_choices_in_the_url(site: Any, visit: Any, shoot: Any) -> None:
+def test_form_keeps_choices_in_the_url(site: Any, visit: Any, save_screenshot: Any) -> None:
     page = visit("/compare", script=False)
     assert page.locator("#on1").input_value()
     page.fill("#on1", "2025-12-26")
@@ -24,7 +24,7 @@ def test_form_keeps_choices_in_the_url(site: Any, visit: Any, shoot: Any) -> Non
     assert "on2=2026-01-02" in csv_path and "model2=climatology" in csv_path
     header = site.client.get(csv_path).text.partition("\n")[0]
     assert header == "date,value,median_1,lo80_1,hi80_1,median_2,lo80_2,hi80_2"
-    shoot(page, "compare-two")
+    save_screenshot(page, "compare-two")
 
 
 def test_invalid_choice_is_named_and_kept(site: Any) -> None:

@@ -202,7 +202,7 @@ def csv_links_by_heading(page: str) -> dict[str, list[str]]:
     return parts | ({heading: links} if shows else {})
 
 
-def test_every_chart_and_table_has_a_csv(site: Any, windy: Any) -> None:
+def test_every_chart_and_table_has_a_csv(site: Any, weather_site: Any) -> None:
     publish_weekly_issues(site, 17)
     for path in (*PAGES, "/record"):
         page = site.client.get(path).text
@@ -210,15 +210,15 @@ def test_every_chart_and_table_has_a_csv(site: Any, windy: Any) -> None:
         anchors = re.findall(r'#([\w-]+)">Link to this', page)
         assert anchors and all(f'id="{anchor}"' in page for anchor in anchors)
     assert csv_links_by_heading(site.client.get("/about").text) == {}
-    page = windy.client.get("/").text
+    page = weather_site.client.get("/").text
     parts = csv_links_by_heading(page)
     assert all(parts.values())
     (sea,) = parts["Wind and waves in the coming days"]
     times = LexborHTMLParser(page).css("[aria-label^='Wind and waves'] tbody tr time:first-of-type")
-    assert [row["date"] for row in read_csv(windy, sea)] == [
+    assert [row["date"] for row in read_csv(weather_site, sea)] == [
         time.attributes["datetime"] for time in times
     ]
-    metadata = json.loads(windy.client.get(sea.replace(".csv", ".metadata.json")).text)
+    metadata = json.loads(weather_site.client.get(sea.replace(".csv", ".metadata.json")).text)
     assert "Open-Meteo" in metadata["dc:source"] and "by/4.0" in metadata["dc:license"]["@id"]
     assert {one.get("schema:unitText") for one in metadata["tableSchema"]["columns"]} == {
         *(None, "km/h", "m")

@@ -219,15 +219,15 @@ def test_operator_is_named(site: Any) -> None:
     assert "The <Channel> desk" in visible_text(client.get("/about"))
 
 
-def test_alarm_is_shown_on_now_and_record(alarmed: Any) -> None:
-    (alarm,) = record_alarms(alarmed.loader, "people")
+def test_alarm_is_shown_on_now_and_record(degraded_site: Any) -> None:
+    (alarm,) = record_alarms(degraded_site.loader, "people")
     came = alarm["numbers"]["came"]
     message = f"People: {came:,} arrived from 22 December 2025 to 28 December 2025, above the"
-    now, record = (visible_text(alarmed.client.get(path)) for path in ("/", "/record"))
+    now, record = (visible_text(degraded_site.client.get(path)) for path in ("/", "/record"))
     assert f"Alarm. {message}" in now
     assert "Problem. The last refit job failed: no model could be fitted." in now
     assert f"A week outside its range Since 29 December 2025. {message}" in record
     assert f"came {came}, lo99 7, hi99 7" in record
     for path in ("/plan", "/?series=boats", "/?on=2025-12-21"):  # another view, series and issue
-        assert "Alarm" not in visible_text(alarmed.client.get(path)), path
-    assert alarmed.client.get("/v1/status").json["alarms"] == [alarm]
+        assert "Alarm" not in visible_text(degraded_site.client.get(path)), path
+    assert degraded_site.client.get("/v1/status").json["alarms"] == [alarm]

@@ -32,7 +32,7 @@ def violations(page: Page, rules: list[str] = RULES) -> str:
     return "" if report.violations_count == 0 else str(report.generate_report())
 
 
-def check_every_appearance(page: Page, shoot: Callable[..., None], name: str) -> None:
+def check_every_appearance(page: Page, save_screenshot: Callable[..., None], name: str) -> None:
     """Check that the page is accessible and not cut off in every appearance."""
     for appearance, (scheme, width) in reversed(APPEARANCES.items()):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -42,7 +42,7 @@ def check_every_appearance(page: Page, shoot: Callable[..., None], name: str) ->
             appearance
         )
         assert page.evaluate("document.documentElement.scrollWidth") <= width, appearance
-    shoot(page, name)
+    save_screenshot(page, name)
 
 
 @pytest.mark.parametrize("path", ["/", "/record", "/about"])
@@ -55,9 +55,11 @@ def test_route_selector_fits_on_narrow_screens(two_routes: Any, visit: Any, path
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_view_is_accessible_and_fits(visit: Any, shoot: Callable[..., None], view: str) -> None:
+def test_view_is_accessible_and_fits(
+    visit: Any, save_screenshot: Callable[..., None], view: str
+) -> None:
     page = visit(VIEWS[view])
-    check_every_appearance(page, shoot, view)
+    check_every_appearance(page, save_screenshot, view)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true })")
     assert not violations(page)
 
@@ -95,7 +97,7 @@ CELLS = """() => [...document.querySelectorAll("table")].map(table =>
 
 @pytest.mark.parametrize("path", ["/", "/plan", "/compare"])
 def test_tables_keep_all_cells_on_narrow_screens(
-    visit: Any, shoot: Callable[..., None], path: str
+    visit: Any, save_screenshot: Callable[..., None], path: str
 ) -> None:
     page = visit(path, width=1280)
     wide = page.evaluate(CELLS)
@@ -109,15 +111,15 @@ def test_tables_keep_all_cells_on_narrow_screens(
     for cell in page.locator("table.totals td:nth-child(3)").all():
         box = cell.bounding_box()
         assert box and box["x"] + box["width"] <= 320, "the 80% range is scrolled to"
-    shoot(page, f"{path.strip('/') or 'now'}-320")
+    save_screenshot(page, f"{path.strip('/') or 'now'}-320")
 
 
 def test_weather_table_is_accessible_and_readable(
-    windy: Any, visit: Any, shoot: Callable[..., None]
+    weather_site: Any, visit: Any, save_screenshot: Callable[..., None]
 ) -> None:
-    page = visit("/", base=windy.url)
-    check_every_appearance(page, shoot, "sea")
-    for window in (page, visit("/", base=windy.url, script=False)):
+    page = visit("/", base=weather_site.url)
+    check_every_appearance(page, save_screenshot, "sea")
+    for window in (page, visit("/", base=weather_site.url, script=False)):
         row = window.locator("section[aria-labelledby=sea-heading] tbody tr").nth(2)
         assert row.locator("th").inner_text().split() == ["Sat", "3", "Jan"]
         cells = row.locator("td")
@@ -132,7 +134,9 @@ def test_weather_table_is_accessible_and_readable(
             assert box and 0 <= box["x"] and box["x"] + box["width"] <= width
 
 
-def test_print_shows_details_and_hides_controls(visit: Any, shoot: Callable[..., None]) -> None:
+def test_print_shows_details_and_hides_controls(
+    visit: Any, save_screenshot: Callable[..., None]
+) -> None:
     page = visit("/")
     page.emulate_media(media="print")
     assert page.locator("table.days").nth(1).locator("tbody tr").first.is_visible()
@@ -145,7 +149,7 @@ def test_print_shows_details_and_hides_controls(visit: Any, shoot: Callable[...,
         page.locator(f".totals tbody th{of}").first.evaluate(size) for of in (" small", "")
     )
     assert small < usual
-    shoot(page, "now-print")
+    save_screenshot(page, "now-print")
     for path in ("/", "/compare"):
         page = visit(path, width=717)  # A4 without its margins
         page.emulate_media(media="print")
@@ -153,11 +157,11 @@ def test_print_shows_details_and_hides_controls(visit: Any, shoot: Callable[...,
 
 
 def test_notice_of_old_figures(
-    visit: Any, site: Any, shoot: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    visit: Any, site: Any, save_screenshot: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(site.clock, "now", utc(2026, 2, 1, 12))
     page = visit("/")
-    shoot(page, "now-stale")
+    save_screenshot(page, "now-stale")
     assert not violations(page)
     assert page.locator(".notice").inner_text().replace("\xa0", " ") == (
         "Out of date. The latest figures are for 31 December 2025, 32 days ago."
@@ -165,47 +169,49 @@ def test_notice_of_old_figures(
     assert page.locator("h1").inner_text().startswith("Next 7 days: about")
 
 
-def test_pages_before_the_first_issue(bare: Any, visit: Any, shoot: Callable[..., None]) -> None:
+def test_pages_before_the_first_issue(
+    empty_site: Any, visit: Any, save_screenshot: Callable[..., None]
+) -> None:
     for path in ("/plan", "/record"):
-        response = bare.client.get(path, headers={"Accept": "text/html"})
+        response = empty_site.client.get(path, headers={"Accept": "text/html"})
         assert (response.status_code, "othing is published yet" in response.text) == (503, True)
-    page = visit("/", base=bare.url, expected=503)
+    page = visit("/", base=empty_site.url, expected=503)
     assert "nothing is published yet" in page.locator("main").inner_text().lower()
     assert not violations(page)
-    shoot(page, "empty")
-    assert bare.client.get("/about").status_code == 200
+    save_screenshot(page, "empty")
+    assert empty_site.client.get("/about").status_code == 200
 
 
 @pytest.mark.parametrize("view", ["now", "record"])
 def test_alarms_and_problems_are_accessible(
-    alarmed: Any, visit: Any, shoot: Callable[..., None], view: str
+    degraded_site: Any, visit: Any, save_screenshot: Callable[..., None], view: str
 ) -> None:
-    page = visit(VIEWS[view], base=alarmed.url)
+    page = visit(VIEWS[view], base=degraded_site.url)
     assert "99" in page.locator(".notice.alarm" if view == "now" else "#alarms").inner_text()
     assert "Problem" in page.locator(".notice").first.inner_text()
-    check_every_appearance(page, shoot, f"alarm-{view}")
+    check_every_appearance(page, save_screenshot, f"alarm-{view}")
     if view == "now":
         page.locator(".notice.alarm a").click()
         assert page.url.endswith("/record#alarms")
 
 
-def test_error_pages_are_accessible(visit: Any, shoot: Callable[..., None]) -> None:
+def test_error_pages_are_accessible(visit: Any, save_screenshot: Callable[..., None]) -> None:
     page = visit("/?series=planes", expected=404)
     assert not violations(page)
-    shoot(page, "wrong")
+    save_screenshot(page, "wrong")
     assert not violations(visit("/plan?threshold=-1", expected=400))
 
 
 def test_subscription_pages_are_accessible(
-    mailed: Any, visit: Any, mailbox: Mailbox, shoot: Callable[..., None]
+    mail_site: Any, visit: Any, mailbox: Mailbox, save_screenshot: Callable[..., None]
 ) -> None:
     """Every page that a subscriber sees, in order."""
 
     def check_page(name: str, words: str) -> None:
         assert words in page.locator("h1").inner_text()
-        check_every_appearance(page, shoot, f"mail-{name}")
+        check_every_appearance(page, save_screenshot, f"mail-{name}")
 
-    page = visit("/subscribe", base=mailed.url, expected=200, outage=True)
+    page = visit("/subscribe", base=mail_site.url, expected=200, outage=True)
     check_page("form", "Emails")
     page.evaluate("document.querySelector('form').noValidate = true")
     page.fill("#address", "nobody")
@@ -215,18 +221,18 @@ def test_subscription_pages_are_accessible(
     page.fill("#address", "reader@example.org")
     page.click("form button")
     check_page("asked", "Check your email")
-    assert mail_links(mailed.context, mailed.clock) == 1
+    assert mail_links(mail_site.context, mail_site.clock) == 1
     link = re.search(r"/subscribe/confirm/\S+", mailbox.messages()[-1].get_content())
     assert link
-    page.goto(mailed.url + link[0])
+    page.goto(mail_site.url + link[0])
     check_page("confirm", "Confirm your subscription")
     page.click("form button")
     check_page("joined", "You are subscribed")
-    page.goto(mailed.url + link[0])
+    page.goto(mail_site.url + link[0])
     check_page("used", "This link does not work")
-    with mailed.context.database.reading() as connection:
+    with mail_site.context.database.reading() as connection:
         (reader,) = subscriber_store.list_subscribers(connection)
-    page.goto(f"{mailed.url}/u/{reader.token}")
+    page.goto(f"{mail_site.url}/u/{reader.token}")
     check_page("leave", "Unsubscribe from all emails")
     page.click("form button")
     check_page("left", "You have unsubscribed")

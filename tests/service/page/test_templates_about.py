@@ -54,29 +54,31 @@ def test_forecasts_are_joint_simulations_of_people_and_boats(site: Any) -> None:
     assert issue["n_paths"] == boats["n_paths"]
 
 
-def test_unconfirmed_addresses_are_deleted_as_promised(mailed: Any) -> None:
+def test_unconfirmed_addresses_are_deleted_as_promised(mail_site: Any) -> None:
     kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
     promise = f"after {kept.days} days"
     mail = (ROOT / "service" / "mail" / "templates" / "confirm.txt").read_text("utf-8")
     for text in (
-        *(visible_text(mailed.client.get(path)) for path in ("/about", "/subscribe")),
+        *(visible_text(mail_site.client.get(path)) for path in ("/about", "/subscribe")),
         mail,
     ):
         assert promise in text
 
 
-def test_email_opens_are_not_recorded(mailed: Any) -> None:
+def test_email_opens_are_not_recorded(mail_site: Any) -> None:
     columns = {column.name for column in metadata.tables["subscribers"].columns}
     assert {"address", "threshold", "joined_at"} <= columns
     assert not {name for name in columns if "open" in name or "click" in name}
-    assert "We do not record whether you open an email" in visible_text(mailed.client.get("/about"))
+    assert "We do not record whether you open an email" in visible_text(
+        mail_site.client.get("/about")
+    )
 
 
-def test_emails_are_mentioned_only_if_sent(site: Any, mailed: Any) -> None:
+def test_emails_are_mentioned_only_if_sent(site: Any, mail_site: Any) -> None:
     for path in ("/about", "/nothing"):
         headers = {"Accept": "text/html"}
         assert "Emails" not in visible_text(site.client.get(path, headers=headers))
-        assert "Emails" in visible_text(mailed.client.get(path, headers=headers))
+        assert "Emails" in visible_text(mail_site.client.get(path, headers=headers))
 
 
 def test_no_statement_updates_published_issues() -> None:

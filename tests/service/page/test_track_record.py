@@ -24,7 +24,9 @@ def publish_weekly_issues(site: Any, weeks: int) -> None:
     score(site.context)
 
 
-def test_record_before_and_after_scoring(site: Any, visit: Any, shoot: Callable[..., None]) -> None:
+def test_record_before_and_after_scoring(
+    site: Any, visit: Any, save_screenshot: Callable[..., None]
+) -> None:
     page = site.client.get("/record").text
     assert page.count("There are no scores yet") == 2
     publish_weekly_issues(site, 17)
@@ -60,11 +62,11 @@ def test_record_before_and_after_scoring(site: Any, visit: Any, shoot: Callable[
     assert live.locator("svg.coverage").count() == len([r for r in record["rows"] if r["n"]])
     assert "There are no scores yet" in page.locator("section.record").nth(1).inner_text()
     assert not violations(page)
-    shoot(page, "record-scored")
+    save_screenshot(page, "record-scored")
     live.locator("ol.worst a").first.click()
     assert "This is a past forecast" in page.locator(".notice.past").inner_text()
     assert page.locator("table.days th", has_text="Arrived").count() == 2
-    shoot(page, "past")
+    save_screenshot(page, "past")
 
 
 def test_window_can_be_chosen(site: Any, visit: Any) -> None:
