@@ -1,14 +1,6 @@
 """Daily forecasts: median, mean, chance of arrivals and prediction intervals."""
 
-__all__ = [
-    "LEVELS",
-    "LIKELIHOODS",
-    "Level",
-    "Likelihood",
-    "bands",
-    "check_levels",
-    "likelihood",
-]
+__all__ = ["LEVELS", "LIKELIHOODS", "Level", "Likelihood", "bands", "check_levels", "likelihood"]
 
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args

@@ -51,10 +51,7 @@ _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
         ("series_id", "days", "threshold"),
         "Chance that arrivals in so many days in a row exceed the threshold within seven days.",
     ),
-    "forecast_scored_issues": (
-        ("series_id",),
-        "Number of scored issues in the last 26 weeks.",
-    ),
+    "forecast_scored_issues": (("series_id",), "Number of scored issues in the last 26 weeks."),
     "forecast_interval_coverage_ratio": (
         ("series_id", "measure", "level"),
         "Share of outcomes within the interval over the last 26 weeks.",

@@ -155,8 +155,7 @@ class TotalsQuery(AheadQuery):
     """Periods and range levels."""
 
     periods: query_types.Periods | None = Field(
-        None,
-        description=f"Names of periods: {', '.join(PERIODS)}. Default: all.",
+        None, description=f"Names of periods: {', '.join(PERIODS)}. Default: all."
     )
     first: query_types.Day | None = Field(
         None, alias="from", description="As elsewhere; with `to`, the first day of your own period."

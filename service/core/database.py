@@ -92,9 +92,7 @@ class Database:
             if self._watching is None:
                 self._watching = self._glancing.connect()
                 self._raw = self._watching.connection.dbapi_connection
-            if isinstance(
-                self._raw, sqlite.FallbackConnection
-            ):  # it sees no commits, and is used once
+            if isinstance(self._raw, sqlite.Fallback):  # it sees no commits, and is used once
                 self._watching.close()
                 self._watching = None
                 return None

@@ -1,13 +1,6 @@
 """Secrets, masked in displayed settings and in the log."""
 
-__all__ = [
-    "CONTROL_CHARACTERS",
-    "MASK",
-    "Masker",
-    "mask_url",
-    "passwords_of",
-    "mask_folders",
-]
+__all__ = ["CONTROL_CHARACTERS", "MASK", "Masker", "mask_url", "passwords_of", "mask_folders"]
 
 import contextlib
 import ipaddress

@@ -3,7 +3,7 @@
 __all__ = [
     "BUSY_MILLISECONDS",
     "READ_ONLY",
-    "FallbackConnection",
+    "Fallback",
     "compact",
     "engine",
     "file_of",
@@ -33,7 +33,7 @@ _READ_ONLY = "readonly database"
 _NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open database file")
 
 
-class FallbackConnection(sqlite3.Connection):
+class Fallback(sqlite3.Connection):
     """Fallback connection when a WAL file cannot be created.
 
     SQLite needs it to read on a full disk or in a read-only folder. It is used once, so that the
@@ -70,7 +70,7 @@ def engine(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(opened, "checkin")
     def _drop(connection: Any, record: Any) -> None:
-        if isinstance(connection, FallbackConnection):
+        if isinstance(connection, Fallback):
             record.invalidate()
 
     sa.event.listen(opened, "begin", _begin)
@@ -130,9 +130,7 @@ def _begin(connection: sa.Connection) -> None:
         return  # a single statement sees one snapshot anyway
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
-    elif isinstance(raw, FallbackConnection) and _is_full(
-        connection.engine.url.database or ":memory:"
-    ):
+    elif isinstance(raw, Fallback) and _is_full(connection.engine.url.database or ":memory:"):
         raise sqlite3.OperationalError("database or disk is full")  # a stand-in would be read-only
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -184,11 +182,11 @@ def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)
 
 
-def _open_fallback(file: Path) -> FallbackConnection:
+def _open_fallback(file: Path) -> Fallback:
     return sqlite3.connect(
         f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1",
         uri=True,
-        factory=FallbackConnection,
+        factory=Fallback,
         isolation_level=None,
         check_same_thread=False,
     )

@@ -64,9 +64,7 @@ class _Trial:
 
 
 def compare(
-    context: Context,
-    progress: Callable[[], None] = lambda: None,
-    period: str | None = None,
+    context: Context, progress: Callable[[], None] = lambda: None, period: str | None = None
 ) -> Outcome:
     """Score missing origins, then keep or change the champion.
 

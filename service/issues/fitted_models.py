@@ -4,16 +4,7 @@
 ``metadata.json``. SERIES is the leading series, HASH identifies the training data.
 """
 
-__all__ = [
-    "FORMAT",
-    "examine",
-    "find",
-    "folder_of",
-    "load",
-    "prune",
-    "save",
-    "version_file",
-]
+__all__ = ["FORMAT", "examine", "find", "folder_of", "load", "prune", "save", "version_file"]
 
 import contextlib
 import io

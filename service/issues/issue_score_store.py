@@ -128,10 +128,7 @@ def list_current_scores(
         .add_columns(is_champion, s.days_known, s.content)
         .join(issue_scores, s.issue_id == i.issue_id)
         .where(
-            i.series_id == series_id,
-            i.kind == kind,
-            i.origin >= since,
-            s.superseded_at.is_(None),
+            i.series_id == series_id, i.kind == kind, i.origin >= since, s.superseded_at.is_(None)
         )
         .order_by(i.origin, i.issued_at, i.run_id)
     )
