@@ -27,7 +27,7 @@ from tests.support.waiting import BOUND, PROCESS, wait_until
 SCRIPT = (
     "from service import server; from service.core import settings; "
     "server._HEADER_MILLISECONDS = 2000; server._BODY_SECONDS = 2.0; "
-    "server.serve(settings.load())"
+    "server.serve(settings.load_settings())"
 )
 
 

@@ -18,7 +18,7 @@ import sys
 from service.core import settings
 from service.app import create_app
 from service.core.context import open_context
-client = create_app(open_context(settings.load())).test_client()
+client = create_app(open_context(settings.load_settings())).test_client()
 assert client.get("/v1/status").status_code == 200
 print(sorted(name for name, module in sys.modules.items() if module and "opentelemetry" in name))
 """

@@ -8,7 +8,7 @@ import sys
 from tests.service.support import ROOT, environment
 from tests.support.waiting import BOUND
 
-_CHILD = "from service.cli import run; import signal; run.end_with_input(); signal.pause()"
+_CHILD = "from service.cli import run; import signal; run.exit_with_stdin(); signal.pause()"
 
 
 def test_child_ends_when_its_input_closes() -> None:

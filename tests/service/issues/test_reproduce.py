@@ -63,7 +63,7 @@ def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Manua
     refit(filled)
     models = filled.settings.models_dir
     declare_model(models, "climatology", "climatology", "champion", "[parameters]\nyears = 1\n")
-    with pytest.raises(JobError, match="climatology: it draws other paths: its declaration or"):
+    with pytest.raises(JobError, match="climatology: its paths differ: its declaration or"):
         reproduce_issue(filled, hand.now)
     (models / "seasonal_naive.toml").unlink()
     with pytest.raises(JobError, match="seasonal_naive: expected a model of"):
@@ -72,7 +72,7 @@ def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Manua
 
 def test_moment_before_first_issue_is_rejected(filled: Context, hand: ManualClock) -> None:
     refit(filled)
-    with pytest.raises(JobError, match="no issue of people stood at 2025-12-01T12:00:00Z"):
+    with pytest.raises(JobError, match="there was no issue of people at 2025-12-01T12:00:00Z"):
         reproduce_issue(filled, utc(2025, 12, 1, 12))
 
 

@@ -89,9 +89,9 @@ def test_killed_work_raises_limit_error() -> None:
 def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
     file = tmp_path / "pids"
     script = (
-        "from service.issues.resource_limits import limited\n"
+        "from service.issues.resource_limits import run_limited\n"
         "from tests.service.issues.test_resource_limits import wait_forever\n"
-        f"limited(wait_forever, {str(file)!r}, 'x', 60, 500)\n"
+        f"run_limited(wait_forever, {str(file)!r}, 'x', 60, 500)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment())
     wait_until(file.exists, "the work begins")

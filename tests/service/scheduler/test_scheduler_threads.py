@@ -154,10 +154,10 @@ def test_scheduler_ends_on_sigterm_during_start(empty: Context) -> None:
     script = (
         "import os, signal\n"
         "from service.core.context import open_context\n"
-        "from service.core.settings import load\n"
+        "from service.core.settings import load_settings\n"
         "from service.scheduler import scheduler\n"
         "scheduler.close_dead = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
-        "scheduler.run(open_context(load()))\n"
+        "scheduler.run(open_context(load_settings()))\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", script],
