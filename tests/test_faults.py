@@ -242,7 +242,7 @@ def test_second_scheduler_takes_over_and_each_job_runs_once(
         wait_until(lambda: any(r.job == "refit" for r in list_runs(context)), "a fit begins", 0.02)
         other = scheduler.begin(settings, log)
         try:
-            wait_until(lambda: "another scheduler is at work" in log.read_text(), "it waits")
+            wait_until(lambda: "another scheduler is running" in log.read_text(), "it waits")
             assert has_scheduler(context)
             kill(scheduler, first)
             wait_until(lambda: has_scheduler(context), "the other has the lock")

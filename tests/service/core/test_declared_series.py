@@ -77,7 +77,7 @@ def test_url_source_is_followed_and_named_by_host(tmp_path: Path) -> None:
         ),
         ("columns", 'date_format = "%d/%m"\ncolumns', "date_format: expected a format with day"),
         ("columns", 'decimal = ","\nthousands = ","\ncolumns', "expected another sign than decim"),
-        ("columns", 'rows = "data"\ncolumns', "source.rows: expected in json alone"),
+        ("columns", 'rows = "data"\ncolumns', "source.rows: expected only with json"),
         ("columns", 'order = "at"\ncolumns', "source.order: expected with reports first or last"),
         ("columns", 'reports = "best"\ncolumns', "source.reports: expected 'refuse', 'first'"),
         ("columns", 'thousand = ","\ncolumns', "source.thousand: expected thousands, the nearest"),

@@ -125,7 +125,7 @@ def test_invalid_retry_after_is_ignored(fetcher: Fetcher, sites: Sites, wait: st
 
 def test_stalled_body_is_retried_then_not_reached(hurried: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = SiteResponse(behave=stalled)
-    with pytest.raises(Unreachable, match="asked up to 3 times"):
+    with pytest.raises(Unreachable, match="after up to 3 attempts"):
         fetch(hurried, sites)
     assert sites.times("/a") == 3
 
@@ -182,7 +182,7 @@ def test_other_content_type_is_rejected(fetcher: Fetcher, sites: Sites, content_
 
 
 def test_refused_connection_is_not_reached(fetcher: Fetcher) -> None:
-    with pytest.raises(Unreachable, match="asked up to 3 times"):
+    with pytest.raises(Unreachable, match="after up to 3 attempts"):
         replace(fetcher, hosts=frozenset()).get("http://127.0.0.1:9/a", HTML, 1000)
 
 

@@ -107,7 +107,7 @@ def test_issue_is_published_when_explanation_fails(
 
     monkeypatch.setattr(publish, "explanation", fail)
     assert refit(filled).outcome == "done"
-    assert "published without its reasons" in caplog.text
+    assert "published without its explanation" in caplog.text
     with filled.database.reading() as connection:
         assert (
             note_store.get_note(connection, latest_issue(filled).issue_id, note_store.EXPLANATION)

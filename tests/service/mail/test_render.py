@@ -306,7 +306,7 @@ def test_one_click_header_requires_https(make_renderer: MakeRenderer) -> None:
 
 
 def test_address_with_line_break_is_rejected(renderer: MailRenderer) -> None:
-    with pytest.raises(ValueError, match="one plain e-mail address"):
+    with pytest.raises(ValueError, match="one plain email address"):
         renderer.message(Reader("a@b.org\r\nBcc: c@d.org", 300, TOKEN))
 
 

@@ -136,7 +136,7 @@ def test_other_scheduler_is_logged_once_per_occurrence(
         run_with_lock(lambda: calls.append(1))
         run_with_lock._lock.release()
     assert calls == [1, 1]
-    assert caplog.text.count("another scheduler is at work") == 2
+    assert caplog.text.count("another scheduler is running") == 2
 
 
 def test_unavailable_database_in_a_job_is_logged_at_debug(
