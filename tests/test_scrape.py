@@ -101,7 +101,7 @@ def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool
         with run_prometheus(config, tmp_path) as alerts:
             active = wait_for("CrossingsJobNotDone", alerts)
             summary = active["CrossingsJobNotDone"]["annotations"]["summary"]
-            assert "job ingest of channel was last done 1d 3h" in summary
+            assert "job ingest of channel last succeeded 1d 3h" in summary
             assert "CrossingsJobsFail" not in active
             assert "CrossingsGone" not in active
             with context.database.writing() as connection:
