@@ -32,7 +32,7 @@ test: lint ## Lint, then run all tests except the long ones
 
 .PHONY: test-long
 test-long: install-dev ## Run all tests, including the long fault tests
-	@$(BIN)/python -m pytest -m '' --hypothesis-profile long --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m '' --hypothesis-profile long
 
 .PHONY: test-oldest
 test-oldest: ## Run the tests with the oldest dependencies that pyproject.toml allows

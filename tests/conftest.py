@@ -11,6 +11,7 @@ os.environ["CROSSINGS_SOURCE"] = "figures"  # also for processes that fixtures s
 os.environ["CROSSINGS_WEATHER"] = "off"
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -29,9 +30,10 @@ settings.load_profile("short")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the files of long tests, so that no worker runs them alone at the end."""
+    """Start with files of long and of few tests, so that no worker runs one alone at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
-    items.sort(key=lambda item: item.path not in long)
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in long, count[item.path]))
 
 
 @pytest.hookimpl(tryfirst=True)

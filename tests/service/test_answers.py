@@ -281,7 +281,7 @@ def test_issue_answers_400_days_beyond_its_day(publish: Publish) -> None:
     for path in (f"{BASE}/forecast", f"{BASE}/gauges/chance", "/"):
         answer = interfaces.client.get(path)
         assert answer.status_code == 409
-        assert f"can answer is {last}, and 2027-03-09 is asked" in answer.text
+        assert f"can answer is {last}, and 2027-03-09 is requested" in answer.text
 
 
 def test_issue_ends_at_most_1600_days_after_its_figures() -> None:

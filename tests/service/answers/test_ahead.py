@@ -66,7 +66,7 @@ def test_view_beyond_last_day_is_rejected(context: Context) -> None:
     with pytest.raises(BadQuestion, match=f"{last}, the last that can be answered"):
         _ = loader.view("people", first=last + dt.timedelta(days=1)).ahead
     loader.clock = ManualClock(NOW + dt.timedelta(days=800))
-    with pytest.raises(NotPossible, match=f"can answer is {last}, and 2028-03-12 is asked"):
+    with pytest.raises(NotPossible, match=f"can answer is {last}, and 2028-03-12 is requested"):
         _ = loader.view("people").ahead
 
 

@@ -113,7 +113,7 @@ def test_project_route_declaration_is_valid() -> None:
         ),
         ("day_threshold", "day_treshold", "day_treshold: expected day_threshold, the nearest of"),
         ("licence =", "figure = 1\nlicence =", "figure: expected figures, the nearest of its keys"),
-        ("licence =", "weather_points = [[51, 1]]\nlicence =", "weather_place: expected with"),
+        ("licence =", "weather_points = [[51, 1]]\nlicence =", "weather_place: expected only with"),
         ("licence =", "weather_points = [[91, 1]]\nlicence =", "weather_points.0.0: expected less"),
         (
             "licence =",
@@ -122,8 +122,12 @@ def test_project_route_declaration_is_valid() -> None:
         ),
         ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected match pattern"),
         ("licence =", 'name = "x"\nlicence =', "name: expected in no file, found it"),
-        ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected in a series that follows"),
-        ('unit_one = "return"', 'unit_one = "return"\nratio = "x"', "returns.ratio: expected in a"),
+        ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected only in"),
+        (
+            'unit_one = "return"',
+            'unit_one = "return"\nratio = "x"',
+            "returns.ratio: expected only in",
+        ),
         ("week_threshold = 30", "weekly = 30", "vessels.weekly: expected one of title, unit,"),
         ('attribution = "Source: the harbour office"', "", "attribution: expected a value"),
         *(

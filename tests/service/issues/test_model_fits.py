@@ -46,13 +46,13 @@ def test_full_disk_while_saving_fit_leaves_no_partial_file(
     filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A limit on file size makes the write fail as a full disk does."""
-    write_whole = fitted_models.write_whole
+    write_atomically = fitted_models.write_atomically
 
     def write_limited(file: Path, content: bytes) -> None:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
         try:
-            write_whole(file, content)
+            write_atomically(file, content)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
