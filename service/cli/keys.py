@@ -68,7 +68,7 @@ def show(settings: Settings) -> None:
     from service.api import key_store as store
 
     now = utc_now()
-    with open_for_command(settings).database.reading() as connection:
+    with open_for_command(settings, "read").database.reading() as connection:
         listed = store.list_keys(connection)
     print_table(
         ("name", "key", "scope", "state", "made", "expires", "last used"),
@@ -99,7 +99,7 @@ def revoke(settings: Settings, name: str) -> None:
     """
     from service.api import key_store as store
 
-    with open_for_command(settings).database.writing() as connection:
+    with open_for_command(settings, "change").database.writing() as connection:
         if not store.revoke_key(connection, name, utc_now()):
             raise click.ClickException(f"no key {name!r} that can be revoked")
     click.echo(f"revoked {name}")

@@ -295,7 +295,7 @@ def status(settings: Settings, form: str, check: bool) -> int:
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import status as answer
 
-    body = answer(IssueLoader(open_for_command(settings)))
+    body = answer(IssueLoader(open_for_command(settings, "read")))
     is_wrong = body["status"] == "degraded" or bool(body["alarms"])
     if form == "json":
         print_json(body)

@@ -169,7 +169,7 @@ def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
     """Delete ADDRESS from every route or the given routes, with all its records."""
     from service.mail import subscriber_store as store
 
-    with open_for_command(settings).database.writing() as connection:
+    with open_for_command(settings, "change").database.writing() as connection:
         chosen = {one.route: one for one in store.list_subscribers(connection, address=address)}
         missing = [name for name in names if name not in chosen]
         if missing or not chosen:
@@ -187,7 +187,7 @@ def list_(settings: Settings, form: str) -> None:
     """Show every subscriber."""
     from service.mail import subscriber_store as store
 
-    with open_for_command(settings).database.reading() as connection:
+    with open_for_command(settings, "read").database.reading() as connection:
         everybody = store.list_subscribers(connection)
     rows = [
         {

@@ -102,7 +102,7 @@ def prune(settings: Settings, compact: bool) -> None:
     """
     from service.scheduler.prune import prune as job
 
-    context = open_for_command(settings)
+    context = open_for_command(settings, "prune")
     click.echo(job(context).reason)
     if compact:
         freed = context.database.compact()

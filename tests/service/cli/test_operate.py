@@ -26,13 +26,12 @@ def count_observations(folder: Path) -> int:
 
 def test_ingest_refit_and_status(crossings: Crossings, tmp_path: Path) -> None:
     models = declare_quick_models(tmp_path / "models")
-    first = crossings("status", models_dir=models)
-    assert first.returncode == 0
-    assert "nothing is published yet" in first.stdout
-
     done = crossings("ingest", models_dir=models)
     assert done.returncode == 0
     assert done.stdout == "5844 new, 0 revised, 0 unchanged from figures, through 2025-12-31\n"
+    first = crossings("status", models_dir=models)
+    assert first.returncode == 0
+    assert "nothing is published yet" in first.stdout
     done = crossings("refit", models_dir=models, fit_seconds=0)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("published people-20251231-")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from service.cli.options import WholeNumber, fit_each_route, pass_settings
 from service.core.context import open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings, SettingsError
+from tests.service.support import Crossings
 
 
 @click.command()
@@ -55,3 +57,20 @@ def test_unreachable_cluster_is_reported_once_for_all_routes(
         fit_each_route(context, lambda one: fitted.append(one.route.name) or "")
     context.database.close()
     assert not fitted
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["status"], ["status", "--check"], ["keys", "list"], ["keys", "revoke", "planner"]),
+        *(["subscribers", "list"], ["subscribers", "remove", "a@example.org"], ["prune"]),
+    ],
+    ids=" ".join,
+)
+def test_reading_or_deleting_creates_no_database(
+    crossings: Crossings, tmp_path: Path, arguments: list[str]
+) -> None:
+    done = crossings(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to \w+\n", done.stderr)
+    assert not (tmp_path / "var").exists()

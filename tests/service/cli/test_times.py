@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from service.core.context import open_context
+from service.core.settings import Settings
 from tests.service.support import Crossings
 
 
@@ -30,7 +33,8 @@ def test_time_within_a_clock_change_is_rejected(crossings: Crossings) -> None:
     assert "CROSSINGS_INGEST_TIMES" in done.stderr
 
 
-def test_prune_reports_deleted_rows(crossings: Crossings) -> None:
+def test_prune_reports_deleted_rows(crossings: Crossings, tmp_path: Path) -> None:
+    open_context(Settings(var_dir=tmp_path / "var")).database.close()
     assert crossings("prune").stdout == (
         "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests "
         "deleted\n"
