@@ -32,7 +32,7 @@ from service.issues.refit import refit
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROUTE, declare_quick_models, run_server
 from tests.support import embedded
-from tests.support.forked import Forked
+from tests.support.forked_jobs import Forked
 from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until
 

@@ -25,7 +25,7 @@ from service.core.context import Context, open_context
 from service.core.settings import Settings
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, ROUTE, run_server
-from tests.support.away import DetachablePostgresql
+from tests.support.detachable_postgresql import DetachablePostgresql
 from tests.support.waiting import BOUND, wait_until
 
 _PROMETHEUS = shutil.which("prometheus")

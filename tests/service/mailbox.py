@@ -27,7 +27,7 @@ from service.core.database import Database
 from service.core.settings import Settings
 from service.mail import delivery_store, subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, declare_quick_models, publish, random_paths, utc
 from tests.support.waiting import BOUND
 

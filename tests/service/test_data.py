@@ -14,7 +14,7 @@ from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
-from tests.service.stored import (
+from tests.service.stored_figures import (
     Figure,
     current_figures,
     delete_figures,

@@ -18,7 +18,7 @@ from service.core.settings import Settings
 from service.core.tables import documents, fetches, observations
 from service.data.ingest import ingest
 from tests.support import ods
-from tests.support.forked import Forked
+from tests.support.forked_jobs import Forked
 
 FIRST = dt.date(2019, 1, 1)
 EARLIER = ods.workbook(ods.some_days(FIRST, 500), "2020-05-16T13:00:00Z")

@@ -12,7 +12,7 @@ from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.support import ManualClock, declare_quick_models, utc
 
 READ_AT, ISSUED_AT = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
@@ -37,9 +37,9 @@ def windy_settings(published: Path, tmp_path_factory: pytest.TempPathFactory) ->
         horizon=60,
         fit_seconds=0,
     )
-    context = skies.with_weather(open_context(settings))
+    context = sample_weather.with_weather(open_context(settings))
     roughness = [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6]
-    skies.store_weather(context.database, READ_AT, roughness, members=3)
+    sample_weather.store_weather(context.database, READ_AT, roughness, members=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "utc_now", ManualClock(ISSUED_AT))
         refit(context)

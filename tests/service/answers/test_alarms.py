@@ -15,7 +15,7 @@ from service.core.context import Context
 from service.data import observation_store
 from service.issues.issue_score_store import Scored
 from service.issues.score import score
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import ROUTE, ManualClock, publish, record_run, utc
 
 FIRST = dt.date(2025, 1, 5)

@@ -11,7 +11,7 @@ from service.answers.briefing import briefing, briefing_of
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import ROUTE, ManualClock, utc
 
 D = dt.date

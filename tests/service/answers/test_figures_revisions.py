@@ -11,7 +11,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, status
 from service.api.schemas import RevisionsRow
 from service.core.context import Context
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import ROUTE, utc
 
 DAY = dt.date(2025, 12, 13)

@@ -15,8 +15,8 @@ from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
-from tests.service.issued import with_settings
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.stored_issues import with_settings
 from tests.service.support import (
     CHAMPION,
     DECLARED,

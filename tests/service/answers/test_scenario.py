@@ -16,9 +16,9 @@ from service.answers.scenario import scenario
 from service.core.context import Context
 from service.core.settings import Settings
 from service.issues.refit import refit
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.answers.conftest import ISSUED_AT, open_copy
-from tests.service.issued import with_settings
+from tests.service.stored_issues import with_settings
 from tests.service.support import ManualClock
 
 DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
@@ -101,7 +101,7 @@ def test_model_without_weather_is_rejected(loader: IssueLoader) -> None:
 
 
 def test_issue_without_weather_is_rejected_with_reason(filled: Context) -> None:
-    context = skies.with_weather(filled)
+    context = sample_weather.with_weather(filled)
     refit(context)
     view = IssueLoader(context, ManualClock(ISSUED_AT)).view("people")
     with pytest.raises(NotPossible, match=r"no weather \(no weather forecast has been read yet"):

@@ -19,7 +19,7 @@ from service.core.database import Database, Unavailable
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.issues.issue_store import Issue
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import (
     NOW,
     ROUTE,

@@ -12,7 +12,7 @@ from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.answers.conftest import open_copy
-from tests.service.issued import with_settings
+from tests.service.stored_issues import with_settings
 from tests.service.support import (
     CHAMPION,
     DECLARED,

@@ -20,7 +20,7 @@ from service.data import weather_store
 from service.data.daily_weather import ATTRIBUTION, WIND, WeatherReading
 from service.issues import refit as module
 from service.issues.refit import refit
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.answers.conftest import ISSUED_AT, READ_AT, open_copy
 from tests.service.support import ROUTE, ManualClock, utc
 
@@ -53,7 +53,7 @@ def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: Man
     clock.now += dt.timedelta(days=1)
     answer = weather_ahead(loader, loader.view("people"))
     assert [row["date"] for row in answer["rows"]][:2] == ["2026-01-02", "2026-01-03"]
-    skies.store_weather(with_issue.database, clock.now, [0.2] * 7)
+    sample_weather.store_weather(with_issue.database, clock.now, [0.2] * 7)
     answer = weather_ahead(loader, loader.view("people"))
     assert answer["read_at"] == "2026-01-02T14:00:00Z"
     assert answer["used"]["read_at"] == "2026-01-01T05:00:00Z"
@@ -68,7 +68,7 @@ def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: Man
 
 def test_spread_of_ensemble_members(filled: Context, clock: ManualClock) -> None:
     """Median and middle 80% of eleven members, 0 to 10 m/s, most of them from the east."""
-    context = skies.with_weather(filled)
+    context = sample_weather.with_weather(filled)
     speeds = np.arange(11.0)
     members = np.zeros((11, 3, len(WIND)))
     members[..., 1] = speeds[:, None]
@@ -102,7 +102,7 @@ def test_spread_of_ensemble_members(filled: Context, clock: ManualClock) -> None
 def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: ManualClock) -> None:
     clock.now = READ_AT + dt.timedelta(hours=37)
     with with_issue.database.writing() as connection:
-        reading = replace(skies.newest_reading(connection, "ensemble"), read_at=clock.now)
+        reading = replace(sample_weather.newest_reading(connection, "ensemble"), read_at=clock.now)
         assert not weather_store.save_reading(connection, ROUTE, reading)
     loader = IssueLoader(with_issue, clock)
     (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
@@ -115,15 +115,15 @@ def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: Manual
 def test_no_weather_when_off(context: Context, clock: ManualClock) -> None:
     loader = IssueLoader(context, clock)
     view = loader.view("people")
-    skies.store_weather(context.database, clock.now, [0.5] * 7)
+    sample_weather.store_weather(context.database, clock.now, [0.5] * 7)
     assert weather_ahead(loader, view) is None
     with context.database.reading() as connection:
         assert weather_used(connection, view.issue)["status"] == "off"
 
 
 def test_unused_weather_is_degraded(filled: Context, clock: ManualClock) -> None:
-    context = skies.with_weather(filled)
-    skies.store_weather(context.database, READ_AT, [0.5] * 7, first=dt.date(2025, 6, 1))
+    context = sample_weather.with_weather(filled)
+    sample_weather.store_weather(context.database, READ_AT, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
     loader = IssueLoader(context, clock)
     answer, state = weather_ahead(loader, loader.view("people")), loader.view("people").state
@@ -133,7 +133,7 @@ def test_unused_weather_is_degraded(filled: Context, clock: ManualClock) -> None
     assert state.reasons[0].detail.startswith(
         "the latest forecast does not use the weather: 365 days of weather up to 2025-12-31 are"
     )
-    skies.store_weather(context.database, clock.now, [0.5] * 7)
+    sample_weather.store_weather(context.database, clock.now, [0.5] * 7)
     clock.now += dt.timedelta(minutes=1)
     refit(context)
     assert IssueLoader(context, clock).view("people").state.reasons == ()

@@ -23,7 +23,7 @@ from service.core.context import Context, open_context
 from service.core.database import connect
 from service.core.settings import Settings
 from tests.service.support import NOW, ManualClock, collect_sql
-from tests.support.away import DetachablePostgresql
+from tests.support.detachable_postgresql import DetachablePostgresql
 from tests.support.waiting import BOUND, wait_until
 
 FORECAST = "/v1/series/people/forecast"

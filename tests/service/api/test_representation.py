@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.core.context import Context
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 FORECAST = "/v1/series/people/forecast"

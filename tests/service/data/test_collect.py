@@ -17,8 +17,8 @@ from service.data import observation_store
 from service.data.collect import collect_documents
 from service.data.ingest import ingest, read_source
 from service.issues.refit import refit
-from tests.service import skies
-from tests.service.stored import (
+from tests.service import sample_weather
+from tests.service.stored_figures import (
     current_figures,
     delete_figures,
     ingest_failure,
@@ -219,7 +219,7 @@ def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path)
 def test_failed_ingest_degrades_status_and_keeps_figures(
     reader: Context, sites: Sites, tmp_path: Path
 ) -> None:
-    reader = Context(skies.without_weather(reader.settings), reader.database)
+    reader = Context(sample_weather.without_weather(reader.settings), reader.database)
     ingest(reader, "figures")
     refit(reader)
     loader = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))

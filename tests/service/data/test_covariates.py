@@ -24,8 +24,8 @@ from service.issues.fitted_models import load
 from service.issues.hindcast import hindcast
 from service.issues.issue_store import Issue
 from service.issues.refit import refit
-from tests.service import skies
-from tests.service.skies import CALM, ROUGH
+from tests.service import sample_weather
+from tests.service.sample_weather import CALM, ROUGH
 from tests.service.support import ROUTE, ManualClock, declare_model, utc
 
 SEEN = utc(2026, 1, 1, 5)
@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
 
 @pytest.fixture
 def context(filled: Context) -> Context:
-    return skies.with_weather(filled)
+    return sample_weather.with_weather(filled)
 
 
 def latest_issue(context: Context, series_id: str = "people") -> Issue:
@@ -74,7 +74,7 @@ def mean_path(context: Context, model: str = "champion") -> np.ndarray[Any, Any]
 def test_new_weather_forecast_refits_models_that_read_it(
     context: Context, clock: ManualClock
 ) -> None:
-    skies.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
+    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
     outcome = refit(context)
     assert outcome.detail["weather"] == "used"
     assert outcome.detail["weather_reason"] == "the weather as forecast through 2026-01-07"
@@ -85,7 +85,7 @@ def test_new_weather_forecast_refits_models_that_read_it(
     assert (note["status"], note["models"]) == ("used", ["swell"])
     assert (note["read_at"], note["days_ahead"], note["members"]) == ("2026-01-01T05:00:00Z", 7, 3)
     clock.now += dt.timedelta(hours=1)
-    skies.store_weather(context.database, clock.now, [CALM] * 7, members=3)
+    sample_weather.store_weather(context.database, clock.now, [CALM] * 7, members=3)
     assert refit(context).outcome == "done"
     assert mean_path(context)[:7].mean() > 3 * rough
     assert [len(list_fitted_files(context, name)) for name in ("climatology", "swell")] == [1, 2]
@@ -95,8 +95,8 @@ def test_new_weather_forecast_refits_models_that_read_it(
 def test_missing_weather_gives_same_forecast_as_weather_off(
     filled: Context, clock: ManualClock
 ) -> None:
-    context = skies.with_weather(filled)
-    off = Context(skies.without_weather(context.settings), context.database)
+    context = sample_weather.with_weather(filled)
+    off = Context(sample_weather.without_weather(context.settings), context.database)
     refit(off)
     issue, paths = latest_issue(off), mean_path(off)
     assert read_note(off) == {}
@@ -128,7 +128,9 @@ def test_missing_weather_gives_same_forecast_as_weather_off(
     ],
 )
 def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], reason: str) -> None:
-    skies.store_weather(empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes)
+    sample_weather.store_weather(
+        empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes
+    )
     with empty.database.reading() as connection:
         weather = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
     assert (weather.status, weather.covariates) == ("missing", None)
@@ -141,7 +143,7 @@ def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], re
     ids=lambda v: next(iter(v)),
 )
 def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> None:
-    skies.store_weather(empty.database, SEEN, [CALM] * 7)
+    sample_weather.store_weather(empty.database, SEEN, [CALM] * 7)
     with empty.database.writing() as connection:
         connection.execute(sa.update(table).values(values))
         weather = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
@@ -149,7 +151,7 @@ def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> N
 
 
 def test_refit_succeeds_with_corrupt_weather(context: Context) -> None:
-    skies.store_weather(context.database, SEEN, [CALM] * 7)
+    sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
     with context.database.writing() as connection:
         connection.execute(sa.update(table).values(content=b"no"))
     outcome = refit(context)
@@ -160,7 +162,7 @@ def test_refit_succeeds_with_corrupt_weather(context: Context) -> None:
 def test_model_that_fails_with_weather_is_fitted_without_it(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    skies.store_weather(context.database, SEEN, [CALM] * 7)
+    sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
     fit = LevelHurdle.fit
 
     def fit_without_weather(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
@@ -181,7 +183,7 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> No
     models = context.settings.models_dir
     declare_model(models, "climatology", "climatology", "champion")
     declare_model(models, "swell", "level_hurdle", "challenger")
-    skies.store_weather(context.database, SEEN, [CALM] * 7)
+    sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
     outcome = refit(context)
     assert outcome.detail["weather"] == "off"
     note = read_note(context)
@@ -193,11 +195,11 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> No
 
 
 def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
-    skies.store_weather(empty.database, SEEN, [ROUGH] * 7, members=3)
-    skies.store_weather(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
+    sample_weather.store_weather(empty.database, SEEN, [ROUGH] * 7, members=3)
+    sample_weather.store_weather(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
     with empty.database.reading() as connection:
-        earlier = skies.usable_weather(connection, ORIGIN, NOON)
-        later = skies.usable_weather(connection, ORIGIN, NOON + dt.timedelta(days=1))
+        earlier = sample_weather.usable_weather(connection, ORIGIN, NOON)
+        later = sample_weather.usable_weather(connection, ORIGIN, NOON + dt.timedelta(days=1))
     assert (earlier.names, earlier.n_members, earlier.n_ahead) == (WIND, 3, 7)
     assert (later.n_members, later.n_ahead) == (5, 8)
     assert str(earlier.data_through) == str(later.data_through) == "2025-12-31"
@@ -210,9 +212,11 @@ def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
 
 def test_weather_of_days_with_figures_is_history(empty: Context) -> None:
     """The weather was forecast on the last day with figures."""
-    skies.store_weather(empty.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3)
+    sample_weather.store_weather(
+        empty.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3
+    )
     with empty.database.reading() as connection:
-        weather = skies.usable_weather(connection, ORIGIN, NOON)
+        weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
     assert weather.history[-1, 0] < 2.5
     assert (weather.n_members, weather.n_ahead) == (3, 2)
 
@@ -220,10 +224,10 @@ def test_weather_of_days_with_figures_is_history(empty: Context) -> None:
 def test_changes_are_attributed_to_weather(
     context: Context, clock: ManualClock, tmp_path: Path
 ) -> None:
-    skies.store_weather(context.database, SEEN, [ROUGH] * 7)
+    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
     refit(context)
     clock.now += dt.timedelta(hours=1)
-    skies.store_weather(context.database, clock.now, [CALM] * 7)
+    sample_weather.store_weather(context.database, clock.now, [CALM] * 7)
     refit(context)
     changes = read_note(context, note_store.CHANGES)
     assert list(changes["causes"]) == ["model", "revision", "weather", "new_figures"]
@@ -253,7 +257,7 @@ def test_weather_becoming_available_or_missing_is_a_cause(
     for _ in range(2):  # the second one can be compared with the first
         refit(context, force=True)
         clock.now += dt.timedelta(seconds=1)
-    skies.store_weather(context.database, SEEN, [ROUGH] * 7)
+    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
     refit(context)
     gained = read_note(context, note_store.CHANGES)
     assert sum(gained["causes"]["weather"][:7]) < -50
@@ -273,7 +277,7 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The weather was first read between the two origins."""
-    skies.store_weather(
+    sample_weather.store_weather(
         context.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1)
     )
     statuses: list[tuple[str, str]] = []
@@ -293,7 +297,7 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
         with_weather = issue_store.load_paths(connection, issue, "swell")
     assert with_weather is not None
     assert hindcast(context, days).detail["made"] == 0
-    off = Context(skies.without_weather(context.settings), context.database)
+    off = Context(sample_weather.without_weather(context.settings), context.database)
     assert hindcast(off, days).detail["made"] == 1  # the earlier one had no weather
     statuses.clear()
     narrow = Context(context.settings.model_copy(update={"champion_origins": 4}), context.database)
@@ -301,6 +305,6 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     assert dict(statuses)["2025-11-24"] == "used"
     assert dict(statuses)["2025-11-17"] == "missing"
     assert compare(narrow).detail["computed"] == 0
-    without = compare(Context(skies.without_weather(narrow.settings), context.database))
+    without = compare(Context(sample_weather.without_weather(narrow.settings), context.database))
     # Scored both with and without weather: one origin of one model.
     assert (first.detail["computed"], without.detail["computed"]) == (13, 0)

@@ -12,7 +12,7 @@ from service.core.database import Database
 from service.data import covariates, weather_store
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.weather_store import WeatherReadings
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.support import ROUTE, utc
 
 SEEN = utc(2026, 1, 1, 5)
@@ -40,10 +40,10 @@ def store_daily_readings(database: Database, days: int, bias: float) -> None:
 def test_past_forecasts_are_archived_and_correct_the_members(database: Database) -> None:
     store_daily_readings(database, 110, bias=3.0)
     with database.reading() as connection:
-        weather = skies.usable_weather(connection, ORIGIN, NOON)
+        weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
         # An origin one day earlier: the day in between is observed, also at each past origin.
-        older = skies.usable_weather(connection, ORIGIN - 1 * ONE_DAY, NOON)
-        far = skies.usable_weather(connection, ORIGIN - 15 * ONE_DAY, NOON)
+        older = sample_weather.usable_weather(connection, ORIGIN - 1 * ONE_DAY, NOON)
+        far = sample_weather.usable_weather(connection, ORIGIN - 15 * ONE_DAY, NOON)
     assert (weather.n_members, weather.n_ahead) == (2, 15)
     # Daily for the last 90 days, weekly before.
     origins = weather.archive.origins
@@ -78,7 +78,7 @@ def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) ->
         reading = WeatherReading("ensemble", WIND, seen.date(), short, seen)
         weather_store.save_reading(connection, ROUTE, reading)
     with database.reading() as connection:
-        weather = skies.usable_weather(connection, ORIGIN, NOON)
+        weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
     assert "2025-12-26" not in weather.archive.origins.astype(str)
     assert set(weather.archive.issued_at("2025-12-27").ravel()) == {7.0}
     assert len(weather.archive.origins) == 8
@@ -98,7 +98,7 @@ def test_prune_keeps_readings_that_forecasts_need(database: Database) -> None:
 def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Database) -> None:
     store_daily_readings(database, 1, bias=0.0)
     with database.writing() as connection:
-        archive = skies.newest_reading(connection, "archive")
+        archive = sample_weather.newest_reading(connection, "archive")
         recent = archive.values[:, -60:] - 2.0
         recent = np.concatenate([recent, [[[5.0] * len(WIND)]]], axis=1)
         first = archive.last - dt.timedelta(days=59)
@@ -107,7 +107,7 @@ def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Databa
         )
     with database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
-        weather = skies.usable_weather(connection, ORIGIN + 1 * ONE_DAY, seen)
+        weather = sample_weather.usable_weather(connection, ORIGIN + 1 * ONE_DAY, seen)
         members = WeatherReadings(connection, ROUTE).newest_at("ensemble", [seen])
     np.testing.assert_allclose(weather.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
     np.testing.assert_allclose(weather.history[-2], archive.values[0, -1], atol=1e-5)

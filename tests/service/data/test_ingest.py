@@ -13,7 +13,7 @@ from service.core.job_runner import JobError
 from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.ingest import ingest
-from tests.service.stored import ingest_failure
+from tests.service.stored_figures import ingest_failure
 from tests.service.support import ROUTE, ManualClock, utc
 
 

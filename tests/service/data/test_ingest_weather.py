@@ -18,7 +18,7 @@ from service.data.ingest_weather import weather as read_weather
 from service.issues import issue_store, note_store
 from service.issues.refit import refit
 from service.issues.reproduce import reproduce_issue
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.support import ROUTE
 from tests.support.sites import Request, SiteResponse, Sites, act_as_openmeteo, hourly_weather
 
@@ -46,8 +46,10 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
             (today - 380 * DAY, today - DAY)
         ]
         assert weather_store.list_spans(connection, ROUTE, "recent") == [(today - 60 * DAY, today)]
-        ensemble = skies.newest_reading(connection, "ensemble")
-        covariates = skies.usable_weather(connection, np.datetime64(today - DAY), utc_now())
+        ensemble = sample_weather.newest_reading(connection, "ensemble")
+        covariates = sample_weather.usable_weather(
+            connection, np.datetime64(today - DAY), utc_now()
+        )
     assert ensemble.values.shape == (4, 15, len(WIND))
     assert covariates.history.shape == (380, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
@@ -65,8 +67,8 @@ def test_other_parts_are_stored_if_one_is_invalid(
     with pytest.raises(JobError, match=r"0 points, 0 shapes \(archive, waves stored\)"):
         read_weather(reader)
     with reader.database.reading() as connection:
-        assert skies.newest_reading(connection, "waves") is not None
-        assert skies.newest_reading(connection, "ensemble") is None
+        assert sample_weather.newest_reading(connection, "waves") is not None
+        assert sample_weather.newest_reading(connection, "ensemble") is None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,10 @@ def test_models_get_weather_if_waves_are_unavailable(
     with pytest.raises(JobError, match="503"):
         read_weather(reader)
     with reader.database.reading() as connection:
-        assert skies.usable_weather(connection, np.datetime64(today - DAY), utc_now()).n_ahead == 15
+        assert (
+            sample_weather.usable_weather(connection, np.datetime64(today - DAY), utc_now()).n_ahead
+            == 15
+        )
 
 
 def test_invalid_part_of_the_archive_is_requested_again(
@@ -162,7 +167,9 @@ def test_days_without_data_are_requested_once(
 
 
 def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
-    outcome = read_weather(Context(skies.without_weather(reader.settings), reader.database))
+    outcome = read_weather(
+        Context(sample_weather.without_weather(reader.settings), reader.database)
+    )
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"
     assert sites.asked == []
@@ -176,7 +183,7 @@ def test_refit_uses_weather_once_it_is_read(
     today = ROUTE.day(utc_now())
     monkeypatch.setattr(ingest_weather, "_BEGIN", dt.date(2024, 11, 1))
     act_as_openmeteo(sites, today)
-    context = skies.with_weather(reader)
+    context = sample_weather.with_weather(reader)
     ingest(context, "figures")
     outcome = refit(context)
     assert (outcome.outcome, outcome.detail["weather"]) == ("done", "missing")

@@ -8,8 +8,8 @@ from forecast.series import DailySeries
 from service.core.database import Database
 from service.data import observation_store
 from service.data.observation_store import AsOf, Revision, Stored, list_revisions
-from tests.service import stored
-from tests.service.stored import Figure
+from tests.service import stored_figures
+from tests.service.stored_figures import Figure
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -28,7 +28,7 @@ def record(
     **more: object,
 ) -> Stored:
     with database.writing() as connection:
-        return stored.store_as_documents(
+        return stored_figures.store_as_documents(
             connection, ROUTE, make_figures(values, **more), seen, assume
         )
 

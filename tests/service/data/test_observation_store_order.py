@@ -16,7 +16,7 @@ from service.core.database import Database, connect
 from service.core.tables import documents
 from service.data import observation_store
 from service.data.observation_store import Stored
-from tests.service.stored import Figure, delete_figures, list_rows, store_as_documents
+from tests.service.stored_figures import Figure, delete_figures, list_rows, store_as_documents
 from tests.service.support import ROUTE, utc
 
 D = dt.date

@@ -10,7 +10,7 @@ from service.core.database import Database
 from service.data import weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.weather_store import WeatherReadings
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -39,16 +39,16 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> Non
     later = reading("ensemble", D(2023, 12, 29), [[2.5, 10.0]], utc(2023, 12, 29, 6), members=3)
     assert put(database, ensemble, ensemble, later) == [True, False, True]
     with database.reading() as connection:
-        stored = skies.newest_reading(connection, "ensemble", utc(2023, 12, 28, 7))
+        stored = sample_weather.newest_reading(connection, "ensemble", utc(2023, 12, 28, 7))
         assert stored is not None
         np.testing.assert_array_equal(stored.values, ensemble.values)
         assert (stored.names, stored.first, stored.last) == (NAMES, ensemble.first, D(2023, 12, 29))
         assert stored.read_at == SEEN
-        newest = skies.newest_reading(connection, "ensemble")
+        newest = sample_weather.newest_reading(connection, "ensemble")
         assert newest is not None
         assert newest.first == D(2023, 12, 29)
-        assert skies.newest_reading(connection, "ensemble", utc(2023, 12, 28, 5)) is None
-        assert skies.newest_reading(connection, "waves") is None
+        assert sample_weather.newest_reading(connection, "ensemble", utc(2023, 12, 28, 5)) is None
+        assert sample_weather.newest_reading(connection, "waves") is None
 
 
 def test_spans_end_at_days_without_a_reading(database: Database) -> None:
@@ -90,7 +90,7 @@ def test_unknown_encoding_is_rejected(database: Database) -> None:
         database.reading() as connection,
         pytest.raises(ValueError, match="expected weather encoded as float32-zlib, found 'other'"),
     ):
-        skies.newest_reading(connection, "archive")
+        sample_weather.newest_reading(connection, "archive")
 
 
 def test_last_read_ignores_corrupt_content(database: Database) -> None:
@@ -101,7 +101,7 @@ def test_last_read_ignores_corrupt_content(database: Database) -> None:
         assert weather_store.get_last_read(connection, ROUTE, "waves") is None
         last = weather_store.get_last_read(connection, ROUTE, "ensemble")
         with pytest.raises(ValueError, match="expected packed weather of 2023-12-28"):
-            skies.newest_reading(connection, "ensemble")
+            sample_weather.newest_reading(connection, "ensemble")
     assert last is not None
     assert last[1] == D(2023, 12, 29)
 

@@ -9,8 +9,8 @@ from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
 from service.issues.compare import compare
 from service.issues.refit import refit
-from tests.service import skies
-from tests.service.issued import with_settings
+from tests.service import sample_weather
+from tests.service.stored_issues import with_settings
 from tests.service.support import ManualClock, declare_model, utc
 
 
@@ -65,18 +65,20 @@ def test_model_exceeding_fit_limit_is_not_scored(
 
 def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: ManualClock) -> None:
     """The weather forecasts are calm where nobody came, and rough where people did."""
-    context = skies.with_weather(filled)
+    context = sample_weather.with_weather(filled)
     context = with_settings(context, champion_origins=8, stale_after_days=5)
-    truth = skies.roughness(dt.date(2025, 10, 1), 92)
+    truth = sample_weather.roughness(dt.date(2025, 10, 1), 92)
     for monday in range(12, 12 + 7 * 8, 7):  # from 13 October to 1 December
         seen_at = utc(2025, 10, 2, 5) + dt.timedelta(days=monday)
         wrong = 2.5 - truth[monday + 1 : monday + 8]
-        skies.store_weather(context.database, seen_at, wrong.tolist(), first=dt.date(2024, 1, 1))
+        sample_weather.store_weather(
+            context.database, seen_at, wrong.tolist(), first=dt.date(2024, 1, 1)
+        )
     outcome = compare(context)
     reason = outcome.detail["worse_with_weather"]["swell"]
     assert reason.startswith("is worse with it: its score is 1.")
     assert f"swell is served without the weather, as it {reason}" in outcome.reason
-    skies.store_weather(context.database, utc(2026, 1, 1, 5), [skies.CALM] * 7)
+    sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [sample_weather.CALM] * 7)
     detail = refit(context).detail
     assert (detail["weather"], detail["weather_reason"]) == ("missing", f"swell {reason}")
     loader = IssueLoader(context, hand)

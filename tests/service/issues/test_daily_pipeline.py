@@ -11,7 +11,7 @@ from service.core.job_runner import JobError
 from service.data import weather_store
 from service.issues import hindcast, issue_store
 from service.issues.daily_pipeline import run_after_weather, run_daily
-from tests.service.issued import with_settings
+from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
 from tests.support.sites import SiteResponse, Sites, act_as_openmeteo
 

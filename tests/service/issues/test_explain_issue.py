@@ -13,8 +13,8 @@ from service.answers.totals import total_between
 from service.core.context import Context
 from service.issues import note_store, publish
 from service.issues.refit import refit
-from tests.service.issued import latest_issue
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.stored_issues import latest_issue
 from tests.service.support import ROUTE, ManualClock, utc
 
 NOON = utc(2026, 1, 1, 14)

@@ -13,9 +13,9 @@ from service.issues import issue_score_store, issue_store, model_fits
 from service.issues.fit_task import FitTask, Fitting, fit_within_limits
 from service.issues.hindcast import hindcast, origins
 from service.issues.score import score
-from tests.service import skies
-from tests.service.issued import with_settings
-from tests.service.stored import Figure, store_as_documents
+from tests.service import sample_weather
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE, utc
 
 
@@ -69,8 +69,8 @@ def test_model_that_cannot_use_weather_is_fitted_without_it(
             raise FitError("the weather is of no use")
         return fit_within_limits(order, settings)
 
-    context = skies.with_weather(filled)
-    skies.store_weather(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
+    context = sample_weather.with_weather(filled)
+    sample_weather.store_weather(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
     monkeypatch.setattr(model_fits, "fit_within_limits", fit_without_weather)
     days = [dt.date(2025, 12, 30)]
     assert hindcast(context, days).detail["made"] == 1

@@ -9,8 +9,8 @@ import pytest
 from service.core.context import Context
 from service.data import ingest, observation_store
 from service.issues import hindcast, issue_store, refit
-from tests.service.issued import with_settings
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
 
 WEEKS = 3

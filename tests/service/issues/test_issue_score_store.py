@@ -6,7 +6,7 @@ import pytest
 
 from service.core.database import Database
 from service.issues import issue_score_store, issue_store
-from tests.service.issued import claim_refit
+from tests.service.stored_issues import claim_refit
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
 HOUR = dt.timedelta(hours=1)

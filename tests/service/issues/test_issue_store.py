@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
-from tests.service.issued import claim_refit
+from tests.service.stored_issues import claim_refit
 from tests.service.support import NOW, publish, random_paths
 
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)

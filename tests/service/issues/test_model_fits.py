@@ -22,8 +22,8 @@ from service.issues import model_fits as module
 from service.issues.compare import compare
 from service.issues.hindcast import hindcast, replay
 from service.issues.refit import refit
-from tests.service.issued import latest_issue, stored_paths, with_settings
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.stored_issues import latest_issue, stored_paths, with_settings
 from tests.service.support import ROUTE, ManualClock, declare_quick_models
 
 

@@ -24,9 +24,9 @@ from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.model_fits import fit_all
 from service.issues.refit import refit
-from tests.service import skies
-from tests.service.issued import latest_issue, stored_paths, with_settings
-from tests.service.skies import CALM, ROUGH
+from tests.service import sample_weather
+from tests.service.sample_weather import CALM, ROUGH
+from tests.service.stored_issues import latest_issue, stored_paths, with_settings
 from tests.service.support import (
     DECLARED,
     NOW,
@@ -276,24 +276,26 @@ def test_people_and_boats_paths_are_zero_on_the_same_days(filled: Context) -> No
 def test_new_weather_leads_to_issue_only_if_chances_move(
     filled: Context, hand: ManualClock
 ) -> None:
-    context = skies.with_weather(filled)
-    skies.store_weather(context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3)
+    context = sample_weather.with_weather(filled)
+    sample_weather.store_weather(
+        context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3
+    )
     assert refit(context).outcome == "done"
     hand.now += dt.timedelta(hours=3)
-    skies.store_weather(context.database, hand.now, [1.001] * 6 + [ROUGH], members=3)
+    sample_weather.store_weather(context.database, hand.now, [1.001] * 6 + [ROUGH], members=3)
     outcome = refit(context)
     assert outcome.outcome == "skipped"
     assert "the new weather changes no day's chance by more than 0.1 (at most 0.0" in outcome.reason
     # A move on the last day of the ensemble is enough.
     hand.now += dt.timedelta(hours=1)
-    skies.store_weather(context.database, hand.now, [1.0] * 6 + [CALM], members=3)
+    sample_weather.store_weather(context.database, hand.now, [1.0] * 6 + [CALM], members=3)
     assert refit(context).outcome == "done"
     # A small move is published a day after the last issue.
     hand.now += dt.timedelta(hours=23)
-    skies.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
+    sample_weather.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
     assert refit(context).outcome == "done"
     hand.now += dt.timedelta(hours=1)
-    skies.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
+    sample_weather.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
     assert refit(context).outcome == "skipped"
     assert refit(context, force=True).outcome == "done"
 
@@ -301,9 +303,9 @@ def test_new_weather_leads_to_issue_only_if_chances_move(
 def test_fitted_version_of_newest_issue_survives_weather_trials(
     filled: Context, hand: ManualClock
 ) -> None:
-    context = skies.with_weather(filled)
+    context = sample_weather.with_weather(filled)
     context = with_settings(context, keep_versions=1)
-    skies.store_weather(context.database, utc(2026, 1, 1, 5), [1.0] * 7)
+    sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [1.0] * 7)
     refit(context)
     issue = latest_issue(context, "people")
     with context.database.reading() as connection:
@@ -311,7 +313,7 @@ def test_fitted_version_of_newest_issue_survives_weather_trials(
     (served,) = (entry.version for entry in entries if entry.model == issue.champion)
     for number in (1, 2):
         hand.now += dt.timedelta(hours=1)
-        skies.store_weather(context.database, hand.now, [1.0 + number / 1000] * 7)
+        sample_weather.store_weather(context.database, hand.now, [1.0 + number / 1000] * 7)
         assert refit(context).outcome == "skipped"
     home = context.settings.fitted_folder / "people" / issue.champion
     assert (home / f"{served}.npz").is_file()

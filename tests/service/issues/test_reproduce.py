@@ -11,10 +11,10 @@ from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
 from service.issues.reproduce import reproduce_issue
-from tests.service import skies
-from tests.service.issued import with_settings
-from tests.service.skies import CALM, ROUGH
-from tests.service.stored import Figure, store_as_documents
+from tests.service import sample_weather
+from tests.service.sample_weather import CALM, ROUGH
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE, Crossings, ManualClock, declare_model, utc
 
 NOON = utc(2026, 1, 1, 14)
@@ -31,11 +31,11 @@ def revise(context: Context, at: dt.datetime) -> None:
 def test_past_issue_is_reproduced_despite_newer_data(
     filled: Context, hand: ManualClock, tmp_path: Path, is_read: bool
 ) -> None:
-    context = skies.with_weather(filled)
+    context = sample_weather.with_weather(filled)
     # Longer than the paths stored for models that are not the champion.
     context = with_settings(context, horizon=40)
     if is_read:
-        skies.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
+        sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)
     with context.database.reading() as connection:
         first = issue_store.get_latest_issue(connection, "people")
@@ -44,10 +44,10 @@ def test_past_issue_is_reproduced_despite_newer_data(
     file = tmp_path / "new.csv"
     file.write_text("date,people,boats\n2026-01-01,350,7\n")
     ingest(context, "csv", file)
-    skies.store_weather(context.database, utc(2026, 1, 2, 5), [ROUGH] * 7, members=5)
+    sample_weather.store_weather(context.database, utc(2026, 1, 2, 5), [ROUGH] * 7, members=5)
     hand.now = utc(2026, 1, 2, 15)
     refit(context)
-    for settings in (context.settings, skies.without_weather(context.settings)):
+    for settings in (context.settings, sample_weather.without_weather(context.settings)):
         outcome = reproduce_issue(Context(settings, context.database), NOON)
         reason = f"issue {first.issue_id} is reproduced bit for bit by all of its 3 models"
         assert (outcome.outcome, outcome.reason) == ("done", reason)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.service.crash import kill_repeatedly
+from tests.service.killed_sender import kill_repeatedly
 
 
 @pytest.mark.parametrize("job", ["digest", "warn"])

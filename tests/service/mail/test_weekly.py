@@ -13,7 +13,7 @@ from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.mail import delivery_store, subscriber_store
 from service.mail.weekly import digest, due_week, send_due_mail
-from tests.service.crash import ids
+from tests.service.killed_sender import ids
 from tests.service.mailbox import (
     FRIDAY,
     PASSWORD,

@@ -23,7 +23,7 @@ from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
-from tests.service import skies
+from tests.service import sample_weather
 from tests.service.support import NOW, ROOT, ManualClock, publish, random_paths, record_run, utc
 from tests.support.waiting import BOUND
 
@@ -92,8 +92,8 @@ def weather_site(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     """The pages of a forecast that uses the weather."""
     clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(module, "utc_now", clock)
-    context = skies.with_weather(filled)
-    skies.store_weather(
+    context = sample_weather.with_weather(filled)
+    sample_weather.store_weather(
         context.database, utc(2026, 1, 1, 5), [1.5, 0.9, 0.4, 0.35, 1.2, 2.6, 1.9], members=3
     )
     refit(context)

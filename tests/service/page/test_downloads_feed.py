@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from tests.service.stored import Figure, store_as_documents
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
 
 ATOM = "{http://www.w3.org/2005/Atom}"

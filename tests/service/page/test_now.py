@@ -12,8 +12,8 @@ from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refit_module
 from service.issues.refit import refit
-from tests.service import skies
-from tests.service.stored import Figure, store_as_documents
+from tests.service import sample_weather
+from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 
@@ -99,11 +99,13 @@ def test_short_issue_has_a_page(context: Context, clock: ManualClock) -> None:
 def test_weather_is_shown_once_it_is_read(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(refit_module, "utc_now", clock)
-    context = skies.with_weather(filled)
+    context = sample_weather.with_weather(filled)
     refit(context)
     client = create_app(context, clock).test_client()
     assert "Wind and waves in the coming days" not in client.get("/").text
-    skies.store_weather(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
+    sample_weather.store_weather(
+        context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6]
+    )
     before = client.get("/").text
     assert "does not use the weather: no weather forecast has been read yet" in before
     clock.now += dt.timedelta(minutes=1)

@@ -25,7 +25,7 @@ class Forked:
 
     def __init__(self) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forks"],
+            [sys.executable, "-m", "tests.support.fork_server"],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -50,7 +50,7 @@ class Forked:
         return int(self._line())
 
     def start(self, settings: dict[str, Any], **asked: str) -> int:
-        """Start a job (see `tests.support.forks`); return its process id."""
+        """Start a job (see `tests.support.fork_server`); return its process id."""
         return self._ask({"settings": settings} | asked)
 
     def wait(self, pid: int) -> int:
