@@ -124,7 +124,7 @@ def test_version_differs_for_every_state(database: Database) -> None:
             for day, count in counts.items()
         ]
         with database.writing() as connection:
-            stored.store_as_documents(connection, ROUTE, figures, SEEN)
+            stored_figures.store_as_documents(connection, ROUTE, figures, SEEN)
         with database.reading() as connection:
             versions.append(observation_store.get_version(connection))
         states.append(read_counts(database))
@@ -137,7 +137,7 @@ def test_any_number_of_revisions_is_recorded(database: Database, count: int) -> 
     days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]
     for value in (1, 2):
         with database.writing() as connection:
-            counts = stored.store_as_documents(
+            counts = stored_figures.store_as_documents(
                 connection, ROUTE, [Figure("people", day, value, "test") for day in days], SEEN
             )
     assert counts == Stored(0, count, 0)
@@ -162,7 +162,7 @@ def record_two_days(
     changed = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
     unchanged = Figure("people", D(2025, 12, 14), 52, source, published_at)
     with database.writing() as connection:
-        stored.store_as_documents(
+        stored_figures.store_as_documents(
             connection, ROUTE, [changed, unchanged], utc(2025, 12, 31), assume_known=True
         )
 
