@@ -238,7 +238,7 @@ def target_rows(judged: Targets) -> list[list[str]]:
     """Return every target, whether it is met, and whether its interval agrees."""
     rows = [["target", "column", "bound", "found", f"{bootstrap.LEVEL} % interval", "", "surely"]]
     for target in judged:
-        result, number = target.found, _tenths if target.least == 0 and target.most > 2 else _ratio
+        result, number = target.result, _tenths if target.least == 0 and target.most > 2 else _ratio
         bounds = f"{_share(target.least)}-{_share(target.most)}"
         name = target.group + (f" ({target.note})" if target.note else "")
         row = [name, _TITLES[target.column], bounds if target.least else number(target.most)]

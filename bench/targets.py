@@ -51,13 +51,13 @@ OTHER_ENSEMBLE = _weather((0.90, 0.90, 0.95, 1.00, 1.00), _covers(0.72, 0.90))
 
 @dataclass(frozen=True)
 class Target:
-    """One cell of the table of targets: `found` must be from `least` to `most`."""
+    """One cell of the table of targets: `result` must be from `least` to `most`."""
 
     group: str
     column: str
     least: float
     most: float
-    found: Interval
+    result: Interval
     note: str = ""
 
     @property
@@ -68,12 +68,12 @@ class Target:
     @property
     def met(self) -> bool:
         """Whether the value is in the target range."""
-        return self.least <= self.found.value <= self.most
+        return self.least <= self.result.value <= self.most
 
     @property
     def sure(self) -> bool:
         """Whether the whole interval of the value agrees."""
-        return not any(self.found.holds(bound) for bound in (self.least, self.most) if bound > 0)
+        return not any(self.result.holds(bound) for bound in (self.least, self.most) if bound > 0)
 
 
 def best_peers(

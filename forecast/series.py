@@ -29,16 +29,16 @@ class SeriesError(ValueError):
     ----------
     index : int | None
         Position of the invalid value, so that file readers can name its row.
-    expected, found : str
+    expected, actual : str
         The expected and the invalid value.
     """
 
-    def __init__(self, index: int | None, expected: str, found: str) -> None:
+    def __init__(self, index: int | None, expected: str, actual: str) -> None:
         self.index = index
         self.expected = expected
-        self.found = found
+        self.actual = actual
         where = "" if index is None else f"value {index}: "
-        super().__init__(f"{where}expected {expected}, found {found}")
+        super().__init__(f"{where}expected {expected}, found {actual}")
 
 
 def as_day(value: DayLike) -> Day:

@@ -58,4 +58,4 @@ def _series(series: str, table: Table, rows: list[Day]) -> DailySeries:
     except SeriesError as error:
         column = "date" if error.index is None else series  # the date itself may be out of range
         where = table.where(rows[error.index or 0][0], column)
-        raise SourceError(where, error.expected, error.found) from error
+        raise SourceError(where, error.expected, error.actual) from error

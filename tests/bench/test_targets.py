@@ -43,7 +43,7 @@ def test_best_peer_is_chosen_per_column() -> None:
 
 def test_ratios_are_to_best_peer() -> None:
     by_column = {target.column: target for target in targets.against_peers(CHAMPION, PEERS)}
-    assert {column: target.found.value for column, target in by_column.items()} == {
+    assert {column: target.result.value for column, target in by_column.items()} == {
         "day_1": pytest.approx(50 / 71),
         "days_1_7": pytest.approx(72 / 86),
         "total_7": pytest.approx(260 / 336),
@@ -61,13 +61,13 @@ def test_peers_cut_at_zero_have_separate_targets() -> None:
     assert {target.group for target in results[:4]} == {"against the best peer, at most"}
     assert {target.group for target in results[4:]} == {"against the best, cut at 0, at most"}
     assert (results[4].column, results[4].note) == ("day_1", "auto_ets")
-    assert results[4].found.value == pytest.approx(50 / 60)
+    assert results[4].result.value == pytest.approx(50 / 60)
 
 
 def test_peer_is_compared_on_origins_it_did_not_decline() -> None:
     peer = PEERS["auto_ets"].at(ORIGINS[10:])
     [day, *_] = targets.against_peers(CHAMPION, {"auto_ets": peer})
-    assert day.found.value == pytest.approx(50 / 72)
+    assert day.result.value == pytest.approx(50 / 72)
 
 
 def test_people_and_coverage_are_bounded() -> None:
@@ -113,9 +113,9 @@ def test_weather_is_compared_with_champion_without_it() -> None:
     results = targets.with_weather("seen", make_measured(58, 60, 68, 270, 700), without, bounds)
     met = [(target.column, target.met) for target in results[:2]]
     assert met == [("day_1", True), ("total_7", False)]
-    assert results[0].found.value == pytest.approx(58 / 60)
-    assert 0 <= results[2].found.value <= 1, "a share, not a ratio of shares"
-    people = {target.column: target.found.value for target in targets.without_weather(without)}
+    assert results[0].result.value == pytest.approx(58 / 60)
+    assert 0 <= results[2].result.value <= 1, "a share, not a ratio of shares"
+    people = {target.column: target.result.value for target in targets.without_weather(without)}
     assert people["day_1"] == 60
 
 
@@ -133,5 +133,5 @@ def test_champion_is_compared_with_best_of_all_on_second_route() -> None:
         ("total_7", "auto_ets", False),
         ("total_28", "sarimax", False),
     ]
-    assert results[2].found.value == pytest.approx(700 / 690)
+    assert results[2].result.value == pytest.approx(700 / 690)
     assert [target.column for target in results[3:]] == ["cover_80_total_7", "cover_80_total_28"]

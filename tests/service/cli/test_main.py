@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from service.core.context import open_context
 from service.core.settings import Settings
 from tests.service.support import ROOT, Crossings, as_environment, command, environment
 from tests.support.waiting import PROCESS
@@ -99,6 +100,7 @@ def test_full_disk_behind_stdout_is_reported(arguments: tuple[str, ...]) -> None
 def test_closed_standard_streams_are_tolerated(
     arguments: str, closed: str, status: int, tmp_path: Path
 ) -> None:
+    open_context(Settings(var_dir=tmp_path)).database.close()
     script = f"{' '.join(command())} {arguments} {closed}"
     done = run_process(["sh", "-c", script], environment(var_dir=tmp_path, log_level="ERROR"))
     assert done.returncode == status, done.stderr
