@@ -20,7 +20,7 @@ COPY series series
 RUN /opt/installer/bin/pip --python /opt/crossings/bin/python install \
         --no-index --no-build-isolation --no-deps . \
     && /opt/installer/bin/pip --python /opt/crossings/bin/python uninstall --yes setuptools \
-    # Checked by hash instead of by time, so that the same lock gives the same bytes.
+    # With the hash of the source instead of its time, so that the same lock gives the same bytes.
     && /opt/crossings/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
        /opt/crossings/lib
 

@@ -25,7 +25,7 @@ Targets: TypeAlias = Sequence[targets.Target]
 _PACKAGES = (*("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast", "lightgbm"),)
 
 _COMPARED = ("day_1", "days_1_7", "total_7", "total_28")
-_HELD = ("cover_80_total_7", "cover_80_total_28")
+_COVERED = ("cover_80_total_7", "cover_80_total_28")
 _TITLES = CRPS | COVERAGE | {"days_1_3": "days 1-3"}
 _tenths, _share, _ratio = "{:,.1f}".format, "{:.2f}".format, "{:.3f}".format
 
@@ -69,12 +69,15 @@ def evaluate(
     result = Result(protocol, _with_cut(entries, runs), runs, measured)
     if result.champion is None:
         return result
-    champion, remarks = measured[result.champion.name], [_HEADS[second]]
+    champion_scores, remarks = measured[result.champion.name], [_HEADS[second]]
     if second:
         peers = [entry.name for entry in result.entries if entry.kind == "peer"]
-        judged = targets.on_a_second_crossing(champion, measured, peers)
+        judged = targets.on_a_second_crossing(champion_scores, measured, peers)
     else:
-        judged = [*targets.against_peers(champion, measured), *targets.within(champion)]
+        judged = [
+            *targets.against_peers(champion_scores, measured),
+            *targets.within(champion_scores),
+        ]
     if lacking := [name for name in targets.BEST_OF if name not in measured]:
         remarks.append(f"Not run, so not among the best peers: {', '.join(lacking)}.")
     return replace(result, targets=judged, remarks=remarks)
@@ -225,12 +228,12 @@ def protocol_rows(entries: Entries, runs: Runs, measured: Measures) -> list[list
 
 def comparison_rows(champion: Entry, entries: Entries, measured: Measures) -> list[list[str]]:
     """Return ratios of the champion to each other model, and whether the interval excludes 1."""
-    rows = [[f"{champion.name} against", *(_TITLES[column] for column in (*_COMPARED, *_HELD))]]
+    rows = [[f"{champion.name} against", *(_TITLES[column] for column in (*_COMPARED, *_COVERED))]]
     for entry in entries:
         if entry.name != champion.name and entry.name in measured:
             ours, theirs = together(measured[champion.name], measured[entry.name])
             row = [entry.title, *(_compared(ours, theirs, column) for column in _COMPARED)]
-            rows.append([*row, *(_covered(theirs, column) for column in _HELD)])
+            rows.append([*row, *(_covered(theirs, column) for column in _COVERED)])
     return rows
 
 

@@ -212,7 +212,7 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
 
 
 def _values(spec: Spec, defaults: Mapping[str, Any], of_any_length: set[str]) -> dict[str, Any]:
-    """Return the parameters of `spec`, checked against the family's defaults `known`."""
+    """Return the parameters of `spec`, checked against the family's `defaults`."""
     unknown = set(spec.parameters) - set(defaults)
     if unknown:
         raise SpecError(

@@ -205,12 +205,12 @@ class IssueLoader:
     def _read_cached(self, key: object, read: Callable[[Connection], T]) -> T:
         """Return the last result of `read`; call it again after any write to the database."""
 
-        def glance() -> T:
+        def read_now() -> T:
             with self.context.database.reading_once() as connection:
                 return read(connection)
 
         version = self.context.database.version()
-        return glance() if version is None else self.compute_once(key, glance, version)
+        return read_now() if version is None else self.compute_once(key, read_now, version)
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""
@@ -251,11 +251,11 @@ class IssueLoader:
         with self._lock:
             cached = self._cache.get(key)
             future = cached[1] if cached and cached[0] == token else None
-            is_first = future is None
+            must_compute = future is None
             if future is None:
                 future = Future()
                 self._cache[key] = token, future
-        if is_first:
+        if must_compute:
             try:
                 future.set_result(make())
             except BaseException as error:

@@ -33,11 +33,11 @@ def weather_used(connection: Connection, issue: Issue) -> dict[str, Any]:
 def weather_ahead(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """Return the weather forecast known at the moment of `view`.
 
-    Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, from `used`; and ``rows``:
-    ``date``; median and middle 80% of the members of the night's wind and the day's gusts in km/h;
-    ``wind_from``, the most frequent direction of the night's wind; and of the waves, a single
-    shorter forecast, the night's mean and the day's maximum in metres. None if no weather is read,
-    none is recent, or the stored reading is damaged.
+    Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, from `weather_used`; and
+    ``rows``: ``date``; median and middle 80% of the members of the night's wind and the day's gusts
+    in km/h; ``wind_from``, the most frequent direction of the night's wind; and of the waves, a
+    single shorter forecast, the night's mean and the day's maximum in metres. None if no weather is
+    read, none is recent, or the stored reading is damaged.
     """
     if not loader.context.reads_weather:
         return None

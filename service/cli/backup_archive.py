@@ -104,7 +104,7 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
-            if not stack.enter_context(target.holding(locks.SCHEDULER)):
+            if not stack.enter_context(target.try_lock(locks.SCHEDULER)):
                 raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))

@@ -44,16 +44,16 @@ def on_processes(count: int) -> Mapper:
     """Run the tasks on `count` processes of this machine."""
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-        remaining, n_idle = dict(enumerate(tasks)), 0
+        remaining, n_fruitless = dict(enumerate(tasks)), 0
         while remaining:
             before = len(remaining)
             # After a pool that finished nothing, one process takes the tasks in order: if it dies,
             # it dies of the first.
-            for place, outcome in _on_pool(1 if n_idle else count, work, dict(remaining)):
+            for place, outcome in _on_pool(1 if n_fruitless else count, work, dict(remaining)):
                 del remaining[place]
                 yield place, outcome
-            n_idle = n_idle + 1 if len(remaining) == before else 0
-            if n_idle == _MOST_TRIES:
+            n_fruitless = n_fruitless + 1 if len(remaining) == before else 0
+            if n_fruitless == _MOST_TRIES:
                 raise _task_error(tasks[min(remaining)])
 
     return mapper

@@ -59,7 +59,7 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._glancing = engine.execution_options(one_statement=True)
+        self._autocommit = engine.execution_options(one_statement=True)
         self._watching: sa.Connection | None = None
         self._raw: Any = None  # its connection as the driver knows it
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class Database:
     @contextmanager
     def reading_once(self) -> Iterator[sa.Connection]:
         """Open a connection for one short read, without a transaction."""
-        with _one_line_errors(), self._glancing.connect() as connection:
+        with _one_line_errors(), self._autocommit.connect() as connection:
             yield connection
 
     def version(self) -> int | None:
@@ -90,7 +90,7 @@ class Database:
             return None
         with _one_line_errors(), self._lock:
             if self._watching is None:
-                self._watching = self._glancing.connect()
+                self._watching = self._autocommit.connect()
                 self._raw = self._watching.connection.dbapi_connection
             if isinstance(self._raw, sqlite.Fallback):  # it sees no commits, and is used once
                 self._watching.close()
@@ -235,7 +235,7 @@ class Database:
             raise Unavailable(f"{error.filename}: {error.strerror}") from error
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[bool]:
+    def try_lock(self, name: str) -> Iterator[bool]:
         """Hold the lock `name` if it is free; yield whether it is held."""
         lock = self.lock(name)
         is_held = self.hold(lock)

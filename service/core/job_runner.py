@@ -17,7 +17,7 @@ from service.core.database import DatabaseError, Unavailable
 from service.core.files import RegistryError
 from service.core.logs import within_run
 from service.core.run_store import Claim
-from service.core.secrets import Masker, mask_folders
+from service.core.secrets import Masker, strip_folders
 from service.core.timings import record_steps
 
 _STOPPED = "the process was stopped before it finished"
@@ -46,7 +46,7 @@ class Outcome:
     detail: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", mask_folders(self.reason))
+        object.__setattr__(self, "reason", strip_folders(self.reason))
 
 
 def run_job(
@@ -66,7 +66,7 @@ def run_job(
             claimed = run_store.claim_run(connection, job, period, utc_now(), context.route.name)
             # Lock before the row is visible to others: they close rows without a lock.
             if claimed and not locked.enter_context(
-                context.database.holding(run_store.lock_name(claimed.run_id))
+                context.database.try_lock(run_store.lock_name(claimed.run_id))
             ):
                 raise JobError(
                     f"{job} for {period} is still running in the process that started it"

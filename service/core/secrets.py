@@ -1,6 +1,6 @@
 """Secrets, masked in displayed settings and in the log."""
 
-__all__ = ["CONTROL_CHARACTERS", "MASK", "Masker", "mask_url", "passwords_of", "mask_folders"]
+__all__ = ["CONTROL_CHARACTERS", "MASK", "Masker", "mask_url", "passwords_of", "strip_folders"]
 
 import contextlib
 import ipaddress
@@ -29,7 +29,7 @@ _INTERNET_6 = re.compile(r"(?<![\w.])[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
 _PATH = re.compile(r"(?<![\w:/.~-])/(?:[^\s/:'\",;()]+/)+([^\s/:'\",;()]*)")
 
 
-def mask_folders(text: str) -> str:
+def strip_folders(text: str) -> str:
     """Reduce file paths in `text` to file names: folders belong in the log only."""
     return _PATH.sub(r"\1", text)
 

@@ -131,7 +131,7 @@ def _begin(connection: sa.Connection) -> None:
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
     elif isinstance(raw, Fallback) and _is_full(connection.engine.url.database or ":memory:"):
-        raise sqlite3.OperationalError("database or disk is full")  # a stand-in would be read-only
+        raise sqlite3.OperationalError("database or disk is full")  # a fallback is read-only
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:

@@ -95,21 +95,21 @@ def fetch_documents(
     Each of `documents` has a function that returns its URL, or raises `SourceError`, and a form.
     `keep` is called with the bytes of each answer and its file suffix, before parsing.
     """
-    gathered = Collected()
+    collected = Collected()
     for locate, form in documents:
         try:
             url = locate()
             validators = earlier.get(url, (None, None))
             answer = how.get(url, form.media_types, form.largest_bytes, validators=validators)
             if answer.is_unchanged:
-                gathered.unchanged.append(url)
+                collected.unchanged.append(url)
                 continue
             keep(answer.content, form.suffix)
-            gathered.documents.append(form.parse(answer.content, url, today))
-            gathered.validators[url] = answer.validators
+            collected.documents.append(form.parse(answer.content, url, today))
+            collected.validators[url] = answer.validators
         except SourceError as error:
-            gathered.refusals.append(error)
-    return gathered
+            collected.refusals.append(error)
+    return collected
 
 
 def check_source(settings: Settings, route: Route) -> str:
@@ -135,10 +135,10 @@ def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
     For a route without a declared table, read its local file of figures.
     """
     source = "declared" if isinstance(route.source, Table) else "figures"
-    gathered = collect_documents(settings, route, source, None, today, {}, is_kept=False)
-    if gathered.refusals:
-        raise gathered.refusals[0]
-    return gathered.documents[0]
+    collected = collect_documents(settings, route, source, None, today, {}, is_kept=False)
+    if collected.refusals:
+        raise collected.refusals[0]
+    return collected.documents[0]
 
 
 def check_weather(settings: Settings, route: Route) -> str:

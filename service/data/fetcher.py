@@ -227,7 +227,7 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     try:
         unpacked = gunzip(bytes(content), largest_bytes)
     except ValueError as error:
-        raise httpx.DecodingError(f"a complete gzip body: {error}") from error
+        raise httpx.DecodingError(f"an incomplete or damaged gzip body: {error}") from error
     if len(unpacked) > largest_bytes:
         raise TooLarge
     return unpacked

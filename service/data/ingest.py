@@ -134,23 +134,23 @@ def read_source(
     with context.database.reading() as connection:
         earlier = document_store.get_validators(connection, route)
     today = route.day(utc_now())
-    gathered = collect_documents(
+    collected = collect_documents(
         context.settings, route, source, file, today, earlier, is_kept=is_stored
     )
     with context.database.writing() as connection:
-        reading = _store_valid(connection, route, gathered, accept_jumps)
+        reading = _store_valid(connection, route, collected, accept_jumps)
         if not is_stored:
             connection.rollback()
     return reading
 
 
 def _store_valid(
-    connection: Connection, route: Route, gathered: Collected, accept_jumps: bool
+    connection: Connection, route: Route, collected: Collected, accept_jumps: bool
 ) -> Reading:
     """Store each document unless it contradicts what was published before it."""
     now = utc_now()
     taken = []
-    for document in sorted(gathered.documents, key=lambda d: _known_at(route, d, now)):
+    for document in sorted(collected.documents, key=lambda d: _known_at(route, d, now)):
         try:
             if not set(document.figures) <= set(route.stored):
                 expected = f"the declared series {', '.join(route.stored)}"
@@ -162,11 +162,11 @@ def _store_valid(
             stored = observation_store.store_figures(connection, route, document, now, known_at)
             taken.append((document, stored))
         except SourceError as error:
-            gathered.refusals.append(error)
+            collected.refusals.append(error)
     names = [document.name for document, _ in taken]
-    validators = {url: stated for url, stated in gathered.validators.items() if url in names}
+    validators = {url: stated for url, stated in collected.validators.items() if url in names}
     document_store.save_validators(connection, route, validators, now)
-    return Reading(taken, gathered.refusals, gathered.unchanged)
+    return Reading(taken, collected.refusals, collected.unchanged)
 
 
 def _check_changes(

@@ -54,9 +54,9 @@ class SourceError(ValueError):
 
         SourceError
         └── FetchError        figures that could not be fetched; `where` has no query
-             ├── NotReached    no answer, or an incomplete one, after all attempts
-             ├── Rejected      an error answer
-             └── Unfit         an answer of the wrong kind or size, or from the wrong place
+             ├── Unreachable    no answer, or an incomplete one, after all attempts
+             ├── ErrorAnswer    an error answer
+             └── InvalidAnswer  an answer of the wrong kind or size, or from the wrong place
     """
 
     def __init__(self, where: str, expected: str, actual: str) -> None:

@@ -41,23 +41,23 @@ Record = dict[str, dict[str, dict[str, float]]]
 class _Trial:
     """One model at one origin, with or without weather."""
 
-    order: FitTask
+    task: FitTask
     origin: Day
     seed: int
 
     @cached_property
     def key(self) -> Key:
         """Key of its score, including the weather."""
-        order = self.order
-        seen = [one.upto(self.origin + _HORIZON * ONE_DAY) for one in order.figures.values()]
+        task = self.task
+        seen = [one.upto(self.origin + _HORIZON * ONE_DAY) for one in task.figures.values()]
         figures_hash = observation_store.fingerprint(seen)
-        if order.covariates is not None:
-            text = f"{figures_hash} {order.covariates.fingerprint}"
+        if task.covariates is not None:
+            text = f"{figures_hash} {task.covariates.fingerprint}"
             figures_hash = hashlib.sha256(text.encode()).hexdigest()
         return Key(
-            joint.leading(order.figures),
-            order.name,
-            declaration_hash(order.name, order.specs),
+            joint.leading(task.figures),
+            task.name,
+            declaration_hash(task.name, task.specs),
             as_date(self.origin),
             figures_hash,
         )
@@ -84,7 +84,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     with_weather: Record = {name: {} for name in specs}
     without_weather: Record = {name: {} for name in specs}
     for trial in trials:
-        name, values = trial.order.name, stored.get(trial.key)
+        name, values = trial.task.name, stored.get(trial.key)
         if values is None and name not in unscored:
             values = _score_limited(trial, settings)
             if values is None:
@@ -94,7 +94,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
                 with context.database.writing() as connection:
                     model_score_store.save_score(connection, trial.key, values, utc_now())
         if values:  # empty if the model declined
-            record = without_weather if trial.order.covariates is None else with_weather
+            record = without_weather if trial.task.covariates is None else with_weather
             record[name][str(trial.origin)] = values
         progress()
     worse = {
@@ -147,20 +147,18 @@ def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec])
 
 def _score(trial: _Trial) -> dict[str, float]:
     """Return CRPS of days 1 to 7 and of both totals; empty if the model declines."""
-    order, origin = trial.order, trial.origin
+    task, origin = trial.task, trial.origin
     config = BacktestConfig(
         str(origin),
         str(origin),
         horizon=_HORIZON,
         paths=_PATHS,
         seed=trial.seed,
-        series=joint.leading(order.figures),
+        series=joint.leading(task.figures),
     )
-    forecaster = build(order.name, order.specs)
+    forecaster = build(task.name, task.specs)
     try:
-        result = score_origin(
-            order.name, forecaster, order.figures, origin, config, order.covariates
-        )
+        result = score_origin(task.name, forecaster, task.figures, origin, config, task.covariates)
     except (FitError, SpecError):
         return {}
     totals = {total: result.totals[total]["crps"] for total in ("total_7", "total_28")}
@@ -173,7 +171,7 @@ def _score_limited(trial: _Trial, settings: Settings) -> dict[str, float] | None
     Such a result is not stored: the limit may be raised, or the machine may have been busy. The
     model's other origins wait for the next run, so a model costs each run at most one limit.
     """
-    name = trial.order.name
+    name = trial.task.name
     try:
         return run_within_limits(settings, _score, trial, f"score {name}")
     except FitError as error:

@@ -23,7 +23,7 @@ import forecast
 from forecast.specs import ROLES, Spec, SpecError, closure, parse, published
 from service.core.context import Context
 from service.core.files import RegistryError, read_declaration
-from service.core.secrets import mask_folders
+from service.core.secrets import strip_folders
 
 PROBLEMS = ("models_left_out", "no_models")
 """Names of problems with declarations."""
@@ -92,11 +92,11 @@ def find_problems(context: Context) -> tuple[tuple[str, str], ...]:
     try:
         lines = read_declarations(context.settings.models_dir, context.route.models).problems
     except RegistryError as error:
-        return (("no_models", mask_folders(str(error))),)
+        return (("no_models", strip_folders(str(error))),)
     if not lines:
         return ()
     more = f"; and {len(lines) - _MOST_PROBLEMS} more" if len(lines) > _MOST_PROBLEMS else ""
-    return (("models_left_out", mask_folders("; ".join(lines[:_MOST_PROBLEMS]) + more)),)
+    return (("models_left_out", strip_folders("; ".join(lines[:_MOST_PROBLEMS]) + more)),)
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:

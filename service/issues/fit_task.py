@@ -45,15 +45,15 @@ class Fitting:
         return Joint.from_state(*self.state)
 
 
-def run_fit_task(order: FitTask) -> Fitting:
-    """Fit `order` in this process.
+def run_fit_task(task: FitTask) -> Fitting:
+    """Fit `task` in this process.
 
     Raises `FitError` if the model declines.
     """
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = joint.fit(build(order.name, order.specs), order.figures, order.covariates)
+        model = joint.fit(build(task.name, task.specs), task.figures, task.covariates)
     messages = sorted({str(warning.message)[:200] for warning in caught})
     return Fitting(model.to_state(), round(time.perf_counter() - began, 3), messages)
 
@@ -73,9 +73,9 @@ def run_within_limits(settings: Settings, work: Callable[[A], R], argument: A, n
     return run_limited(work, argument, name, *limits)
 
 
-def fit_within_limits(order: FitTask, settings: Settings) -> Fitting:
-    """Fit `order` within the limits of `settings`.
+def fit_within_limits(task: FitTask, settings: Settings) -> Fitting:
+    """Fit `task` within the limits of `settings`.
 
     Raises `FitError` if the model declines, takes too long or needs too much memory.
     """
-    return run_within_limits(settings, run_fit_task, order, f"fit {order.name}")
+    return run_within_limits(settings, run_fit_task, task, f"fit {task.name}")

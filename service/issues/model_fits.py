@@ -17,7 +17,7 @@ from forecast.specs import Spec, SpecError, published, reads_covariates
 from service.core.clock import format_instant, utc_now
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
-from service.core.secrets import mask_folders
+from service.core.secrets import strip_folders
 from service.core.settings import Settings
 from service.core.timings import step
 from service.data.covariates import Drivers
@@ -89,49 +89,49 @@ def fit_all(
     fits, weather = Fits(), inputs.weather.covariates
     for name in names or published(inputs.specs):
         progress(name)
-        order = FitTask(name, inputs.specs, inputs.figures)
+        task = FitTask(name, inputs.specs, inputs.figures)
         if weather is not None and reads_covariates(name, inputs.specs):
             reason = inputs.worse.get(name)
             if reason is None:
-                failure = _add(fits, replace(order, covariates=weather), inputs, settings, keeps)
+                failure = _add(fits, replace(task, covariates=weather), inputs, settings, keeps)
                 if not failure:
                     fits.with_weather.append(name)
                     continue
                 reason = f"could not be fitted with it ({failure})"
             fits.without_weather[name] = reason
-        if failure := _add(fits, order, inputs, settings, keeps):
+        if failure := _add(fits, task, inputs, settings, keeps):
             fits.failures[name] = failure
             _log.warning("model %s is left out: %s", name, failure)
     return fits
 
 
-def _add(fits: Fits, order: FitTask, inputs: Inputs, settings: Settings, keeps: bool) -> str:
+def _add(fits: Fits, task: FitTask, inputs: Inputs, settings: Settings, keeps: bool) -> str:
     """Add a model to the fits, or return the reason for its failure."""
     try:
         if keeps:
-            version, model = _load_or_fit(fits, order, settings)
+            version, model = _load_or_fit(fits, task, settings)
         else:
-            version, model = "", fit_within_limits(order, settings).restore()
-        rng = joint.generator(inputs.seed, order.name, inputs.origin)
-        with step(f"draw {order.name}"):
+            version, model = "", fit_within_limits(task, settings).restore()
+        rng = joint.generator(inputs.seed, task.name, inputs.origin)
+        with step(f"draw {task.name}"):
             paths = model.draw(inputs.horizon, inputs.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     except JobError:  # not the model's fault
         raise
     except Exception as error:  # must not affect the other models
-        _log.exception("model %s failed", order.name)
-        return mask_folders(f"{type(error).__name__}: {error}")
-    fits.successful[order.name] = Fit(version, model, paths)
+        _log.exception("model %s failed", task.name)
+        return strip_folders(f"{type(error).__name__}: {error}")
+    fits.successful[task.name] = Fit(version, model, paths)
     return ""
 
 
-def _load_or_fit(fits: Fits, order: FitTask, settings: Settings) -> tuple[str, Joint]:
+def _load_or_fit(fits: Fits, task: FitTask, settings: Settings) -> tuple[str, Joint]:
     """Return the version and the fit, loaded from disk, or made and stored."""
-    name, lead = order.name, joint.leading(order.figures)
+    name, lead = task.name, joint.leading(task.figures)
     home = fitted_models.folder_of(settings.fitted_folder, lead, name)
-    declaration = declaration_hash(name, order.specs)
-    training = _training_hash(order, declaration)
+    declaration = declaration_hash(name, task.specs)
+    training = _training_hash(task, declaration)
     file = fitted_models.find(home, training)
     if file is not None:
         try:
@@ -140,19 +140,19 @@ def _load_or_fit(fits: Fits, order: FitTask, settings: Settings) -> tuple[str, J
             _log.error("a fitted version is refused and made again: %s", error)
             with suppress(OSError):  # on a read-only disk it is refused again
                 file.unlink()
-            fits.remade[name] = mask_folders(str(error))
+            fits.remade[name] = strip_folders(str(error))
     now = format_instant(utc_now())
-    fitting = fit_within_limits(order, settings)
+    fitting = fit_within_limits(task, settings)
     metadata = {
         "model": name,
         "series": lead,
-        "data_through": str(order.figures[lead].data_through),
+        "data_through": str(task.figures[lead].data_through),
         "fitted_at": now,
         "training_hash": training,
         "declaration": declaration,
         "seconds": fitting.seconds,
         "packages": installed_packages(),
-        "spec": asdict(order.specs[name]),
+        "spec": asdict(task.specs[name]),
         "warnings": fitting.warnings,
     }
     try:
@@ -166,9 +166,9 @@ def _load_or_fit(fits: Fits, order: FitTask, settings: Settings) -> tuple[str, J
     return version, fitting.restore()
 
 
-def _training_hash(order: FitTask, declaration: str) -> str:
+def _training_hash(task: FitTask, declaration: str) -> str:
     """Return a hash of the inputs of a fit: the model, the figures and any weather."""
-    text = f"{declaration} {fingerprint(order.figures.values())}"
-    if order.covariates is not None:
-        text += f" {order.covariates.fingerprint}"
+    text = f"{declaration} {fingerprint(task.figures.values())}"
+    if task.covariates is not None:
+        text += f" {task.covariates.fingerprint}"
     return hashlib.sha256(text.encode()).hexdigest()

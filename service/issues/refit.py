@@ -98,10 +98,12 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         old_hash = _inputs_hash(replace(inputs, weather=old_weather), preferred, settings)
         if _is_current(newest, old_hash, now, settings):  # only the weather is new
             trial = fit([newest.champion]).successful.get(newest.champion)
-            largest_move = _largest_change(context, newest, trial, weather.covariates.n_ahead, now)
-            if largest_move is not None and largest_move <= WEATHER_STEP:
+            largest_change = _largest_change(
+                context, newest, trial, weather.covariates.n_ahead, now
+            )
+            if largest_change is not None and largest_change <= WEATHER_STEP:
                 reason = f"the new weather changes no day's chance by more than {WEATHER_STEP}"
-                return Outcome("skipped", f"{reason} (at most {largest_move:.2f}){problems}")
+                return Outcome("skipped", f"{reason} (at most {largest_change:.2f}){problems}")
     fits = fit()
     champion = _champion(specs, preferred, fits)
     draft = Draft(run, route, "live", inputs, fits, champion, preferred, inputs_hash, now)

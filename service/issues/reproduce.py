@@ -57,8 +57,8 @@ def _reproduce(context: Context, moment: dt.datetime, progress: Callable[[str], 
     others = {}
     for name in models:
         progress(name)
-        order = FitTask(name, specs, figures, weather if name in readers else None)
-        if reason := _difference(context, order, issues):
+        task = FitTask(name, specs, figures, weather if name in readers else None)
+        if reason := _difference(context, task, issues):
             others[name] = reason
     progress("")
     if others:
@@ -68,11 +68,11 @@ def _reproduce(context: Context, moment: dt.datetime, progress: Callable[[str], 
     return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
-def _difference(context: Context, order: FitTask, issues: Sequence[Issue]) -> str:
+def _difference(context: Context, task: FitTask, issues: Sequence[Issue]) -> str:
     """Return why a model's paths differ from those of its `issues`; empty if they do not."""
-    lead, name = issues[0], order.name
+    lead, name = issues[0], task.name
     try:
-        fit = run_fit_task(order).restore()
+        fit = run_fit_task(task).restore()
         rng = joint.generator(lead.seed, name, as_day(lead.origin))
         simulated = fit.draw(lead.horizon_days, lead.n_paths, rng)
     except (FitError, SpecError) as error:

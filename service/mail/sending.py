@@ -44,7 +44,7 @@ def run_exclusively(context: Context, job: str, work: Callable[[], Outcome]) -> 
     def claimed(_: Claim) -> Outcome:
         try:
             require_settings(context.settings)
-            with context.database.holding(f"{job}-{context.route.name}") as is_held:
+            with context.database.try_lock(f"{job}-{context.route.name}") as is_held:
                 return work() if is_held else Outcome("skipped", "another process is sending")
         except (MailError, NoAnswer) as error:
             raise JobError(str(error)) from error
@@ -172,7 +172,7 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
 
     A link that may or may not have arrived is not sent twice: a new one replaces it.
     """
-    with context.database.holding(f"opt-in-{context.route.name}") as is_held:
+    with context.database.try_lock(f"opt-in-{context.route.name}") as is_held:
         if not is_held:
             return 0
         with context.database.writing() as connection:

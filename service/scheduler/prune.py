@@ -36,9 +36,9 @@ def _prune(context: Context) -> Outcome:
     runs_before = now - dt.timedelta(days=settings.keep_runs_days)
     with context.database.writing() as connection:
         detail = {"issues": issue_store.prune_issues(connection, issues_before)}
-        scores_before = _compared(connection, settings, context.routes, issues_before)
+        scores_before = _needed_from(connection, settings, context.routes, issues_before)
         with_weather = [route for route in context.routes if route.weather_points]
-        weather_before = _compared(connection, settings, with_weather, issues_before)
+        weather_before = _needed_from(connection, settings, with_weather, issues_before)
         weather_before = min(weather_before, issue_store.oldest_live(connection) or weather_before)
         detail |= {
             "weather": weather_store.prune_readings(
@@ -53,7 +53,7 @@ def _prune(context: Context) -> Outcome:
     return Outcome("done", f"{deleted} deleted", detail)
 
 
-def _compared(
+def _needed_from(
     connection: Connection, settings: Settings, routes: Iterable[Route], issues_before: dt.datetime
 ) -> dt.datetime:
     """Return a moment before any that a comparison of `routes` may need.

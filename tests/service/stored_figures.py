@@ -14,7 +14,7 @@ from service.core.context import Context
 from service.core.database import Connection, Database
 from service.core.declared_series import Route
 from service.core.job_runner import JobError
-from service.core.secrets import mask_folders
+from service.core.secrets import strip_folders
 from service.core.tables import documents
 from service.core.tables import observations as table
 from service.data import observation_store
@@ -94,7 +94,7 @@ def ingest_failure(context: Context, *arguments: Any) -> str:
     with context.database.reading() as connection:
         run = run_store.get_latest_run(connection, job)
     assert run is not None
-    assert (run.outcome, run.reason) == ("failed", mask_folders(said))
+    assert (run.outcome, run.reason) == ("failed", strip_folders(said))
     return said
 
 

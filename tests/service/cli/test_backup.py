@@ -96,7 +96,7 @@ def test_restore_is_rejected_while_a_scheduler_runs(
     back_up(context, archive := tmp_path / "crossings.tar.gz")
     record_run(context.database, job="later")
     for is_running in (True, False):
-        with context.database.holding("scheduler" if is_running else "other"):
+        with context.database.try_lock("scheduler" if is_running else "other"):
             done = crossings("restore", "--overwrite", str(archive), **folders_of(context.settings))
         assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
         with context.database.reading() as connection:

@@ -52,7 +52,7 @@ def with_sites(settings: Settings, sites: Sites) -> Settings:
 @pytest.fixture
 def healthy(context: Context) -> Iterator[Settings]:
     """Settings of a healthy service with a running scheduler."""
-    with context.database.holding(SCHEDULER):
+    with context.database.try_lock(SCHEDULER):
         yield context.settings
 
 

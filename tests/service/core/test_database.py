@@ -232,10 +232,10 @@ def test_version_driver_error_raises_unavailable(tmp_path: Path) -> None:
 
 def test_alone_admits_one_holder_per_name(database: Database) -> None:
     other = connect(database.engine.url.render_as_string(hide_password=False))
-    with database.holding("mail") as first, other.holding("mail") as second:
-        with other.holding("else") as third:
+    with database.try_lock("mail") as first, other.try_lock("mail") as second:
+        with other.try_lock("else") as third:
             assert (first, second, third) == (True, False, True)
-    with other.holding("mail") as is_held:
+    with other.try_lock("mail") as is_held:
         assert is_held
     other.close()
 

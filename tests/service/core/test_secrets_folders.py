@@ -5,7 +5,7 @@ import pytest
 from service.core import run_store
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.core.secrets import mask_folders
+from service.core.secrets import strip_folders
 from service.issues.refit import refit
 
 
@@ -21,7 +21,7 @@ from service.issues.refit import refit
     ],
 )
 def test_without_folders_shortens_paths_but_not_urls(text: str, expected: str | None) -> None:
-    assert mask_folders(text) == (text if expected is None else expected)
+    assert strip_folders(text) == (text if expected is None else expected)
 
 
 def test_recorded_reason_omits_folders(filled: Context) -> None:

@@ -208,10 +208,10 @@ def test_invalid_counts_in_csv_are_rejected(
 def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path) -> None:
     file = tmp_path / "figures.csv"
     file.write_text("date,people,boats\n2023-01-01,900,1\n")
-    gathered = collect_documents(
+    collected = collect_documents(
         reader.settings, reader.route, "csv", file, dt.date(2024, 1, 1), {}
     )
-    ((unlikely, old),) = (document.notes for document in gathered.documents)
+    ((unlikely, old),) = (document.notes for document in collected.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
     assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
 

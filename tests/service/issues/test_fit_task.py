@@ -25,10 +25,10 @@ def make_order(figures: dict[str, DailySeries], name: str) -> FitTask:
 
 @pytest.mark.parametrize("name", ["climatology", CHAMPION])
 def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], name: str) -> None:
-    order = make_order(figures, name)
-    local_fit = joint.fit(build(name, SPECS), order.figures)
+    task = make_order(figures, name)
+    local_fit = joint.fit(build(name, SPECS), task.figures)
     for seconds in (0, 60):
-        fitting = fit_within_limits(order, Settings(fit_seconds=seconds))
+        fitting = fit_within_limits(task, Settings(fit_seconds=seconds))
         assert fitting.seconds >= 0
         for series_id, paths in fitting.restore().draw(28, 50, np.random.default_rng(1)).items():
             expected = local_fit.draw(28, 50, np.random.default_rng(1))[series_id]
@@ -36,7 +36,7 @@ def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], 
 
 
 def test_fit_error_of_child_process_is_raised(figures: dict[str, DailySeries]) -> None:
-    order = make_order(figures, "climatology")
-    few = {name: series.upto(series.start + 5 * ONE_DAY) for name, series in order.figures.items()}
+    task = make_order(figures, "climatology")
+    few = {name: series.upto(series.start + 5 * ONE_DAY) for name, series in task.figures.items()}
     with pytest.raises(FitError, match="days"):
         fit_within_limits(FitTask("climatology", SPECS, few), Settings(fit_seconds=60))
