@@ -152,6 +152,7 @@ def test_email_is_sent_after_a_refused_one(
     setattr(mailbox, command, lambda _: next(replies, None))
     with Session(settings) as session:
         if reply == "stall":
+            mailbox.data = lambda to: reply if to == TO else None
             connection = session.open().sock
             assert connection is not None
             connection.settimeout(1)  # this one only: the next email uses a new connection

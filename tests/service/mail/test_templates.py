@@ -9,12 +9,13 @@ from service.core.context import Context
 from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
 from tests.service.support import NOW, ManualClock
+from tests.support.waiting import BOUND
 
 BUSY = {"median": 387, "lo50": 137, "hi50": 688, "lo80": 107, "hi80": 937, "lo95": 106, "hi95": 999}
 YEAR = {name: 100 * count for name, count in BUSY.items()} | {"last_year": 41_472}
 
 
-def test_the_weekly_email_fits_a_phone(module_mailing: Context, browser: Browser) -> None:
+def test_weekly_email_fits_a_phone(module_mailing: Context, browser: Browser) -> None:
     loader = IssueLoader(module_mailing, ManualClock(NOW))
     edition = build_edition(loader, "2026-W01")
     for rows, numbers in (("days", BUSY), ("totals", YEAR)):
@@ -23,6 +24,7 @@ def test_the_weekly_email_fits_a_phone(module_mailing: Context, browser: Browser
     html = renderer.html(Reader("reader@example.org", 300, "T" * 22))
     for width in (360, 390, 640):
         page = browser.new_page(viewport={"width": width, "height": 800})
+        page.set_default_timeout(1000 * BOUND)
         page.set_content(html)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.close()
