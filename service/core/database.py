@@ -226,7 +226,7 @@ class Database:
         return ProcessLock(self.engine, name)
 
     @staticmethod
-    def hold(lock: ProcessLock) -> bool:
+    def acquire(lock: ProcessLock) -> bool:
         """Acquire `lock` without waiting; return whether it is held."""
         try:
             with _one_line_errors():
@@ -238,7 +238,7 @@ class Database:
     def try_lock(self, name: str) -> Iterator[bool]:
         """Hold the lock `name` if it is free; yield whether it is held."""
         lock = self.lock(name)
-        is_held = self.hold(lock)
+        is_held = self.acquire(lock)
         try:
             yield is_held
         finally:

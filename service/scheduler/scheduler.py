@@ -139,7 +139,7 @@ class _OnlyWithLock:
     def __call__(self, *works: _Work) -> None:
         with self._guard:
             try:
-                obstacle = "" if self._database.hold(self._lock) else _STANDBY
+                obstacle = "" if self._database.acquire(self._lock) else _STANDBY
             except DatabaseError as error:
                 obstacle = f"the scheduler's lock could not be taken: {error}"
             if obstacle and obstacle != self._obstacle:

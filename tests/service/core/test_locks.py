@@ -102,4 +102,4 @@ def test_keepalives_end_sessions_of_dead_clients(database: Database) -> None:
 def test_lock_of_unreachable_database_raises_unavailable(url: str, reason: str) -> None:
     lock = locks.ProcessLock(sa.create_engine(url), "scheduler")
     with pytest.raises(Unavailable, match=f"^{reason}"):
-        Database.hold(lock)
+        Database.acquire(lock)
