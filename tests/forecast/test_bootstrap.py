@@ -75,6 +75,12 @@ def test_autocorrelation_widens_interval() -> None:
     assert wide.hi - wide.lo > 1.15 * (narrow.hi - narrow.lo)
 
 
+def test_interval_covers_the_mean_at_nominal_rate() -> None:
+    rng = np.random.default_rng(6)
+    covered = [bootstrap.mean(rng.gamma(2.0, size=77)).holds(2.0) for _ in range(200)]
+    assert 0.88 <= np.mean(covered) <= 0.99
+
+
 def test_interval_is_deterministic() -> None:
     values = np.random.default_rng(7).gamma(2.0, size=77)
     assert bootstrap.mean(values) == bootstrap.mean(values)

@@ -57,7 +57,7 @@ def rejection_rates(every: int, p: float, n: int, **bias: float) -> tuple[float,
 @pytest.mark.parametrize("every", [1, 7])
 def test_calibrated_records_are_rejected_at_nominal_rate(every: int) -> None:
     """Despite zeros, autocorrelation and forecasts of several days."""
-    n, p = 1000, 0.01
+    n, p = 2000, 0.01
     most = stats.binom.ppf(0.9999, n, p) / n
     assert max(rejection_rates(every, p, n)) <= most
 
