@@ -63,7 +63,9 @@ def _measure(options: argparse.Namespace, pid: int) -> None:
     before, n_requests = _memory(pid), 0
     print(f"{options.workers} workers, {options.threads} threads, {CLIENTS} clients, ", end="")
     print(f"{options.seconds} s each in {ROUNDS} rounds; load before: {os.getloadavg()[0]:.1f}\n")
-    print("| asked | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |\n|" + " --- |" * 7)
+    print(
+        "| request | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |\n|" + " --- |" * 7
+    )
     for path in PATHS:
         url, header = base + (PATHS[0] if path == "304" else path), ""
         with urllib.request.urlopen(url) as answer:

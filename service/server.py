@@ -6,6 +6,7 @@ __all__ = ["serve"]
 
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import platform
@@ -58,6 +59,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
         def load() -> Any:
             # In the worker: database connections do not survive a fork.
             app = make(settings) if make else create_app(open_context(settings))
+            gc.freeze()  # a full collection would walk all modules while readers wait
             return _Gateway(app, settings.threads)
 
         _server(settings).serve(target_loader=load, wrap_loader=False)
@@ -83,7 +85,7 @@ def _server(settings: Settings) -> MPServer:
         port=settings.port,
         interface=Interfaces.RSGI,
         workers=settings.workers,
-        loop=Loops.asyncio,
+        loop=Loops.uvloop,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BYTES

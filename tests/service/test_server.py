@@ -23,26 +23,22 @@ from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, run_server
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
-# A server with short deadlines.
-SCRIPT = (
-    "from service import server; from service.core import settings; "
+SERVER = (
+    "import gc; from service import server; from service.core import settings; "
     "server._HEADER_MILLISECONDS = 2000; server._BODY_SECONDS = 2.0; "
-    "server.serve(settings.load_settings())"
 )
+"""A server with short deadlines."""
 
 
-@pytest.fixture(scope="module")
-def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Port of a server with two threads, shared: it must outlive every request."""
-    var = tmp_path_factory.mktemp("server")
-    shutil.copy(published / "after-refit.sqlite", var / "crossings.sqlite")
+@contextlib.contextmanager
+def serving(settings: Settings, path: str, make: str = "None") -> Iterator[int]:
+    """A server of the application that `make` makes; ready when `path` answers with 200."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free: int = probe.getsockname()[1]
-    settings = Settings(var_dir=var, port=free, threads=2)
     child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT],
-        env=as_environment(settings),
+        [sys.executable, "-c", f"{SERVER}server.serve(settings.load_settings(), {make})"],
+        env=as_environment(settings.model_copy(update={"port": free})),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -52,7 +48,7 @@ def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     def is_ready() -> bool:
         assert child.poll() is None
         with contextlib.suppress(OSError):
-            return get(free, "/readyz")[0] == 200
+            return get(free, path)[0] == 200
         return False
 
     wait_until(is_ready, "the server is ready")
@@ -61,6 +57,15 @@ def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _, errors = child.communicate(timeout=PROCESS)
     assert child.returncode == 0
     assert "Traceback" not in errors
+
+
+@pytest.fixture(scope="module")
+def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of a server with two threads, shared: it must outlive every request."""
+    var = tmp_path_factory.mktemp("server")
+    shutil.copy(published / "after-refit.sqlite", var / "crossings.sqlite")
+    with serving(Settings(var_dir=var, threads=2), "/readyz") as free:
+        yield free
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:
@@ -149,6 +154,13 @@ def test_server_responds_as_the_application_does(port: int) -> None:
     assert status == 200
     assert body.count(b'"horizon_days"') == 2
     assert get(port, "/v1/series/people/forecast?horizon=0")[0] == 400
+
+
+def test_collector_leaves_out_what_a_worker_has_loaded(tmp_path: Path) -> None:
+    application = "(start('200 OK', []), [str(gc.get_freeze_count()).encode()])[1]"
+    make = f"lambda settings: lambda environ, start: {application}"
+    with serving(Settings(var_dir=tmp_path), "/", make) as free:
+        assert int(get(free, "/")[1]) > 100_000
 
 
 MALFORMED = [
