@@ -22,7 +22,7 @@ def test_weekly_email_fits_a_phone(module_mailing: Context, browser: Browser) ->
         edition.content[rows] = [row | numbers for row in edition.content[rows]]
     renderer = MailRenderer(edition, loader.view("people").paths, module_mailing.settings)
     html = renderer.html(Reader("reader@example.org", 300, "T" * 22))
-    for width in (360, 390, 640):
+    for width in (320, 360, 390, 640):
         page = browser.new_page(viewport={"width": width, "height": 800})
         page.set_default_timeout(1000 * BOUND)
         page.set_content(html)
