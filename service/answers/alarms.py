@@ -144,7 +144,7 @@ def _pit_alarms(record: _Record) -> list[Alarm]:
             what += f"the PIT varies {moments.spread:.2f} times as much as expected"
         detail = (
             f"the {moments.n_days} days of the last {WEEKS} weeks {what} "
-            f"(p = {_format_p(getattr(moments, p_of))})"
+            f"({_format_p(getattr(moments, p_of))})"
         )
         raised.append(_alarm(name, record.series_id, detail, since, numbers))
     return raised
@@ -169,7 +169,7 @@ def _coverage_alarms(record: _Record) -> list[Alarm]:
         numbers |= {f"held_{each}": _count_hits(pits, each), f"p_{each}": round(p, 5)}
     detail = (
         f"{hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were within the {level}% "
-        f"range; {level * len(pits) / 100:.0f} were expected (p = {_format_p(chances[level])})"
+        f"range; {level * len(pits) / 100:.0f} were expected ({_format_p(chances[level])})"
     )
     return [_alarm("weekly_coverage", record.series_id, detail, since, numbers)]
 
@@ -257,4 +257,4 @@ def _overdue_alarms(loader: IssueLoader) -> list[Alarm]:
 
 
 def _format_p(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "below 0.0001"
+    return f"p = {value:.4f}" if value >= 0.0001 else "p below 0.0001"

@@ -183,6 +183,9 @@ def test_stored_scores_raise_alarms_once_miscalibrated(context: Context) -> None
     assert "2025-07-01" < mean["since"] < "2025-12-28"
     weeks = by_name["weekly_coverage"]["numbers"]
     assert weeks["held_80"] < weeks["n_weeks"] / 2
+    for name in ("pit_mean", "weekly_coverage"):
+        assert by_name[name]["detail"].endswith("(p below 0.0001)")
+    assert module._format_p(0.00123) == "p = 0.0012"
 
 
 def test_since_is_first_day_of_unbroken_run() -> None:
