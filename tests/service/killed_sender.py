@@ -31,8 +31,8 @@ def ids(mailbox: Mailbox) -> list[str]:
     return [message["Message-ID"] for message in mailbox.messages()]
 
 
-def _has_received(box: Mailbox, wanted: int, child: subprocess.Popen[bytes]) -> bool:
-    return len(box.taken) >= wanted or child.poll() is not None
+def _has_received(box: Mailbox, number: int, child: subprocess.Popen[bytes]) -> bool:
+    return len(box.taken) >= number or child.poll() is not None
 
 
 def kill_repeatedly(
@@ -56,11 +56,11 @@ def kill_repeatedly(
         add_readers(context, *names, threshold=0, warn_level=1)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
         env = environment(**given, log_level="ERROR")
-        for left in range(kills, 0, -1):
+        for remaining in range(kills, 0, -1):
             child = subprocess.Popen(command(job), env=env, cwd=ROOT, stdout=subprocess.PIPE)
             already = len(box.taken)
-            wanted = already + rng.randrange(1, max(2 * (readers - already) // (left + 1), 2))
-            wait_until(partial(_has_received, box, wanted, child), "mails come", 0.001)
+            number = already + rng.randrange(1, max(2 * (readers - already) // (remaining + 1), 2))
+            wait_until(partial(_has_received, box, number, child), "mails come", 0.001)
             time.sleep(rng.random() * 0.02)
             child.send_signal(signal.SIGKILL)
             child.wait()
@@ -68,11 +68,11 @@ def kill_repeatedly(
             child.stdout.close()
         last = subprocess.run(command(job), env=env, cwd=ROOT, check=True, timeout=PROCESS)
         assert last.returncode == 0
-        came = Counter(zip(box.readers(), ids(box), strict=True))
+        received = Counter(zip(box.readers(), ids(box), strict=True))
         context.database.close()
-    assert {to for to, _ in came} == {f"{name}@reader.example.org" for name in names}, (
+    assert {to for to, _ in received} == {f"{name}@reader.example.org" for name in names}, (
         "no email is lost"
     )
-    assert len(came) == readers, "each email has one id"
-    assert sum(came.values()) - readers <= kills, "only emails in flight at a kill are sent twice"
-    assert max(came.values()) <= 2
+    assert len(received) == readers, "each email has one id"
+    assert sum(received.values()) - readers <= kills, "only those in flight at a kill come twice"
+    assert max(received.values()) <= 2

@@ -51,30 +51,30 @@ class Mailbox:
     async def handle_MAIL(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        said = self.sender(address)
-        if not said:
+        reply = self.sender(address)
+        if not reply:
             envelope.mail_from = address
-        return said or "250 OK"
+        return reply or "250 OK"
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        said = self.rcpt(address)
-        if not said:
+        reply = self.rcpt(address)
+        if not reply:
             envelope.rcpt_tos.append(address)
-        return said or "250 OK"
+        return reply or "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         (to,) = envelope.rcpt_tos  # one transaction per recipient
-        said = self.data(to)
-        if said == "stall":
+        reply = self.data(to)
+        if reply == "stall":
             await asyncio.Event().wait()  # never answers
-        if said == "close":
+        if reply == "close":
             server.transport.abort()
             return "451 gone"
-        if not said:
+        if not reply:
             self.taken.append((to, bytes(envelope.content)))
-        return said or "250 OK"
+        return reply or "250 OK"
 
     def messages(self) -> list[EmailMessage]:
         return [

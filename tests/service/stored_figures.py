@@ -87,15 +87,15 @@ def ingest_failure(context: Context, *arguments: Any) -> str:
     """Return the reason of a failed ingestion, which the run records in one line."""
     with pytest.raises(JobError) as caught:
         ingest(context, *arguments)
-    said = str(caught.value)
-    assert "\n" not in said
+    message = str(caught.value)
+    assert "\n" not in message
     source = arguments[0] if arguments else context.settings.source
     job = "ingest" if source == context.settings.source else OTHER
     with context.database.reading() as connection:
         run = run_store.get_latest_run(connection, job)
     assert run is not None
-    assert (run.outcome, run.reason) == ("failed", strip_folders(said))
-    return said
+    assert (run.outcome, run.reason) == ("failed", strip_folders(message))
+    return message
 
 
 def list_raw_files(context: Context) -> list[bytes]:

@@ -60,11 +60,11 @@ def environment(**settings: object) -> dict[str, str]:
 
     By default the child reads only the embedded figures.
     """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name.upper()}": str(value) for name, value in settings.items()}
-    own = {"PYTHONPATH": with_guard(str(ROOT)), "CROSSINGS_SOURCE": "figures"}
-    own["CROSSINGS_WEATHER"] = "off"
-    return kept | own | given
+    defaults = {"PYTHONPATH": with_guard(str(ROOT)), "CROSSINGS_SOURCE": "figures"}
+    defaults["CROSSINGS_WEATHER"] = "off"
+    return environment | defaults | given
 
 
 # The horizon of an issue depends on the day of publication: here the day after the last figure.

@@ -46,13 +46,13 @@ def main() -> None:
     scheduler._LOOK_SECONDS = 2  # tests wait for the next look after each kill
     say("ready")
     for line in sys.stdin:
-        asked = json.loads(line)
-        if isinstance(asked, int):
-            say(os.waitpid(asked, 0)[1])
+        message = json.loads(line)
+        if isinstance(message, int):
+            say(os.waitpid(message, 0)[1])
             continue
         child = os.fork()
         if child == 0:
-            work(**asked)
+            work(**message)
             os._exit(0)
         say(child)
 

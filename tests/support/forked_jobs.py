@@ -49,9 +49,9 @@ class Forked:
         self._child.stdin.flush()
         return int(self._line())
 
-    def start(self, settings: dict[str, Any], **asked: str) -> int:
+    def start(self, settings: dict[str, Any], **options: str) -> int:
         """Start a job (see `tests.support.fork_server`); return its process id."""
-        return self._ask({"settings": settings} | asked)
+        return self._ask({"settings": settings} | options)
 
     def wait(self, pid: int) -> int:
         """Wait for the job to end; return its status."""

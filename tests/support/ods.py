@@ -42,8 +42,8 @@ def cell(value: object) -> str:
     if isinstance(value, dt.date):
         return f'<table:table-cell office:value-type="date" office:date-value="{value}"/>'
     if isinstance(value, bool):
-        said = str(value).lower()
-        return f'<table:table-cell office:value-type="boolean" office:boolean-value="{said}"/>'
+        text = str(value).lower()
+        return f'<table:table-cell office:value-type="boolean" office:boolean-value="{text}"/>'
     if isinstance(value, int | float):
         return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
     if value in (None, ""):

@@ -64,7 +64,7 @@ class Sites:
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply | list[Reply]] = {}
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self._stop = threading.Event()
         sites = self
 
@@ -72,9 +72,9 @@ class Sites:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 headers = {key.lower(): value for key, value in self.headers.items()}
-                asked = Request(parts.path, parse_qs(parts.query), headers)
-                sites.asked.append(asked)
-                sites._answer(self, asked)
+                request = Request(parts.path, parse_qs(parts.query), headers)
+                sites.requests.append(request)
+                sites._answer(self, request)
 
         self._server = Loopback(Handler)
         self.host = self._server.host
@@ -86,13 +86,13 @@ class Sites:
         self._server.end()
 
     def times(self, path: str) -> int:
-        return sum(asked.path == path for asked in self.asked)
+        return sum(request.path == path for request in self.requests)
 
-    def _answer(self, handler: BaseHTTPRequestHandler, asked: Request) -> None:
-        reply = self.replies.get(asked.path, SiteResponse(b"<h1>Page not found</h1>", status=404))
+    def _answer(self, handler: BaseHTTPRequestHandler, request: Request) -> None:
+        reply = self.replies.get(request.path, SiteResponse(b"<h1>Page not found</h1>", status=404))
         if isinstance(reply, list):
             reply = reply.pop(0) if len(reply) > 1 else reply[0]
-        answer = reply if isinstance(reply, SiteResponse) else reply(asked)
+        answer = reply if isinstance(reply, SiteResponse) else reply(request)
         with contextlib.suppress(OSError):
             handler.send_response(answer.status)
             if answer.kind:
@@ -124,8 +124,8 @@ def run_sites() -> Iterator[Sites]:
 def with_etag(answer: SiteResponse, etag: str) -> Callable[[Request], SiteResponse]:
     """Answer 304 to requests with this ETag."""
 
-    def reply(asked: Request) -> SiteResponse:
-        if asked.headers.get("if-none-match") == etag:
+    def reply(request: Request) -> SiteResponse:
+        if request.headers.get("if-none-match") == etag:
             return SiteResponse(status=304, kind="", headers={"ETag": etag})
         return SiteResponse(answer.body, answer.kind, headers={"ETag": etag})
 
@@ -187,11 +187,11 @@ def act_as_govuk(
 
 
 def hourly_weather(
-    asked: Request, first: dt.date, days: int, value: float = 1.0, members: int = 0
+    request: Request, first: dt.date, days: int, value: float = 1.0, members: int = 0
 ) -> bytes:
     """An Open-Meteo answer: `value` at every hour, slightly different by point and member."""
-    variables = asked.query["hourly"][0].split(",")
-    points = len(asked.query["latitude"][0].split(","))
+    variables = request.query["hourly"][0].split(",")
+    points = len(request.query["latitude"][0].split(","))
     began = dt.datetime.combine(first, dt.time())
     times = [(began + dt.timedelta(hours=at)).strftime("%Y-%m-%dT%H:%M") for at in range(24 * days)]
     answers = []
@@ -227,17 +227,17 @@ def act_as_openmeteo(sites: Sites, today: dt.date) -> None:
     """Act as the three services of Open-Meteo under ``/{service}``."""
 
     def reply(service: str, members: int = 0) -> Callable[[Request], SiteResponse]:
-        def make(asked: Request) -> SiteResponse:
-            if "start_date" in asked.query:
-                first = dt.date.fromisoformat(asked.query["start_date"][0])
-                last = dt.date.fromisoformat(asked.query["end_date"][0])
+        def make(request: Request) -> SiteResponse:
+            if "start_date" in request.query:
+                first = dt.date.fromisoformat(request.query["start_date"][0])
+                last = dt.date.fromisoformat(request.query["end_date"][0])
                 days = (last - first).days + 1
             else:
-                past = int(asked.query.get("past_days", ["0"])[0])
+                past = int(request.query.get("past_days", ["0"])[0])
                 first = today - dt.timedelta(days=past)
-                days = past + int(asked.query["forecast_days"][0])
+                days = past + int(request.query["forecast_days"][0])
             return SiteResponse(
-                hourly_weather(asked, first, days, members=members), "application/json"
+                hourly_weather(request, first, days, members=members), "application/json"
             )
 
         return make

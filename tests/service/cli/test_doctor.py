@@ -232,7 +232,7 @@ def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
     path = "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
     sites.replies[path] = SiteResponse(b"<h1>Here</h1>")
     assert diagnose(settings)["source of channel"].state == "ok"
-    assert [request.path for request in sites.asked].count(path) == 2, "one request per check"
+    assert [request.path for request in sites.requests].count(path) == 2, "one request per check"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_variable_that_breaks_all_requests_is_named(
     for check in ("source of channel", "weather of channel"):
         assert findings[check].state != "ok"
         assert findings[check].said.startswith(name)
-    assert sites.asked == []
+    assert sites.requests == []
 
 
 def test_mail_server(

@@ -73,7 +73,7 @@ def test_ingest_from_govuk(crossings: Crossings) -> None:
         summary, note = done.stdout.splitlines()
         assert summary == "32 new, 0 revised, 0 unchanged from GOV.UK, through 2024-01-15"
         assert note.endswith("last-7-days: 1 days instead of 7; taken as stated")
-        agents = {request.headers["user-agent"] for request in sites.asked}
+        agents = {request.headers["user-agent"] for request in sites.requests}
         assert len(agents) == 1
         sites.replies = {"/": SiteResponse(status=404)}
         assert crossings("ingest", **settings, fetch_attempts=1).returncode == 2

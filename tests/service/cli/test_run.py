@@ -260,9 +260,9 @@ def test_run_reads_weather_but_tolerates_failure(
     act_as_openmeteo(sites, today)
     run_module._weather(reader)
     assert "weather: ensemble, archive, waves stored" in capsys.readouterr().out
-    number = len(sites.asked)
+    number = len(sites.requests)
     with_key = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
     run_module._weather(Context(with_key, reader.database))  # recent weather is in the store
     off = reader.settings.model_copy(update={"weather": "off"})
     run_module._weather(Context(off, reader.database))
-    assert (len(sites.asked), capsys.readouterr().out) == (number, "")
+    assert (len(sites.requests), capsys.readouterr().out) == (number, "")

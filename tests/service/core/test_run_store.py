@@ -113,8 +113,8 @@ def test_prune_keeps_newest_run_of_each_outcome(database: Database) -> None:
             run_store.finish_run(connection, begin(connection, period), outcome, None, {}, ended_at)
         begin(connection, "5")
         assert run_store.prune_runs(connection, NOW + dt.timedelta(days=1)) == 2
-        kept = [p for p in "12345" if run_store.get_run(connection, "ingest", p)]
-    assert kept == ["2", "4", "5"]
+        remaining = [p for p in "12345" if run_store.get_run(connection, "ingest", p)]
+    assert remaining == ["2", "4", "5"]
 
 
 def test_finished_run_cannot_be_stopped(database: Database) -> None:

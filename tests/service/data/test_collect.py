@@ -87,7 +87,7 @@ def test_rejected_document_is_requested_again(reader: Context, sites: Sites) -> 
     ingest_failure(reader)
     ingest_failure(reader)
     assert sites.times(path) == 2
-    assert all("if-none-match" not in request.headers for request in sites.asked)
+    assert all("if-none-match" not in request.headers for request in sites.requests)
 
 
 def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Sites) -> None:

@@ -24,7 +24,7 @@ def fetch(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> b
 def test_user_agent_has_name_and_contact(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = SiteResponse(b"hello")
     assert fetch(fetcher, sites) == b"hello"
-    agent = sites.asked[0].headers["user-agent"]
+    agent = sites.requests[0].headers["user-agent"]
     assert agent.startswith("channel-crossings-forecast/")
     assert agent.endswith(" (+https://example.org/contact)")
     assert "httpx" not in agent
@@ -38,7 +38,7 @@ def test_validators_are_sent_and_304_is_unchanged(fetcher: Fetcher, sites: Sites
     validators = ('"v1"', "Wed, 31 Dec 2025")
     second = fetcher.get(f"{sites.url}/a", HTML, 1000, validators=validators)
     assert (second.content, second.is_unchanged) == (b"", True)
-    assert sites.asked[1].headers["if-modified-since"] == "Wed, 31 Dec 2025"
+    assert sites.requests[1].headers["if-modified-since"] == "Wed, 31 Dec 2025"
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -210,4 +210,4 @@ def test_api_key_is_not_in_errors(fetcher: Fetcher, sites: Sites) -> None:
         with pytest.raises(FetchError) as caught:
             fetch(fetcher, sites, "/a?apikey=geheim", params={"apikey": "geheim"})
         assert "geheim" not in str(caught.value) + repr(caught.value)
-    assert sites.asked[0].query["apikey"] == ["geheim"]
+    assert sites.requests[0].query["apikey"] == ["geheim"]

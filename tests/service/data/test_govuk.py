@@ -30,11 +30,11 @@ class Collector:
 
     def __init__(self, fetcher: Fetcher, sites: Sites) -> None:
         self.fetcher, self.sites = fetcher, sites
-        self.kept: list[tuple[bytes, str]] = []
+        self.documents: list[tuple[bytes, str]] = []
 
     def read(self) -> Collected:
         def keep(content: bytes, suffix: str) -> None:
-            self.kept.append((content, suffix))
+            self.documents.append((content, suffix))
 
         documents = govuk.documents(self.fetcher, self.sites.url, keep)
         return fetch_documents(self.fetcher, documents, TODAY, keep, {})
@@ -68,8 +68,8 @@ def test_workbook_and_page_are_read_and_kept(collector: Collector) -> None:
     assert [d.source for d in published.documents] == ["workbook", "page"]
     assert [str(d.data_through) for d in published.documents] == ["2024-01-26", "2024-01-29"]
     assert published.refusals == []
-    assert [suffix for _, suffix in collector.kept] == [".json", ".ods", ".html"]
-    assert collector.kept[1:] == [(WORKBOOK, ".ods"), (PAGE_BYTES, ".html")]
+    assert [suffix for _, suffix in collector.documents] == [".json", ".ods", ".html"]
+    assert collector.documents[1:] == [(WORKBOOK, ".ods"), (PAGE_BYTES, ".html")]
 
 
 def test_links_are_read_from_the_page_if_the_api_fails(collector: Collector) -> None:

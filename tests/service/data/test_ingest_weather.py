@@ -53,11 +53,11 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
     assert ensemble.values.shape == (4, 15, len(WIND))
     assert covariates.history.shape == (380, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
-    n_requests = len(sites.asked)
+    n_requests = len(sites.requests)
     read_weather(reader)
     # The ensemble, the waves and the last week of the archive.
-    assert len(sites.asked) - n_requests == 3
-    assert sites.asked[-2].query["start_date"] == [(today - 9 * DAY).isoformat()]
+    assert len(sites.requests) - n_requests == 3
+    assert sites.requests[-2].query["start_date"] == [(today - 9 * DAY).isoformat()]
 
 
 def test_other_parts_are_stored_if_one_is_invalid(
@@ -117,7 +117,7 @@ def test_invalid_part_of_the_archive_is_requested_again(
     sites.replies[ARCHIVE] = [SiteResponse(b"[]", "application/json"), usual]
     with pytest.raises(JobError, match="0 points"):
         read_weather(reader)
-    sites.asked.clear()
+    sites.requests.clear()
     assert read_weather(reader).outcome == "done"
     assert len(requested_spans(sites)) == 2  # the missing year and the last week
     with reader.database.reading() as connection:
@@ -130,7 +130,7 @@ def requested_spans(sites: Sites) -> list[tuple[str, str]]:
     """Return the first and last day of each request for the archive."""
     return [
         (request.query["start_date"][0], request.query["end_date"][0])
-        for request in sites.asked
+        for request in sites.requests
         if request.path == ARCHIVE
     ]
 
@@ -161,7 +161,7 @@ def test_days_without_data_are_requested_once(
     read_weather(reader)
     with reader.database.reading() as connection:
         assert weather_store.list_spans(connection, ROUTE, "archive") == [(begin, today - DAY)]
-    sites.asked.clear()
+    sites.requests.clear()
     assert read_weather(reader).outcome == "done"
     assert requested_spans(sites) == [((today - 9 * DAY).isoformat(), (today - DAY).isoformat())]
 
@@ -172,7 +172,7 @@ def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
     )
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"
-    assert sites.asked == []
+    assert sites.requests == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

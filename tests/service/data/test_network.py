@@ -53,7 +53,7 @@ def test_invalid_proxy_is_named_without_its_password(
     message = fetch_error(fetcher, f"{sites.url}/a")
     assert message.startswith(f"{name}: expected proxies such as http://proxy.example.org:3128")
     assert message.endswith("found something else")
-    assert sites.asked == []
+    assert sites.requests == []
 
 
 def test_missing_or_invalid_certificate_file_is_named(

@@ -64,7 +64,7 @@ def test_archive_request_and_daily_values(sites: Sites, service: Service) -> Non
     assert row["wind_night_mean_ms"] == pytest.approx(1.5 + 0.4)
     assert row["wind_prev_evening_ms"] == pytest.approx(1.5 + 1.9)
     assert row["gust_max_ms"] == pytest.approx(1.5 + 2.3)
-    (request,) = sites.asked
+    (request,) = sites.requests
     assert request.path == "/archive-api/v1/archive"
     assert request.query == {
         "latitude": ["51.05,50.85"],
@@ -87,7 +87,7 @@ def test_ensemble_has_future_members_and_recent_mean(sites: Sites, service: Serv
     assert (recent.kind, recent.first, recent.last) == ("recent", TODAY - 60 * DAY, TODAY)
     assert recent.values.shape == (1, 61, len(WIND))
     assert np.allclose(recent.values[0, -1], members.values[:, 0].mean(axis=0))
-    (request,) = sites.asked
+    (request,) = sites.requests
     assert request.query["models"] == ["ecmwf_ifs025_ensemble"]
     assert (request.query["past_days"], request.query["forecast_days"]) == (["61"], ["15"])
 
@@ -115,7 +115,7 @@ def test_waves_request_and_days(sites: Sites, service: Service) -> None:
     reading = openmeteo.waves(service)
     assert (reading.kind, reading.names, reading.first) == ("waves", WAVES, TODAY)
     assert reading.values.shape == (1, 7, len(WAVES))
-    assert [request.path for request in sites.asked] == ["/marine-api/v1/marine"]
+    assert [request.path for request in sites.requests] == ["/marine-api/v1/marine"]
 
 
 def test_days_not_requested_are_rejected(sites: Sites, service: Service) -> None:
@@ -139,7 +139,7 @@ def test_api_key_uses_customer_hosts(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies = {f"/customer-{path[1:]}": reply for path, reply in sites.replies.items()}
     service = Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}", "geheim")
     openmeteo.waves(service)
-    assert sites.asked[0].query["apikey"] == ["geheim"]
+    assert sites.requests[0].query["apikey"] == ["geheim"]
     assert "geheim" not in repr(service)
     for key, address in (
         ("k", "https://customer-marine-api.open-meteo.com/v1/x"),

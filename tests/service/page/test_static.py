@@ -20,8 +20,8 @@ def test_dashed_line_is_dashed_in_the_legend(visit: Any) -> None:
     key = visit("/").locator("#forecast .then-key").screenshot()
     with Image.open(io.BytesIO(key)) as picture:
         shades = np.asarray(picture.convert("L")).min(axis=0)
-    drawn = "".join("-" if shade < 180 else " " for shade in shades)
-    assert len(drawn.split()) > 1
+    signature = "".join("-" if shade < 180 else " " for shade in shades)
+    assert len(signature.split()) > 1
 
 
 @pytest.mark.parametrize("path", PATHS)

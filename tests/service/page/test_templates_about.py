@@ -55,8 +55,8 @@ def test_forecasts_are_joint_simulations_of_people_and_boats(site: Any) -> None:
 
 
 def test_unconfirmed_addresses_are_deleted_as_promised(mail_site: Any) -> None:
-    kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
-    promise = f"after {kept.days} days"
+    retention = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
+    promise = f"after {retention.days} days"
     mail = (ROOT / "service" / "mail" / "templates" / "confirm.txt").read_text("utf-8")
     for text in (
         *(visible_text(mail_site.client.get(path)) for path in ("/about", "/subscribe")),

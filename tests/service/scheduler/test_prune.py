@@ -72,15 +72,17 @@ def test_scores_needed_by_each_routes_comparison_are_kept(
 ) -> None:
     days = {"italy_people": dt.date(2024, 12, 2), "people": dt.date(2026, 6, 1)}
     deleted = Key("people", "x", "spec", dt.date(2024, 1, 1), "h")
-    kept = [Key(series, "x", "spec", day, "h") for series, day in days.items()]
+    remaining = [Key(series, "x", "spec", day, "h") for series, day in days.items()]
     settings = filled.settings.model_copy(update={"routes": "channel,italy"})
     with filled.database.writing() as connection:
-        for key in (deleted, *kept):
+        for key in (deleted, *remaining):
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: utc(2036, 1, 1))
     prune(Context(settings, filled.database))
     with filled.database.reading() as connection:
-        assert model_score_store.get_scores(connection, [deleted, *kept]).keys() == set(kept)
+        assert model_score_store.get_scores(connection, [deleted, *remaining]).keys() == set(
+            remaining
+        )
 
 
 def test_old_raw_documents_are_deleted(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,11 +30,11 @@ def _refuse(event: str, arguments: tuple) -> None:  # type: ignore[type-arg]
     # Addresses of other socket families are not host and port.
     if not isinstance(target, tuple) or not target or _is_here(target[0]):
         return
-    said = f"{event} to {target[0]!r}"
+    attempt = f"{event} to {target[0]!r}"
     # Read now: an xdist worker is first guarded as a child, and then gets its own file.
     with open(os.environ.get("LOOPBACK_GUARD", _LOG), "a") as file:  # type: ignore[type-var]
-        file.write(f"{said} by {' '.join(sys.orig_argv)[:300]}\n")
-    raise PermissionError(f"tests do not leave loopback: {said}")
+        file.write(f"{attempt} by {' '.join(sys.orig_argv)[:300]}\n")
+    raise PermissionError(f"tests do not leave loopback: {attempt}")
 
 
 if _LOG:
