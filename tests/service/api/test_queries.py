@@ -108,6 +108,7 @@ def test_paths_without_parameters_reject_any(shared: FlaskClient, path: str) -> 
         (f"{V1}/forecast?issue=", "'latest' or an issue of people"),
         (f"{V1}/totals?model=oracle", "(champion, "),
         (f"{V1}/totals?model=", "(champion, "),
+        (f"{V1}/forecast?as_of=0001-01-01T00:00:00Z", "no issue of people at 0001-01-01T00:00:00Z"),
     ],
 )
 def test_404_names_what_exists(shared: FlaskClient, path: str, expected: str) -> None:
