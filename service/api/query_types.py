@@ -43,14 +43,12 @@ def _written(expected: str, read: Callable[[str], Any], pattern: str = ".*") -> 
     """Parse text that matches `pattern`, or say what was `expected`."""
 
     def validate(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
         try:
-            if re.fullmatch(pattern, value, re.DOTALL):
+            if isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL):
                 return read(value)
         except (ValueError, OverflowError):  # an invalid or extreme date
             pass
-        raise ValueError(f"expected {expected}, found {value[:40]!r}")
+        raise ValueError(f"expected {expected}, found {str(value)[:40]!r}")
 
     return BeforeValidator(validate)
 
