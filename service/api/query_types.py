@@ -80,13 +80,13 @@ def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
 # The bounds are documentation only; the answers check the values.
 def _whole_number(least: int, most: int) -> Any:
     schema = {"type": "integer", "minimum": least, "maximum": most}
-    read = _written("a whole number such as 28", int, r"-?[0-9]{1,9}")
+    read = _written("a whole number such as 28", int, r"-?[0-9]{1,20}")
     return Annotated[int, read, WithJsonSchema(schema)]
 
 
 def _number(least: float, most: float) -> Any:
     schema = {"type": "number", "minimum": least, "maximum": most}
-    read = _written("a number such as 0.9", float, r"[0-9]{1,3}(\.[0-9]{1,20})?")
+    read = _written("a number such as 0.9", float, r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
     return Annotated[float, read, WithJsonSchema(schema)]
 
 
