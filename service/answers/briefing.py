@@ -34,7 +34,8 @@ def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> 
             everything = observation_store.get_series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
-            raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
+            known = f"a day from {everything.start} on, or an instant after its figure was known"
+            raise BadQuestion("as_of", known, as_of)
     return _build_briefing(loader.route, series, beside, as_of, loader.today())
 
 

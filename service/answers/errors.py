@@ -14,6 +14,8 @@ __all__ = [
     "check_whole",
 ]
 
+import datetime as dt
+
 MOST_THRESHOLD = 1_000_000  # largest count in a query or of a subscriber
 MOST_STAY_DAYS = 400
 SHARES = (0.5, 0.999)  # bounds of the probability that the places are enough
@@ -30,6 +32,8 @@ class BadQuestion(NoAnswer):
     def __init__(self, name: str, expected: str, value: object = None) -> None:
         """`expected` is a complete sentence if no `value` is given."""
         self.name = name
+        if isinstance(value, dt.datetime):
+            value = value.isoformat().replace("+00:00", "Z")
         fault = expected if value is None else f"expected {expected}, found {value}"
         super().__init__(f"{name}: {fault}")
 

@@ -103,8 +103,8 @@ class IssueLoader:
                 end_of_day = self.route.end_of_day
                 at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
                 moment = min(at, now)
-                day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
                 issue = self._standing(connection, series_id, moment)
+                day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
             state = self.state(connection, issue, now)
             entry, paths = self._entry_and_paths(connection, issue, model)
             observed = self._observed(connection, issue)

@@ -43,14 +43,14 @@ def issue_id_of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
         newest = issue_store.get_latest_issue(connection, series_id)
+        if newest is None:
+            raise NotReady
+        today = max(loader.today(), loader.route.day(newest.issued_at))  # a clock may go back
+        if day > today:
+            raise NotFound(f"there is no forecast from {day} yet; today is {today}")
         issue = issue_store.get_latest_issue(
             connection, series_id, loader.route.end_of_day(day)
         ) or issue_store.get_latest_hindcast(connection, series_id, day)
-    if newest is None:
-        raise NotReady
-    today = max(loader.today(), loader.route.day(newest.issued_at))  # a clock may go back
-    if day > today:
-        raise NotFound(f"there is no forecast from {day} yet; today is {today}")
     if issue is None:
         first = first_day(loader, series_id)
         raise NotFound(f"there is no forecast from {day}; the first is from {first}")

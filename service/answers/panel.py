@@ -38,9 +38,11 @@ def panel(
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)
     first = first or start - dt.timedelta(days=PAST_DAYS)
+    if last is not None and first > last:
+        raise BadQuestion("to", f"a day from {first} on", last)
     last = last or view.first + dt.timedelta(days=_AHEAD - 1)
     if first > last:
-        raise BadQuestion("to", f"a day from {first} on", last)
+        raise BadQuestion("from", f"a day to {last}, as `to` is not given", first)
     with loader.context.database.reading() as connection:
         observations = observation_store.list_current(
             connection, view.issue.series_id, as_of, first, last

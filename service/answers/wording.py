@@ -12,6 +12,7 @@ __all__ = [
     "day_span",
     "likelihoods",
     "long_day",
+    "number_of_days",
     "per_cent",
     "sentence",
     "short_day",
@@ -62,6 +63,11 @@ def day_span(first: str | dt.date, last: str | dt.date) -> str:
     if first.year == last.year:
         begin = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"
     return f"{begin} to {format_day(last)}"
+
+
+def number_of_days(number: int) -> str:
+    """Format a number of days as ``1 day`` or ``9 days``."""
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def short_day(value: str | dt.date, names_year: bool) -> str:

@@ -71,7 +71,7 @@ def query(json_data: SimpodQuery) -> Response:
     """Return the points of each target within the range, value first."""
     first, last = json_data.range.first, json_data.range.last
     if first > last:
-        raise BadQuestion("range.to", f"a moment from {first} on", last)
+        raise BadQuestion("range.to", f"a moment from {first.isoformat()} on", last)
     tables = {}
     for series_id in {_parts(target.target)[0] for target in json_data.targets}:
         series_loader = loader().for_series(series_id)

@@ -130,9 +130,7 @@ class ScenarioBody(BaseModel):
     )
     levels: tuple[Level, ...] = Field(
         (50, 80, 95),
-        min_length=1,
-        max_length=5,
-        json_schema_extra={"uniqueItems": True},
+        json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",
     )
     issue: str = Field("latest", max_length=64, description="Id of an issue, or `latest`.")
@@ -143,9 +141,10 @@ class ScenarioBody(BaseModel):
 
 
 @blueprint.post("/<series_id>/scenarios")
+@blueprint.input(queries.NoQuery, location="query", arg_name="_")
 @blueprint.input(ScenarioBody, location="json", arg_name="inputs")
 @blueprint.output(answer_schemas.ScenarioAnswer)
-def scenarios(series_id: str, inputs: ScenarioBody) -> Response:
+def scenarios(series_id: str, inputs: ScenarioBody, _: queries.NoQuery) -> Response:
     """Compute a what-if beside the unchanged forecast; nothing is stored."""
     choose_format(table=False)
     view = loader().view(series_id, inputs.issue, inputs.model, inputs.as_of, inputs.first)

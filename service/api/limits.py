@@ -3,6 +3,7 @@
 __all__ = ["Limits"]
 
 import logging
+import math
 import threading
 import time
 
@@ -89,6 +90,6 @@ class Limits:
 def _hit(counter: FixedWindowRateLimiter, limit: RateLimitItem, *who: str) -> None:
     if not counter.hit(limit, *who):
         reset = counter.get_window_stats(limit, *who).reset_time
-        seconds = max(1, int(reset - time.time()))
+        seconds = max(1, math.ceil(reset - time.time()))
         detail = f"expected at most {limit}; wait {seconds} s"
         raise Problem(429, detail, headers={"Retry-After": str(seconds)})

@@ -43,14 +43,12 @@ def _written(expected: str, read: Callable[[str], Any], pattern: str = ".*") -> 
     """Parse text that matches `pattern`, or say what was `expected`."""
 
     def validate(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
         try:
-            if re.fullmatch(pattern, value, re.DOTALL):
+            if isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL):
                 return read(value)
         except (ValueError, OverflowError):  # an invalid or extreme date
             pass
-        raise ValueError(f"expected {expected}, found {value[:40]!r}")
+        raise ValueError(f"expected {expected}, found {str(value)[:40]!r}")
 
     return BeforeValidator(validate)
 
@@ -82,13 +80,13 @@ def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
 # The bounds are documentation only; the answers check the values.
 def _whole_number(least: int, most: int) -> Any:
     schema = {"type": "integer", "minimum": least, "maximum": most}
-    read = _written("a whole number such as 28", int, r"-?[0-9]{1,9}")
+    read = _written("a whole number such as 28", int, r"-?[0-9]{1,20}")
     return Annotated[int, read, WithJsonSchema(schema)]
 
 
 def _number(least: float, most: float) -> Any:
     schema = {"type": "number", "minimum": least, "maximum": most}
-    read = _written("a number such as 0.9", float, r"[0-9]{1,3}(\.[0-9]{1,20})?")
+    read = _written("a number such as 0.9", float, r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
     return Annotated[float, read, WithJsonSchema(schema)]
 
 

@@ -80,7 +80,8 @@ def get_totals(view: IssueView, query: queries.TotalsQuery) -> dict[str, Any]:
     """Return totals of named periods, or of a period of your own."""
     levels = query.levels
     if query.last:
-        rows = totals.total_between(view.observed, view.paths, view.first, query.last, levels)
+        first = query.first or view.ahead.first
+        rows = totals.total_between(view.observed, view.paths, first, query.last, levels)
     else:
         rows = totals.periods(view.observed, view.ahead, query.periods or totals.PERIODS, levels)
     return {"levels": list(levels), "rows": rows}

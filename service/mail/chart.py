@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from service.answers.wording import long_day, short_day
+from service.answers.wording import long_day, number_of_days, short_day
 
 _AHEAD = 14
 _INCHES, _DPI = (4.4, 3.1), 200  # 11 points stay readable on a phone at 288 pixels
@@ -49,13 +49,13 @@ def alt_text(content: Mapping[str, Any]) -> str:
     if past:
         highest = max(past, key=lambda row: row["value"])
         published = (
-            f"{len(past)} days as published: the highest {highest['value']:,} on "
-            f"{long_day(highest['date'])}, {sum(row['value'] == 0 for row in past)} days with no "
-            "arrivals. "
+            f"{number_of_days(len(past))} as published: the highest {highest['value']:,} on "
+            f"{long_day(highest['date'])}, "
+            f"{number_of_days(sum(row['value'] == 0 for row in past))} with no arrivals. "
         )
     return (
         f"Chart of {unit} per day. {published}"
-        + (f"{len(waiting)} days not yet published. " if waiting else "")
+        + (f"{number_of_days(len(waiting))} not yet published. " if waiting else "")
         + f"Then {len(days)} days of forecast: {medians}; on the widest day, "
         f"{long_day(widest['date'])}, "
         f"the 80% range is {widest['lo80']:,} to {widest['hi80']:,}. "

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from service.answers.wording import long_day
+from service.answers.wording import long_day, number_of_days
 from service.page.svg_axes import BANDS, Sheet, ceiling, element, path
 
 _NARROW_PAST = 35
@@ -44,11 +44,12 @@ def fan_chart(
         counts += [row.get("last_year_mean") or 0 for row in (*before, *ahead)]
         top = ceiling(max([*counts, limit[0] if limit else 0, 1]))
         sheet = Sheet(*size, len(before) + len(ahead), top, name)
+        coming = number_of_days(len(ahead) - unpublished)
         label = ", ".join(
             [
-                *([f"{len(before)} days as published"] if before else []),
-                *([f"{unpublished} days not yet published"] if unpublished else []),
-                f"{len(ahead) - unpublished} days of forecast to {long_day(ahead[-1]['date'])}",
+                *([f"{number_of_days(len(before))} as published"] if before else []),
+                *([f"{number_of_days(unpublished)} not yet published"] if unpublished else []),
+                f"{coming} of forecast to {long_day(ahead[-1]['date'])}",
             ]
         )
         parts = _draw_fan(sheet, before, ahead, outcomes, limit, unpublished)

@@ -83,8 +83,8 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
 def _exhibits(params: PageParams, comparison: dict[str, Any]) -> list[Exhibit]:
     unit = params.declared.unit
     days, forecasts = comparison["days"], comparison["forecasts"]
-    title = f"{unit.capitalize()} per day: {len(forecasts)} forecasts and what arrived"
-    title = title.replace("1 forecasts", "1 forecast")
+    counted = "1 forecast" if len(forecasts) == 1 else f"{len(forecasts)} forecasts"
+    title = f"{unit.capitalize()} per day: {counted} and what arrived"
     keys = [
         (f"line{number}", f"{number}: {long_day(one['made_on'])}, {one['model'].replace('_', ' ')}")
         for number, one in enumerate(forecasts, start=1)
@@ -105,7 +105,7 @@ def _exhibits(params: PageParams, comparison: dict[str, Any]) -> list[Exhibit]:
             _chart(comparison, title),
             (("actual", "arrived"), *keys),
         ),
-        Exhibit("comparison-totals", f"Totals of {len(forecasts)} forecasts", totals, columns),
+        Exhibit("comparison-totals", f"Totals of {counted}", totals, columns),
     ]
 
 

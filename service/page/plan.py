@@ -150,7 +150,7 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
 
 
 def _places_exhibit(places: dict[str, Any], unit: str, of_share: str) -> Exhibit:
-    enough = f"{places['places_peak']:,} places"
+    enough = f"{places['places_peak']:,} place{'' if places['places_peak'] == 1 else 's'}"
     title = f"{unit.capitalize()} present by day, and the {enough} needed{of_share}"
     drawing = fan_chart([], places["rows"], title, limit=(places["places_peak"], enough))
     keys = (("limit", "places needed"), *BAND_KEYS)

@@ -84,3 +84,5 @@ def test_empty_period_is_rejected(loader: IssueLoader, view: IssueView) -> None:
         BadQuestion, match="to: expected a day from 2026-01-02 on, found 2026-01-01"
     ):
         panel(loader, view, dt.date(2026, 1, 2), dt.date(2026, 1, 1))
+    with pytest.raises(BadQuestion, match="from: expected a day to 2026-01-21, as `to` is not"):
+        panel(loader, view, dt.date(2026, 1, 30))

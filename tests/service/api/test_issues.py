@@ -171,8 +171,15 @@ def test_invalid_scenario_is_rejected(shared: FlaskClient) -> None:
         {"level_percent": 1, "horizon": 401},
         {"level_percent": 1, "levels": [80, 80]},
         {"level_percent": 1, "surprise": True},
+        {"level_percent": 1, "from": 1767312000},
+        {"level_percent": 1, "as_of": 1767312000},
     ):
         assert post_scenario(shared, 400, **body)["errors"], body
+    for levels in ([], [81]):
+        (error,) = post_scenario(shared, 400, level_percent=1, levels=levels)["errors"]
+        assert "50, 80, 90, 95" in error["detail"]
+    response = shared.post(f"{PEOPLE}/scenarios?horizon=7", json={"level_percent": 1})
+    assert response.json["detail"] == "expected query parameters of: none; found 'horizon'"
     response = shared.post(f"{PEOPLE}/scenarios", data="a=1", content_type="text/plain")
     assert response.status_code == 415
     response = shared.post(

@@ -42,6 +42,20 @@ def test_429_has_retry_after(limited: FlaskClient) -> None:
     assert limited.get("/livez").status_code == 200
 
 
+def test_request_after_the_stated_wait_is_answered(
+    client_with: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_700_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    client = client_with(rate_per_address="1/minute")
+    assert client.get(FORECAST).status_code == 200
+    now += 0.5
+    response = client.get(FORECAST)
+    assert response.status_code == 429
+    now += int(response.headers["Retry-After"])
+    assert client.get(FORECAST).status_code == 200
+
+
 def test_requests_are_counted_per_key_and_per_address(
     limited: FlaskClient, context: Context
 ) -> None:

@@ -26,6 +26,7 @@ VALID = [
 ]
 INVALID = [
     *(("Day", "20241018"), ("DayOf", "0001-01-01T00:00:00Z"), ("Horizon", "28.0")),
+    *(("Day", 1767225600), ("Moment", 1767225600), ("Moment", dt.date(2024, 10, 18))),
     *(("Levels", "50;80"), ("Moment", "2024-10-18T14:00:00"), ("Share", "1e-1"), ("Weeks", "26")),
 ]
 
@@ -45,7 +46,7 @@ def test_valid_text_is_parsed(kind: str, text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(("kind", "text"), INVALID)
-def test_invalid_text_is_rejected(kind: str, text: str) -> None:
+def test_invalid_text_is_rejected(kind: str, text: object) -> None:
     with pytest.raises(ValidationError, match="expected"):
         TypeAdapter(getattr(query_types, kind)).validate_python(text)
 

@@ -215,6 +215,14 @@ def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: ManualClock) -
         assert [row["to"] for row in rows if row["period"] == "year_to_date"] == [last_day]
 
 
+def test_issue_too_old_for_today_cannot_answer(client: FlaskClient, clock: ManualClock) -> None:
+    clock.now = utc(2027, 3, 1, 12)
+    for path in ("forecast", "totals", "totals?to=2027-03-07", "capacity", "exceedance", "quiet"):
+        response = client.get(f"{PEOPLE}/{path}")
+        assert response.status_code == 409, path
+        assert "a newer forecast is needed" in response.json["detail"]
+
+
 def test_other_models_of_the_issue(shared: FlaskClient) -> None:
     champion = get(shared, f"{PEOPLE}/forecast")
     assert get(shared, f"{PEOPLE}/forecast?model=calibrated_pool")["rows"] == champion["rows"]

@@ -40,3 +40,6 @@ def test_alt_text_describes_the_chart() -> None:
     assert "highest 250 on 5 December 2025, 2 days with no arrivals" in text
     assert "a median of 0 on each day" in text
     assert "80% range is 0 to 90" in text
+    text = alt_text(make_content([0, 250], 90) | {"waiting": [{}]})
+    assert "2 days as published" in text
+    assert "1 day with no arrivals. 1 day not yet published. Then 14 days of forecast" in text

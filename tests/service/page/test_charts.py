@@ -90,6 +90,8 @@ def test_labels_name_the_days_shown() -> None:
     assert [
         len([e for e in drawing if e.get("class") == "actual"]) for drawing in (wide, narrow)
     ] == [90, 33]
+    one = fan_chart(rows("2025-12-31", [1]), rows("2026-01-01", [9] * 2), "People", waiting=1)
+    assert one.count("1 day as published, 1 day not yet published, 1 day of forecast to ") == 2
     assert [drawing.get("data-skipped") for drawing in (wide, narrow)] == ["0", "57"]
 
 

@@ -101,6 +101,14 @@ def test_plan_csv_has_the_numbers_of_the_plan(site: Any) -> None:
     assert "places" not in site.client.get("/plan/plan.csv?series=boats").text
 
 
+def test_one_place_and_one_forecast_are_singular(site: Any) -> None:
+    page = visible_text(site.client.get("/plan?our_share=0.01&stay_days=1&horizon=7"))
+    assert "1 place gives a 90% chance" in page
+    assert "and the 1 place needed, 0.01% of all arrivals" in page
+    page = visible_text(site.client.get("/compare?on1=2026-01-02"))
+    assert "per day: 1 forecast and what arrived" in page and "Totals of 1 forecast." in page
+
+
 def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     view = site.loader.view("people")
     share = scale_to_share(view, 2.5)
@@ -109,7 +117,7 @@ def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     page_text = visible_text(response)
     places = capacity(share.observed, share.ahead, 3, 0.8, 28, (80,))["places_peak"]
     above = exceedance(share.ahead, 10, 1, 28)["p_any"]
-    assert f"{places:,} places give a 80% chance" in page_text
+    assert f"{places:,} places give an 80% chance" in page_text
     assert f"{above:.0%} for at least one day with more than 10 people" in page_text
     assert "We assume that your share of every day’s arrivals is 2.5%" in page_text
     assert "How many places are needed, for 2.5% of all arrivals?" in page_text
