@@ -42,7 +42,7 @@ RUN groupadd --system --gid 10001 crossings \
 COPY --from=build /opt/crossings /opt/crossings
 COPY models /srv/crossings/models
 WORKDIR /srv/crossings
-# Only the two volumes and /tmp are written to, so the root can be read-only.
+# Only the two volumes, /tmp and /dev/shm are written to, so the root can be read-only.
 ENV PATH=/opt/crossings/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -59,8 +59,9 @@ def config(settings: Settings, form: str) -> None:
     ]
     for shown, name in sorted(unknown):
         if name.startswith("CROSSINGS_"):
-            near = difflib.get_close_matches(name, names, 1)
-            likely = near and (near[0] if shown == name else file_of(near[0][10:]).name)
+            # Without the prefix, which makes all names similar.
+            near = difflib.get_close_matches(name[10:], [one[10:] for one in names], 1)
+            likely = near and (variable_of(near[0]) if shown == name else file_of(near[0]).name)
             meant = f"; did you mean {likely}?" if likely else ""
             click.echo(f"warning: {shown} is not a setting and has no effect{meant}", err=True)
 

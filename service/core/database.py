@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
 
@@ -265,8 +265,6 @@ def connect(url: str) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(sqlite.engine(parsed))
-        if parsed.get_backend_name() != "postgresql":
-            raise ValueError(f"expected sqlite or postgresql, found {parsed.get_backend_name()!r}")
         if parsed.drivername == "postgresql":  # its default driver is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
         return Database(
@@ -282,9 +280,8 @@ def connect(url: str) -> Database:
 
 def has_tables(url: str) -> bool:
     """Whether the database at `url` exists and has tables; create nothing."""
-    with suppress(sa.exc.ArgumentError):  # `connect` says what is wrong with it
-        if (file := sqlite.file_of(url)) and not file.exists():
-            return False
+    if (file := sqlite.file_of(url)) and not file.exists():
+        return False
     with closing(connect(url)) as opened:
         return opened.pending()[0] is not None
 

@@ -33,6 +33,15 @@ def _database_url(value: str) -> str:
     is_sqlite = kind.partition("+")[0] == "sqlite"
     if is_sqlite and (place.removeprefix("/") in ("", ":memory:") or "?" in place):
         raise ValueError("expected the URL of a file for SQLite, such as sqlite:////srv/x.sqlite")
+    if value:
+        from sqlalchemy import exc, make_url  # imported here, so that `--help` loads no library
+
+        try:
+            is_known = make_url(value).get_backend_name() in ("sqlite", "postgresql")
+        except (exc.ArgumentError, ValueError):  # of the port
+            is_known = False
+        if not is_known:
+            raise ValueError("expected a URL such as postgresql://user:password@host/crossings")
     return value
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -46,6 +47,13 @@ def run_limited(
     receiver, sender = _FORKS.Pipe(duplex=False)
     child = _FORKS.Process(target=_child, args=(sender, work, argument, megabytes), daemon=True)
     began = time.perf_counter()
+    resource_tracker.ensure_running()  # the fork server's start would start it, and unblock SIGINT
+    # The fork server never sees Ctrl-C, so that its imports print no traceback.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     child.start()
     sender.close()
     assert child.pid is not None

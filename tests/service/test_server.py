@@ -247,3 +247,14 @@ def test_metrics_of_a_killed_server_are_removed(
             assert folder.stat().st_mode & 0o777 == 0o700
             assert folder.name[:-8] == left.name[:-8] and folder != left, "the name is random"
     assert not [*tmp_path.iterdir()]
+
+
+def test_workers_of_a_killed_server_end(settings: Settings) -> None:
+    with run_server(settings, workers=2) as base:
+        metrics = get(int(base.rpartition(":")[2]), "/metrics")[1]
+        pid = re.findall(rb'memory_bytes{worker="(\d+)"', metrics)[0]
+        parent = psutil.Process(int(pid)).parent()
+        assert parent is not None
+        workers = parent.children()
+        parent.kill()
+        assert not psutil.wait_procs(workers, timeout=BOUND)[1]

@@ -75,10 +75,11 @@ def test_config_reports_all_invalid_settings(crossings: Crossings) -> None:
 
 
 def test_config_warns_of_unknown_variable(crossings: Crossings) -> None:
-    done = crossings("config", prot=8123)
+    done = crossings("config", prot=8123, token="of Grafana")
     assert done.returncode == 0
     assert done.stderr == (
         "warning: CROSSINGS_PROT is not a setting and has no effect; did you mean CROSSINGS_PORT?\n"
+        "warning: CROSSINGS_TOKEN is not a setting and has no effect\n"
     )
 
 

@@ -116,7 +116,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_secret_is_read_from_file_and_hidden(name: str, folder: Path) -> None:
-    secret = "redis://:hush-hush@cache/0"
+    secret = f"{'postgresql' if name == 'database_url' else 'redis'}://:hush-hush@cache/0"
     (folder / f"crossings_{name}").write_bytes(f"\ufeff{secret}\r\n".encode())
     settings = load_settings()
     value = getattr(settings, name)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,30 @@ def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     wait_until_gone(file)
+
+
+def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
+    script = (
+        "import time\nfrom contextlib import suppress\n"
+        "from service.issues.resource_limits import run_limited\n"
+        "with suppress(KeyboardInterrupt):\n"
+        "    run_limited(time.sleep, 600, 'x', 600, 500)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a process group, as in a terminal
+        # Background jobs of a shell, such as these tests, may ignore SIGINT.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_until(lambda: any(map(is_fork_server, psutil.Process(parent.pid).children())), "it starts")
+    os.killpg(parent.pid, signal.SIGINT)
+    _, errors = parent.communicate(timeout=PROCESS)
+    assert (parent.returncode, errors) == (0, "")
+
+
+def is_fork_server(process: psutil.Process) -> bool:
+    return "forkserver" in " ".join(process.cmdline())
