@@ -208,7 +208,7 @@ def list_(settings: Settings, form: str) -> None:
         return
     columns = ("address", "route", "threshold", "weekly", "warn at", "week threshold", "state")
     print_table((*columns, "since", "changed"), (row.values() for row in rows))
-    click.echo(f"{len(rows)} subscribers")
+    click.echo("1 subscriber" if len(rows) == 1 else f"{len(rows)} subscribers")
 
 
 @subscribers.command("import")

@@ -40,8 +40,10 @@ def test_add_list_and_remove(run: Any) -> None:
     assert change.stdout == f"changed: {weekly} 90 people\n"
     assert list_subscriptions(run) == [("a@example.org", "channel", 90)]
     assert "a@example.org" in run("list").stdout
+    assert run("list").stdout.endswith("\n1 subscriber\n")
     assert run("remove", "a@EXAMPLE.org").exit_code == 0
     assert list_subscriptions(run) == []
+    assert run("list").stdout.endswith("\n0 subscribers\n")
     removal = run("remove", "a@example.org")
     assert removal.exit_code == 1 and "not on the list\n" in removal.output
 
