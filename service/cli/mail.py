@@ -6,6 +6,7 @@ __all__ = ["digest", "warn"]
 
 from contextlib import nullcontext
 from dataclasses import replace
+from email.utils import make_msgid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from service.answers.errors import BadQuestion, NoAnswer
 from service.cli.options import for_each_route, open_for_command, pass_settings
 from service.cli.output import write_out
 from service.cli.subscribers import THRESHOLD, EmailAddress
+from service.core.addresses import domain_of
 from service.core.clock import utc_now
 from service.core.context import Context
 
@@ -86,7 +88,11 @@ def digest(
         try:
             renderer, reader = _copy(one, week, to, threshold, dry_run)
             with nullcontext() if dry_run else Session(settings) as session:
-                content = renderer.message(reader).as_bytes()
+                message = renderer.message(reader)
+                # A mailbox may drop the second of two emails with one id.
+                own_id = make_msgid("copy", domain_of(message["Message-ID"]))
+                message.replace_header("Message-ID", own_id)
+                content = message.as_bytes()
                 if out or dry_run:
                     _write(folder, renderer, reader, content)
                 sent = session and session.send(reader.address, content)

@@ -157,11 +157,11 @@ def edition_message(
 ) -> EmailMessage:
     """Return the headers of an edition's email; its Message-ID is stable across retries.
 
-    A single copy has no token and so no unsubscribe link.
+    A copy for somebody else than a subscriber has no token and so no unsubscribe link.
     """
     domain = addresses.domain_of(settings.mail_from)
     list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"
-    whole = f"{list_id} {edition.period} {token or f'copy {edition.route} {address}'}"
+    whole = f"{list_id} {edition.period} {token}"
     title = edition.content["title"]
     message = _new_message(settings, title, address, about, edition.made_at, edition.period, whole)
     message["List-Id"] = f"{title}, {edition.kind} <{list_id}>"
