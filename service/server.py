@@ -8,17 +8,14 @@ import asyncio
 import contextlib
 import gc
 import io
-import multiprocessing
 import os
 import platform
 import re
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +26,7 @@ from granian.server import MPServer
 
 from service.api.limits import Limits
 from service.api.middleware import LARGEST_BODY_BYTES
+from service.core.processes import end_with_parent
 from service.core.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -62,19 +60,11 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
         def load() -> Any:
             # In the worker: database connections do not survive a fork.
             app = make(settings) if make else create_app(open_context(settings))
-            threading.Thread(target=_end_with_parent, daemon=True).start()
+            end_with_parent()  # else the next server could not bind the address
             gc.freeze()  # a full collection would walk all modules while readers wait
             return _Gateway(app, settings.threads)
 
         _server(settings).serve(target_loader=load, wrap_loader=False)
-
-
-def _end_with_parent() -> None:
-    """Exit if the parent was killed: the next server could not bind the address."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 def _require_extra(settings: Settings) -> None:

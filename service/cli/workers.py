@@ -7,21 +7,19 @@ is tried again; the outcomes are bit-identical.
 __all__ = ["WorkersError", "choose_mapper", "on_cluster", "on_processes"]
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from multiprocessing.connection import wait as wait_for_end
 from typing import Any
 
 import click
 
 from forecast.backtest import Mapper, Outcome, Task, Work, attempt, in_turn
+from service.core.processes import end_with_parent
 from service.issues.cluster import ClusterError, connect, run_locked
 
 _MOST_TRIES = 4
@@ -89,14 +87,7 @@ def _receive(work: Work) -> None:
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
-
-
-def _exit_with_parent(sentinel: int) -> None:
-    wait_for_end([sentinel])
-    os._exit(1)
+    end_with_parent()
 
 
 def _attempt(task: Task) -> Outcome:

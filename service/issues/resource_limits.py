@@ -8,15 +8,15 @@ import os
 import resource
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from forecast.forecasters.base import FitError
 from forecast.specs import FAMILIES
+from service.core.processes import end_with_parent
 from service.core.timings import add_step
 
 A = TypeVar("A")
@@ -92,7 +92,7 @@ def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int
     os.setpgrp()
     # Only the parent handles Ctrl-C, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    end_with_parent(lambda: os.killpg(0, signal.SIGKILL))
     _limit_memory(megabytes)
     answer: tuple[bool, object]
     try:
@@ -107,14 +107,6 @@ def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int
         os._exit(1)
     except Exception as error:  # an exception that cannot be pickled
         pipe.send((False, LimitError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
-
-
-def _follow_parent() -> None:
-    """Exit when the parent exits for any reason."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os.killpg(0, signal.SIGKILL)
 
 
 def _limit_memory(megabytes: int) -> None:

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from service.core.processes import end_with_parent
+from tests.support.waiting import BOUND, wait_until
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def follow(file: Path, own_end: bool) -> None:
+    if own_end:
+        end_with_parent(lambda: (file.with_name("ended").touch(), os._exit(0)))
+    else:
+        end_with_parent()
+    file.write_text(str(os.getpid()))
+    time.sleep(BOUND)
+
+
+def start_child(file: Path, own_end: bool) -> None:
+    SPAWN.Process(target=follow, args=(file, own_end)).start()
+    time.sleep(BOUND)
+
+
+@pytest.mark.parametrize("own_end", [False, True])
+def test_child_of_a_killed_process_ends(tmp_path: Path, own_end: bool) -> None:
+    file = tmp_path / "pid"
+    parent = SPAWN.Process(target=start_child, args=(file, own_end))
+    parent.start()
+    wait_until(lambda: file.exists() and file.read_text(), "the child follows its parent")
+    child = psutil.Process(int(file.read_text()))
+    assert parent.pid is not None
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.join()
+    assert not psutil.wait_procs([child], timeout=BOUND)[1]
+    assert (tmp_path / "ended").exists() == own_end
