@@ -141,10 +141,10 @@ class ScenarioBody(BaseModel):
 
 
 @blueprint.post("/<series_id>/scenarios")
-@blueprint.input(queries.NoQuery, location="query", arg_name="_")
+@blueprint.input(queries.NoQuery, location="query")
 @blueprint.input(ScenarioBody, location="json", arg_name="inputs")
 @blueprint.output(answer_schemas.ScenarioAnswer)
-def scenarios(series_id: str, inputs: ScenarioBody, _: queries.NoQuery) -> Response:
+def scenarios(series_id: str, inputs: ScenarioBody, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Compute a what-if beside the unchanged forecast; nothing is stored."""
     choose_format(table=False)
     view = loader().view(series_id, inputs.issue, inputs.model, inputs.as_of, inputs.first)

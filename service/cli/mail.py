@@ -90,8 +90,8 @@ def digest(
             with nullcontext() if dry_run else Session(settings) as session:
                 message = renderer.message(reader)
                 # A mailbox may drop the second of two emails with one id.
-                own_id = make_msgid("copy", domain_of(message["Message-ID"]))
-                message.replace_header("Message-ID", own_id)
+                copy_id = make_msgid("copy", domain_of(message["Message-ID"]))
+                message.replace_header("Message-ID", copy_id)
                 content = message.as_bytes()
                 if out or dry_run:
                     _write(folder, renderer, reader, content)

@@ -28,7 +28,7 @@ _ADDRESS = "expected an address such as https://forecast.example.org"
 
 
 def _database_url(value: str) -> str:
-    """Refuse SQLite in memory, which would lose what is written, and options, which do nothing."""
+    """Refuse other databases, SQLite in memory, which loses what is written, and its options."""
     kind, _, place = value.partition("://")
     is_sqlite = kind.partition("+")[0] == "sqlite"
     if is_sqlite and (place.removeprefix("/") in ("", ":memory:") or "?" in place):

@@ -157,7 +157,7 @@ def edition_message(
 ) -> EmailMessage:
     """Return the headers of an edition's email; its Message-ID is stable across retries.
 
-    A copy for somebody else than a subscriber has no token and so no unsubscribe link.
+    A copy to anyone but a subscriber has no token and so no unsubscribe link.
     """
     domain = addresses.domain_of(settings.mail_from)
     list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"

@@ -21,12 +21,12 @@ def follow(file: Path, own_end: bool) -> None:
     else:
         end_with_parent()
     file.write_text(str(os.getpid()))
-    time.sleep(BOUND)
+    time.sleep(2 * BOUND)  # longer than the test waits for its end
 
 
 def start_child(file: Path, own_end: bool) -> None:
     SPAWN.Process(target=follow, args=(file, own_end)).start()
-    time.sleep(BOUND)
+    time.sleep(2 * BOUND)
 
 
 @pytest.mark.parametrize("own_end", [False, True])
