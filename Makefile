@@ -26,8 +26,8 @@ install-dev: ## Install the dependencies of tests and lint too
 	@scripts/prepare dev
 
 .PHONY: test
-test: lint ## Lint, then run all tests except the long ones
-	@scripts/browser
+test: ## Lint, then run all tests except the long ones
+	@scripts/browser 2>&1 | sed '' & $(MAKE) lint; code=$$?; wait; exit $$code
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long

@@ -260,6 +260,37 @@ def test_output_of_a_successful_step_is_hidden(bare_project: Path) -> None:
     assert re.fullmatch(r"A step \.\.\. done in \d+ s\n", done.stdout)
 
 
+STEPS = {
+    "scripts/browser": "touch began; until [ -e prepared ]; do sleep 0.1; done; touch browser",
+    "scripts/prepare": "until [ -e began ]; do sleep 0.1; done; touch prepared",
+    ".venv/bin/ruff": "true",
+    ".venv/bin/mypy": "exit ${LINT:-0}",
+    ".venv/bin/hadolint": "true",
+    ".venv/bin/python": "[ -e browser ] && echo tested",
+}
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_browser_is_installed_beside_the_packages(bare_project: Path, status: int) -> None:
+    """Tests start after both, and only if lint passes."""
+    shutil.copy(ROOT / "Makefile", bare_project)
+    (bare_project / ".venv/bin").mkdir(parents=True)
+    for name, step in STEPS.items():
+        (bare_project / name).write_text(f"#!/bin/sh\n{step}\n")
+        (bare_project / name).chmod(0o755)
+    done = subprocess.run(
+        ["make", "test"],
+        cwd=bare_project,
+        env=os.environ | {"LINT": str(status)},
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert (bare_project / "browser").exists()
+    assert done.stdout == ("" if status else "tested\n")
+    assert (done.returncode == 0) == (status == 0), done.stderr
+
+
 @pytest.mark.parametrize("file", ["scripts/install-lock", "Dockerfile"])
 def test_lock_is_installed_with_hashes_and_without_dependencies(file: str) -> None:
     text = (ROOT / file).read_text("utf-8")
