@@ -5,7 +5,7 @@ __all__ = ["ClusterError", "run_locked", "connect", "run_on_worker"]
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from importlib import import_module
 from typing import Any, TypeVar
@@ -73,7 +73,13 @@ def run_locked(work: Callable[..., R], *arguments: Any) -> R:
 
 
 def run_on_worker(
-    address: str, work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
+    address: str,
+    work: Callable[[A], R],
+    argument: A,
+    name: str,
+    seconds: float,
+    megabytes: int,
+    modules: Sequence[str] = (),
 ) -> R:
     """Run ``work(argument)`` on the cluster at `address`, with the limits of `run_limited`.
 
@@ -84,7 +90,8 @@ def run_on_worker(
     """
     client, began = connect(address), time.perf_counter()
     killed = import_module("distributed").KilledWorker
-    future = client.submit(_run_limited, work, argument, name, seconds, megabytes, pure=False)
+    limits = seconds, megabytes, modules
+    future = client.submit(_run_limited, work, argument, name, *limits, pure=False)
     try:
         while not future.done():
             try:
@@ -102,9 +109,14 @@ def run_on_worker(
 
 
 def _run_limited(
-    work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
+    work: Callable[[A], R],
+    argument: A,
+    name: str,
+    seconds: float,
+    megabytes: int,
+    modules: Sequence[str],
 ) -> R:
     if seconds == 0:
         return run_locked(work, argument)
     multiprocessing.current_process().daemon = False  # as Dask's are; daemons start no processes
-    return run_limited(work, argument, name, seconds, megabytes)
+    return run_limited(work, argument, name, seconds, megabytes, modules)

@@ -173,7 +173,7 @@ def _score_limited(trial: _Trial, settings: Settings) -> dict[str, float] | None
     """
     name = trial.task.name
     try:
-        return run_within_limits(settings, _score, trial, f"score {name}")
+        return run_within_limits(settings, trial.task.specs, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
     except JobError:  # not the model's fault

@@ -13,7 +13,7 @@ from forecast.covariates import Covariates
 from forecast.forecasters.base import State
 from forecast.joint import Joint
 from forecast.series import DailySeries
-from forecast.specs import Spec, build
+from forecast.specs import FAMILIES, Spec, build
 from service.core.settings import Settings
 from service.issues.cluster import run_on_worker
 from service.issues.resource_limits import run_limited
@@ -58,14 +58,19 @@ def run_fit_task(task: FitTask) -> Fitting:
     return Fitting(model.to_state(), round(time.perf_counter() - began, 3), messages)
 
 
-def run_within_limits(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
-    """Run ``work(argument)`` within the limits of `settings`: in a local process or on a cluster.
+def run_within_limits(
+    settings: Settings, specs: Mapping[str, Spec], work: Callable[[A], R], argument: A, name: str
+) -> R:
+    """Run ``work(argument)`` on models of `specs` within the limits of `settings`.
+
+    It runs in a local process or on a cluster.
 
     See `service.issues.resource_limits.run_limited` and `service.issues.cluster.run_on_worker`.
 
     Raises `LimitError` when it takes too long or needs too much memory.
     """
-    limits = settings.fit_seconds, settings.fit_memory_mb
+    modules = sorted({FAMILIES[spec.family].partition(":")[0] for spec in specs.values()})
+    limits = settings.fit_seconds, settings.fit_memory_mb, modules
     if settings.dask:
         return run_on_worker(settings.dask, work, argument, name, *limits)
     if settings.fit_seconds == 0:
@@ -78,4 +83,4 @@ def fit_within_limits(task: FitTask, settings: Settings) -> Fitting:
 
     Raises `FitError` if the model declines, takes too long or needs too much memory.
     """
-    return run_within_limits(settings, run_fit_task, task, f"fit {task.name}")
+    return run_within_limits(settings, task.specs, run_fit_task, task, f"fit {task.name}")

@@ -9,25 +9,20 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from forecast.forecasters.base import FitError
-from forecast.specs import FAMILIES
 from service.core.processes import end_with_parent
 from service.core.timings import add_step
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-# Children start with the libraries loaded, which takes longer than most fits, but without threads
-# or an open database.
+# Children start with the libraries loaded, but without threads or an open database.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["service.issues.fit_task", *(place.partition(":")[0] for place in FAMILIES.values())]
-)
 
 
 class LimitError(FitError):
@@ -35,12 +30,18 @@ class LimitError(FitError):
 
 
 def run_limited(
-    work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
+    work: Callable[[A], R],
+    argument: A,
+    name: str,
+    seconds: float,
+    megabytes: int,
+    modules: Sequence[str] = (),
 ) -> R:
     """Run ``work(argument)`` in a child; its exceptions are raised here.
 
     `work` is a module-level function; argument and result are pickled. Its seconds are recorded as
-    the step `name`. It may use `megabytes` of memory beyond the libraries.
+    the step `name`. It may use `megabytes` of memory beyond the libraries. All children of this
+    process start with the `modules` of its first call, whose import may take longer than the work.
 
     Raises `LimitError` if it took too long, used too much memory or was killed.
     """
@@ -50,6 +51,7 @@ def run_limited(
     resource_tracker.ensure_running()  # the fork server's start would start it, and unblock SIGINT
     # The fork server never sees Ctrl-C, so that its imports print no traceback.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    _FORKS.set_forkserver_preload([work.__module__, *modules])
     try:
         forkserver.ensure_running()
     finally:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -40,3 +43,24 @@ def test_fit_error_of_child_process_is_raised(figures: dict[str, DailySeries]) -
     few = {name: series.upto(series.start + 5 * ONE_DAY) for name, series in task.figures.items()}
     with pytest.raises(FitError, match="days"):
         fit_within_limits(FitTask("climatology", SPECS, few), Settings(fit_seconds=60))
+
+
+def list_libraries(names: list[str]) -> list[str]:
+    return [name for name in names if name in sys.modules]
+
+
+@pytest.mark.parametrize("family", ["climatology", "prophet"])
+def test_child_loads_only_the_libraries_of_the_declared_models(family: str) -> None:
+    script = (
+        "from forecast.specs import Spec\n"
+        "from service.core.settings import Settings\n"
+        "from service.issues.fit_task import run_within_limits\n"
+        "from tests.service.issues.test_fit_task import list_libraries\n"
+        f"specs = {{'x': Spec('x', 'x', {family!r}, 'champion')}}\n"
+        "names = ['prophet', 'statsmodels']\n"
+        "print(run_within_limits(Settings(fit_seconds=60), specs, list_libraries, names, 'x'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == f"{[name for name in ('prophet',) if name == family]}\n"

@@ -106,7 +106,7 @@ def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
         "import time\nfrom contextlib import suppress\n"
         "from service.issues.resource_limits import run_limited\n"
         "with suppress(KeyboardInterrupt):\n"
-        "    run_limited(time.sleep, 600, 'x', 600, 500)\n"
+        "    run_limited(time.sleep, 600, 'x', 600, 500, ['forecast.forecasters.prophet'])\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -126,3 +126,25 @@ def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
 
 def is_fork_server(process: psutil.Process) -> bool:
     return "forkserver" in " ".join(process.cmdline())
+
+
+def list_loaded(names: list[str]) -> list[str]:
+    return [name for name in names if name in sys.modules]
+
+
+def test_children_start_with_the_modules_of_the_first_call() -> None:
+    script = (
+        "from service.issues.resource_limits import run_limited\n"
+        "from tests.service.issues.test_resource_limits import list_loaded\n"
+        "for modules in (['colorsys'], ['wave']):\n"
+        "    print(run_limited(list_loaded, ['colorsys', 'wave'], 'x', 60, 500, modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert (done.stdout, done.stderr) == ("['colorsys']\n" * 2, "")
