@@ -13,6 +13,7 @@ __all__ = [
 ]
 
 import json
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_log = logging.getLogger(__name__)
 
 
 class Group(click.Group):
@@ -108,7 +111,7 @@ def fit_progress(total: int) -> Iterator[Callable[[str], None]]:
             bar.update(began, name)
             began = 1
             if name and bar.hidden:
-                click.echo(f"fitting {name}", err=True)
+                _log.info("fitting %s", name)
 
         yield step
 

@@ -32,10 +32,11 @@ def test_ingest_refit_and_status(crossings: Crossings, tmp_path: Path) -> None:
     first = crossings("status", models_dir=models)
     assert first.returncode == 0
     assert "nothing is published yet" in first.stdout
-    done = crossings("refit", models_dir=models, fit_seconds=0)
+    done = crossings("refit", models_dir=models, fit_seconds=0, log_format="json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("published people-20251231-")
-    assert "fitting climatology\nfitting seasonal_naive\n" in done.stderr
+    lines = [json.loads(line)["message"] for line in done.stderr.splitlines()]
+    assert lines[:2] == ["fitting climatology", "fitting seasonal_naive"]
     done = crossings("refit", models_dir=models, fit_seconds=0)
     assert done.stdout.endswith(" is current\n")
 
