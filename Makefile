@@ -5,6 +5,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # Tests and benchmarks use the embedded figures, not the network.
 test test-long test-oldest bench scale: export CROSSINGS_SOURCE := figures
+# Tests start hundreds of processes, which would each compile the code again.
+test test-long test-oldest: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## Print this help

@@ -266,13 +266,13 @@ STEPS = {
     ".venv/bin/ruff": "true",
     ".venv/bin/mypy": "exit ${LINT:-0}",
     ".venv/bin/hadolint": "true",
-    ".venv/bin/python": "[ -e browser ] && echo tested",
+    ".venv/bin/python": '[ -e browser ] && echo "tested$PYTHONDONTWRITEBYTECODE"',
 }
 
 
 @pytest.mark.parametrize("status", [0, 3])
 def test_browser_is_installed_beside_the_packages(bare_project: Path, status: int) -> None:
-    """Tests start after both, and only if lint passes."""
+    """Tests start after both, if lint passes, and write bytecode."""
     shutil.copy(ROOT / "Makefile", bare_project)
     (bare_project / ".venv/bin").mkdir(parents=True)
     for name, step in STEPS.items():
@@ -281,7 +281,7 @@ def test_browser_is_installed_beside_the_packages(bare_project: Path, status: in
     done = subprocess.run(
         ["make", "test"],
         cwd=bare_project,
-        env=os.environ | {"LINT": str(status)},
+        env=os.environ | {"LINT": str(status), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=PROCESS,
