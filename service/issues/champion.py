@@ -57,25 +57,26 @@ def judge(
 
     A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
     is not judged: it may have skipped the hard ones.
-    It must be better by more than the share `margin`; baselines never become champion. `record` has
-    the CRPS by model, origin and measure.
+    It must be better by more than the share `margin`, and the whole 95% interval of its ratio
+    below 1; baselines never become champion. `record` has the CRPS by model, origin and measure.
     """
     reference = record.get(current, {})
     shared = {name: sorted(set(record.get(name, {})) & set(reference)) for name in specs}
-    ratios = {
-        name: ratio
+    intervals = {
+        name: interval
         for name, origins in shared.items()
         if len(origins) >= max(_FEWEST, _LEAST_SHARE * len(reference))
-        and (ratio := _ratio(record[name], reference, origins)) is not None
+        and (interval := _ratio(record[name], reference, origins)) is not None
     }
+    ratios = {name: interval.value for name, interval in intervals.items()}
     rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != current}
     best = min(rivals, key=lambda name: rivals[name], default=None)
-    if best is None or rivals[best] >= 1.0 - margin:
-        nearest = f"; nearest is {best} at {rivals[best]:.3f}" if best else ""
+    if best is None or rivals[best] >= 1.0 - margin or intervals[best].hi >= 1.0:
+        nearest = f"; nearest is {best} at {_shown(intervals[best])}" if best else ""
         reason = f"{current} stays champion on {len(reference)} origins{nearest}"
         return Verdict(current, reason, ratios)
     reason = (
-        f"{best} replaces {current}: its score is {rivals[best]:.3f} of the champion's on "
+        f"{best} replaces {current}: its score is {_shown(intervals[best])} of the champion's on "
         f"{len(shared[best])} weekly origins, better by more than {margin:.0%}"
     )
     return Verdict(best, reason, ratios)
@@ -92,26 +93,24 @@ def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:
     shared = sorted(set(scores_with) & set(scores_without))
     if len(shared) < _FEWEST_WITH_WEATHER:
         return ""
-    ours, theirs = (
-        np.array([[record[origin][name] for name in MEASURES] for origin in shared])
-        for record in (scores_with, scores_without)
-    )
-    if not theirs.mean(axis=0).all():
-        return ""  # no ratio if a measure is always 0
-    ratio = bootstrap.ratio(ours, theirs)
-    if not ratio.lo > 1.0:
+    ratio = _ratio(scores_with, scores_without, shared)
+    if ratio is None or not ratio.lo > 1.0:
         return ""
     return (
-        f"is worse with it: its score is {ratio.value:.3f} ({ratio.lo:.3f} to {ratio.hi:.3f}) of "
-        f"that without, on {len(shared)} weekly origins"
+        f"is worse with it: its score is {_shown(ratio)} of that without, on {len(shared)} weekly "
+        "origins"
     )
 
 
-def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:
+def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> bootstrap.Interval | None:
+    """Return the geometric mean over `MEASURES` of the ratios of mean scores at `shared`."""
     ours, theirs = (
-        np.array([[record[origin][name] for origin in shared] for name in MEASURES]).mean(axis=1)
+        np.array([[record[origin][name] for name in MEASURES] for origin in shared])
         for record in (scores, reference)
     )
-    if (theirs <= 0).any():
-        return None
-    return float(np.exp(np.log(np.maximum(ours, 1e-12) / theirs).mean()))
+    # No ratio if a measure is always 0.
+    return bootstrap.ratio(ours, theirs) if theirs.mean(axis=0).all() else None
+
+
+def _shown(ratio: bootstrap.Interval) -> str:
+    return f"{ratio.value:.3f} ({ratio.lo:.3f} to {ratio.hi:.3f})"

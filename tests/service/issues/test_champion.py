@@ -53,6 +53,17 @@ def test_challenger_is_chosen_if_better_on_enough_common_origins(
     assert f" on {n_origins} " in verdict.reason
 
 
+def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
+    noise = np.linspace(0.2, 1.6, 26)[np.random.default_rng(3).permutation(26)]
+    lucky = {
+        f"2025-{at:04}": dict.fromkeys(MEASURES, 100.0 * factor) for at, factor in enumerate(noise)
+    }
+    verdict = judge("now", SPECS, {"now": scores(range(26), 100.0), "other": lucky}, margin=0.03)
+    assert verdict.ratios["other"] < 0.97
+    assert verdict.champion == "now"
+    assert "nearest is other at 0.900 (0." in verdict.reason
+
+
 def test_baseline_is_never_chosen() -> None:
     record = {"now": scores(range(26), 100.0), "base": scores(range(26), 10.0)}
     assert judge("now", SPECS, record, margin=0.03).champion == "now"
