@@ -2,7 +2,8 @@
 
 Only one issue of an origin counts, however many are published: of those on the first such day, the
 last by 14:00, or the first if all were later. So there is one issue a day, and none knew the
-weather of a later day. Hindcasts are made as of the same time; of those of an origin the last of
+weather of a later day. None counts that was made long after its figures, when its first days were
+over. Hindcasts are made as of the same time; of those of an origin the last of
 each model counts.
 """
 
@@ -28,6 +29,7 @@ from service.core.declared_series import Route
 from service.core.tables import issue_paths, issue_scores, issues
 from service.issues.issue_store import Issue
 
+_LATEST = dt.timedelta(days=3)
 MOST_DAYS = 28
 """Days of an issue that are scored."""
 
@@ -159,11 +161,13 @@ def _counted(
         return row.kind, row.origin, "" if row.kind == "live" else row.model
 
     for row in connection.execute(query):
+        if row.kind == "live" and row.issued_at > route.assumed_known_at(row.origin) + _LATEST:
+            continue
         day_before = route.day(row.issued_at) - dt.timedelta(days=1)
         _, until = counted.get(key(row), ("", route.assumed_known_at(day_before)))
         if key(row) not in counted or row.issued_at <= until:
             counted[key(row)] = row.issue_id, until
-    return lambda row: counted[key(row)][0] == row.issue_id
+    return lambda row: counted.get(key(row), ("",))[0] == row.issue_id
 
 
 def get_last_scored_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:

@@ -66,3 +66,14 @@ def test_later_run_is_scored_of_issues_at_the_same_moment(database: Database) ->
             connection, ROUTE, "people", "live", LONG_AGO
         )
     assert {row.issue_id for row in scores} == {last}
+
+
+@pytest.mark.parametrize(("days", "counts"), [(3, True), (4, False)])
+def test_issue_made_long_after_its_figures_is_not_scored(
+    database: Database, days: int, counts: bool
+) -> None:
+    moment = ROUTE.assumed_known_at(dt.date(2025, 12, 31)) + dt.timedelta(days=days)
+    publish_scored_issue(database, ["a"], "a", moment)
+    with database.reading() as connection:
+        pending = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
+    assert bool(pending) == counts
