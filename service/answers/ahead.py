@@ -1,6 +1,16 @@
 """An issue viewed with one of its models, at a moment, from a first day onwards."""
 
-__all__ = ["LEAST_SHARE", "MOST_HORIZON", "UNPUBLISHED", "Ahead", "IssueView", "scale_to_share"]
+__all__ = [
+    "ALL_STEPS",
+    "LEAST_SHARE",
+    "MOST_HORIZON",
+    "UNPUBLISHED",
+    "Ahead",
+    "IssueView",
+    "scale_counts",
+    "scale_to_share",
+    "share_steps",
+]
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -21,6 +31,8 @@ from service.issues.issue_store import MOST_HORIZON, Entry, Issue
 LEAST_SHARE = 0.01
 """Smallest share that can be requested, and its step, in per cent."""
 _STEPS = 100  # per 1%
+ALL_STEPS = 100 * _STEPS
+"""The whole in steps of a share."""
 
 UNPUBLISHED = "not yet published"
 """Note on a past day without a figure."""
@@ -147,25 +159,28 @@ class IssueView:
         return Ahead(self.paths, self.first, self.today)
 
 
-def scale_to_share(view: IssueView, our_share: float) -> IssueView:
-    """Multiply each count of `view` by `our_share` per cent, rounded up.
-
-    A day's share is a whole number of people, and rounding down would give too few places. A day
-    without arrivals stays at zero.
-    """
-    if our_share == 100:
-        return view
+def share_steps(our_share: float) -> int:
+    """Return `our_share` per cent in ten-thousandths; raises `BadQuestion` if it is not valid."""
     steps = our_share * _STEPS
     if not (LEAST_SHARE <= our_share <= 100 and abs(steps - round(steps)) < 1e-6):
         expected = f"a percentage from {LEAST_SHARE} to 100 with at most two decimals"
         raise BadQuestion("our_share", expected, our_share)
+    return round(steps)
 
-    def scaled(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        # In whole numbers: 3% of 100 is 3, not 4 from a rounding error.
-        return -(-counts.astype(np.int64) * round(steps) // (100 * _STEPS))
 
-    return replace(
-        view,
-        paths=Paths(view.paths.start, scaled(view.paths.values)),
-        observed=replace(view.observed, values=scaled(view.observed.values)),
-    )
+def scale_counts(counts: npt.NDArray[Any], our_share: float) -> npt.NDArray[np.int64]:
+    """Multiply `counts` by `our_share` per cent, rounded up to whole people.
+
+    Scale totals, not the days that they add up: their rounding would add up too.
+    """
+    # In whole numbers: 3% of 100 is 3, not 4 from a rounding error.
+    return -(-counts.astype(np.int64) * share_steps(our_share) // ALL_STEPS)
+
+
+def scale_to_share(view: IssueView, our_share: float) -> IssueView:
+    """Multiply each day's count of `view` by `our_share` per cent, rounded up.
+
+    A day without arrivals stays at zero.
+    """
+    counts = scale_counts(view.paths.values, our_share).astype(np.int32)
+    return replace(view, paths=Paths(view.paths.start, counts))

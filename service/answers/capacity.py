@@ -9,7 +9,7 @@ import numpy as np
 
 from forecast.paths import Paths, bound_names, quantiles
 from forecast.series import DailySeries
-from service.answers.ahead import Ahead
+from service.answers.ahead import Ahead, scale_counts
 from service.answers.bands import check_levels
 from service.answers.errors import MOST_STAY_DAYS, SHARES, check_number, check_whole
 
@@ -21,8 +21,11 @@ def capacity(
     share: float,
     horizon: int,
     levels: Sequence[int],
+    our_share: float = 100,
 ) -> dict[str, Any]:
-    """Return the people present on each day; the day of arrival is the first day of the stay.
+    """Return the people present on each day, as `our_share` per cent of all, rounded up.
+
+    The day of arrival is the first day of the stay.
 
     Whoever arrived less than `stay_days` ago is still present, by the figures or, on days since,
     as simulated. The stay must not begin before the figures.
@@ -35,7 +38,8 @@ def capacity(
     check_number("share", share, *SHARES)
     check_levels(levels)
     near = ahead.paths.upto(ahead.end(horizon))
-    present = Paths(near.start, near.present(stay_days, observed.values).astype(np.int32))
+    everyone = near.present(stay_days, observed.values)
+    present = Paths(near.start, scale_counts(everyone, our_share).astype(np.int32))
     summary = present.summary(levels)
     columns = {
         "median": summary["median"].tolist(),

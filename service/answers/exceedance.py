@@ -5,13 +5,15 @@ __all__ = ["exceedance"]
 import datetime as dt
 from typing import Any
 
-from service.answers.ahead import Ahead
+from service.answers.ahead import ALL_STEPS, Ahead, share_steps
 from service.answers.errors import MOST_THRESHOLD, check_whole
 from service.core.clock import day_columns
 
 
-def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[str, Any]:
-    """P(sum of `window` days > `threshold`) for each run of days within the horizon.
+def exceedance(
+    ahead: Ahead, threshold: int, window: int, horizon: int, our_share: float = 100
+) -> dict[str, Any]:
+    """P(`our_share` per cent of the sum of `window` days > `threshold`) within the horizon.
 
     Returns ``threshold window horizon p_any``, the probability of at least one such run within the
     horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
@@ -19,7 +21,8 @@ def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[
     near = ahead.upto(horizon)
     check_whole("window", window, 1, horizon)
     check_whole("threshold", threshold, 0, MOST_THRESHOLD)
-    chances = near.exceedance(threshold, window).round(4).tolist()
+    of_all = threshold * ALL_STEPS // share_steps(our_share)
+    chances = near.exceedance(of_all, window).round(4).tolist()
     rows = [
         {
             **day_columns(day),
@@ -36,6 +39,6 @@ def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[
         "threshold": threshold,
         "window": window,
         "horizon": horizon,
-        "p_any": round(near.any_exceedance(threshold, window), 4),
+        "p_any": round(near.any_exceedance(of_all, window), 4),
         "rows": rows,
     }

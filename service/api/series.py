@@ -23,7 +23,6 @@ from service.answers import (
     track_record,
     year_so_far,
 )
-from service.answers.ahead import scale_to_share
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
@@ -103,18 +102,19 @@ def get_year_so_far(view: IssueView, query: queries.YearQuery) -> dict[str, Any]
 @question_of_issue(blueprint, "exceedance", queries.ExceedanceQuery, answer_schemas.Exceedance)
 def get_exceedance(view: IssueView, query: queries.ExceedanceQuery) -> dict[str, Any]:
     """Return the chance that each day, or run of days, exceeds a threshold."""
-    ours = scale_to_share(view, query.our_share)
     threshold = view.declared.day_threshold if query.threshold is None else query.threshold
-    answer = exceedance.exceedance(ours.ahead, threshold, query.window, horizon_of(query, view))
+    answer = exceedance.exceedance(
+        view.ahead, threshold, query.window, horizon_of(query, view), query.our_share
+    )
     return {"our_share": query.our_share} | answer
 
 
 @question_of_issue(blueprint, "capacity", queries.CapacityQuery, answer_schemas.Capacity)
 def get_capacity(view: IssueView, query: queries.CapacityQuery) -> dict[str, Any]:
     """Return the number of people present, and of places needed."""
-    ours, horizon = scale_to_share(view, query.our_share), horizon_of(query, view)
+    stay, horizon = (query.stay_days, query.share), horizon_of(query, view)
     answer = capacity.capacity(
-        ours.observed, ours.ahead, query.stay_days, query.share, horizon, query.levels
+        view.observed, view.ahead, *stay, horizon, query.levels, query.our_share
     )
     return {"our_share": query.our_share} | answer
 

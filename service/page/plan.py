@@ -38,8 +38,8 @@ class _Field:
 
 
 _FIELDS = (
-    _Field("threshold", "Threshold", "{unit} of your share in a day or run", 0, 0, MOST_THRESHOLD),
-    _Field("window", "Number of days in a row", "1 to 28", 1, 1, 28),
+    _Field("threshold", "Threshold", "{unit} of your share, in total", 0, 0, MOST_THRESHOLD),
+    _Field("window", "Days to add up", "1 to 28 days in a row", 1, 1, 28),
     _Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     _Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
     _Field("horizon", "Number of days ahead", "7 to 90", 28, 7, 90),
@@ -77,9 +77,7 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
         )
     if not errors and numbers["window"] > numbers["horizon"]:
         most = numbers["horizon"]
-        errors["window"] = (
-            f"number of days in a row must be at most {most}, the number of days ahead"
-        )
+        errors["window"] = f"days to add up must be at most {most}, the number of days ahead"
     return {"texts": texts, "numbers": numbers, "errors": errors}
 
 
@@ -90,20 +88,21 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     """
     horizon, unit, window = numbers["horizon"], view.declared.unit, numbers["window"]
     threshold, share = numbers["threshold"], numbers["share"] / 100
-    ours = scale_to_share(view, numbers["our_share"])
-    above = exceedance(ours.ahead, threshold, window, horizon)
-    others = [exceedance(ours.ahead, one, window, horizon) for one in _other_thresholds(threshold)]
+    our_share = numbers["our_share"]
+    above, *others = (
+        exceedance(view.ahead, one, window, horizon, our_share)
+        for one in (threshold, *_other_thresholds(threshold))
+    )
     quiet_answer = quiet(view.ahead, horizon)
     places = None
     if view.declared.follows is None:
         stay_days = numbers["stay_days"]
-        places = capacity(ours.observed, ours.ahead, stay_days, share, horizon, _LEVELS)
-    of_share = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of all arrivals"
+        places = capacity(view.observed, view.ahead, stay_days, share, horizon, _LEVELS, our_share)
+    of_share = "" if our_share == 100 else f", {our_share}% of all arrivals"
     inputs = {name: numbers[name] for name in ("our_share", "threshold", "window")}
-    title = (
-        f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}, "
-        f"by first day{of_share}"
-    )
+    counted = f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}"
+    by_day = ", by day" if window == 1 else f" in total over {window} days, by first day"
+    title = f"{counted}{by_day}{of_share}"
     exhibits = [
         Exhibit(
             "above",
@@ -129,7 +128,7 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         exhibits.append(Exhibit(name, title, quiet_answer["rows"], columns, drawing))
     if places:
         exhibits.append(_places_exhibit(places, unit, of_share))
-    table = bands(ours.ahead, horizon, _LEVELS, view.declared)
+    table = bands(scale_to_share(view, our_share).ahead, horizon, _LEVELS, view.declared)
     for at, row in enumerate(table):
         del row["time"], row["horizon_days"], row["p_any"]
         row |= inputs | {"p_above": None}

@@ -4,11 +4,9 @@ import datetime as dt
 import math
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from service.answers.ahead import UNPUBLISHED, Ahead, scale_to_share
-from service.answers.capacity import capacity
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
@@ -83,35 +81,15 @@ def test_models_other_than_champion_keep_only_the_first_days(context: Context) -
         _ = later.ahead
 
 
-@pytest.mark.parametrize("share", [3, 0.01, 12.5, 33.33, 99.99])
+@pytest.mark.parametrize("share", [3, 0.01, 12.5, 33.33, 99.99, 100])
 def test_share_scales_each_count_and_rounds_up(loader: IssueLoader, share: float) -> None:
     view = loader.view("people")
-    scaled = scale_to_share(view, share)
+    scaled = scale_to_share(view, share).paths
     fraction = Fraction(str(share)) / 100
-    for after, before in ((scaled.paths, view.paths), (scaled.observed, view.observed)):
-        expected = [math.ceil(int(count) * fraction) for count in before.values.ravel()[:5000]]
-        assert after.values.ravel()[:5000].tolist() == expected
-        assert after.start == before.start
-    assert ((scaled.paths.values == 0) == (view.paths.values == 0)).all(), "quiet days stay quiet"
-
-
-def test_share_of_100_per_cent_is_the_forecast_itself(loader: IssueLoader) -> None:
-    view = loader.view("people")
-    assert scale_to_share(view, 100) is view
-
-
-def test_capacity_of_share(loader: IssueLoader) -> None:
-    scaled = scale_to_share(loader.view("people"), 50)
-    answer = capacity(scaled.observed, scaled.ahead, 2, 0.9, 7, (80,))
-    all_days = np.concatenate(
-        [np.tile(scaled.observed.values[-1:], (scaled.paths.n_paths, 1)), scaled.paths.values],
-        axis=1,
-    )
-    skipped = scaled.ahead.skipped
-    present = (all_days[:, 1:] + all_days[:, :-1])[:, skipped : skipped + 7]
-    assert answer["places_peak"] == int(
-        np.quantile(present.max(axis=1), 0.9, method="inverted_cdf")
-    )
+    expected = [math.ceil(int(count) * fraction) for count in view.paths.values.ravel()[:5000]]
+    assert scaled.values.ravel()[:5000].tolist() == expected
+    assert scaled.start == view.paths.start
+    assert ((scaled.values == 0) == (view.paths.values == 0)).all(), "quiet days stay quiet"
 
 
 @pytest.mark.parametrize("share", [0, -1, 100.01, 0.001, 3.333, math.nan, math.inf])

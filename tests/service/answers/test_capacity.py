@@ -24,6 +24,12 @@ def test_arrivals_of_earlier_days_are_counted_during_their_stay(stay_days: int) 
     assert answer["places_peak"] == 100 * stay_days
 
 
+def test_share_is_taken_of_all_present_and_rounded_up() -> None:
+    answer = capacity(FIGURES, Ahead.of(PATHS), 4, 0.9, 14, (80,), 0.3)
+    assert {row["median"] for row in answer["rows"]} == {2}, "0.3% of 400, not 4 times that of 100"
+    assert answer["places_peak"] == 2
+
+
 def test_days_before_the_first_are_left_out() -> None:
     values = PATHS.values.copy()
     values[:, 0] = 1000

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from fractions import Fraction
 
 import pytest
 
@@ -60,3 +62,11 @@ def test_invalid_arguments_are_rejected(
     with pytest.raises(BadQuestion, match=f"^{name}: "):
         exceedance(Ahead.of(PATHS), threshold, window, horizon)
     assert exceedance(Ahead.of(PATHS), MOST_THRESHOLD, 7, 7)["p_any"] == 0
+
+
+@pytest.mark.parametrize("our_share", [0.5, 12.5, 33.33])
+def test_share_is_taken_of_the_sum_of_days(our_share: float) -> None:
+    answer = exceedance(Ahead.of(PATHS), 2, 4, 14, our_share)
+    whole, sums = Fraction(str(our_share)) / 100, PATHS.values[:, :4].sum(axis=1).tolist()
+    above = sum(math.ceil(one * whole) > 2 for one in sums)
+    assert answer["rows"][0]["p_above"] == round(above / 80, 4)
