@@ -11,7 +11,7 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import OLD_FIGURES_REASONS
 from service.answers.totals import periods
-from service.answers.wording import approximate_headline, day_span, per_cent
+from service.answers.wording import approximate_headline, day_span, per_cent, range_chance
 from service.core.clock import format_day
 
 _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
@@ -36,10 +36,11 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     first, last = dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"])
     median, lo80, hi80 = approximate_headline(week)
     about = f"about {median} {view.declared.unit_of(median)}"
-    within = f"80% chance of between {lo80} and {hi80}"
+    within = range_chance(lo80, hi80)
     if view.is_past:
         rows = figures(loader, view.issue.series_id, first, last)
-        forecast = f"We forecast {about} for {day_span(first, last)} ({within})"
+        made = "We forecast" if view.issue.kind == "live" else "The hindcast was"
+        forecast = f"{made} {about} for {day_span(first, last)} ({within})"
         sentence = f"{forecast}; {outcome([row['value'] for row in rows])}."
     else:
         soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else day_span(first, last)
@@ -58,7 +59,10 @@ def _caution(view: IssueView) -> str:
     if view.is_past or not old:
         return ""
     since = format_day(view.issue.data_through)
-    return f"There are no figures after {since}, so this reflects the season and the level then."
+    return (
+        f"We have no figures after {since}, so this rests on the time of year and on how many "
+        "arrived before."
+    )
 
 
 def outcome(values: Sequence[int]) -> str:

@@ -1,14 +1,24 @@
 """Accuracy of past forecasts."""
 
-__all__ = ["KINDS", "LEADS", "non_overlapping", "track_record"]
+__all__ = [
+    "KINDS",
+    "LEADS",
+    "REFERENCES",
+    "compared_to_climatology",
+    "non_overlapping",
+    "track_record",
+    "weeks_apart",
+]
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
+from forecast import bootstrap
 from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import covered_by_pit, skill
 from service.answers.bands import LIKELIHOODS, Likelihood, likelihood
@@ -27,6 +37,7 @@ _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
+_FEWEST_FOR_INTERVAL = 8  # origins; fewer have no blocks to resample
 _BINS = 10
 
 
@@ -42,8 +53,9 @@ def track_record(
     The ``champion`` is the model served at the time; a `kind` is one of `KINDS`.
 
     Returns ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
-    bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals on
-    non-overlapping windows), ``skill_seasonal_naive skill_climatology``; ``likelihood``, how often
+    bias``, ``coverage_n coverage50 coverage50_lo coverage50_hi …`` (by randomised PIT, of totals
+    on the ``coverage_n`` windows that do not overlap), ``skill_seasonal_naive skill_climatology``
+    with their 95% intervals; ``likelihood``, how often
     there were arrivals in each class, by days ahead; ``pit_histogram`` of days 1 to 7; ``weeks``,
     each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS; and
     ``early_warnings`` from `warning_record`, None if such forecasts gave none.
@@ -87,8 +99,8 @@ def track_record(
         "likelihood": _likelihood_rows(scored, loader.route.series[series_id]),
         "pit_histogram": _histogram(scored),
         "weeks": past_weeks,
-        "worst": ranked[:_SHOWN],
-        "best": ranked[::-1][:_SHOWN],
+        "worst": weeks_apart(ranked)[:_SHOWN],
+        "best": weeks_apart(ranked[::-1])[:_SHOWN],
         "early_warnings": warned if warned["warnings"] else None,
     }
 
@@ -103,7 +115,7 @@ def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, 
         return float(row.content["days"][key][lead - 1])
 
     def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
-        return [bool(hit) for hit in covered_by_pit([at(row, "pit") for row in rows], level)]
+        return _covered([at(row, "pit") for row in rows], level)
 
     return _measure_row(
         f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, is_covered
@@ -117,11 +129,16 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
         return float(row.content["totals"][name][key])
 
     def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
-        return [at(row, f"within_{level}") > 0 for row in non_overlapping(rows, days)]
+        return _covered([at(row, "pit") for row in non_overlapping(rows, days)], level)
 
     return _measure_row(
         name, scored, others, lambda row: name in row.content["totals"], at, is_covered
     )
+
+
+def _covered(pit: Sequence[float], level: int) -> list[bool]:
+    # Not by the bounds: a range that starts at 0 has nothing below it, so it holds more.
+    return [bool(hit) for hit in covered_by_pit(pit, level)]
 
 
 def _measure_row(
@@ -138,13 +155,22 @@ def _measure_row(
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         values = [at(row, key) for row in complete]
         answer[name] = round(float(np.mean(values)), 2) if values else None
+    answer["coverage_n"] = len(is_covered(complete, DAY_LEVELS[0]))
     for level in DAY_LEVELS:
         answer |= _share(f"coverage{level}", is_covered(complete, level))
     for name, rows in others.items():
         both = [row for row in complete if row.origin in rows and is_complete(rows[row.origin])]
-        reference = sum(at(rows[row.origin], "crps") for row in both)
-        ours = sum(at(row, "crps") for row in both)
-        answer[f"skill_{name}"] = round(skill(ours, reference), 3) if reference > 0 else None
+        ours = np.array([at(row, "crps") for row in both])
+        theirs = np.array([at(rows[row.origin], "crps") for row in both])
+        skills: list[float] = []
+        if theirs.sum() > 0:
+            skills.append(skill(ours.sum(), theirs.sum()))
+            if len(both) >= _FEWEST_FOR_INTERVAL:
+                ratio = bootstrap.ratio(ours, theirs)
+                skills += [1 - ratio.hi, 1 - ratio.lo]
+        rounded = [round(float(value), 3) for value in skills]
+        names = (f"skill_{name}", f"skill_{name}_lo", f"skill_{name}_hi")
+        answer |= dict(zip_longest(names, rounded))
     return answer
 
 
@@ -173,6 +199,25 @@ def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[st
                 | _share("share", arrivals)
             )
     return rows
+
+
+def compared_to_climatology(row: Mapping[str, Any]) -> str:
+    """Say how a row of the record compares, as ``11% better than``, if that is clear."""
+    lo, hi = row["skill_climatology_lo"], row["skill_climatology_hi"]
+    if lo is None or lo <= 0 <= hi:
+        return "not clearly better or worse than"
+    gain = round(100 * row["skill_climatology"])
+    return f"{abs(gain)}% {'better' if gain > 0 else 'worse'} than"
+
+
+def weeks_apart(weeks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the weeks that do not overlap with an earlier one of `weeks`."""
+    chosen: dict[dt.date, dict[str, Any]] = {}
+    for week in weeks:
+        first = dt.date.fromisoformat(week["from"])
+        if all(abs((first - other).days) >= 7 for other in chosen):
+            chosen[first] = week
+    return list(chosen.values())
 
 
 def non_overlapping(rows: Sequence[Scored], days: int) -> list[Scored]:

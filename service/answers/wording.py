@@ -14,6 +14,7 @@ __all__ = [
     "long_day",
     "number_of_days",
     "per_cent",
+    "range_chance",
     "sentence",
     "short_day",
     "signed",
@@ -93,6 +94,14 @@ def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
     """Return the ``median lo80 hi80`` of a headline, rounded to suit their range."""
     lo, hi = numbers["lo80"], numbers["hi80"]
     return [approximate(numbers[name], lo, hi) for name in ("median", "lo80", "hi80")]
+
+
+def range_chance(lo: float | str, hi: float | str, level: int = 80) -> str:
+    """Say the chance of a central range in words: nothing can be below a range from 0."""
+    lo, hi = (one if isinstance(one, str) else f"{one:,}" for one in (lo, hi))
+    if lo == "0":
+        return f"{(100 + level) // 2}% chance of at most {hi}"
+    return f"{level}% chance of between {lo} and {hi}"
 
 
 def status_name(status: str) -> str:
@@ -224,6 +233,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "moment": _moment_filter,
     "per_cent": _per_cent,
     "period": _period,
+    "range_chance": range_chance,
     "sentence": _sentence,
     "short_day": _short_day,
     "short_per_cent": _short_per_cent,

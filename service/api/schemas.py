@@ -213,6 +213,7 @@ class TrackRecordRow(Open):
     crps: float | None
     wis: float | None
     bias: float | None
+    coverage_n: int
     coverage50: float | None
     coverage50_lo: float | None
     coverage50_hi: float | None
@@ -223,7 +224,11 @@ class TrackRecordRow(Open):
     coverage95_lo: float | None
     coverage95_hi: float | None
     skill_seasonal_naive: float | None
+    skill_seasonal_naive_lo: float | None
+    skill_seasonal_naive_hi: float | None
     skill_climatology: float | None
+    skill_climatology_lo: float | None
+    skill_climatology_hi: float | None
 
 
 class LikelihoodRow(Open):

@@ -160,4 +160,5 @@ def _summary(params: PageParams, issue_id: str) -> dict[str, Any] | None:
     except NoAnswer:
         return None
     # A headline changes as figures arrive; a feed entry must not.
-    return {name: numbers[name] for name in ("from", "to", "median", "lo80", "hi80")}
+    summary = {name: numbers[name] for name in ("from", "to", "median", "lo80", "hi80")}
+    return summary | {"data_through": view.issue.data_through}

@@ -123,6 +123,7 @@ def page() -> Response:
         f"{here}.html",
         params=params,
         link_params=params.link(),
+        kept={k: v for k, v in context["inputs"].items() if k in request.args and k != "threshold"},
         view=view,
         issue=view.issue,
         unit=view.declared.unit,
@@ -176,7 +177,9 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     address = f"{loader.context.settings.address}/?{urlencode(loader.context.to_route)}"
     which, warning = f"As on {format_day(loader.today())}", ""
     if view in OF_ONE_FORECAST:
-        which = f"Forecast {issue.issue_id}, published {format_day(params.issued_on)}"
+        is_live, day = issue.kind == "live", format_day(params.issued_on)
+        made = f"published {day}" if is_live else f"made afterwards as of {day}"
+        which = f"{'Forecast' if is_live else 'Hindcast'} {issue.issue_id}, {made}"
     if params.reasons:
         state = status_name(params.view.state.status).lower()
         warning = f" Status when downloaded: {state}."

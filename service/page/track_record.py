@@ -8,7 +8,12 @@ from typing import Any
 from markupsafe import Markup
 
 from service.answers.errors import BadQuestion
-from service.answers.track_record import track_record
+from service.answers.track_record import (
+    REFERENCES,
+    compared_to_climatology,
+    track_record,
+    weeks_apart,
+)
 from service.answers.wording import long_day
 from service.page.charts import share_bars
 from service.page.exhibits import Exhibit
@@ -61,6 +66,7 @@ def track_record_context(params: PageParams, args: Mapping[str, str]) -> dict[st
         "inputs": {"window": window},
         "windows": _WINDOWS,
         "records": records,
+        "compared_to_climatology": compared_to_climatology,
         "exhibits": exhibits,
         "kind_names": _KINDS,
         "measure_names": _MEASURES,
@@ -70,15 +76,23 @@ def track_record_context(params: PageParams, args: Mapping[str, str]) -> dict[st
 
 def _with_charts(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its scored rows and their charts."""
-    judged = [row for row in record["rows"] if row["n"]]
+    apart = weeks_apart(record["weeks"])
+    judged = [row | {"counted": _counted(row)} for row in record["rows"] if row["n"]]
     return record | {
         "judged": judged,
         "week": next((row for row in judged if row["measure"] == "total_7"), None),
-        "inside": sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in record["weeks"]),
+        "inside": sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in apart),
+        "apart": len(apart),
         "coverage_charts": [
             (row, _coverage_chart(row, _MEASURES[row["measure"]])) for row in judged
         ],
     }
+
+
+def _counted(row: dict[str, Any]) -> str:
+    """Say how many outcomes the coverage rests on."""
+    n, is_total = row["coverage_n"], row["measure"].startswith("total")
+    return f"{n} {'separate period' if is_total else 'forecast'}{'' if n == 1 else 's'}"
 
 
 def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
@@ -87,13 +101,14 @@ def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
     judged = record["judged"]
     scope = f"{_KINDS[kind].lower()} of the last {record['window_weeks']} weeks"
     coverage_columns = [f"coverage{level}{end}" for level in _LEVELS for end in ("", "_lo", "_hi")]
-    scores = ("skill_climatology", "skill_seasonal_naive", "bias", "crps", "wis")
+    skills = [f"skill_{name}{end}" for name in REFERENCES for end in ("", "_lo", "_hi")]
+    scores = (*skills, "bias", "crps", "wis")
     exhibits = [
         Exhibit(
             f"coverage-{kind}",
             f"How often the ranges were right: {scope}",
             judged,
-            ("measure", "n", *coverage_columns),
+            ("measure", "n", "coverage_n", *coverage_columns),
             _coverage_grid(record["coverage_charts"]),
         ),
         Exhibit(f"scores-{kind}", f"Scores: {scope}", judged, ("measure", "n", *scores)),
@@ -186,11 +201,11 @@ def _coverage_grid(charts: Sequence[tuple[dict[str, Any], Markup]]) -> Markup:
     """Arrange the charts of several measures as one picture, three per row."""
     parts = []
     for at, (row, drawing) in enumerate(charts):
-        forecasts = "1 forecast" if row["n"] == 1 else f"{row['n']} forecasts"
         chart = str(drawing).replace("<svg", '<svg y="22" width="300" height="96"', 1)
+        name = f"{_MEASURES[row['measure']]}, {row['counted']}"
         parts.append(
             f'<g transform="translate({at % 3 * 320} {at // 3 * 130})">'
-            f'<text class="tick" y="14">{_MEASURES[row["measure"]]}, {forecasts}</text>{chart}</g>'
+            f'<text class="tick" y="14">{name}</text>{chart}</g>'
         )
     sheet = Sheet(960, 130 * ((len(charts) + 2) // 3), 0, 1, 1)
     return sheet.svg("How often the ranges were right, by days ahead and for totals", parts)

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.wording import FILTERS, approximate_headline, per_cent
+from service.answers.wording import FILTERS, approximate_headline, per_cent, range_chance
 from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refits
@@ -125,7 +125,7 @@ def test_totals_are_the_same_everywhere(interfaces: Interfaces, period: str) -> 
         assert board[name] == row[name]
     if period == "next_7_days":
         about, lo80, hi80 = approximate_headline(row)
-        sentence = f"about {about} people (80% chance of between {lo80} and {hi80})"
+        sentence = f"about {about} people ({range_chance(lo80, hi80)})"
         assert sentence in in_mail
         assert interfaces.page("/").css_first("h1").text().count(sentence) == 1
 
@@ -245,7 +245,7 @@ def test_answers_begin_today_everywhere(publish: Publish, now: dt.datetime, toda
     notes = [row["note"] for row in from_january]
     assert notes == ["not yet published"] * (horizon - 1) + [None]
     if (today - D(2025, 12, 31)).days > 3:
-        caution = "There are no figures after 31 December 2025, so this reflects the season"
+        caution = "We have no figures after 31 December 2025, so this rests on the time of year"
         assert caution in page.css_first("p.caution").text()
         assert caution in interfaces.mail_words
     else:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from forecast import bootstrap
 from forecast.series import ONE_DAY
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.answers.track_record import track_record
+from service.answers.track_record import compared_to_climatology, track_record
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import issue_score_store
@@ -53,12 +54,12 @@ def make_scores(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
                 "error": float(median - truth),
                 "truth": truth,
                 "median": median,
+                "pit": round(float(rng.random()), 4),
             }
             for level in LEVELS:
                 totals[name] |= {
                     f"lo_{level}": median - 10 * level,
                     f"hi_{level}": median + 10 * level,
-                    f"within_{level}": float(rng.random() < level / 100),
                 }
     return {"days": by_day, "totals": totals}
 
@@ -161,8 +162,9 @@ def test_scores_of_totals(loader: IssueLoader, stored: Scores, name: str, days: 
     for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         assert row[column] == mean([total[key] for total in by_origin.values()])
     separate = [o for o in by_origin if (o - FIRST).days % days == 0]  # non-overlapping
+    assert row["coverage_n"] == len(separate)
     for level in LEVELS:
-        hits = sum(int(by_origin[o][f"within_{level}"]) for o in separate)
+        hits = sum(abs(by_origin[o]["pit"] - 0.5) < level / 200 for o in separate)
         check_share(row, f"coverage{level}", hits, len(separate))
     for reference in ("seasonal_naive", "climatology"):
         expected = skill(stored, reference, lambda s: s["totals"].get(name, {}).get("crps"))
@@ -222,6 +224,46 @@ def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Score
     assert [week["crps"] for week in answer["worst"]] == order[::-1][:5]
 
 
+def test_worst_and_best_weeks_do_not_overlap(empty: Context) -> None:
+    for at in range(10):
+        scores = make_scores(at, 1.0, 28)
+        scores["totals"]["total_7"]["crps"] = float(100 - abs(at - 4))
+        store_scores(empty, FIRST + dt.timedelta(days=at), 28, {"pool": scores})
+    answer = track_record(IssueLoader(empty), "people")
+    assert len(answer["weeks"]) == 10
+    assert [week["from"] for week in answer["worst"]] == ["2025-06-06"]
+    assert [week["from"] for week in answer["best"]] == ["2025-06-11", "2025-06-02"]
+
+
+def test_skill_has_an_interval_from_8_forecasts_on(loader: IssueLoader, stored: Scores) -> None:
+    row = get_row(loader, "day_1")
+    ours, theirs = (
+        np.array([scores["days"]["crps"][0] for scores in stored[name].values()])
+        for name in ("pool", "seasonal_naive")
+    )
+    ratio = bootstrap.ratio(ours, theirs)
+    assert row["skill_seasonal_naive_lo"] == round(1 - ratio.hi, 3)
+    assert row["skill_seasonal_naive_hi"] == round(1 - ratio.lo, 3)
+    assert row["skill_climatology_lo"] < row["skill_climatology"] < row["skill_climatology_hi"]
+    (few,) = [r for r in track_record(loader, "people", 4)["rows"] if r["measure"] == "day_1"]
+    assert few["skill_climatology"] is not None
+    assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
+
+
+@pytest.mark.parametrize(
+    ("skill", "lo", "hi", "words"),
+    [
+        (0.11, 0.02, 0.2, "11% better than"),
+        (-0.11, -0.2, -0.02, "11% worse than"),
+        (0.11, -0.01, 0.2, "not clearly better or worse than"),
+        (0.11, None, None, "not clearly better or worse than"),
+    ],
+)
+def test_only_a_clear_difference_is_stated(skill: float, lo: Any, hi: Any, words: str) -> None:
+    row = {"skill_climatology": skill, "skill_climatology_lo": lo, "skill_climatology_hi": hi}
+    assert compared_to_climatology(row) == words
+
+
 def test_pit_histogram_counts_days_1_to_7(loader: IssueLoader, stored: Scores) -> None:
     counts = [0] * 10
     for scores in stored["pool"].values():
@@ -250,7 +292,7 @@ def test_values_are_null_without_scores(empty: Context) -> None:
     answer = track_record(IssueLoader(empty), "people")
     assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
     for row in answer["rows"]:
-        assert row.pop("n") == 0
+        assert row.pop("n") == row.pop("coverage_n") == 0
         assert row.pop("measure")
         assert set(row.values()) == {None}
 

@@ -13,6 +13,7 @@ from service.answers.wording import (
     day_span,
     likelihoods,
     per_cent,
+    range_chance,
     sentence,
     short_day,
     signed,
@@ -129,6 +130,18 @@ def test_signed_numbers_short_days_and_week_names() -> None:
 )
 def test_number_is_rounded_according_to_its_range(number: int, lo: int, hi: int, text: str) -> None:
     assert approximate(number, lo, hi) == text
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "level", "text"),
+    [
+        (3, 1200, 80, "80% chance of between 3 and 1,200"),
+        (0, 1200, 80, "90% chance of at most 1,200"),
+        ("0", "1,200", 50, "75% chance of at most 1,200"),
+    ],
+)
+def test_range_from_0_has_nothing_below_it(lo: Any, hi: Any, level: int, text: str) -> None:
+    assert range_chance(lo, hi, level) == text
 
 
 def test_likelihoods_text_has_declared_limits() -> None:

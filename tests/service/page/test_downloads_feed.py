@@ -52,7 +52,7 @@ def test_feed_lists_forecasts_and_corrections_newest_first(
 def test_each_series_has_its_feed(client: FlaskClient) -> None:
     feed, entries = read_feed(client, "?series=boats")
     assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
-    assert " boats, with an 80% chance of between " in entries[0]["summary"]
+    assert " boats (90% chance of at most 21). Figures to 31 " in entries[0]["summary"]
     assert '<link rel="alternate" type="application/atom+xml"' in client.get("/").text
 
 

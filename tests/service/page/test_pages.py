@@ -17,7 +17,7 @@ from service.answers.exceedance import exceedance
 from service.answers.headline import headline
 from service.core.database import Unavailable
 from service.page import pages
-from tests.service.support import ROUTE
+from tests.service.support import ROUTE, publish, random_paths, utc
 
 
 def visible_text(response: Any) -> str:
@@ -76,9 +76,13 @@ def test_pages_show_the_numbers_of_the_api(site: Any) -> None:
     page = visible_text(site.client.get(f"/plan?{query}"))
     above = exceedance(view.ahead, 250, 7, 42)["p_any"]
     assert f"{100 * above:.0f}%" in page or "over" in page
+    assert "for at least one 7-day period with more than 250 people in total" in page
     places = capacity(view.observed, view.ahead, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places give a 95% chance" in page
-    assert "people of your share in a day or run" in page
+    assert "people of your share, in total" in page
+    assert "for at least one day with more than 250 people in the next" in visible_text(
+        site.client.get("/plan?threshold=250")
+    )
 
 
 @pytest.mark.parametrize("threshold", [333_334, MOST_THRESHOLD])
@@ -115,11 +119,11 @@ def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     query = "our_share=2.5&threshold=10&share=80&stay_days=3"
     response = site.client.get(f"/plan?{query}")
     page_text = visible_text(response)
-    places = capacity(share.observed, share.ahead, 3, 0.8, 28, (80,))["places_peak"]
-    above = exceedance(share.ahead, 10, 1, 28)["p_any"]
+    places = capacity(view.observed, view.ahead, 3, 0.8, 28, (80,), 2.5)["places_peak"]
+    above = exceedance(share.ahead, 10, 1, 28)["p_any"]  # days are scaled alike
     assert f"{places:,} places give an 80% chance" in page_text
     assert f"{above:.0%} for at least one day with more than 10 people" in page_text
-    assert "We assume that your share of every day’s arrivals is 2.5%" in page_text
+    assert "We assume that your share of all arrivals is 2.5%" in page_text
     assert "How many places are needed, for 2.5% of all arrivals?" in page_text
     assert "How long could it be quiet, in the whole UK?" in page_text
     assert "our_share=2.5" in response.text.split('class="download"')[1]
@@ -179,6 +183,25 @@ def test_past_issue_by_day_and_by_id(site: Any) -> None:
     assert "Out of date" not in page_text
     assert "Arrived" in page_text
     assert f"issue={site.earlier}" in by_day.text
+
+
+def test_hindcast_is_not_called_published(site: Any) -> None:
+    moment = utc(2025, 11, 3, 14)
+    paths = {"climatology": random_paths("2025-11-03", 30)}
+    hindcast = publish(site.context.database, paths, 1, moment, kind="hindcast")
+    page = visible_text(site.client.get(f"/?issue={hindcast.issue_id}"))
+    assert "The hindcast was about " in page and "We forecast" not in page
+    assert "Hindcast as of 3 November 2025, 14:00" in page
+    assert f"Hindcast {hindcast.issue_id}, made afterwards as of 3 November 2025" in page
+    assert "published 3 November" not in page and "Forecast published" not in page
+
+
+def test_plan_keeps_its_inputs_for_other_series_and_days(site: Any) -> None:
+    page = site.client.get("/plan?our_share=40&threshold=200&stay_days=7").text
+    link, form = page.split('<nav class="series"')[1].split('<form class="pick"')[0::1]
+    assert "series=boats&amp;stay_days=7&amp;our_share=40" in link
+    assert "threshold" not in link.split("</nav>")[0], "each series has its own"
+    assert '<input type="hidden" name="our_share" value="40">' in form
 
 
 def test_day_of_the_newest_issue_shows_it(site: Any) -> None:

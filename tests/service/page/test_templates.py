@@ -173,6 +173,7 @@ def test_notice_of_old_figures(
         "Out of date. The latest figures are for 31 December 2025, 32 days ago."
     )
     assert page.locator("h1").inner_text().startswith("Next 7 days: about")
+    assert page.title().startswith("Out of date: Next 7 days: about")
 
 
 def test_pages_before_the_first_issue(
