@@ -33,6 +33,7 @@ from service.answers.wording import (
     NO_BREAK,
     approximate_headline,
     day_span,
+    range_chance,
     unit_of,
     week_name,
     with_no_break_spaces,
@@ -67,7 +68,7 @@ def subject(content: Mapping[str, Any]) -> str:
     median, lo80, hi80 = approximate_headline(headline)
     return (
         f"{_LISTED[content['status']]}Weekly forecast: about {median} {unit_of(content, median)}, "
-        f"{day_span(headline['from'], headline['to'])} (80% chance of between {lo80} and {hi80})"
+        f"{day_span(headline['from'], headline['to'])} ({range_chance(lo80, hi80)})"
     )
 
 
