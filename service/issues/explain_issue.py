@@ -134,7 +134,8 @@ def changes(before: EarlierIssues, draft: Draft, settings: Settings) -> dict[str
     figures_now = {
         series_id: one.upto(lead.data_through) for series_id, one in inputs.figures.items()
     }
-    # Same seed and draw settings; otherwise sampling noise would look like a cause.
+    # Same seed and draw settings; otherwise sampling noise would look like a cause. The last step
+    # has some: paths of another origin have other random numbers.
     days_drawn = joint.drawn_days(inputs.horizon)
     draw_settings = (name, draft.declared_as, inputs.seed, inputs.n_paths, days_drawn)
     same_model = draw_settings == (

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import html
+import math
+import re
 from typing import Any
 
 from service.issues import note_store
@@ -25,6 +28,14 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
     changes = now_context(read_page_params(site.loader, {}), {})["changed"]
     assert changes["spans"] == [7, 28]
+    paths = site.loader.view("people").ahead
+    errors = [
+        math.sqrt(2 * paths.upto(days).values.sum(axis=1).var() / paths.paths.n_paths)
+        for days in (7, 28)
+    ]
+    assert changes["noise"] == [round(2 * error) for error in errors]
+    page = html.unescape(re.sub(r"<[^>]+>", "", site.client.get("/").text)).replace("\xa0", " ")
+    assert f"Differences of up to about {changes['noise'][0]:,} over 7 days and " in page
     assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
         parts = sum(row["shares"][at] for row in changes["rows"])
