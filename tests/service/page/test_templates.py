@@ -98,7 +98,7 @@ def test_plan_form_works_without_scripts(visit: Any) -> None:
 
 
 CELLS = """() => [...document.querySelectorAll("table")].map(table =>
-    [...table.querySelectorAll("th, td")].filter(cell => cell.checkVisibility())
+    [...table.querySelectorAll("th, td:not(.drawn)")].filter(cell => cell.checkVisibility())
     .map(cell => cell.innerText.replace(/\\s+/g, " ").trim()))"""
 
 
@@ -118,6 +118,15 @@ def test_tables_keep_all_cells_on_narrow_screens(
         box = cell.bounding_box()
         assert box and box["x"] + box["width"] <= 320, "the 80% range is scrolled to"
     save_screenshot(page, f"{path.strip('/') or 'now'}-320")
+
+
+def test_days_take_less_than_two_phone_screens(visit: Any) -> None:
+    page = visit("/", width=375)
+    table = page.locator("table.days").first
+    assert page.locator(".drawn:visible").count() == 0
+    assert table.bounding_box()["width"] < 2 * 343
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert table.locator(".drawn:visible").count() == 15
 
 
 def test_weather_table_is_accessible_and_readable(
