@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page
 
 from service.mail import subscriber_store
@@ -127,6 +130,28 @@ def test_days_take_less_than_two_phone_screens(visit: Any) -> None:
     assert table.bounding_box()["width"] < 2 * 343
     page.set_viewport_size({"width": 1280, "height": 800})
     assert table.locator(".drawn:visible").count() == 15
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_table_that_scrolls_is_shaded_and_has_unbroken_lines(visit: Any, dark: bool) -> None:
+    page = visit("/", width=375, dark=dark)
+    table = page.locator("table.days").first
+    frame = table.locator("xpath=..")
+    first_column = round(table.locator("th").first.bounding_box()["width"])
+
+    def shades() -> Any:
+        with Image.open(io.BytesIO(frame.screenshot())) as picture:
+            return np.asarray(picture.convert("L")).astype(int)
+
+    start = shades()
+    paper, edge = start[3, first_column + 9], start[3, -1]
+    assert abs(edge - paper) > 20
+    lines = np.flatnonzero(start[:, first_column - 5] != paper)  # where no text is
+    rows = table.locator("tr").all()
+    assert len(lines) == len(rows)
+    assert all(row.bounding_box()["height"] % 1 == 0 for row in rows), "lines break on phones"
+    frame.evaluate("frame => { frame.scrollLeft = frame.scrollWidth }")
+    assert shades()[3, -1] == paper
 
 
 def test_weather_table_is_accessible_and_readable(
