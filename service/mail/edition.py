@@ -26,6 +26,7 @@ from service.answers.wording import (
     day_span,
     likelihoods,
     long_day,
+    range_chance,
     signed,
     unit_of,
 )
@@ -38,6 +39,7 @@ _PAST_DAYS, _HORIZON = 28, 28
 _WEEK_DAYS, _RECORD_WEEKS = 7, 26
 _LEVELS = (50, 80, 95)
 _PERIODS = ("next_7_days", "next_28_days", "this_month", "calendar_year")
+_AFTERWARDS = "made afterwards from the figures up to then"
 _WEEK = re.compile(r"\d{4}-W\d{2}", re.ASCII)
 
 
@@ -131,10 +133,11 @@ def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
 def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """Compare the seven days of the previous email with the published figures.
 
-    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None if unpublished.
+    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None if unpublished;
+    ``is_older`` says that they are of a week before the last.
     """
     if previous is None:
-        return {"sentence": _last_hindcast(loader), "rows": []}
+        return _last_hindcast(loader)
     days = previous.content["days"][:_WEEK_DAYS]
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
     arrivals = {
@@ -145,7 +148,16 @@ def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
         | {"came": arrivals.get(day["date"])}
         for day in days
     ]
-    return {"sentence": _sentence(previous, arrivals), "rows": rows}
+    return {
+        "sentence": _sentence(previous, arrivals),
+        "rows": rows,
+        "is_older": _is_older(loader, last),
+    }
+
+
+def _is_older(loader: IssueLoader, last: dt.date) -> bool:
+    """Whether a week to `last` ended more than a week ago."""
+    return (loader.today() - last).days > _WEEK_DAYS
 
 
 def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
@@ -182,7 +194,8 @@ def _track_record(loader: IssueLoader) -> str:
     """Summarise the accuracy of past forecasts in one line; hindcasts are labelled."""
     live = _record(loader, "live", "Published forecasts")
     none_yet = "No published forecast has been scored yet."
-    return live or f"{none_yet} {_record(loader, 'hindcast', 'Hindcasts')}".strip()
+    name = f"Hindcasts (forecasts {_AFTERWARDS})"
+    return live or f"{none_yet} {_record(loader, 'hindcast', name)}".strip()
 
 
 def _record(loader: IssueLoader, kind: str, name: str) -> str:
@@ -191,15 +204,14 @@ def _record(loader: IssueLoader, kind: str, name: str) -> str:
     if not week["n"] or week["coverage80"] is None:
         return ""
     text = (
-        f"{name}, {scores['window_weeks']} weeks to {long_day(scores['to'])}: the "
+        f"{name}, {scores['window_weeks']} weeks to {long_day(scores['weeks'][-1]['to'])}: the "
         f"80% range of a week was right {_share(week['coverage80'])} of the time (95% confidence "
         f"interval {_share(week['coverage80_lo'])} to {_share(week['coverage80_hi'])})"
     )
-    gain = week["skill_climatology"]
-    if gain is None:
+    if week["skill_climatology"] is None:
         return f"{text}."
-    side = "better" if gain >= 0 else "worse"
-    return f"{text}; by CRPS {_share(abs(gain))} {side} than climatology."
+    side = track_record.compared_to_climatology(week)
+    return f"{text}; the forecasts were {side} the average for the time of year (climatology)."
 
 
 def _scores(loader: IssueLoader, kind: str) -> dict[str, Any]:
@@ -210,20 +222,22 @@ def _share(number: float) -> str:
     return f"{100 * number:.0f}%"
 
 
-def _last_hindcast(loader: IssueLoader) -> str:
-    """Return the sentence of a first email: how the last hindcast of a week compared."""
+def _last_hindcast(loader: IssueLoader) -> dict[str, Any]:
+    """Return the last week of a first email: how the last hindcast of a week compared."""
     first = "This is the first email, so there is no earlier forecast to check."
     record_of = _scores(loader, "hindcast")
     if not record_of["weeks"]:
-        return first
+        return {"sentence": first, "rows": [], "is_older": False}
     week = record_of["weeks"][-1]
     median, lo80, hi80 = approximate_headline(week)
     span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(median)
-    return (
-        f"{first} The hindcast for {span} was about {median} {unit}, with an 80% chance of between "
-        f"{lo80} and {hi80}. {week['truth']:,} arrived, "
+    sentence = (
+        f"{first} A hindcast, a forecast {_AFTERWARDS}, was about {median} {unit} for "
+        f"{span} ({range_chance(lo80, hi80)}). {week['truth']:,} arrived, "
         f"{_position(week['truth'], lo80, hi80)} that range."
     )
+    is_older = _is_older(loader, dt.date.fromisoformat(week["to"]))
+    return {"sentence": sentence, "rows": [], "is_older": is_older}
 
 
 def _position(total: int, lo80: str, hi80: str) -> str:
@@ -237,8 +251,7 @@ def _sentence(previous: Edition, arrivals: dict[str, int]) -> str:
     median, lo80, hi80 = approximate_headline(headline)
     span, unit = day_span(headline["from"], headline["to"]), unit_of(previous.content, median)
     forecast = (
-        f"The last email forecast about {median} {unit} for {span}, "
-        f"with an 80% chance of between {lo80} and {hi80}"
+        f"The last email forecast about {median} {unit} for {span} ({range_chance(lo80, hi80)})"
     )
     outcome_text = outcome(list(arrivals.values()))
     if len(arrivals) == _WEEK_DAYS:

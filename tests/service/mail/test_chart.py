@@ -4,9 +4,13 @@ import io
 from typing import Any
 
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import StepPatch
 from PIL import Image
 
-from service.mail.chart import alt_text, draw
+from service.mail import chart
+from service.mail.chart import THEMES, alt_text, draw
+from tests.support.colours import contrast
 
 
 def make_content(past: list[int], hi: int) -> dict[str, Any]:
@@ -33,6 +37,24 @@ def test_chart_is_small_with_its_own_background(past: list[int], hi: int) -> Non
     assert len(light) < 30_000 and len(dark) < 30_000
     assert min(read_corner(light)) > 240
     assert max(read_corner(dark)) < 60
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_chart_can_be_read_without_colour(theme: str) -> None:
+    content = make_content([0] * 28, 90)
+    content |= {"waiting": content["days"][:2], "days": content["days"][2:]}
+    colours = THEMES[theme]
+    figure = chart._draw(*chart._parts(content), colours)
+    (axes,) = figure.axes
+    bands = [part for part in axes.patches if isinstance(part, StepPatch) and part.get_fill()]
+    waiting = colours["waiting"]
+    fills = [to_hex(part.get_facecolor()) for part in bands]
+    for part in bands:
+        edge = to_hex(part.get_edgecolor())
+        assert all(contrast(edge, fill) >= 3 for fill in (*fills, waiting, colours["paper"]))
+    assert [part.get_linestyle() for part in bands] == [(0, (3, 3)), "solid", "solid"]
+    (today,) = axes.texts
+    assert (today.get_text(), today.get_position()[0]) == ("today", 30)
 
 
 def test_alt_text_describes_the_chart() -> None:

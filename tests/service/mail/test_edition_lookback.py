@@ -12,8 +12,9 @@ from service.issues import note_store
 from service.mail import edition
 from service.mail.delivery_store import Edition
 from service.mail.edition import build_edition
+from service.mail.render import MailRenderer, Reader
 from tests.service.mailbox import issue_time, publish_issue
-from tests.service.support import ManualClock
+from tests.service.support import ManualClock, utc
 
 LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 
@@ -51,11 +52,12 @@ def test_first_email_reports_the_last_hindcast(
 
     monkeypatch.setattr("service.answers.track_record.track_record", track_record)
     last_week = edition._last_week(loader, None)
-    assert last_week["rows"] == []
+    assert last_week["rows"] == [] and last_week["is_older"]
     assert last_week["sentence"] == (
-        "This is the first email, so there is no earlier forecast to check. The hindcast for 15 "
-        "to 21 December 2025 was about 380 people, with an 80% chance of between 300 "
-        f"and 1,240. {truth:,} arrived, {position} that range."
+        "This is the first email, so there is no earlier forecast to check. A hindcast, a "
+        "forecast made afterwards from the figures up to then, was about 380 people for 15 to "
+        "21 December 2025 (80% chance of between 300 and 1,240). "
+        f"{truth:,} arrived, {position} that range."
     )
 
 
@@ -76,6 +78,27 @@ def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition
     last_week = edition._last_week(loader, previous)
     assert [row["came"] is None for row in last_week["rows"]] == [False] * 3 + [True] * 4
     assert "on the 3 of 7 days with published figures" in last_week["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("sent_on", "heading"),
+    [
+        (dt.date(2026, 1, 7), "Last week’s forecast and what arrived"),
+        (dt.date(2026, 1, 8), "An earlier week: forecast and what arrived"),
+    ],
+)
+def test_heading_tells_last_week_from_an_earlier_one(
+    mailer: Context, previous: Edition, sent_on: dt.date, heading: str
+) -> None:
+    """The week of the previous email ends on 31 December."""
+    loader = IssueLoader(mailer, ManualClock(utc(sent_on.year, sent_on.month, sent_on.day, 12)))
+    sent = build_edition(loader, "2026-W02", previous)
+    assert sent.content["last_week"]["rows"][-1]["date"] == "2025-12-31"
+    renderer = MailRenderer(sent, loader.view("people").paths, mailer.settings)
+    reader = Reader("a@example.org", 500)
+    assert f">{heading}<" in renderer.html(reader).replace("\xa0", " ")
+    assert f"\n{heading.upper()}\n" in renderer.text(reader)
+    assert "if the range starts at 0, the outcome" in " ".join(renderer.text(reader).split())
 
 
 def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edition) -> None:
@@ -122,19 +145,32 @@ def test_track_record_without_scores(loader: IssueLoader) -> None:
     assert edition._track_record(loader) == "No published forecast has been scored yet."
 
 
+@pytest.mark.parametrize(
+    ("skill", "half", "words"),
+    [
+        (-0.031, 0.01, "3% worse than"),
+        (0.112, 0.1, "11% better than"),
+        (0.112, 0.2, "not clearly better or worse than"),
+    ],
+)
 def test_track_record_separates_live_forecasts_and_hindcasts(
-    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch
+    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch, skill: float, half: float, words: str
 ) -> None:
+    """``to`` is the day before the last week."""
+
     def track_record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
-        row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": -0.031}
+        row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": skill}
         row |= {"coverage80_lo": 0.53, "coverage80_hi": 0.888}
+        row |= {"skill_climatology_lo": skill - half, "skill_climatology_hi": skill + half}
         if kind == "live":
             row = {"measure": "total_7", "n": 0, "coverage80": None, "skill_climatology": None}
-        return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21"}
+        past = [{"from": "2025-12-22", "to": "2025-12-28"}]
+        return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21", "weeks": past}
 
     monkeypatch.setattr("service.answers.track_record.track_record", track_record)
     assert edition._track_record(loader) == (
-        "No published forecast has been scored yet. Hindcasts, "
-        "26 weeks to 21 December 2025: the 80% range of a week was right 75% of the time (95% "
-        "confidence interval 53% to 89%); by CRPS 3% worse than climatology."
+        "No published forecast has been scored yet. Hindcasts (forecasts made afterwards from the "
+        "figures up to then), 26 weeks to 28 December 2025: the 80% range of a week was right "
+        "75% of the time (95% confidence interval 53% to 89%); the forecasts were "
+        f"{words} the average for the time of year (climatology)."
     )

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.wording import approximate_headline, status_name
+from service.answers.wording import approximate_headline, range_chance, status_name
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
@@ -99,7 +99,7 @@ def test_headers_are_unfolded_ascii(renderer: MailRenderer) -> None:
         "To": "reader@example.org",
         "Subject": (
             f"Weekly forecast: about {median} people, 2 to 8 January 2026 "
-            f"(80% chance of between {lo80} and {hi80})"
+            f"({range_chance(lo80, hi80)})"
         ),
         "Date": "Fri, 02 Jan 2026 12:00:00 +0000",
         "Auto-Submitted": "auto-generated",

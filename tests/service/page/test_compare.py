@@ -19,6 +19,8 @@ def test_form_keeps_choices_in_the_url(site: Any, visit: Any, save_screenshot: A
     assert page.locator("svg.chart.wide path[class^=range]").count() == 2
     rows = page.locator("table", has_text="80% range").last.locator("tbody tr")
     assert rows.count() == 4
+    head = rows.first.locator("xpath=ancestor::table").locator("thead th").all_inner_texts()
+    assert head[:4] == ["Forecast", "Median", "80% range", "Arrived"]
     assert "25 Dec" in rows.first.inner_text().replace("\xa0", " ")
     csv_path = page.locator("a", has_text="CSV").first.get_attribute("href")
     assert "on2=2026-01-02" in csv_path and "model2=climatology" in csv_path

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.colours import contrast
 from tests.support.first_visit import MOST_BYTES, PATHS, measure
 
 BANDS = ("band95", "band80", "band50")
@@ -68,18 +69,6 @@ def test_keyboard_shows_the_values_of_a_day(visit: Any) -> None:
     page.keyboard.press("Home")
     assert "as published" in displayed_values(page)
     assert page.get_by_role("status").first.inner_text()
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance, as in WCAG 2.2, of a colour as browsers write it."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, other: str) -> float:
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
 
 
 def test_chart_lines_have_a_contrast_of_three_to_one(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page
 
 from service.mail import subscriber_store
@@ -98,7 +101,7 @@ def test_plan_form_works_without_scripts(visit: Any) -> None:
 
 
 CELLS = """() => [...document.querySelectorAll("table")].map(table =>
-    [...table.querySelectorAll("th, td")].filter(cell => cell.checkVisibility())
+    [...table.querySelectorAll("th, td:not(.drawn)")].filter(cell => cell.checkVisibility())
     .map(cell => cell.innerText.replace(/\\s+/g, " ").trim()))"""
 
 
@@ -118,6 +121,37 @@ def test_tables_keep_all_cells_on_narrow_screens(
         box = cell.bounding_box()
         assert box and box["x"] + box["width"] <= 320, "the 80% range is scrolled to"
     save_screenshot(page, f"{path.strip('/') or 'now'}-320")
+
+
+def test_days_take_less_than_two_phone_screens(visit: Any) -> None:
+    page = visit("/", width=375)
+    table = page.locator("table.days").first
+    assert page.locator(".drawn:visible").count() == 0
+    assert table.bounding_box()["width"] < 2 * 343
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert table.locator(".drawn:visible").count() == 15
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_table_that_scrolls_is_shaded_and_has_unbroken_lines(visit: Any, dark: bool) -> None:
+    page = visit("/", width=375, dark=dark)
+    table = page.locator("table.days").first
+    frame = table.locator("xpath=..")
+    first_column = round(table.locator("th").first.bounding_box()["width"])
+
+    def shades() -> Any:
+        with Image.open(io.BytesIO(frame.screenshot())) as picture:
+            return np.asarray(picture.convert("L")).astype(int)
+
+    start = shades()
+    paper, edge = start[3, first_column + 9], start[3, -1]
+    assert abs(edge - paper) > 20
+    lines = np.flatnonzero(start[:, first_column - 5] != paper)  # where no text is
+    rows = table.locator("tr").all()
+    assert len(lines) == len(rows)
+    assert all(row.bounding_box()["height"] % 1 == 0 for row in rows), "lines break on phones"
+    frame.evaluate("frame => { frame.scrollLeft = frame.scrollWidth }")
+    assert shades()[3, -1] == paper
 
 
 def test_weather_table_is_accessible_and_readable(
