@@ -29,7 +29,9 @@ install-dev: ## Install the dependencies of tests and lint too
 
 .PHONY: test
 test: ## Lint, then run all tests except the long ones
-	@scripts/browser 2>&1 | sed '' & $(MAKE) lint; code=$$?; wait; exit $$code
+	@mkdir -p var/logs
+	@scripts/browser >var/logs/browser.log 2>&1 & $(MAKE) lint; code=$$?; wait; \
+		cat var/logs/browser.log; exit $$code
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long

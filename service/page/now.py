@@ -192,7 +192,7 @@ def _drivers_table(
     keys: tuple[str, str, str],
     named: tuple[str, str],
 ) -> dict[str, Any] | None:
-    """Return a row per part and a column per period; None if not stored for the issue.
+    """Return a row per part and a column per period; None if not stored for these days.
 
     Parts that round to 0 are left out.
     """
@@ -203,6 +203,8 @@ def _drivers_table(
     first, parts, last = keys
     columns = ("days", first, *result[parts], last)
     spans = [total for total in result["totals"] if total["days"] > 1]
+    if not spans:
+        return None
     rows = [
         {"name": _PARTS.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
         for part in result[parts]

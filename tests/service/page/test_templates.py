@@ -208,6 +208,7 @@ def test_notice_of_old_figures(
     )
     assert page.locator("h1").inner_text().startswith("Next 7 days: about")
     assert page.title().startswith("Out of date: Next 7 days: about")
+    assert page.locator("#why-heading").count() == 0, "the issue explains earlier days"
 
 
 def test_pages_before_the_first_issue(
