@@ -98,7 +98,7 @@ def test_heading_tells_last_week_from_an_earlier_one(
     reader = Reader("a@example.org", 500)
     assert f">{heading}<" in renderer.html(reader).replace("\xa0", " ")
     assert f"\n{heading.upper()}\n" in renderer.text(reader)
-    assert "if the range starts at 0, the outcome" in " ".join(renderer.text(reader).split())
+    assert "at most a 10% chance that it is above it" in " ".join(renderer.text(reader).split())
 
 
 def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edition) -> None:
