@@ -170,9 +170,12 @@ class LevelHurdle:
         return WeatherTerms().fit(covariates)
 
     def _typical(self, states: Array) -> Array:
-        """Every seventh state of the last year, shape (n_days, n_means + lags)."""
+        """Every sixth state of the last year, shape (n_days, n_means + lags).
+
+        Every seventh would be of one day of the week.
+        """
         first = max(states.shape[1] - _TYPICAL_DAYS, self.lags)
-        return states[:, first::7].T.copy()
+        return states[:, first::6].T.copy()
 
 
 @dataclass(frozen=True, eq=False)

@@ -153,9 +153,10 @@ def test_level_bounds_cap_and_state_follow_winsorised_counts(
     means = [reference_mean(past, 20.0), reference_mean(past, 90.0), reference_mean(busy, 3.0)]
     means.append(reference_mean(busy, 10.0))
     np.testing.assert_allclose(fitted.state, [*means, past[-1], past[-2]])
-    states = HYPER.memory.states(winsorised[: DAYS - 364])
-    np.testing.assert_allclose(fitted.typical[0], states[:, -1])
-    assert len(fitted.typical) == 53
+    for at in (0, 1, 60):
+        states = HYPER.memory.states(winsorised[: DAYS - 364 + 6 * at])
+        np.testing.assert_allclose(fitted.typical[at], states[:, -1])
+    assert len(fitted.typical) == 61
 
 
 def test_paths_match_plain_loop(fitted: FittedLevelHurdle) -> None:
