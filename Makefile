@@ -27,11 +27,12 @@ install: ## Create .venv and install the service's dependencies
 install-dev: ## Install the dependencies of tests and lint too
 	@scripts/prepare dev
 
+.PHONY: install-test
+install-test: ## Install the dependencies of tests and lint, and the browser of the page tests
+	@scripts/prepare test
+
 .PHONY: test
-test: ## Lint, then run all tests except the long ones
-	@mkdir -p var/logs
-	@scripts/browser >var/logs/browser.log 2>&1 & $(MAKE) lint; code=$$?; wait; \
-		cat var/logs/browser.log; exit $$code
+test: install-test lint ## Lint, then run all tests except the long ones
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long

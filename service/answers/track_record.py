@@ -37,7 +37,7 @@ _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
-_FEWEST_FOR_INTERVAL = 8  # origins; fewer have no blocks to resample
+_FEWEST_FOR_INTERVAL = 8  # origins; the interval of fewer is too narrow
 _BINS = 10
 
 
@@ -206,8 +206,8 @@ def compared_to_climatology(row: Mapping[str, Any]) -> str:
     lo, hi = row["skill_climatology_lo"], row["skill_climatology_hi"]
     if lo is None or lo <= 0 <= hi:
         return "not clearly better or worse than"
-    gain = round(100 * row["skill_climatology"])
-    return f"{abs(gain)}% {'better' if gain > 0 else 'worse'} than"
+    gain = abs(round(100 * row["skill_climatology"]))
+    return f"{f'{gain}%' if gain else 'under 1%'} {'better' if lo > 0 else 'worse'} than"
 
 
 def weeks_apart(weeks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -99,6 +99,8 @@ def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
 def range_chance(lo: float | str, hi: float | str, level: int = 80) -> str:
     """Say the chance of a central range in words: nothing can be below a range from 0."""
     lo, hi = (one if isinstance(one, str) else f"{one:,}" for one in (lo, hi))
+    if hi == "0":
+        return f"at least a {(100 + level) // 2}% chance of 0"
     if lo == "0":
         return f"{(100 + level) // 2}% chance of at most {hi}"
     return f"{level}% chance of between {lo} and {hi}"

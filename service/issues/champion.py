@@ -21,7 +21,7 @@ from service.core.declared_series import Route
 MEASURES = ("days_1_7", "total_7", "total_28")
 """Measures compared: the CRPS of the days and totals that planners use."""
 
-_LEAST_SHARE, _FEWEST, _FEWEST_WITH_WEATHER = 0.75, 4, 8
+_LEAST_SHARE, _FEWEST, _FEWEST_FOR_INTERVAL = 0.75, 4, 8
 Scores = Mapping[str, Mapping[str, float]]
 
 
@@ -58,7 +58,8 @@ def judge(
     A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
     is not judged: it may have skipped the hard ones.
     It must be better by more than the share `margin`, and the whole 95% interval of its ratio
-    below 1; baselines never become champion. `record` has the CRPS by model, origin and measure.
+    below 1, on at least eight origins; baselines never become champion. `record` has the CRPS by
+    model, origin and measure.
     """
     reference = record.get(current, {})
     shared = {name: sorted(set(record.get(name, {})) & set(reference)) for name in specs}
@@ -70,8 +71,15 @@ def judge(
     }
     ratios = {name: interval.value for name, interval in intervals.items()}
     rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != current}
-    best = min(rivals, key=lambda name: rivals[name], default=None)
-    if best is None or rivals[best] >= 1.0 - margin or intervals[best].hi >= 1.0:
+    proven = [
+        name
+        for name in rivals
+        if rivals[name] < 1.0 - margin
+        and intervals[name].hi < 1.0
+        and len(shared[name]) >= _FEWEST_FOR_INTERVAL
+    ]
+    best = min(proven or rivals, key=lambda name: rivals[name], default=None)
+    if best is None or not proven:
         nearest = f"; nearest is {best} at {_shown(intervals[best])}" if best else ""
         reason = f"{current} stays champion on {len(reference)} origins{nearest}"
         return Verdict(current, reason, ratios)
@@ -91,7 +99,7 @@ def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:
     measure.
     """
     shared = sorted(set(scores_with) & set(scores_without))
-    if len(shared) < _FEWEST_WITH_WEATHER:
+    if len(shared) < _FEWEST_FOR_INTERVAL:
         return ""
     ratio = _ratio(scores_with, scores_without, shared)
     if ratio is None or not ratio.lo > 1.0:

@@ -69,7 +69,11 @@ _COLUMNS = {
     "measure": ("days ahead, or total", "string", ""),
     "n": ("number of forecasts", "integer", "forecasts"),
     "coverage_n": ("number of outcomes in the coverage", "integer", "outcomes"),
-    r"coverage(\d+)": (r"share of outcomes within their \1% range", "number", "share"),
+    r"coverage(\d+)": (
+        r"share of outcomes in their \1% range, by randomised PIT",
+        "number",
+        "share",
+    ),
     r"coverage(\d+)_lo": (r"lower bound of the 95% interval of coverage\1", "number", "share"),
     r"coverage(\d+)_hi": (r"upper bound of the 95% interval of coverage\1", "number", "share"),
     r"skill_(\w+)_(lo|hi)": (r"\2 end of the 95% interval of skill_\1", "number", "share"),

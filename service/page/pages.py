@@ -123,7 +123,7 @@ def page() -> Response:
         f"{here}.html",
         params=params,
         link_params=params.link(),
-        kept={k: v for k, v in context["inputs"].items() if k in request.args and k != "threshold"},
+        kept={k: v for k, v in context["inputs"].items() if k in request.args},
         view=view,
         issue=view.issue,
         unit=view.declared.unit,

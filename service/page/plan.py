@@ -101,8 +101,8 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     of_share = "" if our_share == 100 else f", {our_share}% of all arrivals"
     inputs = {name: numbers[name] for name in ("our_share", "threshold", "window")}
     counted = f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}"
-    by_day = ", by day" if window == 1 else f" in total over {window} days, by first day"
-    title = f"{counted}{by_day}{of_share}"
+    in_total = "" if window == 1 else f" in total over {window} days"
+    title = f"{counted}{in_total}, by {'day' if window == 1 else 'first day'}{of_share}"
     exhibits = [
         Exhibit(
             "above",
@@ -113,7 +113,7 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         ),
         Exhibit(
             "other-thresholds",
-            f"Chance of other thresholds in {horizon} days{of_share}",
+            f"Chance of more than other thresholds{in_total}, within {horizon} days{of_share}",
             others,
             ("threshold", "window", "p_any"),
         ),

@@ -255,6 +255,7 @@ def test_skill_has_an_interval_from_8_forecasts_on(loader: IssueLoader, stored: 
     [
         (0.11, 0.02, 0.2, "11% better than"),
         (-0.11, -0.2, -0.02, "11% worse than"),
+        (0.004, 0.001, 0.008, "under 1% better than"),
         (0.11, -0.01, 0.2, "not clearly better or worse than"),
         (0.11, None, None, "not clearly better or worse than"),
     ],

@@ -137,6 +137,7 @@ def test_number_is_rounded_according_to_its_range(number: int, lo: int, hi: int,
     [
         (3, 1200, 80, "80% chance of between 3 and 1,200"),
         (0, 1200, 80, "90% chance of at most 1,200"),
+        (0, 0, 80, "at least a 90% chance of 0"),
         ("0", "1,200", 50, "75% chance of at most 1,200"),
     ],
 )

@@ -53,6 +53,12 @@ def test_challenger_is_chosen_if_better_on_enough_common_origins(
     assert f" on {n_origins} " in verdict.reason
 
 
+@pytest.mark.parametrize(("origins", "champion"), [(7, "now"), (8, "other")])
+def test_few_origins_prove_nothing(origins: int, champion: str) -> None:
+    record = {"now": scores(range(origins), 100.0), "other": scores(range(origins), 80.0)}
+    assert judge("now", SPECS, record, margin=0.03).champion == champion
+
+
 def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
     noise = np.linspace(0.2, 1.6, 26)[np.random.default_rng(3).permutation(26)]
     lucky = {
@@ -62,6 +68,9 @@ def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
     assert verdict.ratios["other"] < 0.97
     assert verdict.champion == "now"
     assert "nearest is other at 0.900 (0." in verdict.reason
+    specs = SPECS | {"solid": Spec("solid", "solid", "hurdle", "challenger")}
+    record = {"now": scores(range(26), 100.0), "other": lucky, "solid": scores(range(26), 92.0)}
+    assert judge("now", specs, record, margin=0.03).champion == "solid"
 
 
 def test_baseline_is_never_chosen() -> None:

@@ -26,9 +26,8 @@ def test_scored_origins_are_not_scored_again(quick: Context) -> None:
     assert compare(quick).detail["ratios"] == first.detail["ratios"]
 
 
-def test_better_challenger_is_served_until_champion_is_redeclared(
-    quick: Context,
-) -> None:
+def test_better_challenger_is_served_until_champion_is_redeclared(filled: Context) -> None:
+    quick = with_settings(filled, champion_origins=8)
     models = quick.settings.models_dir
     declare_model(models, "climatology", "climatology", "challenger")
     declare_model(models, "seasonal_naive", "seasonal_naive", "champion")

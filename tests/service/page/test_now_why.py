@@ -21,7 +21,7 @@ NOTE = {
 
 
 def test_changes_add_up_and_are_shown(site: Any) -> None:
-    assert "There is no earlier forecast" in site.client.get("/").text
+    assert "There is no earlier forecast of these days" in site.client.get("/").text
     issue = site.loader.view("people").issue
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
@@ -35,7 +35,10 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
     ]
     assert changes["noise"] == [round(2 * error) for error in errors]
     page = html.unescape(re.sub(r"<[^>]+>", "", site.client.get("/").text)).replace("\xa0", " ")
-    assert f"Differences of up to about {changes['noise'][0]:,} over 7 days and " in page
+    assert (
+        f"Of the change by new figures, up to about {changes['noise'][0]:,} over 7 days and "
+        in page
+    )
     assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
         parts = sum(row["shares"][at] for row in changes["rows"])
@@ -55,4 +58,4 @@ def test_drivers_add_up(site: Any) -> None:
 def test_issue_without_notes_has_no_explanation(site: Any) -> None:
     page = site.client.get(f"/?issue={site.earlier}").text
     assert "What is driving this forecast" not in page
-    assert "There is no earlier forecast" in page
+    assert "There is no earlier forecast of these days" in page

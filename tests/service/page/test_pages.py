@@ -201,7 +201,8 @@ def test_plan_keeps_its_inputs_for_other_series_and_days(site: Any) -> None:
     link, form = page.split('<nav class="series"')[1].split('<form class="pick"')[0::1]
     assert "series=boats&amp;stay_days=7&amp;our_share=40" in link
     assert "threshold" not in link.split("</nav>")[0], "each series has its own"
-    assert '<input type="hidden" name="our_share" value="40">' in form
+    for name, value in (("our_share", 40), ("threshold", 200)):
+        assert f'<input type="hidden" name="{name}" value="{value}">' in form
 
 
 def test_day_of_the_newest_issue_shows_it(site: Any) -> None:
