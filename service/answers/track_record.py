@@ -13,6 +13,7 @@ __all__ = [
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -166,12 +167,17 @@ def _measure_row(
         if theirs.sum() > 0:
             skills.append(skill(ours.sum(), theirs.sum()))
             if len(both) >= _FEWEST_FOR_INTERVAL:
-                ratio = bootstrap.ratio(ours, theirs)
+                ratio = _ratio(ours.tobytes(), theirs.tobytes())
                 skills += [1 - ratio.hi, 1 - ratio.lo]
         rounded = [round(float(value), 3) for value in skills]
         names = (f"skill_{name}", f"skill_{name}_lo", f"skill_{name}_hi")
         answer |= dict(zip_longest(names, rounded))
     return answer
+
+
+@lru_cache(maxsize=256)  # it is read far more often than scores change
+def _ratio(ours: bytes, theirs: bytes) -> bootstrap.Interval:
+    return bootstrap.ratio(np.frombuffer(ours), np.frombuffer(theirs))
 
 
 def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
