@@ -76,7 +76,7 @@ def test_pages_show_the_numbers_of_the_api(site: Any) -> None:
     page = visible_text(site.client.get(f"/plan?{query}"))
     above = exceedance(view.ahead, 250, 7, 42)["p_any"]
     assert f"{100 * above:.0f}%" in page or "over" in page
-    assert "for at least one 7-day period with more than 250 people in total" in page
+    assert "for at least one period of 7 days with more than 250 people in total" in page
     places = capacity(view.observed, view.ahead, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places give a 95% chance" in page
     assert "people of your share, in total" in page
