@@ -1,8 +1,9 @@
 """Causes of the change between two issues, in people."""
 
-__all__ = ["CAUSE_NAMES", "changes"]
+__all__ = ["CAUSE_NAMES", "changes", "sampling_error"]
 
 import datetime as dt
+import math
 from typing import Any
 
 from service.answers.errors import BadQuestion, NotFound
@@ -72,6 +73,15 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
         "rows": rows,
         "totals": totals,
     }
+
+
+def sampling_error(view: IssueView, days: int) -> int:
+    """Return twice the standard error of the difference of two simulated mean totals, in people.
+
+    New figures have it, as their paths have other random numbers than those of the issue before.
+    """
+    totals = view.ahead.upto(days).values.sum(axis=1)
+    return round(2 * math.sqrt(2 * totals.var() / len(totals)))
 
 
 def _share(note: dict[str, Any], cause: str, at: int) -> float:

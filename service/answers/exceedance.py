@@ -15,7 +15,7 @@ def exceedance(
 ) -> dict[str, Any]:
     """P(`our_share` per cent of the sum of `window` days > `threshold`) within the horizon.
 
-    Returns ``threshold window horizon p_any``, the probability of at least one such run within the
+    Returns ``threshold window horizon p_any``, the probability of at least one such sum within the
     horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
     """
     near = ahead.upto(horizon)

@@ -56,10 +56,10 @@ def track_record(
     Returns ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
     bias``, ``coverage_n coverage50 coverage50_lo coverage50_hi …`` (by randomised PIT, of totals
     on the ``coverage_n`` windows that do not overlap), ``skill_seasonal_naive skill_climatology``
-    with their 95% intervals; ``likelihood``, how often
-    there were arrivals in each class, by days ahead; ``pit_histogram`` of days 1 to 7; ``weeks``,
-    each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS; and
-    ``early_warnings`` from `warning_record`, None if such forecasts gave none.
+    with their 95% intervals; ``likelihood``, how often there were arrivals in each class, by days
+    ahead; ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against the
+    outcome; ``worst`` and ``best`` of them by CRPS, without overlap; and ``early_warnings`` from
+    `warning_record`, None if such forecasts gave none.
     """
     loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -115,12 +115,7 @@ def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, 
     def at(row: Scored, key: str) -> float:
         return float(row.content["days"][key][lead - 1])
 
-    def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
-        return _covered([at(row, "pit") for row in rows], level)
-
-    return _measure_row(
-        f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, is_covered
-    )
+    return _measure_row(f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at)
 
 
 def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
@@ -129,17 +124,7 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
     def at(row: Scored, key: str) -> float:
         return float(row.content["totals"][name][key])
 
-    def is_covered(rows: Sequence[Scored], level: int) -> list[bool]:
-        return _covered([at(row, "pit") for row in non_overlapping(rows, days)], level)
-
-    return _measure_row(
-        name, scored, others, lambda row: name in row.content["totals"], at, is_covered
-    )
-
-
-def _covered(pit: Sequence[float], level: int) -> list[bool]:
-    # Not by the bounds: a range that starts at 0 has nothing below it, so it holds more.
-    return [bool(hit) for hit in covered_by_pit(pit, level)]
+    return _measure_row(name, scored, others, lambda row: name in row.content["totals"], at, days)
 
 
 def _measure_row(
@@ -148,17 +133,22 @@ def _measure_row(
     others: References,
     is_complete: Callable[[Scored], bool],
     at: Callable[[Scored, str], float],
-    is_covered: Callable[[Sequence[Scored], int], list[bool]],
+    days: int = 1,
 ) -> dict[str, Any]:
-    """Return mean scores, coverage and skill of the issues whose outcome is complete."""
+    """Return mean scores, coverage and skill of the issues whose outcome is complete.
+
+    Coverage is of outcomes of `days` days that do not overlap, by PIT and not by the bounds: a
+    range that starts at 0 has nothing below it, so it holds more.
+    """
     complete = [row for row in scored if is_complete(row)]
     answer: dict[str, Any] = {"measure": measure, "n": len(complete)}
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         values = [at(row, key) for row in complete]
         answer[name] = round(float(np.mean(values)), 2) if values else None
-    answer["coverage_n"] = len(is_covered(complete, DAY_LEVELS[0]))
+    pit = [at(row, "pit") for row in non_overlapping(complete, days)]
+    answer["coverage_n"] = len(pit)
     for level in DAY_LEVELS:
-        answer |= _share(f"coverage{level}", is_covered(complete, level))
+        answer |= _share(f"coverage{level}", covered_by_pit(pit, level).tolist())
     for name, rows in others.items():
         both = [row for row in complete if row.origin in rows and is_complete(rows[row.origin])]
         ours = np.array([at(row, "crps") for row in both])

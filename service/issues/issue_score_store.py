@@ -2,9 +2,9 @@
 
 Only one issue of an origin counts, however many are published: of those on the first such day, the
 last by 14:00, or the first if all were later. So there is one issue a day, and none knew the
-weather of a later day. None counts that was made long after its figures, when its first days were
-over. Hindcasts are made as of the same time; of those of an origin the last of
-each model counts.
+weather of a later day. An issue that was made long after its figures does not count, as its first
+days were over. Hindcasts are made as of the same time; of those of an origin the last of each model
+counts.
 """
 
 __all__ = [
@@ -29,7 +29,7 @@ from service.core.declared_series import Route
 from service.core.tables import issue_paths, issue_scores, issues
 from service.issues.issue_store import Issue
 
-_LATEST = dt.timedelta(days=3)
+_LATEST = dt.timedelta(days=3)  # after its figures could be known
 MOST_DAYS = 28
 """Days of an issue that are scored."""
 

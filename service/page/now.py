@@ -3,14 +3,13 @@
 __all__ = ["now_context"]
 
 import datetime as dt
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
 from service.answers.bands import bands
 from service.answers.briefing import briefing_of
-from service.answers.changes import CAUSE_NAMES, changes
+from service.answers.changes import CAUSE_NAMES, changes, sampling_error
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.exceedance import exceedance
 from service.answers.explanation import explanation
@@ -211,19 +210,13 @@ def _drivers_table(
     ]
     rows = [row for row in rows if any(round(share) for share in row["shares"])]
     return result | {
-        "noise": [_sampling_error(params.view, span["days"]) for span in spans],
+        "noise": [sampling_error(params.view, span["days"]) for span in spans],
         "spans": [span["days"] for span in spans],
         "first": [span[first] for span in spans],
         "rows": rows,
         "last": [span[last] for span in spans],
         "exhibit": Exhibit(*named, result["totals"], columns, parts=result[parts]),
     }
-
-
-def _sampling_error(view: IssueView, days: int) -> int:
-    """Return twice the standard error of the difference of two simulated mean totals."""
-    totals = view.ahead.upto(days).values.sum(axis=1)
-    return round(2 * math.sqrt(2 * totals.var() / len(totals)))
 
 
 def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:

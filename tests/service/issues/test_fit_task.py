@@ -58,7 +58,7 @@ def test_child_loads_only_the_libraries_of_the_declared_models(family: str) -> N
         "from tests.service.issues.test_fit_task import list_libraries\n"
         f"specs = {{'x': Spec('x', 'x', {family!r}, 'champion')}}\n"
         "names = ['prophet', 'statsmodels']\n"
-        "print(run_within_limits(Settings(fit_seconds=60), specs, list_libraries, names, 'x'))\n"
+        "print(run_within_limits(Settings(fit_seconds=300), specs, list_libraries, names, 'x'))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True

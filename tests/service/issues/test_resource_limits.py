@@ -137,7 +137,7 @@ def test_children_start_with_the_modules_of_the_first_call() -> None:
         "from service.issues.resource_limits import run_limited\n"
         "from tests.service.issues.test_resource_limits import list_loaded\n"
         "for modules in (['colorsys'], ['wave']):\n"
-        "    print(run_limited(list_loaded, ['colorsys', 'wave'], 'x', 60, 500, modules))\n"
+        "    print(run_limited(list_loaded, ['colorsys', 'wave'], 'x', 300, 500, modules))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
