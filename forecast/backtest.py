@@ -37,7 +37,6 @@ from forecast.series import ONE_DAY, DailySeries, Day, as_day
 _TOTAL_LEVELS = (80,)
 _LEADS = {"day_1": (1, 1), "days_1_7": (1, 7), "days_8_14": (8, 14), "days_15_28": (15, 28)}
 _TOTALS = ("total_7", "total_28")
-_LEAST_ORIGINS = 8  # fewer give too narrow intervals
 
 
 @dataclass(frozen=True)
@@ -233,13 +232,14 @@ def against_best(
     """Best baseline by CRPS, and the model's CRPS relative to it, for short leads.
 
     Uses the mean of ``days_1_7`` and ``total_7`` at the origins that all have scored. Empty if
-    these are fewer than `_LEAST_ORIGINS`, or if a baseline's CRPS is zero.
+    these are too few for an interval, or if a baseline's CRPS is zero.
     """
     names = [model, *baselines]
     by_origin = {name: {row.origin: row for row in scores[name]} for name in names}
     shared = [origin for origin in by_origin[model]
               if all(origin in by_origin[name] for name in baselines)]  # fmt: skip
-    if len(shared) < _LEAST_ORIGINS:
+    overlap = bootstrap.count_overlap(shared, 7)
+    if len(shared) < bootstrap.fewest_origins(overlap):
         return {}
     measures: dict[str, Callable[[OriginScore], float]] = {
         "days_1_7": lambda row: float(row.crps[:7].mean()),
@@ -254,7 +254,7 @@ def against_best(
         best = min(baselines, key=lambda name: float(crps[name].mean()))
         if not crps[best].any():
             return {}
-        ratios[key] = best, bootstrap.ratio(crps[model], crps[best])
+        ratios[key] = best, bootstrap.ratio(crps[model], crps[best], overlap)
     return ratios
 
 

@@ -38,7 +38,6 @@ _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
-_FEWEST_FOR_INTERVAL = 8  # origins; the interval of fewer is too narrow
 _BINS = 10
 
 
@@ -115,7 +114,7 @@ def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, 
     def at(row: Scored, key: str) -> float:
         return float(row.content["days"][key][lead - 1])
 
-    return _measure_row(f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at)
+    return _measure_row(f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, lead)
 
 
 def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
@@ -124,7 +123,10 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
     def at(row: Scored, key: str) -> float:
         return float(row.content["totals"][name][key])
 
-    return _measure_row(name, scored, others, lambda row: name in row.content["totals"], at, days)
+    def is_complete(row: Scored) -> bool:
+        return name in row.content["totals"]
+
+    return _measure_row(name, scored, others, is_complete, at, days, days)
 
 
 def _measure_row(
@@ -133,12 +135,13 @@ def _measure_row(
     others: References,
     is_complete: Callable[[Scored], bool],
     at: Callable[[Scored, str], float],
+    horizon: int,
     days: int = 1,
 ) -> dict[str, Any]:
     """Return mean scores, coverage and skill of the issues whose outcome is complete.
 
-    Coverage is of outcomes of `days` days that do not overlap, by PIT and not by the bounds: a
-    range that starts at 0 has nothing below it, so it holds more.
+    The outcome takes `horizon` days. Coverage is of outcomes of `days` days that do not overlap, by
+    PIT and not by the bounds: a range that starts at 0 has nothing below it, so it holds more.
     """
     complete = [row for row in scored if is_complete(row)]
     answer: dict[str, Any] = {"measure": measure, "n": len(complete)}
@@ -156,8 +159,9 @@ def _measure_row(
         skills: list[float] = []
         if theirs.sum() > 0:
             skills.append(skill(ours.sum(), theirs.sum()))
-            if len(both) >= _FEWEST_FOR_INTERVAL:
-                ratio = _ratio(ours.tobytes(), theirs.tobytes())
+            overlap = bootstrap.count_overlap([row.origin for row in both], horizon)
+            if len(both) >= bootstrap.fewest_origins(overlap):
+                ratio = _ratio(ours.tobytes(), theirs.tobytes(), overlap)
                 skills += [1 - ratio.hi, 1 - ratio.lo]
         rounded = [round(float(value), 3) for value in skills]
         names = (f"skill_{name}", f"skill_{name}_lo", f"skill_{name}_hi")
@@ -166,8 +170,8 @@ def _measure_row(
 
 
 @lru_cache(maxsize=256)  # it is read far more often than scores change
-def _ratio(ours: bytes, theirs: bytes) -> bootstrap.Interval:
-    return bootstrap.ratio(np.frombuffer(ours), np.frombuffer(theirs))
+def _ratio(ours: bytes, theirs: bytes, overlap: int) -> bootstrap.Interval:
+    return bootstrap.ratio(np.frombuffer(ours), np.frombuffer(theirs), overlap)
 
 
 def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:

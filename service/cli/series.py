@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.data.source import Document
 
-_EVERY, _ORIGINS, _SHOWN = 28, 13, 3  # a year at origins four weeks apart; rows at each end
+_EVERY, _SHOWN = 28, 3  # days between origins; rows at each end
+_FEWEST, _MOST = 13, 26  # origins: one or two years
 _MEASURES = {"days_1_7": "for days 1-7", "total_7": "for the 7-day total"}
 
 
@@ -126,7 +127,7 @@ def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, Da
         raise SourceError(str(file), f"counts of {route.leading}", "none")
     first = max(one.start for one in figures.values())
     last = min(one.data_through for one in figures.values())
-    days_needed = (_ORIGINS + 1) * _EVERY
+    days_needed = (_FEWEST + 1) * _EVERY
     if (last - first) // ONE_DAY < days_needed:
         expected = f"more than {days_needed} days in a row to score forecasts, or --no-scores"
         raise SourceError(document.name, expected, str(max((last - first) // ONE_DAY + 1, 0)))
@@ -148,11 +149,13 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
     if not baselines:
         raise click.UsageError(f"{settings.models_dir}: expected a baseline, found none")
     models = dict(inputs.select_models(settings, route, [champion, *baselines]))
-    last = figures[route.leading].data_through - _EVERY * ONE_DAY
-    first = last - (_ORIGINS - 1) * _EVERY * ONE_DAY
+    leading = figures[route.leading]
+    origins = min(len(leading) // _EVERY - 1, _MOST)
+    last = leading.data_through - _EVERY * ONE_DAY
+    first = last - (origins - 1) * _EVERY * ONE_DAY
     protocol = backtest.BacktestConfig(str(first), str(last), _EVERY, series=route.leading)
     click.echo()
-    with count_progress("origins x models", _ORIGINS * len(models)) as progress:
+    with count_progress("origins x models", origins * len(models)) as progress:
         scores, declined = backtest.rolling_origin(models, figures, protocol, progress)
     summary = backtest.summary(protocol, scores, declined)
     show_backtest(backtest_rows(summary))

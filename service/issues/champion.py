@@ -21,7 +21,9 @@ from service.core.declared_series import Route
 MEASURES = ("days_1_7", "total_7", "total_28")
 """Measures compared: the CRPS of the days and totals that planners use."""
 
-_LEAST_SHARE, _FEWEST, _FEWEST_FOR_INTERVAL = 0.75, 4, 8
+_LEAST_SHARE, _FEWEST = 0.75, 4
+_OVERLAP = 2  # weekly origins: one for each of two measures, four for 28 days
+_FEWEST_FOR_INTERVAL = bootstrap.fewest_origins(_OVERLAP)
 Scores = Mapping[str, Mapping[str, float]]
 
 
@@ -117,7 +119,7 @@ def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> bootstra
         for record in (scores, reference)
     )
     # No ratio if a measure is always 0.
-    return bootstrap.ratio(ours, theirs) if theirs.mean(axis=0).all() else None
+    return bootstrap.ratio(ours, theirs, _OVERLAP) if theirs.mean(axis=0).all() else None
 
 
 def _shown(ratio: bootstrap.Interval) -> str:

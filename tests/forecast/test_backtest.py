@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass, field, replace
 
@@ -223,7 +224,7 @@ def make_scores(model: str, origins: int, day: float, total: float) -> list[Orig
     return [
         OriginScore(
             model=model,
-            origin=f"2024-01-{at + 1:02}",
+            origin=str(dt.date(2024, 1, 1) + dt.timedelta(weeks=at)),
             seconds=0.0,
             crps=crps * (1 + at),
             wis=zeros,

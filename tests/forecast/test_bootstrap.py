@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from forecast import bootstrap
 
@@ -13,15 +16,31 @@ def test_block_length_is_cube_root_of_origins(n: int, length: int) -> None:
     assert bootstrap.block_length(n) == length
 
 
-@pytest.mark.parametrize("n", [1, 4, 77])
-def test_resamples_are_blocks_of_consecutive_origins(n: int) -> None:
-    places = bootstrap.resample(n, np.random.default_rng(1), resamples=300)
-    length = bootstrap.block_length(n)
+@pytest.mark.parametrize(("n", "overlap", "length"), [(1, 1, 1), (4, 1, 2), (77, 3, 5), (77, 4, 7)])
+def test_resamples_are_blocks_of_consecutive_origins(n: int, overlap: int, length: int) -> None:
+    places = bootstrap.resample(n, np.random.default_rng(1), overlap, resamples=300)
     assert places.shape == (300, n)
     for row in places[:50]:
         for begin in range(0, n, length):
             block = row[begin : begin + length]
             assert list(block) == [(block[0] + i) % n for i in range(len(block))]
+
+
+@pytest.mark.parametrize(
+    ("step", "horizon", "overlap"), [(7, 7, 1), (7, 8, 2), (7, 28, 4), (1, 28, 9)]
+)
+def test_overlap_counts_origins_whose_horizons_share_a_day(
+    step: int, horizon: int, overlap: int
+) -> None:
+    origins = [dt.date(2025, 1, 1) + step * at * dt.timedelta(days=1) for at in range(9)]
+    lone = dt.date(2020, 1, 1)
+    assert bootstrap.count_overlap([lone, *origins], horizon) == overlap
+    assert bootstrap.count_overlap([], horizon) == 1
+
+
+@pytest.mark.parametrize(("overlap", "fewest"), [(1, 8), (2, 8), (3, 10), (4, 14)])
+def test_interval_needs_eight_origins_and_two_blocks(overlap: int, fewest: int) -> None:
+    assert bootstrap.fewest_origins(overlap) == fewest
 
 
 def test_origins_are_drawn_equally_often() -> None:
@@ -41,9 +60,29 @@ def test_interval_holds_its_bounds_and_values_between() -> None:
     assert [value for value in values if interval.holds(value)] == [0.8, 1.0, 1.1]
 
 
-def test_interval_has_equal_tails() -> None:
-    interval = bootstrap._interval(0.0, np.arange(1001.0))
-    assert (interval.lo, interval.hi) == pytest.approx((25, 975))
+def test_interval_is_widened_about_the_value_for_its_number_of_blocks() -> None:
+    interval = bootstrap._interval(400.0, np.arange(1001.0), n=27)
+    wider = stats.t.ppf(0.975, df=8) / stats.norm.ppf(0.975) * np.sqrt(9 / 8)
+    assert (interval.lo, interval.hi) == pytest.approx((400 - 375 * wider, 400 + 575 * wider))
+
+
+def test_interval_never_leaves_the_range_of_possible_values() -> None:
+    hits = np.array([1.0] * 11 + [0.0])
+    assert bootstrap.mean(hits).hi == 1
+    assert bootstrap.mean(1 - hits).lo == 0
+    assert bootstrap.ratio(1 - hits, np.ones(12)).lo == 0
+
+
+@pytest.mark.parametrize(("n", "overlap"), [(26, 1), (26, 4), (8, 1)])
+def test_forecasters_of_equal_skill_seldom_differ_however_few_origins(n: int, overlap: int) -> None:
+    rng = np.random.default_rng(8)
+    holds = []
+    for _ in range(300):
+        hard = np.exp(0.8 * rng.normal(size=n))
+        errors = np.convolve(rng.normal(size=n + overlap - 1), [0.1] * overlap, "valid")
+        ratio = bootstrap.ratio(hard * (1 + errors), hard * (1 - errors), overlap)
+        holds.append(ratio.holds(1))
+    assert 0.92 <= np.mean(holds) <= 0.99, np.mean(holds)
 
 
 def test_ratio_of_several_measures_is_geometric_mean() -> None:

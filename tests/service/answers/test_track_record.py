@@ -251,6 +251,38 @@ def test_skill_has_an_interval_from_8_forecasts_on(loader: IssueLoader, stored: 
 
 
 @pytest.mark.parametrize(
+    ("every", "measure", "overlap"),
+    [
+        (7, "total_7", 1),
+        (7, "day_14", 2),
+        (7, "total_28", 4),
+        (7, "day_28", 4),
+        (1, "day_1", 1),
+        (1, "total_7", None),
+        (1, "day_7", None),
+    ],
+)
+def test_interval_of_skill_allows_for_days_that_overlap(
+    empty: Context, every: int, measure: str, overlap: int | None
+) -> None:
+    crps: dict[str, list[float]] = {"pool": [], "climatology": []}
+    for at in range(14):
+        scores = {name: make_scores(2 * at + (name == "pool"), 1.0) for name in crps}
+        store_scores(empty, FIRST + dt.timedelta(days=every * at), 28, scores)
+        for name, one in scores.items():
+            total = one["totals"].get(measure)
+            lead = int(measure.split("_")[1])
+            crps[name].append(total["crps"] if total else one["days"]["crps"][lead - 1])
+    row = get_row(IssueLoader(empty), measure)
+    if overlap is None:
+        assert row["skill_climatology"] is not None
+        assert row["skill_climatology_lo"] is None, "14 of days that overlap are too few"
+    else:
+        ratio = bootstrap.ratio(*map(np.array, crps.values()), overlap)
+        assert row["skill_climatology_hi"] == round(1 - ratio.lo, 3)
+
+
+@pytest.mark.parametrize(
     ("skill", "lo", "hi", "words"),
     [
         (0.11, 0.02, 0.2, "11% better than"),

@@ -165,15 +165,15 @@ def test_unreachable_source_is_reported(crossings: Crossings, declaration: Path)
     assert "Traceback" not in done.stderr
 
 
-def test_check_scores_a_year_and_ends_with_the_verdict(
+def test_check_scores_two_years_and_ends_with_the_verdict(
     crossings: Crossings, declaration: Path, tmp_path: Path
 ) -> None:
     done = run_with_scores(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 0, done.stderr
     table = [line.split() for line in done.stdout.splitlines()]
     assert [row[:2] for row in table if row[:1] in (["climatology"], ["seasonal_naive"])][:2] == [
-        ["climatology", "13"],
-        ["seasonal_naive", "13"],
+        ["climatology", "26"],
+        ["seasonal_naive", "26"],
     ]
     last = " ".join(done.stdout.rpartition("\n\n")[2].split())
     assert last.startswith("climatology is ")
