@@ -5,6 +5,7 @@ __all__ = ["Problem", "ProblemDetails", "error_response", "register_errors"]
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible,
 from service.api.media_types import HTML, PROBLEM, preferred_type
 from service.api.schemas import Open
 from service.core.database import Unavailable
+from service.core.validation import explain_invalid
 
 _PAGES = ("page", "downloads", "subscriptions")
 _OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs")
@@ -125,22 +127,26 @@ def _problem(error: Exception) -> Problem:
     return Problem(500, "an unexpected error, which has been logged")
 
 
-def _plain_message(message: Any) -> str:
-    """Return pydantic's message without its prefix for our validators and our class names."""
-    text = str(message).removeprefix("Value error, ")
-    return "expected a JSON object" if "instance of" in text else text
-
-
 def _bad_parameters(error: HTTPError) -> Problem:
     """Convert the framework's validation errors of parameters and bodies."""
     messages_by_place = error.detail if isinstance(error.detail, dict) else {}
     errors = [
         {
             "name": ("body" if place == "json" else place) if name == "_schema" else name,
-            "detail": "; ".join(map(_plain_message, messages)),
+            "detail": "; ".join(explain_invalid(one, _value(place, name)) for one in messages),
         }
         for place, messages_by_name in messages_by_place.items()
         for name, messages in messages_by_name.items()
     ]
     detail = "; ".join(f"{e['name']}: {e['detail']}" for e in errors) or error.message or ""
     return Problem(error.status_code, detail, errors)
+
+
+def _value(place: str, name: str) -> Any:
+    """Return what the request has as `name`, such as ``levels.0``; an ellipsis if nothing."""
+    value: Any = request.get_json() if place == "json" else request.args
+    with suppress(LookupError, TypeError, ValueError):  # a name that is no path, such as _schema
+        for key in name.split("."):
+            value = value[int(key) if isinstance(value, list) else key]
+        return value
+    return ...

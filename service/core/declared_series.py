@@ -24,7 +24,7 @@ def _checked_address(address: str) -> str:
     parts = urlsplit(address)
     is_own = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if address and not (parts.hostname and (parts.scheme == "https" or is_own)):
-        raise ValueError("an address such as https://example.org/figures.csv")
+        raise ValueError("expected an address such as https://example.org/figures.csv")
     return address
 
 
@@ -39,7 +39,7 @@ def _checked_format(date_format: str) -> str:
     except ValueError:
         is_whole = False
     if not is_whole:
-        raise ValueError("a format with day, month and year such as %d/%m/%Y")
+        raise ValueError("expected a format with day, month and year such as %d/%m/%Y")
     return date_format
 
 
@@ -116,7 +116,7 @@ def _checked_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # no name, a path or a folder
-        raise ValueError("the name of a time zone such as Europe/London") from None
+        raise ValueError("expected the name of a time zone such as Europe/London") from None
     return name
 
 

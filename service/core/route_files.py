@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from service.core.declared_series import Declaration, GovUk, Route, Series, Table
 from service.core.files import RegistryError, read_declaration
+from service.core.validation import explain_invalid
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # used in URLs, issue ids and file names
-_PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?|Value error, ")
 _FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_below")
 
 
@@ -88,7 +88,11 @@ def _read(file: Path) -> tuple[Route | None, list[str]]:
     except RegistryError as error:
         return None, [f"{file}: {error}"]
     except ValidationError as error:
-        return None, faults + [f"{file}, {_fault(detail)}" for detail in error.errors()]
+        return None, faults + [
+            f"{file}, {_fault(detail)}"
+            for detail in error.errors()
+            if detail["type"] != "default_factory_not_called"  # another fault is its cause
+        ]
     except RecursionError:
         return None, [f"{file}: expected TOML, found tables nested too deeply"]
     except ValueError as error:  # TOMLDecodeError, and errors of int()
@@ -147,8 +151,6 @@ def _fault(detail: Mapping[str, Any]) -> str:
         return f"{key}.kind: expected 'govuk', 'csv' or 'json', found {kind!r:.60}"
     if where[0] == "source" and len(where) > 1:
         key = ".".join(["source", *where[2:]])  # leave out the kind of source
-    if detail["type"] == "missing":
-        return f"{key}: expected a value, found none"
     if detail["type"] == "extra_forbidden":
         schema: type[Declaration] = Route
         if where[0] == "series":
@@ -159,4 +161,4 @@ def _fault(detail: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(where[-1], fields, 1)
         nearest = f"{near[0]}, the nearest of its keys" if near else f"one of {', '.join(fields)}"
         return f"{key}: expected {nearest}, found another key"
-    return f"{key}: expected {_PYDANTIC.sub('', detail['msg'])}, found {detail['input']!r:.60}"
+    return f"{key}: {explain_invalid(detail['msg'], detail['input'])}"

@@ -44,6 +44,7 @@ from service.core.setting_types import (
     Origins,
     Sender,
 )
+from service.core.validation import explain_invalid
 
 # Not between one and two at night: that hour is skipped or repeated once a year.
 _CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
@@ -267,9 +268,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         for number, detail in enumerate(error.errors()):
             name = "_".join(map(str, detail["loc"]))
-            value = "a value that is not shown" if name in SECRETS else repr(detail["input"])
-            message = detail["msg"].removeprefix("Value error, ")
-            lines.insert(number, f"{variable_of(name)}: {message}, found {value}")
+            message = explain_invalid(detail["msg"], detail["input"], is_secret=name in SECRETS)
+            lines.insert(number, f"{variable_of(name)}: {message}")
     if lines:
         raise SettingsError("\n".join(lines)) from None
     return settings

@@ -207,3 +207,31 @@ def test_str_of_problem_is_its_detail() -> None:
     assert str(Problem(400, "expected a day", [{"name": "from", "detail": "expected a day"}])) == (
         "expected a day"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "detail"),
+    [
+        ({"level_percent": 1000}, "level_percent", "expected at most 400, found 1000"),
+        ({"levels": [80, 1]}, "levels.1", "expected 50, 80, 90, 95 or 99, found 1"),
+        (
+            {"weather": {"2026-01-01": "wet"}},
+            "weather.2026-01-01",
+            "expected 'calm', 'mixed' or 'rough', found 'wet'",
+        ),
+        ({"a.b": 1}, "a.b", "expected only known names, found another"),
+    ],
+)
+def test_invalid_part_of_a_body_is_shown(
+    shared: FlaskClient, body: Any, name: str, detail: str
+) -> None:
+    response = shared.post("/v1/series/people/scenarios", json=body)
+    problem = check_problem(response, 400, "Bad Request")
+    assert problem["errors"] == [{"name": name, "detail": detail}]
+    assert problem["detail"] == f"{name}: {detail}"
+
+
+def test_invalid_parameter_is_shown(shared: FlaskClient) -> None:
+    body = check_problem(shared.get(f"{FORECAST}?format=xml"), 400, "Bad Request")
+    assert body["detail"].startswith("format: expected 'json', 'csv', ")
+    assert body["detail"].endswith(" or 'hubverse', found 'xml'")

@@ -90,17 +90,17 @@ def test_project_route_declaration_is_valid() -> None:
     ("old", "new", "error"),
     [
         ('unit = "vessels"\n', "", "series.vessels.unit: expected a value, found none"),
-        ('unit = "vessels"', "unit = 3", "series.vessels.unit: expected a valid string, found 3"),
+        ('unit = "vessels"', "unit = 3", "series.vessels.unit: expected text, found 3"),
         ('unit = "vessels"', 'unit = ""', "series.vessels.unit: expected at least 1 character"),
-        ("threshold = 7", 'threshold = "7"', "vessels.day_threshold: expected a valid integer"),
-        ("threshold = 7", "threshold = -7", "expected greater than or equal to 0, found -7"),
+        ("threshold = 7", 'threshold = "7"', "vessels.day_threshold: expected a whole number"),
+        ("threshold = 7", "threshold = -7", "expected at least 0, found -7"),
         ("day_threshold = 7\n", "", "vessels.day_threshold: expected a number, found none"),
         ("likely_above = 0.6\n", "", "vessels.likely_above: expected a number, found none"),
         ("unlikely_below = 0.2\n", "", "vessels.unlikely_below: expected a number, found none"),
-        ("above = 0.6", "above = 60", "likely_above: expected less than or equal to 1, found 60"),
-        ("below = 0.2", "below = -0.2", "expected greater than or equal to 0, found -0.2"),
+        ("above = 0.6", "above = 60", "likely_above: expected at most 1, found 60"),
+        ("below = 0.2", "below = -0.2", "expected at least 0, found -0.2"),
         ("above = 0.6", "above = nan", "likely_above: expected a finite number, found nan"),
-        ("above = 0.6", "above = true", "likely_above: expected a valid number, found True"),
+        ("above = 0.6", "above = true", "likely_above: expected a number, found True"),
         (
             "above = 0.6",
             "above = 0.1",
@@ -114,13 +114,17 @@ def test_project_route_declaration_is_valid() -> None:
         ("day_threshold", "day_treshold", "day_treshold: expected day_threshold, the nearest of"),
         ("licence =", "figure = 1\nlicence =", "figure: expected figures, the nearest of its keys"),
         ("licence =", "weather_points = [[51, 1]]\nlicence =", "weather_place: expected only with"),
-        ("licence =", "weather_points = [[91, 1]]\nlicence =", "weather_points.0.0: expected less"),
+        (
+            "licence =",
+            "weather_points = [[91, 1]]\nlicence =",
+            "weather_points.0.0: expected at most 90, found 91",
+        ),
         (
             "licence =",
             'figures = "gone.csv"\nlicence =',
             "expected a file beside it, found no gone",
         ),
-        ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected match pattern"),
+        ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected text of the form"),
         ("licence =", 'name = "x"\nlicence =', "name: expected in no file, found it"),
         ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected only in"),
         (
@@ -172,7 +176,7 @@ def test_declared_threshold_limit_equals_request_limit(tmp_path: Path) -> None:
     declare(
         tmp_path, ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + 1}")
     )
-    assert "less than or equal to 1000000, found 1000001" in error_lines(tmp_path)[0]
+    assert "at most 1000000, found 1000001" in error_lines(tmp_path)[0]
 
 
 def test_all_errors_are_reported_together(tmp_path: Path) -> None:
@@ -241,8 +245,10 @@ def test_dangling_link_is_rejected(tmp_path: Path) -> None:
 
 def test_invalid_route_prevents_startup(tmp_path: Path) -> None:
     settings = Settings(var_dir=tmp_path / "var", series_dir=declare(tmp_path / "s", "series = 1"))
-    with pytest.raises(RegistryError, match="series: expected a valid dictionary, found 1"):
+    with pytest.raises(RegistryError, match="series: expected named values, found 1") as error:
         open_context(settings)
+    lines = str(error.value).splitlines()
+    assert [line.rpartition(", found ")[2] for line in lines] == 4 * ["none"] + ["1"]
     assert not (tmp_path / "var" / "crossings.sqlite").exists()
 
 
