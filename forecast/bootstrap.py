@@ -6,9 +6,9 @@ forecasters are resampled at the same origins, since what was hard for one was m
 other.
 
 Percentiles of the resamples alone are too narrow, as blocks are few: of two forecasters of equal
-skill, one was found better in 20% of cases with 8 weekly origins, 13% with 26 and 8% with 77, not
-in 5%. The interval is therefore widened as that of a mean of as many values as there are blocks
-(Student's t, with the unbiased variance): 3 to 6%.
+skill, one was found better in 19% of cases with 8 origins, 10% with 26 and 9% with 77, not in 5%.
+The interval is therefore widened as that of a mean of as many values as there are blocks, by
+Student's t and the bias of the variance: 4 to 5% (record 0084).
 """
 
 from __future__ import annotations
