@@ -24,6 +24,10 @@ def publish_weekly_issues(site: Any, weeks: int) -> None:
     score(site.context)
 
 
+def signed_percent(share: float) -> str:
+    return "0%" if round(100 * share) == 0 else f"{100 * share:+.0f}%".replace("-", "−")
+
+
 def test_record_before_and_after_scoring(
     site: Any, visit: Any, save_screenshot: Callable[..., None]
 ) -> None:
@@ -57,6 +61,12 @@ def test_record_before_and_after_scoring(
     pit = live.locator("details", has=page.locator("text=Tenth of the forecast"))
     cells = pit.locator("tbody td:nth-of-type(1)").all_text_contents()
     assert [int(cell) for cell in cells] == record["pit_histogram"]
+    cells = live.locator("table.scores tbody tr td:nth-of-type(1)").all_inner_texts()
+    for cell, row in zip(cells, record["rows"], strict=True):
+        skill, _, interval = cell.partition("\n")
+        ends = [row[f"skill_climatology{end}"] for end in ("_lo", "_hi")]
+        assert skill == signed_percent(row["skill_climatology"])
+        assert interval == ("" if None in ends else " to ".join(map(signed_percent, ends)))
     ranges = live.locator("[aria-label='How often the ranges were right'] tbody tr")
     assert ranges.count() == live.locator("svg.coverage").count()
     assert live.locator("ol.worst li").count() == min(len(weeks), 5)
