@@ -158,7 +158,8 @@ def add(context: Context, routes: list[Context], named: dict[str, Any], address:
             for one in routes
         ]
     for of, (what, preferences, _) in zip(routes, done, strict=True):
-        click.echo(f"{what}: {preferences.in_words(of.route.lead)}")
+        name = f" ({of.route.name})" if len(context.routes) > 1 else ""
+        click.echo(f"{what}{name}: {preferences.in_words(of.route.lead)}")
 
 
 @subscribers.command()

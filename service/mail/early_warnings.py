@@ -28,7 +28,7 @@ from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
 from service.mail.edition import common_content
-from service.mail.render import edition_message, render_template, unsubscribe_link
+from service.mail.render import edition_message, render_template, unsubscribe_link, with_route
 from service.mail.sending import Clock, failed_recently, run_exclusively, send_edition
 from service.mail.subscriber_store import Subscriber
 
@@ -172,7 +172,8 @@ def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
             "You will get no warning until the forecast is up to date again. Then we will email "
             "you the chance at that time."
         )
-        subject = f"Early warnings paused: {_FAULTS[common['status']]}"
+        name = with_route("Early warnings paused", common)
+        subject = f"{name}: {_FAULTS[common['status']]}"
         return subject, f"Early warnings are paused. {first}", [*others, until]
     # Thresholds that reached the level come first.
     chances = sorted(content["chances"], key=lambda row: not _reaches(row, level))
@@ -181,13 +182,13 @@ def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     more.append(f"You asked to be warned when the chance is at least {level}%.")
     if content["state"] == _WARNING:
         more.append("We will email you when it falls below that.")
-        return f"Early warning: {first}", sentence(first, zone), more
+        return f"{with_route('Early warning', common)}: {first}", sentence(first, zone), more
     name = "Early warnings resumed" if content["before"] == _PAUSED else "Early warning over"
-    return f"{name}: {first}", f"{name}: {first}.", more
+    return f"{with_route(name, common)}: {first}", f"{name}: {first}.", more
 
 
 def _in_words(chance: Mapping[str, Any], common: Mapping[str, Any]) -> str:
     unit = unit_of(common, chance["threshold"])
     what = "on at least one day" if chance["window"] == 1 else "in total"
-    text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
-    return f"{text}, {day_span(chance['from'], chance['to'])}"
+    text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} arriving"
+    return f"{text} {what}, {day_span(chance['from'], chance['to'])}"

@@ -15,7 +15,7 @@ from service.answers import changes, track_record
 from service.answers.alarms import record_alarms
 from service.answers.bands import bands
 from service.answers.briefing import briefing_of
-from service.answers.errors import BadQuestion, NoAnswer
+from service.answers.errors import BadQuestion, NoAnswer, NotPossible
 from service.answers.figures import figures, last_figures
 from service.answers.headline import headline, outcome
 from service.answers.issue_loader import IssueLoader, IssueView
@@ -71,7 +71,11 @@ def build_edition(
     view = loader.view(loader.route.leading, as_of=as_of)
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
-    view.ahead.end(_HORIZON)  # raises with the possible horizon
+    if view.ahead.most < _HORIZON:
+        raise NotPossible(
+            f"the weekly email needs a forecast of the next {_HORIZON} days; that of "
+            f"{view.issue.issue_id} ends on {view.paths.end}"
+        )
     days = bands(before, waiting + _HORIZON, _LEVELS, view.declared)
     content: dict[str, Any] = {
         "week": week,
@@ -111,6 +115,7 @@ def common_content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
         "title": route.forecast_title,
+        "route": route.title if len(loader.context.routes) > 1 else "",
         "time_zone": route.time_zone,
         "time_name": route.time_name,
         "attribution": f"{credit} {ATTRIBUTION}" if is_read else credit,
@@ -179,13 +184,19 @@ def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> 
     except NoAnswer:
         return sentences or ["There is no earlier forecast of these days to compare with."]
     for total in comparison["totals"][:1]:
+        old, new = (f"{total[key]:,.0f}" for key in ("before", "after"))
+        parts = {cause: signed(total[cause]) for cause in comparison["causes"]}
+        if old == new and set(parts.values()) <= {"0"}:
+            sentences.append(
+                f"The mean forecast for the same {total['days']} days is still {new} {unit}."
+            )
+            continue
         causes = ", ".join(
-            f"{changes.CAUSE_NAMES.get(cause, cause)} {signed(total[cause])}"
-            for cause in comparison["causes"]
+            f"{changes.CAUSE_NAMES.get(cause, cause)} {text}" for cause, text in parts.items()
         )
         sentences.append(
             f"For the same {total['days']} days, the mean forecast changed from "
-            f"{total['before']:,.0f} to {total['after']:,.0f} {unit}: {causes}."
+            f"{old} to {new} {unit}: {causes}."
         )
     return sentences
 

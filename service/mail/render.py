@@ -8,6 +8,7 @@ __all__ = [
     "render_template",
     "subject",
     "unsubscribe_link",
+    "with_route",
 ]
 
 import datetime as dt
@@ -67,9 +68,16 @@ def subject(content: Mapping[str, Any]) -> str:
     headline = content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
     return (
-        f"{_LISTED[content['status']]}Weekly forecast: about {median} {unit_of(content, median)}, "
-        f"{day_span(headline['from'], headline['to'])} ({range_chance(lo80, hi80)})"
+        f"{_LISTED[content['status']]}{with_route('Weekly forecast', content)}: about {median} "
+        f"{unit_of(content, median)}, {day_span(headline['from'], headline['to'])} "
+        f"({range_chance(lo80, hi80)})"
     )
+
+
+def with_route(name: str, content: Mapping[str, Any]) -> str:
+    """Return the `name` of an email, with its route if the service has several."""
+    route = content.get("route")  # older editions have none
+    return f"{name} - {route}" if route else name
 
 
 class MailRenderer:
@@ -161,7 +169,8 @@ def edition_message(
     A copy to anyone but a subscriber has no token and so no unsubscribe link.
     """
     domain = addresses.domain_of(settings.mail_from)
-    list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"
+    lists = settings.mail_list_id or f"crossings.{domain}"
+    list_id = f"{edition.kind}-{edition.route}.{lists}"
     whole = f"{list_id} {edition.period} {token}"
     title = edition.content["title"]
     message = _new_message(settings, title, address, about, edition.made_at, edition.period, whole)

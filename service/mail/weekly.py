@@ -24,7 +24,7 @@ from service.mail.sending import (
     run_exclusively,
     send_edition,
 )
-from service.mail.smtp import MailError
+from service.mail.smtp import MailError, require_settings
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
 
@@ -34,16 +34,18 @@ def digest(
 ) -> Outcome:
     """Send the email of an ISO week, by default the current one, to subscribers who lack it.
 
-    Other weeks can be resumed but not started.
+    It is not begun before it is due, as its content is frozen then. Other weeks can be resumed but
+    not begun.
     """
-    chosen = week or iso_week(context.route, clock())
+    chosen, loader = week or iso_week(context.route, clock()), IssueLoader(context, clock)
     try:
         monday(chosen)
-    except NoAnswer as error:
+        require_settings(context.settings)
+        _require_begun_or_due(loader, chosen)
+    except (NoAnswer, MailError) as error:
         raise JobError(str(error)) from error
 
     def work() -> Outcome:
-        loader = IssueLoader(context, clock)
         edition = _freeze_edition(loader, chosen)
         message = renderer_of(loader, edition, context.settings).message
         return send_edition(context, edition, message, clock, at_once)
@@ -108,18 +110,24 @@ def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) 
         return now - moment < GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
 
 
+def _require_begun_or_due(loader: IssueLoader, week: str) -> None:
+    """Raise `MailError` if the email of `week` can be neither begun nor resumed."""
+    last, _ = due_week(loader.context, loader.clock())
+    if week == last or _get_editions(loader, week)[0]:
+        return
+    due = format_instant(_moment(loader.context, monday(week)))
+    found = f"{week}, due at {due}" if week > last else week
+    raise MailError(
+        f"week: expected {last}, the last whose email was due, found {found}; "
+        "use --to or --dry-run for a copy"
+    )
+
+
 def _freeze_edition(loader: IssueLoader, week: str) -> Edition:
-    """Return the edition of `week`, freezing it now if it is the current week's."""
+    """Return the edition of `week`, freezing it now if it is not frozen yet."""
     frozen, previous = _get_editions(loader, week)
     if frozen:
         return frozen
-    now = loader.clock()
-    this_week = iso_week(loader.route, now)
-    if week not in {this_week, due_week(loader.context, now)[0]}:
-        raise MailError(
-            f"week: expected {this_week}, the current one, found {week}; "
-            "use --to or --dry-run for a copy of another week"
-        )
     edition = build_edition(loader, week, previous)
     with loader.context.database.writing() as connection:
         delivery_store.save_edition(connection, edition)

@@ -16,6 +16,7 @@ import trustme
 from service.core.clock import utc_now
 from service.core.context import open_context
 from tests.service.mailbox import (
+    ALWAYS_DUE,
     PASSWORD,
     Mailbox,
     add_readers,
@@ -48,7 +49,7 @@ def kill_repeatedly(
     rng = random.Random(seed)
     names = [f"reader{at}" for at in range(readers)]
     with run_mail_server(Mailbox(), authority) as box:
-        settings = mail_settings(folder, box.port, ca_file)
+        settings = mail_settings(folder, box.port, ca_file, **ALWAYS_DUE)
         context = open_context(settings)
         # The process uses the real clock, so the forecast must extend beyond today.
         publish_sample(context, ROUTE.day(utc_now()) - dt.timedelta(days=2))

@@ -33,6 +33,9 @@ from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
 FRIDAY, WEEK = utc(2026, 1, 2, 16), "2026-W01"
+ALWAYS_DUE = {"digest_day": "mon", "digest_time": "00:00"}
+"""Settings by which the email of the current week is due on any day."""
+
 """When the weekly email of `publish_sample` is due, and its week."""
 
 

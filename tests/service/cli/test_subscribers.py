@@ -35,9 +35,9 @@ def list_subscriptions(run: Any) -> list[tuple[str, str, int]]:
 
 def test_add_list_and_remove(run: Any) -> None:
     weekly = "one email a week with the chances of more than"
-    assert run("add", "A@Example.org").stdout == f"added: {weekly} 500 people\n"
+    assert run("add", "A@Example.org").stdout == f"added (channel): {weekly} 500 people\n"
     change = run("add", "a@example.org", "--threshold", "90")
-    assert change.stdout == f"changed: {weekly} 90 people\n"
+    assert change.stdout == f"changed (channel): {weekly} 90 people\n"
     assert list_subscriptions(run) == [("a@example.org", "channel", 90)]
     assert "a@example.org" in run("list").stdout
     assert run("list").stdout.endswith("\n1 subscriber\n")
@@ -58,7 +58,10 @@ def test_invalid_address_is_rejected(address: str, run: Any) -> None:
 def test_add_and_remove_by_route_with_the_first_as_default(run: Any) -> None:
     assert run("add", "a@example.org").exit_code == 0
     both = run("add", "a@example.org", "--route", "italy", "--route", "channel")
-    assert [line.partition(":")[0] for line in both.stdout.splitlines()] == ["added", "unchanged"]
+    assert [line.partition(":")[0] for line in both.stdout.splitlines()] == [
+        "added (italy)",
+        "unchanged (channel)",
+    ]
     run("add", "b@example.org", "--route", "italy", "--threshold", "90")
     assert list_subscriptions(run) == [
         ("a@example.org", "channel", 500),
@@ -118,7 +121,7 @@ def test_add_and_import_keep_options_that_are_not_given(run: Any) -> None:
     options = ("--threshold", "90", "--no-weekly", "--warn-at", "50", "--week-threshold", "2000")
     run("add", "a@example.org", *options)
     (before,) = read_subscribers(run)
-    assert run("add", "a@example.org").stdout.startswith("unchanged: an early warning")
+    assert run("add", "a@example.org").stdout.startswith("unchanged (channel): an early warning")
     repeated = run("import", "-", stdin="address,threshold\na@example.org,\nb@example.org,\n")
     assert repeated.stdout == "1 added, 0 changed, 1 unchanged\n"
     assert read_subscribers(run)[0] == before
@@ -147,7 +150,7 @@ def test_add_but_not_import_activates_a_suspended_subscriber(run: Any, tmp_path:
         is_old = read_subscribers(run)[0]["changed_at"] == "2026-01-01T00:00:00Z"
         assert is_old == (not threshold), "bounces are counted from the last change"
     assert [(s["state"], s["threshold"]) for s in read_subscribers(run)] == [("suspended", 7)]
-    assert run("add", "a@example.org").stdout.startswith("changed: ")
+    assert run("add", "a@example.org").stdout.startswith("changed (channel): ")
     assert [(s["state"], s["threshold"]) for s in read_subscribers(run)] == [("active", 7)]
 
 

@@ -43,8 +43,9 @@ def publish_forecast(context: Context, now: dt.datetime, *chances: int) -> None:
 
 
 def read_lead(mailbox: Mailbox) -> tuple[str, str]:
-    """The subject and the first paragraph of the last email."""
-    first, _, _ = read_text(mailbox).partition("\n\n")
+    """The subject and the first paragraph after the title of the last email."""
+    title, first, *_ = read_text(mailbox).split("\n\n")
+    assert title == "CHANNEL CROSSINGS FORECAST"
     return mailbox.messages()[-1]["Subject"], " ".join(first.split())
 
 
@@ -66,7 +67,7 @@ def test_warning_starts_and_ends_at_level(
     add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailer, hand.now, 10, 45, 20)
     assert warn(mailer, hand).reason == "2026-01-05: 1 sent"
-    reason = "45% chance of more than 500 people on at least one day, 5 to 7 January 2026"
+    reason = "45% chance of more than 500 people arriving on at least one day, 5 to 7 January 2026"
     assert read_lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
     for line in (
         "Mon 5 Jan +10%",
@@ -82,7 +83,8 @@ def test_warning_starts_and_ends_at_level(
         warn(mailer, hand)
         assert len(mailbox.taken) == n_sent, chance
         if chance == 39:
-            reason = "39% chance of more than 500 people on at least one day, 7 to 9 January 2026"
+            chance_in_words = "39% chance of more than 500 people arriving on at least one day"
+            reason = f"{chance_in_words}, 7 to 9 January 2026"
             subject = f"Early warning over: {reason}"
             assert read_lead(mailbox) == (subject, f"{subject}.")
 
@@ -97,10 +99,10 @@ def test_week_threshold_is_warned_of(mailer: Context, mailbox: Mailbox, hand: Ma
         early_warning_store.insert_warnings(connection, [earlier])
     warn(mailer, hand)
     assert mailbox.readers() == ["a@reader.example.org"]
-    reason = "60% chance of more than 2,000 people in total, 5 to 11 January 2026"
+    reason = "60% chance of more than 2,000 people arriving in total, 5 to 11 January 2026"
     assert read_lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
     body = " ".join(read_text(mailbox).split())
-    assert "Under 1% chance of more than 1,000 people on at least one day" in body
+    assert "Under 1% chance of more than 1,000 people arriving on at least one day" in body
     assert "0 of 1 were followed by such a day or week" in body
 
 
@@ -146,8 +148,8 @@ def test_stale_forecast_pauses_warnings(
     assert "chance of" not in read_text(mailbox)
     publish_forecast(mailer, hand.now, 0)
     warn(mailer, hand)
-    reason = "under 1% chance of more than 0 people on at least one day, 23 to 25 January 2026"
-    assert read_lead(mailbox)[0] == f"Early warnings resumed: {reason}"
+    reason = "under 1% chance of more than 0 people arriving on at least one day"
+    assert read_lead(mailbox)[0] == f"Early warnings resumed: {reason}, 23 to 25 January 2026"
 
 
 @pytest.mark.usefixtures("plain_chart")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from service.answers.errors import BadQuestion, NotReady
+from service.answers.errors import BadQuestion, NotPossible, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import issue_store, note_store
@@ -46,6 +46,12 @@ def test_monday_of_a_week() -> None:
 def test_invalid_week_is_rejected(text: str) -> None:
     with pytest.raises(BadQuestion, match="week: expected an ISO week such as 2026-W02"):
         monday(text)
+
+
+def test_forecast_that_ends_too_soon_is_rejected(mailer: Context) -> None:
+    clock = ManualClock(utc(2026, 3, 5))
+    with pytest.raises(NotPossible, match="needs a forecast of the next 28 days; that of people-"):
+        build_edition(IssueLoader(mailer, clock), "2026-W10")
 
 
 def test_content_is_json_serialisable(loader: IssueLoader) -> None:

@@ -126,6 +126,28 @@ def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edi
     )
 
 
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_unchanged_forecast_is_said_to_be_unchanged(
+    mailer: Context, loader: IssueLoader, previous: Edition, is_moved: bool
+) -> None:
+    view = loader.view("people")
+    note: dict[str, Any] = {
+        "since": previous.issue_id,
+        "since_issued_at": "2025-12-26T12:00:00Z",
+        "from": "2026-01-01",
+        "before": [10.0] * 30,
+        "after": [10.0] * 30,
+        "causes": {"model": [0.06 + is_moved] * 30, "new_figures": [-0.06 - is_moved] * 30},
+    }
+    with mailer.database.writing() as connection:
+        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
+    _, sentence = edition._changes(loader, view, previous)
+    if is_moved:
+        assert sentence.endswith("from 70 to 70 people: the model +7, new figures \N{MINUS SIGN}7.")
+    else:
+        assert sentence == "The mean forecast for the same 7 days is still 70 people."
+
+
 def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
     view = loader.view("people")
     changes = edition._changes(loader, view, previous)

@@ -103,7 +103,8 @@ def test_headers_are_unfolded_ascii(renderer: MailRenderer) -> None:
         ),
         "Date": "Fri, 02 Jan 2026 12:00:00 +0000",
         "Auto-Submitted": "auto-generated",
-        "List-Id": "Channel crossings forecast, weekly <crossings-weekly.forecast.example.org>",
+        "List-Id": "Channel crossings forecast, weekly "
+        "<weekly-channel.crossings.forecast.example.org>",
         "List-Unsubscribe": f"<https://forecast.example.org/u/{TOKEN}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "MIME-Version": "1.0",

@@ -23,7 +23,7 @@ from service.mail import chart, subscriber_store
 from service.mail.sending import mail_links
 from service.mail.subscriber_store import Subscriber
 from service.mail.weekly import digest
-from tests.service.mailbox import Mailbox, add_readers
+from tests.service.mailbox import FRIDAY, Mailbox, add_readers
 from tests.service.support import NOW, ManualClock
 
 LINK = re.compile(r"https://forecast\.example\.org(/subscribe/confirm/[\w-]{22})\s")
@@ -288,6 +288,7 @@ def test_unsubscribing_deletes_personal_data(
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"", "dark": b""})
     add_readers(mailer, "a")
     subscribe(web, "a@reader.example.org")
+    hand.now = FRIDAY
     digest(mailer, clock=hand)
     web.post(f"/u/{first_token(mailer)}")
     with mailer.database.reading() as connection:

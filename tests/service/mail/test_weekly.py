@@ -214,9 +214,21 @@ def test_run_stops_after_disconnections(
     assert count_deliveries(mailer) == {"later": 3}
 
 
-def test_only_the_current_week_is_begun(mailer: Context, hand: ManualClock) -> None:
-    with pytest.raises(JobError, match="expected 2026-W01, the current one, found 2025-W50"):
+def test_only_the_week_whose_email_was_due_last_is_begun(
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    expected = "expected 2026-W01, the last whose email was due, found"
+    with pytest.raises(JobError, match=f"{expected} 2025-W50; use --to or --dry-run"):
         digest(mailer, "2025-W50", hand)
+    add_readers(mailer, "a")
+    for moment in (utc(2026, 1, 5, 16), utc(2026, 1, 9, 15, 29)):
+        hand.now = moment
+        with pytest.raises(JobError, match=f"{expected} 2026-W02, due at 2026-01-09T15:30:00Z"):
+            digest(mailer, clock=hand)
+    assert latest_run(mailer) is None, "nothing has begun or failed"
+    hand.now = utc(2026, 1, 9, 15, 30)
+    assert digest(mailer, clock=hand).reason == "2026-W02: 1 sent"
+    assert mailbox.messages()[-1]["Date"].startswith("Fri, 09 Jan 2026 15:30")
     with pytest.raises(JobError, match="an ISO week such as"):
         digest(mailer, "2026-W60", hand)
 

@@ -26,7 +26,7 @@ from service.mail.edition import build_edition, iso_week
 from service.mail.render import Reader
 from service.mail.sending import mail_links
 from service.mail.weekly import digest, renderer_of
-from tests.service.mailbox import Mailbox, add_readers, mail_settings
+from tests.service.mailbox import ALWAYS_DUE, Mailbox, add_readers, mail_settings
 from tests.service.support import utc
 
 JOINED = utc(2026, 1, 1)
@@ -59,7 +59,13 @@ def both(
 
 def open_routes(folder: Path, port: int, ca_file: Path | None = None) -> Context:
     settings = mail_settings(
-        folder, port, ca_file, routes="channel,italy", source="figures", fit_seconds=0
+        folder,
+        port,
+        ca_file,
+        routes="channel,italy",
+        source="figures",
+        fit_seconds=0,
+        **ALWAYS_DUE,
     )
     return open_context(settings.model_copy(update={"mail_from": "digest@forecast.example.org"}))
 
@@ -119,11 +125,12 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(
     for message, series in ((of_italy, "italy_people"), (of_channel, "people")):
         (attached,) = message.iter_attachments()
         assert str(attached.get_filename()).startswith(f"{series}-forecast-20")
-    for message, title, time, source, other in (
-        (of_italy, ITALY, "Italian time", "ondata", "Home Office"),
-        (of_channel, CHANNEL, "UK time", "Home Office", "ondata"),
+    for message, title, route, time, source, other in (
+        (of_italy, ITALY, "The central Mediterranean", "Italian time", "ondata", "Home Office"),
+        (of_channel, CHANNEL, "The English Channel", "UK time", "Home Office", "ondata"),
     ):
         assert title in message["From"] and title in message["List-Id"]
+        assert f"Weekly forecast - {route}: about " in message["Subject"]
         for kind in ("plain", "html"):
             text = read_part(message, kind)
             assert title.lower() in text.lower()
@@ -157,6 +164,14 @@ def test_early_warnings_go_to_readers_of_the_route(both: Context, mailbox: Mailb
     ):
         assert source in read_part(message, "plain") and time in read_part(message, "html")
         assert forecast_url(message) == f"https://forecast.example.org/{query}"
+    for message, title, route in (
+        (of_italy, ITALY, "The central Mediterranean"),
+        (of_channel, CHANNEL, "The English Channel"),
+    ):
+        assert message["Subject"].startswith(f"Early warnings paused - {route}: ")
+        assert read_part(message, "plain").startswith(title.upper())
+        assert f">{title}</p>" in message.get_body(("html",)).get_content()
+    assert len({message["List-Id"].partition("<")[2] for message in mailbox.messages()}) == 2
 
 
 def test_reader_subscribes_to_a_second_route(both: Context, mailbox: Mailbox) -> None:
