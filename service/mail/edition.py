@@ -139,8 +139,10 @@ def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """Compare the seven days of the previous email with the published figures.
 
     In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None if unpublished;
-    ``is_older`` says that they are of a week before the last.
+    ``is_older`` says that they are of a week before the last. Empty if the source has ended.
     """
+    if loader.route.is_closed:
+        return {"sentence": "", "rows": [], "is_older": False}
     if previous is None:
         return _last_hindcast(loader)
     days = previous.content["days"][:_WEEK_DAYS]

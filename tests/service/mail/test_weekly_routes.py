@@ -136,6 +136,8 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(
             assert title.lower() in text.lower()
             assert ". For planning" in text, "the attribution ends with a full stop"
             assert time in text and source in text and other not in text
+            looks_back = "forecast and what arrived" in text.lower()
+            assert looks_back == (message is of_channel), "the source of the other has ended"
     assert "YOUR THRESHOLD: 700 PEOPLE" in read_part(of_italy, "plain")
     assert "YOUR THRESHOLD: 300 PEOPLE" in read_part(of_channel, "plain")
 
