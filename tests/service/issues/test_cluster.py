@@ -16,14 +16,13 @@ import pytest
 
 from service.core import run_store
 from service.core.context import Context, open_context
-from service.core.job_runner import JobError, run_in_parallel
+from service.core.job_runner import run_in_parallel
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import cluster as clusters
 from service.issues import issue_store
 from service.issues.cluster import ClusterError, run_on_worker
 from service.issues.compare import compare
-from service.issues.fit_task import FitTask, run_fit_task
 from service.issues.refit import refit
 from service.issues.resource_limits import LimitError
 from tests.service.support import declare_quick_models
@@ -157,25 +156,6 @@ def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: 
             os.kill(worker.pid, signal.SIGKILL)
         (tmp_path / "go").touch()
         assert waiting.result(BOUND) == 3
-
-
-def kill_italy_fits(order: FitTask) -> Any:
-    if "italy_people" in order.figures:
-        kill_self(0)
-    return run_fit_task(order)
-
-
-def test_route_with_killed_fits_does_not_affect_others(
-    address: str, ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = open_two_routes(ingested, tmp_path, dask=address)
-    monkeypatch.setattr("service.issues.fit_task.run_fit_task", kill_italy_fits)
-    results = {one.route.name: result for one, result in run_in_parallel(context, refit)}
-    assert isinstance(results["italy"], JobError)
-    assert "climatology: its process ended with status -9" in str(results["italy"])
-    assert not isinstance(results["channel"], Exception), results["channel"]
-    assert results["channel"].outcome == "done"
-    context.database.close()
 
 
 def test_unreachable_cluster_fails_jobs_in_one_line(
