@@ -20,7 +20,6 @@ import click
 
 from forecast.backtest import Mapper, Outcome, Task, Work, attempt, in_turn
 from service.core.processes import end_with_parent
-from service.issues.cluster import ClusterError, connect, run_locked
 
 _MOST_TRIES = 4
 
@@ -99,6 +98,8 @@ def on_cluster(address: str) -> Mapper:
 
     Raises `ClusterError` if it cannot be reached.
     """
+    # Not above: each process of `on_processes` would load the database's libraries too.
+    from service.issues.cluster import ClusterError, connect, run_locked
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
         with connect(address) as client:

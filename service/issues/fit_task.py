@@ -15,7 +15,6 @@ from forecast.joint import Joint
 from forecast.series import DailySeries
 from forecast.specs import FAMILIES, Spec, build
 from service.core.settings import Settings
-from service.issues.cluster import run_on_worker
 from service.issues.resource_limits import run_limited
 
 A = TypeVar("A")
@@ -72,6 +71,9 @@ def run_within_limits(
     modules = sorted({FAMILIES[spec.family].partition(":")[0] for spec in specs.values()})
     limits = settings.fit_seconds, settings.fit_memory_mb, modules
     if settings.dask:
+        # Not above: the processes that fit would load the database's libraries too.
+        from service.issues.cluster import run_on_worker
+
         return run_on_worker(settings.dask, work, argument, name, *limits)
     if settings.fit_seconds == 0:
         return work(argument)

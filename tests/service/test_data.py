@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import pytest
-
 from forecast.series import DailySeries
 from service.core.context import Context
 from service.data import observation_store
@@ -36,8 +34,9 @@ def list_real_files() -> list[tuple[str, Path | None]]:
 def test_real_files_give_the_embedded_figures_and_their_history(
     reader: Context, figures: dict[str, DailySeries]
 ) -> None:
-    """They are read in the reverse order of publication."""
-    for source, path in list_real_files()[::-1]:
+    """They are read in the reverse order of publication; the opposite gives the same history."""
+    files = list_real_files()
+    for source, path in files[::-1]:
         ingest(reader, source, path)
     for series_id, series in figures.items():
         rows = current_figures(reader, series_id)
@@ -65,19 +64,14 @@ def test_real_files_give_the_embedded_figures_and_their_history(
             assert (str(series.data_through) if series else None) == expected
         early = observation_store.list_current(connection, "people", utc(2025, 12, 14, 12))
         assert [(row.date.day, row.value) for row in early][-1] == (13, 737)
-
-
-@shared.needed
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_real_files_in_reverse_order_give_the_same_history(reader: Context) -> None:
-    files = [*list_real_files(), ("figures", None)]
-    dumps = set()
-    for order in (files, files[::-1]):
-        delete_figures(reader)
-        for source, path in order:
-            ingest(reader, source, path)
-        dumps.add(tuple(list_rows(reader, "first_seen_at")))
-    assert len(dumps) == 1
+    if reader.database.engine.dialect.name == "postgresql":
+        return  # once is enough
+    ingest(reader, "figures")
+    history = list_rows(reader, "first_seen_at")
+    delete_figures(reader)
+    for source, path in [("figures", None), *files]:
+        ingest(reader, source, path)
+    assert list_rows(reader, "first_seen_at") == history
 
 
 def test_hindcast_of_a_past_day_equals_its_forecast(

@@ -30,14 +30,12 @@ TABLES = (observations, documents, fetches)
 class Forks(Forked):
     """Runs ingests, each in a fork that may be killed."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        include = {"database_url", "var_dir"}
-        self.settings = context.settings.model_dump(mode="json", include=include)
-
-    def ingest(self, file: Path, kill_after: float | None = None) -> tuple[bool, float]:
+    def ingest(
+        self, context: Context, file: Path, kill_after: float | None = None
+    ) -> tuple[bool, float]:
         """Return whether the ingest completed, and its duration in seconds."""
-        pid = self.start(self.settings, source="workbook", file=str(file))
+        settings = context.settings.model_dump(mode="json", include={"database_url", "var_dir"})
+        pid = self.start(settings, source="workbook", file=str(file))
         began = time.monotonic()
         if kill_after is None:
             status = self.wait(pid)
@@ -55,9 +53,9 @@ def context(database_url: str, tmp_path: Path) -> Iterator[Context]:
     opened.database.close()
 
 
-@pytest.fixture
-def forks(context: Context) -> Iterator[Forks]:
-    forks = Forks(context)
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    forks = Forks()
     yield forks
     forks.close()
 
@@ -89,7 +87,7 @@ def test_killed_ingest_is_stored_whole_or_not_at_all(
     later.write_bytes(LATER)
     store_only(context, earlier)
     before = dump_tables(context)
-    is_done, seconds = forks.ingest(later)
+    is_done, seconds = forks.ingest(context, later)
     after = dump_tables(context)
     assert is_done
     assert before != after
@@ -97,13 +95,13 @@ def test_killed_ingest_is_stored_whole_or_not_at_all(
     is_stored: list[bool] = []
     rng = random.Random(1 if times == 10 else int(time.time()))
     for _ in range(times):
-        forks.ingest(later, rng.uniform(0, 1.1 * seconds))
+        forks.ingest(context, later, rng.uniform(0, 1.1 * seconds))
         state = dump_tables(context)
         assert state in (before, after), "partly stored"
         is_stored.append(state == after)
         if is_stored[-1]:
             store_only(context, earlier)
-    assert forks.ingest(later)[0]
+    assert forks.ingest(context, later)[0]
     assert dump_tables(context) == after
     assert not all(is_stored), "every kill came too late"
     files = [path for path in (tmp_path / "var" / "raw").rglob("*") if path.is_file()]

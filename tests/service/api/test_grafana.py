@@ -234,8 +234,7 @@ def test_panels_render_in_grafana_components(
     page = bundle_page(tools, answers, tmp_path)
     ARTEFACTS.mkdir(exist_ok=True)
     shot = ARTEFACTS / "grafana.png"
-    dom = browse(browser, page, tmp_path, "--dump-dom")
-    browse(browser, page, tmp_path, f"--screenshot={shot}")
+    dom = browse(browser, page, tmp_path, "--dump-dom", f"--screenshot={shot}")
     report = re.search(r'<pre id="report" hidden="">(.*?)</pre>', dom, re.DOTALL)
     assert report, dom[-2000:]
     panels = json.loads(html.unescape(report.group(1)))
@@ -273,6 +272,7 @@ def bundle_page(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
         options = ["--bundle", f"--outfile={script}", "--jsx=automatic", "--minify"]
         options += ['--define:process.env.NODE_ENV="production"', "--log-level=error"]
         options += ["--alias:react-custom-scrollbars-2=./scrollbars.ts"]
+        options += ["--external:monaco-editor"]  # half of the code; only loaded by an editor
         options += ["--loader:.ttf=empty", "--loader:.svg=dataurl", "--loader:.png=dataurl"]
         run_tool(tools, "esbuild", str(source), *options)
     dashboard = json.loads(fill_variables(json.dumps(DASHBOARD)))

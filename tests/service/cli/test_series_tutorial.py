@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,15 @@ from tests.support.waiting import PROCESS
 DOCUMENT = (ROOT / "docs" / "your-own-series.md").read_text("utf-8")
 
 
+def declare_quick_pool(folder: Path) -> Path:
+    """Copy the declared models, but pool only the member that is quick to fit."""
+    shutil.copytree(ROOT / "models", folder, ignore=shutil.ignore_patterns("fitted"))
+    pool = folder / "pool.toml"
+    lines = pool.read_text("utf-8").splitlines(keepends=True)
+    pool.write_text("".join(line for line in lines if not line.startswith("level_hurdle")), "utf-8")
+    return folder
+
+
 def test_tutorial_steps_print_the_documented_output(tmp_path: Path) -> None:
     crossings = write_command(tmp_path)
     folder = tmp_path / "mine"
@@ -23,7 +33,8 @@ def test_tutorial_steps_print_the_documented_output(tmp_path: Path) -> None:
     assert declaration
     (folder / "strait.toml").write_text(declaration[1])
     folders = {"series_dir": folder, "var_dir": folder / "var", "fitted_dir": folder / "fitted"}
-    settings = Settings(**folders, paths=200, fit_seconds=0)
+    models = declare_quick_pool(tmp_path / "models")
+    settings = Settings(**folders, models_dir=models, paths=200, fit_seconds=0)
     steps = STEP.findall(DOCUMENT)
     assert len(steps) == DOCUMENT.count("```text") == 5
 

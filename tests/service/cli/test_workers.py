@@ -122,10 +122,10 @@ def test_task_that_kills_every_process_is_named(killing_work: Work) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A scheduler and two worker processes with two threads each."""
+    """A scheduler and one worker process with two threads."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2,
+        n_workers=1,
         threads_per_worker=2,
         processes=True,
         dashboard_address="127.0.0.1:0",  # the usual port may be another cluster's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,14 +16,13 @@ import pytest
 
 from service.core import run_store
 from service.core.context import Context, open_context
-from service.core.job_runner import JobError, run_in_parallel
+from service.core.job_runner import run_in_parallel
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import cluster as clusters
 from service.issues import issue_store
 from service.issues.cluster import ClusterError, run_on_worker
 from service.issues.compare import compare
-from service.issues.fit_task import FitTask, run_fit_task
 from service.issues.refit import refit
 from service.issues.resource_limits import LimitError
 from tests.service.support import declare_quick_models
@@ -53,24 +53,34 @@ def address(cluster: Any) -> str:
     return str(cluster.scheduler_address)
 
 
-def open_two_routes(folder: Path, models: Path, **settings: Any) -> Context:
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the figures of two routes."""
+    folder = tmp_path_factory.mktemp("ingested")
+    context = open_context(Settings(routes="channel,italy", source="figures", var_dir=folder))
+    for one in context.each_route():
+        ingest(one)
+    context.database.close()
+    return folder / "crossings.sqlite"
+
+
+def open_two_routes(ingested: Path, folder: Path, **settings: Any) -> Context:
     """Two routes with ingested figures and no forecast."""
+    (folder / "var").mkdir(parents=True)
+    shutil.copy(ingested, folder / "var")
     options = Settings(
         routes="channel,italy",
         source="figures",
         var_dir=folder / "var",
         fitted_dir=folder / "fitted",
-        models_dir=models,
+        models_dir=declare_quick_models(folder / "models"),
         paths=100,
         horizon=28,
         workers=2,
         champion_origins=4,
         **settings,
     )
-    context = open_context(options)
-    for one in context.each_route():
-        ingest(one)
-    return context
+    return open_context(options)
 
 
 def refit_routes(context: Context) -> dict[str, Any]:
@@ -88,11 +98,10 @@ def refit_routes(context: Context) -> dict[str, Any]:
 
 
 def test_fits_on_workers_equal_local_fits(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    address: str, ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = declare_quick_models(tmp_path / "models")
-    local = open_two_routes(tmp_path / "local", models, fit_seconds=0)
-    remote = open_two_routes(tmp_path / "remote", models, dask=address)
+    local = open_two_routes(ingested, tmp_path / "local", fit_seconds=0)
+    remote = open_two_routes(ingested, tmp_path / "remote", dask=address)
     local_paths = refit_routes(local)
     with monkeypatch.context() as patch:  # no fit in this process or its children
         patch.setattr("service.issues.fit_task.run_limited", None)
@@ -149,32 +158,11 @@ def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: 
         assert waiting.result(BOUND) == 3
 
 
-def kill_italy_fits(order: FitTask) -> Any:
-    if "italy_people" in order.figures:
-        kill_self(0)
-    return run_fit_task(order)
-
-
-def test_route_with_killed_fits_does_not_affect_others(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = open_two_routes(tmp_path, declare_quick_models(tmp_path / "models"), dask=address)
-    monkeypatch.setattr("service.issues.fit_task.run_fit_task", kill_italy_fits)
-    results = {one.route.name: result for one, result in run_in_parallel(context, refit)}
-    assert isinstance(results["italy"], JobError)
-    assert "climatology: its process ended with status -9" in str(results["italy"])
-    assert not isinstance(results["channel"], Exception), results["channel"]
-    assert results["channel"].outcome == "done"
-    context.database.close()
-
-
 def test_unreachable_cluster_fails_jobs_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
-    context = open_two_routes(
-        tmp_path, declare_quick_models(tmp_path / "models"), dask="tcp://127.0.0.1:1"
-    )
+    context = open_two_routes(ingested, tmp_path, dask="tcp://127.0.0.1:1")
     for job in (refit, compare):
         with pytest.raises(ClusterError, match="tcp://127.0.0.1:1: expected a Dask scheduler"):
             job(context)
@@ -185,25 +173,24 @@ def test_unreachable_cluster_fails_jobs_in_one_line(
 
 
 def test_lost_scheduler_is_reported_and_successor_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    address: str, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LocalCluster(n_workers=1, **LOCAL) as first:
-        address = str(first.scheduler_address)
-        assert run_on_worker(address, abs, -3, "abs", BOUND, 500) == 3
-        client = clusters.connect(address)
-        with ThreadPoolExecutor() as pool:
-            folder = str(tmp_path)
-            waiting = pool.submit(run_on_worker, address, wait_for_file, folder, "wait", BOUND, 500)
-            wait_until((tmp_path / "begun").exists, "the work has begun")
-            with monkeypatch.context() as patch:
-                patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
-                first.close()
-                with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
-                    waiting.result(BOUND)
-                assert client.status == "closed", "it does not try to reconnect"
-                with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
-                    run_on_worker(address, abs, -3, "abs", BOUND, 500)
-            (tmp_path / "go").touch()  # ends the task if it still runs
+    """The last test of this file: it ends the shared cluster."""
+    assert run_on_worker(address, abs, -3, "abs", BOUND, 500) == 3
+    client = clusters.connect(address)
+    with ThreadPoolExecutor() as pool:
+        folder = str(tmp_path)
+        waiting = pool.submit(run_on_worker, address, wait_for_file, folder, "wait", BOUND, 500)
+        wait_until((tmp_path / "begun").exists, "the work has begun")
+        with monkeypatch.context() as patch:
+            patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+            cluster.close()
+            with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
+                waiting.result(BOUND)
+            assert client.status == "closed", "it does not try to reconnect"
+            with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
+                run_on_worker(address, abs, -3, "abs", BOUND, 500)
+        (tmp_path / "go").touch()  # ends the task if it still runs
     port = int(address.rpartition(":")[2])
     with LocalCluster(n_workers=1, scheduler_port=port, **LOCAL):
         assert run_on_worker(address, abs, -3, "abs", BOUND, 500) == 3
