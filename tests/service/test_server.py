@@ -157,12 +157,13 @@ def test_server_responds_as_the_application_does(port: int) -> None:
 
 
 def test_collector_leaves_out_what_a_worker_has_loaded(tmp_path: Path) -> None:
-    counts = "f'{gc.get_freeze_count()} {len(gc.get_objects())}'"
+    counts = "f'{gc.get_freeze_count()} {len(gc.get_objects())} {gc.isenabled()}'"
     application = f"(start('200 OK', []), [{counts}.encode()])[1]"
     make = f"lambda settings: lambda environ, start: {application}"
     with serving(Settings(var_dir=tmp_path), "/", make) as free:
-        n_left_out, n_collected = map(int, get(free, "/")[1].split())
-    assert n_left_out > n_collected
+        n_left_out, n_collected, is_enabled = get(free, "/")[1].decode().split()
+    assert int(n_left_out) > int(n_collected)
+    assert is_enabled == "True"
 
 
 MALFORMED = [
