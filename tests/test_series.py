@@ -68,6 +68,8 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
             fit_seconds=0,
             smtp_host="127.0.0.1",
             mail_from="a@b.org",
+            public_url="https://forecast.example.org",
+            anonymous_reading="yes",
         )
     )
     ingest(context, "csv", write_csv(embedded.read(), folder / "strait.csv"))

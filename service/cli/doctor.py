@@ -80,7 +80,11 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
         ("source", each(check_source), _ABOVE),
         ("Open-Meteo", each(check_weather, "forecasts do not use it"), _ABOVE),
-        ("mail", lambda: check_server(settings), "check CROSSINGS_SMTP_*; emails wait"),
+        (
+            "mail",
+            lambda: check_server(settings),
+            "check CROSSINGS_SMTP_*, CROSSINGS_MAIL_FROM and CROSSINGS_PUBLIC_URL; emails wait",
+        ),
     ):
         for finding in _guarded(name, check, remedy):
             yield finding._replace(said=mask(finding.said))

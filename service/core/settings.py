@@ -10,8 +10,10 @@ __all__ = [
     "variable_of",
 ]
 
+import ipaddress
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -236,6 +238,19 @@ class Settings(BaseSettings):
         """Host and port that the web server binds."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def mail_fault(self) -> str:
+        """Which setting prevents sending mail, and how; empty if none does."""
+        for name in ("smtp_host", "mail_from", "public_url"):
+            if not getattr(self, name):
+                return f"{variable_of(name)}: needed to send mail, found nothing"
+        if self.smtp_security == "none" and self.smtp_user and not _is_local(self.smtp_host):
+            return (
+                "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would be "
+                "sent unencrypted"
+            )
+        return ""
+
     def masked(self, name: str) -> str:
         """Return the value of a setting with secrets masked."""
         value = getattr(self, name)
@@ -273,6 +288,12 @@ def load_settings() -> Settings:
     if lines:
         raise SettingsError("\n".join(lines)) from None
     return settings
+
+
+def _is_local(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def variable_of(name: str) -> str:

@@ -3,7 +3,6 @@
 __all__ = ["MailError", "SendResult", "Session", "check_server", "require_settings"]
 
 import contextlib
-import ipaddress
 import smtplib
 import ssl
 import time
@@ -32,19 +31,9 @@ class SendResult:
 
 
 def require_settings(settings: Settings) -> None:
-    """Raise `MailError` naming the missing setting, if any."""
-    for name in ("smtp_host", "mail_from", "public_url"):
-        if not getattr(settings, name):
-            raise MailError(f"CROSSINGS_{name.upper()}: needed to send mail, found nothing")
-    if (
-        settings.smtp_security == "none"
-        and settings.smtp_user
-        and not _is_local(settings.smtp_host)
-    ):
-        raise MailError(
-            "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would be sent "
-            "unencrypted"
-        )
+    """Raise `MailError` naming the setting that prevents sending mail, if any."""
+    if settings.mail_fault:
+        raise MailError(settings.mail_fault)
 
 
 class Session(contextlib.AbstractContextManager["Session"]):
@@ -170,12 +159,6 @@ def check_server(settings: Settings) -> str:
         session.open()
     who = " and lets us in" if settings.smtp_user else ", without a login"
     return f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
-
-
-def _is_local(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _line(code: int, reply: bytes) -> str:

@@ -54,7 +54,7 @@ def _loader_of(name: str | None) -> IssueLoader:
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
-    form_data, offered, chosen = request.form, bool(_settings().smtp_host), _chosen_loader()
+    form_data, offered, chosen = request.form, not _settings().mail_fault, _chosen_loader()
     leading = chosen.route.lead
     return _answer(
         "subscribe.html",
@@ -77,7 +77,7 @@ def form(status: int = 200, problem: str = "") -> Response:
 @subscriptions.post("/subscribe")
 def ask() -> Response:
     """Store a request; the response does not reveal whether the address is subscribed."""
-    if not _settings().smtp_host:
+    if _settings().mail_fault:
         return form(503)
     try:
         address = addresses.clean_address(request.form.get("address", ""))

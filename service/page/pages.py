@@ -79,7 +79,7 @@ def _common_context() -> dict[str, Any]:
         "routes": context.routes,
         "zone": context.route.zone,
         "contact": context.settings.contact,
-        "has_mail": bool(context.settings.smtp_host),
+        "has_mail": not context.settings.mail_fault,
     }
 
 

@@ -270,7 +270,8 @@ def test_mail_server(
     assert (finding.state, "refuses the login" in finding.said) == ("fail", True)
     assert PASSWORD not in repr(finding)
     without_url = settings.model_copy(update={"public_url": ""})
-    assert "CROSSINGS_PUBLIC_URL" in diagnose(without_url)["mail"].said
+    finding = diagnose(without_url)["mail"]
+    assert "CROSSINGS_PUBLIC_URL" in finding.said and "CROSSINGS_PUBLIC_URL" in finding.remedy
     unreachable = settings.model_copy(update={"smtp_port": 9})
     assert diagnose(unreachable)["mail"].state == "fail"
 

@@ -308,8 +308,10 @@ def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailer: 
     assert len(list_subscribers(mailer)) == 1
 
 
-def test_service_without_smtp_rejects_subscriptions(mailer: Context) -> None:
-    context = Context(Settings(var_dir=mailer.settings.var_dir), mailer.database)
-    web = create_app(context, ManualClock(NOW)).test_client()
+@pytest.mark.parametrize("name", ["smtp_host", "mail_from", "public_url"])
+def test_service_that_cannot_send_rejects_subscriptions(name: str, mailer: Context) -> None:
+    settings = mailer.settings.model_copy(update={name: "", "anonymous_reading": "yes"})
+    web = create_app(Context(settings, mailer.database), ManualClock(NOW)).test_client()
     assert "does not send email" in web.get("/subscribe").text
+    assert 'href="/subscribe' not in web.get("/about").text
     assert subscribe(web) == 503
