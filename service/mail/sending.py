@@ -55,7 +55,9 @@ def run_exclusively(context: Context, job: str, work: Callable[[], Outcome]) -> 
 def failed_recently(connection: Connection, job: str, now: dt.datetime, route: str) -> bool:
     """Whether the job of `route` failed so recently that it should wait."""
     last = run_store.get_latest_run(connection, job, route=route)
-    return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
+    # A run that began in the future was recorded before the clock was set back.
+    is_recent = last is not None and dt.timedelta() <= now - last.started_at < _PAUSE
+    return bool(last and is_recent and last.outcome == "failed")
 
 
 def send_edition(
@@ -170,20 +172,27 @@ def _record(
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
-    A link that may or may not have arrived is not sent twice: a new one replaces it.
+    A link that may or may not have arrived is not sent twice: a new one replaces it. If there are
+    links to send, that is a run of ``links``; after a failed one the next waits.
     """
     with context.database.try_lock(f"opt-in-{context.route.name}") as is_held:
         if not is_held:
             return 0
         with context.database.writing() as connection:
             opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), context.route.name)
-        if not opt_ins:
+            is_paused = failed_recently(connection, "links", clock(), context.route.name)
+        if not opt_ins or is_paused:
             return 0
-        try:
-            with Session(context.settings) as session:
-                return sum(_mail_link(context, session, opt_in, clock()) for opt_in in opt_ins)
-        except MailError as error:
-            raise JobError(str(error)) from error
+
+        def work(_: Claim) -> Outcome:
+            try:
+                with Session(context.settings) as session:
+                    sent = [_mail_link(context, session, one, clock()) for one in opt_ins]
+            except MailError as error:
+                raise JobError(str(error)) from error
+            return Outcome("done", f"{sum(sent)} of {len(sent)} sent", {"sent": sum(sent)})
+
+        return int(run_job(context, "links", work).detail["sent"])
 
 
 def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.datetime) -> bool:

@@ -3,11 +3,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import status
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.core.tables import opt_ins
@@ -83,6 +87,33 @@ def test_request_is_mailed_after_the_server_refused_the_sender(
     mailbox.sender = lambda _: None
     assert mail_links(mailer, ManualClock(NOW + dt.timedelta(hours=1))) == 1
     assert "new@example.org" not in caplog.text
+
+
+def test_failure_is_a_run_and_the_next_try_waits(mailer: Context, mailbox: Mailbox) -> None:
+    hand = ManualClock(utc_now())
+    with mailer.database.writing() as connection:
+        for name in ("second", "third"):  # not postponed by the failure of the first
+            subscriber_store.save_opt_in(
+                connection, f"{name}@example.org", Preferences(400, route="channel"), NOW
+            )
+            connection.execute(opt_ins.update().values(expires_at=hand.now + dt.timedelta(days=1)))
+    unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
+    with pytest.raises(JobError, match="CROSSINGS_MAIL_FROM"):
+        mail_links(unready, hand)
+    (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
+    assert job["last_outcome"] == "failed" and "CROSSINGS_MAIL_FROM" in job["last_reason"]
+    for minutes, n_sent in ((0, 0), (9, 0), (2, 3)):
+        hand.now += dt.timedelta(minutes=minutes)
+        assert mail_links(mailer, hand) == n_sent
+    (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
+    assert (job["last_outcome"], job["last_reason"]) == ("done", "3 of 3 sent")
+
+
+def test_clock_set_back_does_not_stop_links(mailer: Context, mailbox: Mailbox) -> None:
+    unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
+    with pytest.raises(JobError):
+        mail_links(unready, ManualClock(NOW))
+    assert mail_links(mailer, ManualClock(NOW)) == 1
 
 
 def test_unconfirmed_request_is_deleted(mailer: Context) -> None:
