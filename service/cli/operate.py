@@ -280,7 +280,8 @@ def hindcast(
 @click.option(
     "--check",
     is_flag=True,
-    help="For cron: print only reasons and alarms; exit with 1 if degraded or alarmed.",
+    help="For cron: print only reasons, alarms and jobs that failed; exit with 1 if degraded or "
+    "alarmed, or if the last run of a job failed.",
 )
 @pass_settings
 def status(settings: Settings, form: str, check: bool) -> int:
@@ -296,7 +297,8 @@ def status(settings: Settings, form: str, check: bool) -> int:
     from service.answers.status import status as answer
 
     body = answer(IssueLoader(open_for_command(settings, "read")))
-    is_wrong = body["status"] == "degraded" or bool(body["alarms"])
+    has_failed = any(row["last_outcome"] == "failed" for row in body["jobs"])
+    is_wrong = body["status"] == "degraded" or bool(body["alarms"]) or has_failed
     if form == "json":
         print_json(body)
     elif is_wrong or not check:  # cron emails any output
@@ -305,13 +307,21 @@ def status(settings: Settings, form: str, check: bool) -> int:
 
 
 def _show_status(body: dict[str, Any], is_whole: bool) -> None:
-    """Print the reasons and alarms; with `is_whole` also the series and jobs."""
+    """Print the reasons, alarms and jobs that failed; with `is_whole` all series and jobs."""
+    names = [
+        row["job"] if len(body["routes"]) == 1 else f"{row['job']} of {row['route']}"
+        for row in body["jobs"]
+    ]
     console().print(body["status"], style="bold")
     for reason in body["reasons"]:
         console().print(f"  {reason['name']}: {reason['detail']}")
     for alarm in body["alarms"]:
         console().print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
     if not is_whole:
+        for name, row in zip(names, body["jobs"], strict=True):
+            if row["last_outcome"] == "failed":
+                said = f"failed, started {row['last_started_at']}: {row['last_reason']}"
+                console().print(f"  job {name} {said}")
         return
     keys = ("series_id", "data_through", "issue_id", "issued_at", "champion")
     left_out = (
@@ -329,12 +339,12 @@ def _show_status(body: dict[str, Any], is_whole: bool) -> None:
         ("job", "last started", "outcome", "last success", "said"),
         (
             (
-                row["job"] if len(body["routes"]) == 1 else f"{row['job']} of {row['route']}",
+                name,
                 row["last_started_at"] or "never",
                 row["last_outcome"],
                 row["last_success_at"] or "never",
                 row["last_reason"],
             )
-            for row in body["jobs"]
+            for name, row in zip(names, body["jobs"], strict=True)
         ),
     )

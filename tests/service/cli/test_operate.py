@@ -95,6 +95,27 @@ def test_status_check_is_silent_unless_there_is_an_alarm(
     assert crossings("status", **settings).returncode == 0
 
 
+def test_status_check_names_jobs_whose_last_run_failed(
+    crossings: Crossings, filled: Context
+) -> None:
+    settings = {"var_dir": filled.settings.var_dir, "stale_after_days": 3650}
+    publish_issue(filled, utc_now(), "2025-12-31")
+    for at, outcome in enumerate(("done", "failed", "done", "failed")):
+        reason = "Connection refused" if outcome == "failed" else None
+        moment = utc(2026, 1, 2, 15, 30 + at)
+        record_run(filled.database, str(at), moment, job="digest", outcome=outcome, reason=reason)
+        done = crossings("status", "--check", **settings)
+        if outcome == "done":
+            assert (done.returncode, done.stdout) == (0, ""), at
+            continue
+        assert done.returncode == 1
+        expected = f"  job digest failed, started 2026-01-02T15:{30 + at}:00Z: Connection refused"
+        assert done.stdout.splitlines() == ["fresh", expected]
+    done = crossings("status", "--check", routes="channel,italy", **settings)
+    assert "  job digest of channel failed, started" in done.stdout
+    assert "digest of italy" not in done.stdout
+
+
 def publish_issue(context: Context, issued_at: dt.datetime, first: str) -> None:
     run_id = record_run(context.database, first, issued_at)
     paths = Paths(np.datetime64(first), np.full((100, 28), 10**6))
