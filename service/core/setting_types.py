@@ -6,8 +6,8 @@ __all__ = [
     "Folder",
     "Host",
     "HttpAddress",
-    "OptionalHttpAddress",
     "Origins",
+    "PublicAddress",
     "Sender",
 ]
 
@@ -72,8 +72,11 @@ def _http_address(value: str) -> str:
     return value
 
 
-def _optional_http_address(value: str) -> str:
-    return _http_address(value) if value else value
+def _public_address(value: str) -> str:
+    """Refuse a path: pages, forms and links of the API start at the root of their host."""
+    if value and urlsplit(_http_address(value)).path not in ("", "/"):
+        raise ValueError(f"{_ADDRESS}, without a path: the service needs a host name of its own")
+    return value
 
 
 def _origins(value: str) -> str:
@@ -109,6 +112,6 @@ File = Annotated[Path, AfterValidator(_file)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Host = Annotated[str, AfterValidator(_host)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
-OptionalHttpAddress = Annotated[str, AfterValidator(_optional_http_address)]
 Origins = Annotated[str, AfterValidator(_origins)]
+PublicAddress = Annotated[str, AfterValidator(_public_address)]
 Sender = Annotated[str, AfterValidator(_sender)]

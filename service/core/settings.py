@@ -42,8 +42,8 @@ from service.core.setting_types import (
     Folder,
     Host,
     HttpAddress,
-    OptionalHttpAddress,
     Origins,
+    PublicAddress,
     Sender,
 )
 from service.core.validation import explain_invalid
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(4, ge=1, le=64)
-    public_url: OptionalHttpAddress = ""
+    public_url: PublicAddress = ""
     trusted_proxies: int = Field(0, ge=0, le=10)
     anonymous_reading: Literal["local", "yes", "no"] = "local"
     rate_per_key: str = Field("1200/minute", pattern=_RATE)

@@ -11,7 +11,7 @@ VALID = {
     "DatabaseUrl": ["", "sqlite:///x", "sqlite:////x/:memory:", "postgresql://h/d?sslmode=require"],
     "Host": ["", "::", "127.0.0.1", "2001:db8::1", "mail.example.org", "db_1", "localhost."],
     "HttpAddress": ["http://a", "https://{service}.a.org", "http://[::1]:8000/x/", "HTTPS://a/~b"],
-    "OptionalHttpAddress": ["", "https://a.org"],
+    "PublicAddress": ["", "https://a.org", "https://a.org:8443/"],
     "Origins": ["", "https://a.org", "https://a.org:8443, http://b.org"],
     "Sender": ["", "a@b.org", "A, B <a@b.org>"],
     "Folder": ["/", "/nonexistent"],
@@ -26,10 +26,11 @@ INVALID = {
     ],
     "Host": ["a b", "a/b", "a:1", "[::1]", "-a", "a..b", "é"],
     "HttpAddress": ["", "a", "//a", "ftp://a", "http://", "http://u@a", "http://a?b", "http://{x}"],
-    "OptionalHttpAddress": [
+    "PublicAddress": [
         *("javascript:alert(1)", "http://a/<b>", "http://a:0", 'http://a/"', "http://:443"),
         *("http://u:p@a", "http://a:99999", "http://a:port", "http://a/#b", "http://a/ b"),
-        *("http://[::1", "http://a\r\nBcc: c@d.org"),
+        *("http://[::1", "http://a\r\nBcc: c@d.org", "https://a.org/b", "https://a.org/b/"),
+        "https://a.org//",
     ],
     "Origins": ["*", "null", "https://a.org/", "https://a.org,ftp://b.org"],
     "Sender": ["a", "A <a>", "A <a@b.org>, B <b@c.org>"],

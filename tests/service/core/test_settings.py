@@ -226,11 +226,20 @@ def test_var_dir_may_contain_special_characters(name: str, tmp_path: Path) -> No
     assert finding.state == "ok", finding
 
 
-@pytest.mark.parametrize(
-    "url", ["http://[::1]:8000", "https://a.example:8443/forecast/", "http://a"]
-)
-def test_public_url_may_have_port_and_path(url: str) -> None:
+@pytest.mark.parametrize("url", ["http://[::1]:8000", "https://a.example:8443/", "http://a"])
+def test_public_url_may_have_port(url: str) -> None:
     assert Settings(public_url=url).address == url.rstrip("/")
+
+
+def test_only_the_public_url_needs_a_host_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOVUK_URL", "GOVUK_ASSETS_URL", "WEATHER_URL", "PUBLIC_URL"):
+        monkeypatch.setenv(f"CROSSINGS_{name}", "https://example.org/crossings")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == (
+        "CROSSINGS_PUBLIC_URL: expected an address such as https://forecast.example.org, without a "
+        "path: the service needs a host name of its own, found 'https://example.org/crossings'"
+    )
 
 
 def test_byte_order_mark_is_stripped_from_variable(monkeypatch: pytest.MonkeyPatch) -> None:
