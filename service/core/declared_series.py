@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from service.core.setting_types import Times
+
 _DAY = dt.date(2024, 10, 18)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
 _LAST_SECOND = dt.time(23, 59, 59, fold=1)  # a clock set back at midnight shows it twice
-_TIMES = r"^([01]\d|2[0-3]):[0-5]\d(,([01]\d|2[0-3]):[0-5]\d)*$|^$"
 
 
 def _checked_address(address: str) -> str:
@@ -121,7 +122,6 @@ def _checked_zone(name: str) -> str:
 
 
 _TimeZone = Annotated[str, AfterValidator(_checked_zone)]
-_Times = Annotated[str, Field(pattern=_TIMES)]
 _Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
 _Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _Point = Annotated[
@@ -206,8 +206,8 @@ class Route(Declaration):
     location: _Text = Field(default_factory=lambda route: route["name"])
     publication_time: dt.time = dt.time(14, 0)
     publication_lag_days: Annotated[int, Field(ge=0, le=60)] = 1
-    read_times: _Times = ""
-    read_times_weekend: _Times = ""
+    read_times: Times = ""
+    read_times_weekend: Times = ""
     attribution: _Text
     licence: _Text
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""

@@ -2,6 +2,7 @@
 
 __all__ = [
     "DatabaseUrl",
+    "DeclaredOrTimes",
     "File",
     "Folder",
     "Host",
@@ -9,6 +10,8 @@ __all__ = [
     "Origins",
     "PublicAddress",
     "Sender",
+    "Time",
+    "Times",
 ]
 
 import ipaddress
@@ -25,6 +28,9 @@ _HOST_NAME = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+")
 # Must be safe between angle brackets in headers, in JSON and in HTML.
 _IN_ADDRESSES = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _ADDRESS = "expected an address such as https://forecast.example.org"
+# Once a year each of these hours is skipped or repeated: from one in Britain, from two in Rome.
+_CLOCK = re.compile(r"(0[03-9]|1[0-9]|2[0-3]):[0-5][0-9]")
+_SAFE = "not from 01:00 to 02:59, when clocks change"
 
 
 def _database_url(value: str) -> str:
@@ -95,6 +101,22 @@ def _sender(value: str) -> str:
     return value
 
 
+def _time(value: str) -> str:
+    if not _CLOCK.fullmatch(value):
+        raise ValueError(f"expected a time such as 15:30, {_SAFE}")
+    return value
+
+
+def _times(value: str) -> str:
+    if value and not all(map(_CLOCK.fullmatch, value.split(","))):
+        raise ValueError(f"expected times such as 09:40,15:30, {_SAFE}")
+    return value
+
+
+def _declared_or_times(value: str) -> str:
+    return value if value == "declared" else _times(value)
+
+
 def _folder(value: Path) -> Path:
     if value.exists() and not value.is_dir():
         raise ValueError("expected a folder")
@@ -108,6 +130,7 @@ def _file(value: Path) -> Path:
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+DeclaredOrTimes = Annotated[str, AfterValidator(_declared_or_times)]
 File = Annotated[Path, AfterValidator(_file)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -115,3 +138,5 @@ HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Origins = Annotated[str, AfterValidator(_origins)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
+Time = Annotated[str, AfterValidator(_time)]
+Times = Annotated[str, AfterValidator(_times)]

@@ -38,6 +38,7 @@ from pydantic_settings import SettingsError as SecretsError
 from service.core.secrets import CONTROL_CHARACTERS, MASK, mask_url, passwords_of
 from service.core.setting_types import (
     DatabaseUrl,
+    DeclaredOrTimes,
     File,
     Folder,
     Host,
@@ -45,14 +46,11 @@ from service.core.setting_types import (
     Origins,
     PublicAddress,
     Sender,
+    Time,
+    Times,
 )
 from service.core.validation import explain_invalid
 
-# Not between one and two at night: that hour is skipped or repeated once a year.
-_CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
-_TIME = rf"^{_CLOCK}$"
-_TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
-_TIMES_OR_DECLARED = rf"^(declared|{_CLOCK}(,{_CLOCK})*)?$"
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -143,12 +141,12 @@ class Settings(BaseSettings):
     fit_seconds: float = Field(300, ge=0, le=86_400)
     fit_memory_mb: int = Field(2048, ge=64, le=2**20)
     dask: str = Field("", pattern=r"^((tcp|tls)://\S+:\d+)?$")
-    ingest_times: str = Field("declared", pattern=_TIMES_OR_DECLARED)
-    ingest_times_weekend: str = Field("declared", pattern=_TIMES_OR_DECLARED)
+    ingest_times: DeclaredOrTimes = "declared"
+    ingest_times_weekend: DeclaredOrTimes = "declared"
     ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = 20
     ingest_until_hour: int = Field(21, ge=1, le=24)
-    weather_times: str = Field("05:25,11:25,17:25,23:25", pattern=_TIMES)
-    prune_time: str = Field("03:40", pattern=_TIME)
+    weather_times: Times = "05:25,11:25,17:25,23:25"
+    prune_time: Time = "03:40"
     catch_up_hours: float = Field(24, ge=1, le=168)
     keep_issues_days: int = Field(1827, ge=366, le=36_525)
     keep_runs_days: int = Field(400, ge=30, le=36_525)
@@ -167,7 +165,7 @@ class Settings(BaseSettings):
     mail_list_id: str = Field("", pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$")
     mail_per_minute: int = Field(1200, ge=1, le=60_000)
     digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "fri"
-    digest_time: str = Field("15:30", pattern=_TIME)
+    digest_time: Time = "15:30"
 
     @classmethod
     def settings_customise_sources(

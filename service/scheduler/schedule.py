@@ -23,7 +23,7 @@ from service.scheduler.prune import prune
 
 _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
-_SAFE_HOUR = 2
+_SAFE_HOUR = 3
 Work = Callable[[Context, str], Outcome | None]
 
 
@@ -137,7 +137,7 @@ def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
 def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) -> tuple[str, ...]:
     """Repeat at fixed intervals of minutes from the hour after the first time.
 
-    Not before two: that night hour occurs twice once a year.
+    Not before three: an hour of the night occurs twice once a year.
     """
     begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
     end = settings.ingest_until_hour - 1

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from service.core.context import open_context
 from service.core.settings import Settings
 from tests.service.support import Crossings
@@ -27,10 +29,14 @@ def test_schedule_has_the_times_of_each_route(crossings: Crossings) -> None:
     assert rows["channel"]["next_local"].endswith((" 13:50", " 09:40"))
 
 
-def test_time_within_a_clock_change_is_rejected(crossings: Crossings) -> None:
-    done = crossings("schedule", ingest_times="13:50,01:30")
+@pytest.mark.parametrize("time", ["01:30", "02:30"])
+def test_time_within_a_clock_change_is_rejected(crossings: Crossings, time: str) -> None:
+    done = crossings("schedule", prune_time=time)
     assert done.returncode == 2
-    assert "CROSSINGS_INGEST_TIMES" in done.stderr
+    assert done.stderr == (
+        "Error: CROSSINGS_PRUNE_TIME: expected a time such as 15:30, not from 01:00 to 02:59, when "
+        f"clocks change, found '{time}'\n"
+    )
 
 
 def test_prune_reports_deleted_rows(crossings: Crossings, tmp_path: Path) -> None:

@@ -124,7 +124,12 @@ def test_project_route_declaration_is_valid() -> None:
             'figures = "gone.csv"\nlicence =',
             "expected a file beside it, found no gone",
         ),
-        ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected text of the form"),
+        ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected times such as"),
+        (
+            "licence =",
+            'read_times_weekend = "09:40,02:30"\nlicence =',
+            "not from 01:00 to 02:59, when clocks change, found '09:40,02:30'",
+        ),
         ("licence =", 'name = "x"\nlicence =', "name: expected in no file, found it"),
         ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected only in"),
         (

@@ -14,6 +14,9 @@ VALID = {
     "PublicAddress": ["", "https://a.org", "https://a.org:8443/"],
     "Origins": ["", "https://a.org", "https://a.org:8443, http://b.org"],
     "Sender": ["", "a@b.org", "A, B <a@b.org>"],
+    "Time": ["00:00", "00:59", "03:00", "19:59", "23:59"],
+    "Times": ["", "03:00", "09:40,15:30"],
+    "DeclaredOrTimes": ["", "declared", "09:40,15:30"],
     "Folder": ["/", "/nonexistent"],
     "File": [__file__],
 }
@@ -34,6 +37,12 @@ INVALID = {
     ],
     "Origins": ["*", "null", "https://a.org/", "https://a.org,ftp://b.org"],
     "Sender": ["a", "A <a>", "A <a@b.org>, B <b@c.org>"],
+    "Time": [
+        *("", "24:00", "9:40", "15:60", "15:30 ", "15:30\n", "१५:३०"),
+        *("01:00", "01:59", "02:00", "02:30", "02:59", "03:00,04:00"),
+    ],
+    "Times": ["declared", ",", "09:40,", "09:40, 15:30", "09:40,02:30"],
+    "DeclaredOrTimes": ["Declared", "declared,09:40", "01:30"],
     "Folder": [__file__],
     "File": ["/", "/nonexistent"],
 }

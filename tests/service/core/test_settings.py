@@ -73,7 +73,9 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
         *((name, "1" + "0" * 30) for name in ("FIT_MEMORY_MB", "KEEP_ISSUES_DAYS")),
         ("KEEP_RUNS_DAYS", "1" + "0" * 30),
         *(("CONTACT", value) for value in ("\udcff", "one\ntwo")),
-        ("DIGEST_TIME", "24:00"),
+        *(("DIGEST_TIME", value) for value in ("24:00", "01:30")),
+        *((name, "02:30") for name in ("PRUNE_TIME", "WEATHER_TIMES", "INGEST_TIMES")),
+        ("INGEST_TIMES_WEEKEND", "09:40,02:30"),
         ("DIGEST_DAY", "someday"),
     ],
 )

@@ -56,9 +56,25 @@ def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
     saturday = job.next_due(utc(2026, 1, 10))
     assert saturday == utc(2026, 1, 10, 10)
     early = find_job("renew-again", source="declared", ingest_times="00:10")
-    assert early.next_due(day) == day + dt.timedelta(hours=2), "within the hour that autumn repeats"
+    assert early.next_due(day) == day + dt.timedelta(hours=3), "within the hour that autumn repeats"
     with pytest.raises(ValueError, match="not enough"):
         find_job("renew-again", source="figures")
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "Europe/Rome"])
+def test_possible_times_come_once_when_clocks_change(zone: str) -> None:
+    hours = [f"{hour:02}:30" for hour in range(24)]
+    possible = [hour for hour in hours if not 1 <= int(hour[:2]) <= 2]
+    assert Settings(ingest_times=",".join(possible)).ingest_times.count(",") == 21
+    route = ROUTE.model_copy(update={"time_zone": zone})
+    for time in possible:
+        (job,) = [one for one in schedule(Settings(prune_time=time), route) if one.name == "tidy"]
+        for night in (dt.date(2026, 3, 29), dt.date(2026, 10, 25)):
+            due, days = job.next_due(utc(2026, night.month, night.day - 2)), []
+            while due is not None and due.astimezone(job.zone).date() <= night:
+                days.append(due.astimezone(job.zone).date())
+                due = job.next_due(due)
+            assert days.count(night) == 1, (time, night)
 
 
 def test_renew_again_is_over_at_its_last_hour_local_time() -> None:
