@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from service.core.clock import format_instant
+from service.core.clock import format_age, format_instant
 from service.core.declared_series import Route
 from service.core.run_store import Run
 from service.core.settings import Settings
@@ -125,11 +125,11 @@ def _late_source(newest: Issue, day: dt.date, settings: Settings, route: Route) 
 
 
 def _late_issue(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
-    limit = issue_limit(settings)
-    if now - newest.issued_at <= limit:
+    age = now - newest.issued_at
+    if age <= issue_limit(settings):
         return []
     detail = (
-        f"no forecast has been published for {limit.total_seconds() / 3600:g} hours, since "
+        f"no forecast has been published for {format_age(age)}, since "
         f"{format_instant(newest.issued_at)}: the scheduler may not be running"
     )
     return [Reason("scheduler_down", detail)]
@@ -142,8 +142,10 @@ def _weather(facts: Facts, now: dt.datetime, settings: Settings, route: Route) -
     if new_at is None:
         return [Reason("weather_missing", "no weather forecast has been read yet")]
     if now - new_at > dt.timedelta(hours=STALE_HOURS):
-        since = f"{format_instant(new_at)}, over {STALE_HOURS} hours ago"
-        detail = f"the weather forecast has not been updated since {since}"
+        detail = (
+            f"the weather forecast has not been updated for {format_age(now - new_at)}, since "
+            f"{format_instant(new_at)}"
+        )
         return [Reason("weather_old", detail)]
     if facts.weather_unused:
         detail = f"the latest forecast does not use the weather: {facts.weather_unused}"

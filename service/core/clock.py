@@ -1,6 +1,6 @@
 """Calendar days in words, and moments in UTC."""
 
-__all__ = ["day_columns", "format_day", "format_instant", "span_before", "utc_now"]
+__all__ = ["day_columns", "format_age", "format_day", "format_instant", "span_before", "utc_now"]
 
 import datetime as dt
 
@@ -8,6 +8,11 @@ import datetime as dt
 def utc_now() -> dt.datetime:
     """Return the current time in UTC, to the second."""
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+def format_age(age: dt.timedelta) -> str:
+    """Format an age as ``37 hours``, or from two days on as ``14 days``, rounded down."""
+    return f"{age.days} days" if age.days >= 2 else f"{age // dt.timedelta(hours=1)} hours"
 
 
 def format_day(day: dt.date) -> str:

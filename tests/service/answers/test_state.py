@@ -113,6 +113,8 @@ def test_no_issue_for_36_hours_is_degraded() -> None:
         "no forecast has been published for 36 hours, since 2026-01-02T12:00:00Z: "
         "the scheduler may not be running"
     )
+    later = state_of(make_issue(), Facts(), NOW + 14.5 * 24 * HOUR, settings, ROUTE)
+    assert "published for 14 days, since 2026-01-02T12:00:00Z" in later.reasons[-1].detail
     assert "scheduler_down" not in get_names(
         state_of(make_issue(), Facts(), NOW + 70 * HOUR, Settings(refit_hours=48), ROUTE)
     ), "the limit grows with refit_hours"

@@ -107,7 +107,7 @@ def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: Manual
     loader = IssueLoader(with_issue, clock)
     (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (
-        "the weather forecast has not been updated since 2026-01-01T05:00:00Z, over 36 hours ago"
+        "the weather forecast has not been updated for 37 hours, since 2026-01-01T05:00:00Z"
     )
     assert weather_ahead(loader, loader.view("people")) is None
 

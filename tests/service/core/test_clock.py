@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.core.clock import day_columns, format_instant, span_before, utc_now
+from service.core.clock import day_columns, format_age, format_instant, span_before, utc_now
 
 
 def test_utc_now_has_whole_seconds() -> None:
@@ -13,6 +13,13 @@ def test_utc_now_has_whole_seconds() -> None:
     assert now.utcoffset() == dt.timedelta(0)
     assert now.microsecond == 0
     assert abs((dt.datetime.now(dt.UTC) - now).total_seconds()) < 5
+
+
+def test_age_is_in_hours_up_to_two_days() -> None:
+    hour = dt.timedelta(hours=1)
+    ages = [36 * hour, 47.99 * hour, 48 * hour, 71.99 * hour, 14.5 * 24 * hour]
+    written = ["36 hours", "47 hours", "2 days", "2 days", "14 days"]
+    assert [format_age(age) for age in ages] == written
 
 
 def test_instant_is_written_in_utc_to_the_second() -> None:

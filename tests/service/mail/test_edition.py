@@ -79,7 +79,7 @@ def test_edition_of_old_figures_and_old_issue(mailer: Context) -> None:
     assert content["status"] == "degraded"
     old_figures, old_issue = content["reasons"]
     assert old_figures == "the latest figures are for 2025-12-31, 9 days ago"
-    assert old_issue.startswith("no forecast has been published for 36 hours")
+    assert old_issue.startswith("no forecast has been published for 7 days")
     (boats,) = content["followers"]
     for sentence in (content["headline"]["sentence"], boats.removeprefix("Boats. ")):
         assert sentence.startswith("Next 7 days: about")
