@@ -14,9 +14,21 @@ from werkzeug.http import HTTP_STATUS_CODES
 from service.api.auth import OPEN, OPERATE
 from service.api.errors import ProblemDetails
 from service.api.media_types import CSV, JSON, NDJSON, PROBLEM, RECORDS
-from service.api.representation import loader, render
+from service.api.representation import STATE_HEADERS, loader, render
 from service.core.request_store import JOBS
 
+_HEADERS = {
+    "Cache-Control": "How long the answer may be kept.",
+    "ETag": "Version of the answer, for If-None-Match.",
+    "X-Request-Id": "Id of the request in the log of the service.",
+    STATE_HEADERS["status"]: "`status` of the answer.",
+    STATE_HEADERS["issue_id"]: "`issue_id` of the answer.",
+    STATE_HEADERS["data_through"]: "`data_through` of the answer: day of the last figure.",
+    STATE_HEADERS["from"]: "`from` of the answer: its first day.",
+    "Link": 'Address of the next page, with rel="next"; missing on the last page.',
+    "Location": "Address of the job request.",
+    "Retry-After": "Seconds until the next try.",
+}
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _ANSWERS = {
     304: "Not modified (If-None-Match)",
@@ -75,6 +87,7 @@ def complete_document(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             endpoint = endpoints[path, method]
             operation["operationId"] = _operation_id(path)
             _responses(operation, endpoint, method, path)
+            _add_headers(operation, spec["components"]["schemas"])
             _add_formats(operation, spec["components"]["schemas"])
             for parameter in operation.get("parameters", []):
                 _parameter(parameter, endpoint)
@@ -116,7 +129,11 @@ def _components(components: dict[str, Any]) -> dict[str, Any]:
             one.pop("title", None)  # only repeats the name
     _forbid_control_characters(schemas["ScenarioBody"])
     responses = {_name(status): _response(status) for status in _ANSWERS}
-    return {"schemas": schemas, "responses": responses, "securitySchemes": _SCHEMES}
+    headers = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+    }
+    kinds = {"schemas": schemas, "responses": responses, "headers": headers}
+    return kinds | {"securitySchemes": _SCHEMES}
 
 
 def _name(status: int) -> str:
@@ -128,8 +145,12 @@ def _response(status: int) -> dict[str, Any]:
     if status >= 400:
         answer["content"] = {PROBLEM: {"schema": _PROBLEM} | _shown(_examples()[str(status)])}
     if status in (429, 503):
-        answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+        answer["headers"] = _header_refs("Retry-After")
     return answer
+
+
+def _header_refs(*names: str) -> dict[str, dict[str, str]]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 @cache
@@ -196,6 +217,16 @@ def _forbid_control_characters(schema: dict[str, Any]) -> None:
         schema["pattern"] = _TEXT
     for part in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
         _forbid_control_characters(part)
+
+
+def _add_headers(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Declare the headers of the answer; rows alone have some of its keys only there."""
+    status, good = next(iter(operation["responses"].items()))
+    answer = good["content"][JSON]["schema"]["$ref"].rpartition("/")[2].rpartition(".")[2]
+    keys = schemas[answer]["properties"]
+    state = (header for key, header in STATE_HEADERS.items() if key in keys)
+    more = [*(["Link"] if "next" in keys else []), *(["Location"] if status == "202" else [])]
+    good["headers"] = _header_refs("Cache-Control", "ETag", "X-Request-Id", *state, *more)
 
 
 def _add_formats(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -168,3 +168,48 @@ def test_document_lists_responses_and_security(shared: FlaskClient) -> None:
         "application/vnd.crossings.records+json",
     }
     assert {"304", "406", "503"} <= set(forecast["responses"])
+
+
+# Headers of some answers only: of a page that is not the last, of a record that has forecasts.
+SOMETIMES = {
+    "/v1/series/{series_id}/issues": {"Link"},
+    "/v1/series/{series_id}/track-record": {"X-Crossings-From"},
+}
+
+
+def test_document_declares_the_headers_of_answers(open_copy: Callable[..., Context]) -> None:
+    context = open_copy(host="0.0.0.0", rate_per_key="", rate_per_address="")
+    with context.database.writing() as connection:
+        key = key_store.create_key(connection, "all", "operate", NOW)
+    client = create_app(context, ManualClock(NOW)).test_client()
+    authorization = {"Authorization": f"Bearer {key}"}
+    document = client.get("/openapi.json", headers=authorization).json
+    (issue,) = client.get(f"{V1}/issues", headers=authorization).json["rows"]
+    names = {"series_id": "people", "job": "refit", "request_id": 1} | issue
+    answered = set()
+    for method, path in sorted(OPERATIONS, reverse=True):  # a job is asked for before its state
+        answer = client.open(
+            path.format_map(names),
+            method=method.upper(),
+            json={"level_percent": 20} if path.endswith("scenarios") else None,
+            headers=authorization,
+        )
+        if answer.status_code == 404 and path.endswith("/changes"):
+            continue  # there is only one issue
+        declared = set(
+            document["paths"][path][method]["responses"][str(answer.status_code)]["headers"]
+        )
+        sent = document["components"]["headers"].keys() & set(answer.headers.keys())
+        assert declared - SOMETIMES.get(path, set()) == sent, path
+        assert declared >= SOMETIMES.get(path, set())
+        answered |= declared
+    assert document["components"]["headers"].keys() - answered == {"Retry-After"}
+
+
+def test_document_declares_the_headers_that_pages_may_read(
+    client_with: Callable[..., FlaskClient],
+) -> None:
+    client = client_with(cors_origins="https://a.example")
+    shown = client.get("/livez", headers={"Origin": "https://a.example"})
+    names = set(shown.headers["Access-Control-Expose-Headers"].split(", "))
+    assert names <= set(client.get("/openapi.json").json["components"]["headers"])
