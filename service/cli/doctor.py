@@ -75,7 +75,11 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("clock", lambda: clock(at), _ABOVE),
         ("disk", lambda: _disks(settings), _ABOVE),
         ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
-        ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
+        (
+            "database",
+            lambda: _database(settings, at),
+            "see CROSSINGS_DATABASE_URL and CROSSINGS_VAR_DIR",
+        ),
         ("models", each(_models, "see CROSSINGS_MODELS_DIR"), _ABOVE),
         ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
         ("source", each(check_source), _ABOVE),
@@ -108,6 +112,9 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
         yield Finding(
             name, str(error), remedy, WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
         )
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        yield Finding(name, message, f"let user {os.geteuid()} read and write there")
     except Exception as error:
         message = " ".join(f"could not be checked: {type(error).__name__}: {error}".split())
         yield Finding(name, message[:300], _ABOVE)

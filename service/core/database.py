@@ -29,6 +29,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from service.core import sqlite
 from service.core.locks import ProcessLock
+from service.core.secrets import strip_folders
 from service.core.tables import metadata, runs
 
 Connection = sa.Connection
@@ -108,7 +109,7 @@ class Database:
             return self._looked[1]
         failed = self._failed
         if failed and now - failed[0] < _FAILED_SECONDS:
-            return "database_not_written", f"the last write failed: {failed[1]}"
+            return "database_not_written", f"the last write failed: {strip_folders(failed[1])}"
         return None
 
     def _find_write_problem(self) -> tuple[str, str] | None:

@@ -118,14 +118,20 @@ def _declared_or_times(value: str) -> str:
 
 
 def _folder(value: Path) -> Path:
-    if value.exists() and not value.is_dir():
-        raise ValueError("expected a folder")
+    try:
+        if value.exists() and not value.is_dir():
+            raise ValueError("expected a folder")
+    except OSError as error:
+        raise ValueError(f"expected a folder that can be read ({error.strerror})") from None
     return value
 
 
 def _file(value: Path) -> Path:
-    if not value.is_file():
-        raise ValueError("expected a file that exists")
+    try:
+        if not value.is_file():
+            raise ValueError("expected a file that exists")
+    except OSError as error:
+        raise ValueError(f"expected a file that can be read ({error.strerror})") from None
     return value
 
 

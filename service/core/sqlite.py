@@ -58,10 +58,15 @@ def engine(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(opened, "do_connect")
     def _open(dialect: Any, record: Any, cargs: Any, cparams: Any) -> Any:  # noqa: ARG001
-        connection = dialect.connect(*cargs, **cparams)
+        connection = None
         try:
+            connection = dialect.connect(*cargs, **cparams)
             _prepare(connection)
         except sqlite3.Error as error:
+            if connection is None:  # SQLite's message does not name the file
+                raise sqlite3.OperationalError(
+                    f"{error}: {file}: expected a file that user {os.geteuid()} can read and write"
+                ) from error
             connection.close()
             if file is None or not _can_fall_back(file, error):
                 raise

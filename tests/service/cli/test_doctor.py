@@ -111,6 +111,39 @@ def test_unreachable_database(tmp_path: Path) -> None:
     assert findings["models of channel"].state == "ok", "other checks still run"
 
 
+def test_folder_in_place_of_the_database_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "crossings.sqlite"
+    file.mkdir()
+    finding = diagnose(Settings(var_dir=tmp_path, fitted_dir=tmp_path / "x"))["database"]
+    assert finding.state == "fail"
+    assert finding.said == (
+        f"database: unable to open database file: {file}: expected a file that user "
+        f"{os.geteuid()} can read and write"
+    )
+    assert "CROSSINGS_VAR_DIR" in finding.remedy
+
+
+def test_path_that_cannot_be_examined_is_named(tmp_path: Path) -> None:
+    file = tmp_path / ("x" * 300)
+    settings = Settings(database_url=f"sqlite:///{file}", fitted_dir=tmp_path / "x")
+    finding = diagnose(settings)["database"]
+    assert (finding.state, finding.said) == ("fail", f"{file}: File name too long")
+    assert finding.remedy == f"let user {os.geteuid()} read and write there"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
+def test_database_without_permission_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "crossings.sqlite"
+    file.touch(0o000)
+    settings = Settings(var_dir=tmp_path, fitted_dir=tmp_path / "x")
+    assert f"{file}: expected a file that user" in diagnose(settings)["database"].said
+    tmp_path.chmod(0o600)
+    try:
+        assert diagnose(settings)["database"].said == f"{file}: Permission denied"
+    finally:
+        tmp_path.chmod(0o700)
+
+
 def test_corrupt_database_file(healthy: Settings, context: Context) -> None:
     file = healthy.var_dir / "crossings.sqlite"
     execute(context, "CREATE TABLE filler AS SELECT * FROM observations")

@@ -43,8 +43,8 @@ INVALID = {
     ],
     "Times": ["declared", ",", "09:40,", "09:40, 15:30", "09:40,02:30"],
     "DeclaredOrTimes": ["Declared", "declared,09:40", "01:30"],
-    "Folder": [__file__],
-    "File": ["/", "/nonexistent"],
+    "Folder": [__file__, "/" + "x" * 300],
+    "File": ["/", "/nonexistent", "/" + "x" * 300],
 }
 
 

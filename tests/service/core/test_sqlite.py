@@ -134,3 +134,21 @@ def test_new_file_locked_by_another_writer_is_waited_for(tmp_path: Path) -> None
         with opened.reading() as connection:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         writer.join()
+
+
+def test_reason_for_readers_names_the_file_without_folders(tmp_path: Path) -> None:
+    file = tmp_path / "crossings.sqlite"
+    opened = connect(f"sqlite:///{file}")
+    with contextlib.closing(opened):
+        opened.migrate()
+        opened.engine.dispose()
+        file.rename(tmp_path / "away")
+        file.mkdir()
+        with pytest.raises(Unavailable, match=f"{file}: expected"), opened.writing():
+            pass
+        file.rmdir()
+        (tmp_path / "away").rename(file)
+        problem = opened.write_problem()
+    assert problem and problem[0] == "database_not_written"
+    assert ": crossings.sqlite: expected a file" in problem[1]
+    assert str(tmp_path) not in problem[1]
