@@ -173,7 +173,8 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
     A link that may or may not have arrived is not sent twice: a new one replaces it. If there are
-    links to send, that is a run of ``links``; after a failed one the next waits.
+    links to send, that is a run of ``links``; after a failed one the next waits. If no link waits
+    any more, a failed run is followed by one that says so.
     """
     with context.database.try_lock(f"opt-in-{context.route.name}") as is_held:
         if not is_held:
@@ -181,10 +182,14 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
         with context.database.writing() as connection:
             opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), context.route.name)
             is_paused = failed_recently(connection, "links", clock(), context.route.name)
-        if not opt_ins or is_paused:
+            last = run_store.get_latest_run(connection, "links", route=context.route.name)
+        has_failed = last is not None and last.outcome == "failed"
+        if is_paused or not (opt_ins or has_failed):
             return 0
 
         def work(_: Claim) -> Outcome:
+            if not opt_ins:
+                return Outcome("done", "no link waits to be sent", {"sent": 0})
             try:
                 with Session(context.settings) as session:
                     sent = [_mail_link(context, session, one, clock()) for one in opt_ins]

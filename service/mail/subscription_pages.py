@@ -70,6 +70,7 @@ def form(status: int = 200, problem: str = "") -> Response:
         unit=leading.unit,
         largest=MOST_THRESHOLD,
         days=DAYS,
+        warns=not chosen.route.is_closed,
         record=warning_record(chosen)["sentence"] if offered else "",
     )
 
@@ -220,6 +221,10 @@ def _preferences() -> Preferences:
     emails = request.form.get("emails") or EMAILS[0]
     if emails not in EMAILS:
         raise ValueError("Choose the weekly email, early warnings or both.")
+    if emails != "weekly" and route.is_closed:
+        raise ValueError(
+            "There are no early warnings here, as the source of the figures has ended."
+        )
     label = f"Number of {unit} in a day"
     threshold = _whole("threshold", label, declared, 0, MOST_THRESHOLD)
     weekly = Preferences(declared if threshold is None else threshold, route=route.name)

@@ -109,6 +109,21 @@ def test_failure_is_a_run_and_the_next_try_waits(mailer: Context, mailbox: Mailb
     assert (job["last_outcome"], job["last_reason"]) == ("done", "3 of 3 sent")
 
 
+def test_failure_is_over_when_no_link_waits(mailer: Context) -> None:
+    unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
+    hand = ManualClock(utc_now())
+    with pytest.raises(JobError):
+        mail_links(unready, ManualClock(NOW))
+    with mailer.database.writing() as connection:
+        connection.execute(opt_ins.delete())
+    for minutes, outcome in ((0, "failed"), (11, "done")):
+        hand.now += dt.timedelta(minutes=minutes)
+        assert mail_links(unready, hand) == 0
+        (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
+        assert job["last_outcome"] == outcome
+    assert job["last_reason"] == "no link waits to be sent"
+
+
 def test_clock_set_back_does_not_stop_links(mailer: Context, mailbox: Mailbox) -> None:
     unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
     with pytest.raises(JobError):

@@ -220,6 +220,21 @@ def test_subscription_pages_are_of_the_chosen_route(both: Context, mailbox: Mail
     assert f'<a href="/">{CHANNEL}</a>' in page and '<a href="/subscribe">Emails</a>' in page
 
 
+def test_early_warnings_are_not_offered_if_the_source_has_ended(both: Context) -> None:
+    client = create_app(both, utc_now).test_client()
+    offers = {
+        name: "Warn me at this chance" in client.get(f"/subscribe?route={name}").text
+        for name in ("channel", "italy")
+    }
+    assert offers == {"channel": True, "italy": False}
+    for emails in ("warnings", "both"):
+        form = {"address": "a@reader.example.org", "emails": emails, "route": "italy"}
+        response = client.post("/subscribe", data=form)
+        assert response.status_code == 400
+        assert "There are no early warnings here, as the source of the figures" in response.text
+        assert client.post("/subscribe", data=form | {"route": "channel"}).status_code == 200
+
+
 def test_one_click_unsubscribes_from_one_route(
     both: Context, mailbox: Mailbox, plain_chart: list[int]
 ) -> None:
