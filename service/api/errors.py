@@ -146,7 +146,10 @@ def _value(place: str, name: str) -> Any:
     """Return what the request has as `name`, such as ``levels.0``; an ellipsis if nothing."""
     value: Any = request.get_json() if place == "json" else request.args
     with suppress(LookupError, TypeError, ValueError):  # a name that is no path, such as _schema
-        for key in name.split("."):
+        keys = name.split(".")
+        if keys[-1] == "[key]":  # the key before is what is invalid
+            return keys[-2]
+        for key in keys:
             value = value[int(key) if isinstance(value, list) else key]
         return value
     return ...

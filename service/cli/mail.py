@@ -61,7 +61,7 @@ def digest(
     out: Path | None,
     route: str,
 ) -> None:
-    """Send the weekly email of each route to all who lack it, or a copy to one address.
+    """Send the weekly email of each route, once due, to all who lack it, or a copy to one address.
 
     \b
     Examples:

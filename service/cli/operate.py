@@ -21,6 +21,7 @@ from service.cli.options import (
     pass_settings,
 )
 from service.cli.output import console, count_progress, fit_progress, print_json, print_table
+from service.core.clock import format_instant, utc_now
 
 if TYPE_CHECKING:
     from service.core.context import Context
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from service.data.ingest import Reading
 
 _MOST_ROWS = 60
+_RECENT = dt.timedelta(days=8)  # the weekly email is tried again within it
 
 
 @click.command()
@@ -281,7 +283,7 @@ def hindcast(
     "--check",
     is_flag=True,
     help="For cron: print only reasons, alarms and jobs that failed; exit with 1 if degraded or "
-    "alarmed, or if the last run of a job failed.",
+    "alarmed, or if the last run of a job failed, in the last 8 days.",
 )
 @pass_settings
 def status(settings: Settings, form: str, check: bool) -> int:
@@ -297,32 +299,37 @@ def status(settings: Settings, form: str, check: bool) -> int:
     from service.answers.status import status as answer
 
     body = answer(IssueLoader(open_for_command(settings, "read")))
-    has_failed = any(row["last_outcome"] == "failed" for row in body["jobs"])
-    is_wrong = body["status"] == "degraded" or bool(body["alarms"]) or has_failed
+    since = format_instant(utc_now() - _RECENT)  # a job that failed earlier may no longer run
+    failed = [
+        row
+        for row in body["jobs"]
+        if row["last_outcome"] == "failed" and row["last_started_at"] >= since
+    ]
+    is_wrong = body["status"] == "degraded" or bool(body["alarms"] or failed)
     if form == "json":
         print_json(body)
     elif is_wrong or not check:  # cron emails any output
-        _show_status(body, is_whole=not check)
+        several = len(body["routes"]) > 1
+        for row in body["jobs"]:
+            row["name"] = f"{row['job']} of {row['route']}" if several else row["job"]
+        _show_state(body)
+        for row in failed if check else ():
+            said = f"failed, started {row['last_started_at']}: {row['last_reason']}"
+            console().print(f"  job {row['name']} {said}")
+        if not check:
+            _show_series_and_jobs(body)
     return int(check and is_wrong)
 
 
-def _show_status(body: dict[str, Any], is_whole: bool) -> None:
-    """Print the reasons, alarms and jobs that failed; with `is_whole` all series and jobs."""
-    names = [
-        row["job"] if len(body["routes"]) == 1 else f"{row['job']} of {row['route']}"
-        for row in body["jobs"]
-    ]
+def _show_state(body: dict[str, Any]) -> None:
     console().print(body["status"], style="bold")
     for reason in body["reasons"]:
         console().print(f"  {reason['name']}: {reason['detail']}")
     for alarm in body["alarms"]:
         console().print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
-    if not is_whole:
-        for name, row in zip(names, body["jobs"], strict=True):
-            if row["last_outcome"] == "failed":
-                said = f"failed, started {row['last_started_at']}: {row['last_reason']}"
-                console().print(f"  job {name} {said}")
-        return
+
+
+def _show_series_and_jobs(body: dict[str, Any]) -> None:
     keys = ("series_id", "data_through", "issue_id", "issued_at", "champion")
     left_out = (
         ", ".join(model["model"] for model in row["models"] if model["failure"]) or "none"
@@ -330,21 +337,11 @@ def _show_status(body: dict[str, Any], is_whole: bool) -> None:
     )
     print_table(
         ("series", "figures through", "issue", "issued at", "champion", "left out"),
-        (
-            [*(row[key] for key in keys), out]
-            for row, out in zip(body["series"], left_out, strict=True)
-        ),
+        ([*map(row.get, keys), out] for row, out in zip(body["series"], left_out, strict=True)),
     )
+    keys = ("name", "last_started_at", "last_outcome", "last_success_at", "last_reason")
     print_table(
         ("job", "last started", "outcome", "last success", "said"),
-        (
-            (
-                name,
-                row["last_started_at"] or "never",
-                row["last_outcome"],
-                row["last_success_at"] or "never",
-                row["last_reason"],
-            )
-            for name, row in zip(names, body["jobs"], strict=True)
-        ),
-    )
+        (["never" if row[key] is None and key.endswith("_at") else row[key] for key in keys]
+         for row in body["jobs"]),
+    )  # fmt: skip

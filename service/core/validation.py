@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 _SHOULD = re.compile(r"(?:Input|String|List|Tuple|Dictionary) should (?:be |have )?")
-_DETAIL = re.compile(r"(?:, (?:unable|got|input) | after validation, ).*")
 _WORDS = {
     "greater than or equal to ": "at least ",
     "less than or equal to ": "at most ",
@@ -18,6 +17,8 @@ _WORDS = {
     "a valid tuple": "a list",
     "a valid integer": "a whole number",
     "a valid number": "a number",
+    "in a valid time format": "a time such as 14:00",
+    "a valid date or datetime": "a date such as 2024-10-18",
     "match pattern ": "text of the form ",
 }
 _MISSING, _UNKNOWN = "Field required", "Extra inputs are not permitted"
@@ -35,8 +36,12 @@ def explain_invalid(message: str, value: Any, is_secret: bool = False) -> str:
         return "expected only known names, found another"
     if "instance of" in message:  # it names our class
         message = "expected named values"
+    if message.startswith("Unable to parse input string as an integer"):  # of over 4,300 digits
+        message = "expected a whole number"
     if begin := _SHOULD.match(message):
-        message = "expected " + _DETAIL.sub("", message[begin.end() :])
+        message = message[begin.end() :]
+        more = ", " if message.startswith(("a valid ", "in a valid ")) else " after validation"
+        message = f"expected {message.partition(more)[0]}"
         for theirs, ours in _WORDS.items():
             message = message.replace(f"expected {theirs}", f"expected {ours}")
     if value is ... or ", found" in message:

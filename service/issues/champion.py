@@ -22,7 +22,7 @@ MEASURES = ("days_1_7", "total_7", "total_28")
 """Measures compared: the CRPS of the days and totals that planners use."""
 
 _LEAST_SHARE, _FEWEST = 0.75, 4
-_OVERLAP = 2  # weekly origins: one for each of two measures, four for 28 days
+_OVERLAP = 3  # weekly origins; four overlap in one of the three measures, none in the others
 _FEWEST_FOR_INTERVAL = bootstrap.fewest_origins(_OVERLAP)
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -60,7 +60,7 @@ def judge(
     A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
     is not judged: it may have skipped the hard ones.
     It must be better by more than the share `margin`, and the whole 95% interval of its ratio
-    below 1, on at least eight origins; baselines never become champion. `record` has the CRPS by
+    below 1, on at least ten origins; baselines never become champion. `record` has the CRPS by
     model, origin and measure.
     """
     reference = record.get(current, {})
@@ -95,7 +95,7 @@ def judge(
 def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:
     """Say how much worse a model is with weather than without; empty unless significant.
 
-    Uses their common origins, at least eight: it is worse if the whole 95% interval (paired block
+    Uses their common origins, at least ten: it is worse if the whole 95% interval (paired block
     bootstrap) of the ratio of scores, over `MEASURES`, is above 1.
     `scores_with` use the weather forecast at the origin, `scores_without` none: CRPS by origin and
     measure.

@@ -33,10 +33,10 @@ from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
 FRIDAY, WEEK = utc(2026, 1, 2, 16), "2026-W01"
+"""When the weekly email of `publish_sample` is due, and its week."""
+
 ALWAYS_DUE = {"digest_day": "mon", "digest_time": "00:00"}
 """Settings by which the email of the current week is due on any day."""
-
-"""When the weekly email of `publish_sample` is due, and its week."""
 
 
 @dataclass

@@ -219,6 +219,11 @@ def test_str_of_problem_is_its_detail() -> None:
             "weather.2026-01-01",
             "expected 'calm', 'mixed' or 'rough', found 'wet'",
         ),
+        (
+            {"weather": {"2026-13-01": "calm"}},
+            "weather.2026-13-01.[key]",
+            "expected a date such as 2024-10-18, found '2026-13-01'",
+        ),
         ({"a.b": 1}, "a.b", "expected only known names, found another"),
     ],
 )

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from forecast.paths import Paths
-from service.core.clock import utc_now
+from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import connect
-from service.core.tables import observations
+from service.core.tables import observations, runs
 from tests.service.support import Crossings, declare_quick_models, publish, record_run, utc
 
 
@@ -100,20 +100,25 @@ def test_status_check_names_jobs_whose_last_run_failed(
 ) -> None:
     settings = {"var_dir": filled.settings.var_dir, "stale_after_days": 3650}
     publish_issue(filled, utc_now(), "2025-12-31")
+    now = utc_now()
     for at, outcome in enumerate(("done", "failed", "done", "failed")):
         reason = "Connection refused" if outcome == "failed" else None
-        moment = utc(2026, 1, 2, 15, 30 + at)
+        moment = now - dt.timedelta(days=7, minutes=-at)
         record_run(filled.database, str(at), moment, job="digest", outcome=outcome, reason=reason)
         done = crossings("status", "--check", **settings)
         if outcome == "done":
             assert (done.returncode, done.stdout) == (0, ""), at
             continue
         assert done.returncode == 1
-        expected = f"  job digest failed, started 2026-01-02T15:{30 + at}:00Z: Connection refused"
+        expected = f"  job digest failed, started {format_instant(moment)}: Connection refused"
         assert done.stdout.splitlines() == ["fresh", expected]
     done = crossings("status", "--check", routes="channel,italy", **settings)
     assert "  job digest of channel failed, started" in done.stdout
     assert "digest of italy" not in done.stdout
+    long_ago = now - dt.timedelta(days=9)
+    with filled.database.writing() as connection:
+        connection.execute(runs.update().where(runs.c.job == "digest").values(started_at=long_ago))
+    assert crossings("status", "--check", **settings).returncode == 0
 
 
 def publish_issue(context: Context, issued_at: dt.datetime, first: str) -> None:

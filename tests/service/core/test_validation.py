@@ -24,6 +24,8 @@ class Model(BaseModel):
     choice: Literal["calm", "rough"] = "calm"
     yes: bool = True
     day: dt.date = dt.date.min
+    time: dt.time = dt.time.min
+    listed: Literal["a, input x", "b"] = "b"
     names: dict[str, str] = Field(default_factory=dict, max_length=1)
     counts: list[int] = []
     ours: Annotated[str, AfterValidator(_refuse)] = ""
@@ -53,6 +55,10 @@ class Required(BaseModel):
         ({"names": 3}, "expected named values, found 3"),
         ({"names": {"a": "", "b": ""}}, "expected at most 1 item, found {'a': '', 'b': ''}"),
         ({"counts": {}}, "expected a list, found {}"),
+        ({"day": "2026-13-01"}, "expected a date such as 2024-10-18, found '2026-13-01'"),
+        ({"time": "25:00"}, "expected a time such as 14:00, found '25:00'"),
+        ({"whole": "9" * 5000}, f"expected a whole number, found '{40 * '9'}'"),
+        ({"listed": "c"}, "expected 'a, input x' or 'b', found 'c'"),
         ({"ours": "x"}, "expected another text, found 'x'"),
         ({"x": 1}, "expected only known names, found another"),
     ],

@@ -53,7 +53,7 @@ def test_challenger_is_chosen_if_better_on_enough_common_origins(
     assert f" on {n_origins} " in verdict.reason
 
 
-@pytest.mark.parametrize(("origins", "champion"), [(7, "now"), (8, "other")])
+@pytest.mark.parametrize(("origins", "champion"), [(9, "now"), (10, "other")])
 def test_few_origins_prove_nothing(origins: int, champion: str) -> None:
     record = {"now": scores(range(origins), 100.0), "other": scores(range(origins), 80.0)}
     assert judge("now", SPECS, record, margin=0.03).champion == champion
@@ -86,8 +86,8 @@ def test_champion_with_few_scores_is_kept() -> None:
 @pytest.mark.parametrize(
     ("ratio", "spread", "origins", "is_worse"),
     [
-        (1.05, 0.0, 8, True),
-        (1.05, 0.0, 7, False),  # too few
+        (1.05, 0.0, 10, True),
+        (1.05, 0.0, 9, False),  # too few
         (0.95, 0.0, 26, False),
         (1.0, 0.0, 26, False),
         (1.05, 0.3, 26, False),  # within chance
@@ -107,12 +107,12 @@ def test_weather_is_dropped_if_model_is_significantly_worse_with_it(
     reason = worse_with_weather(scores | {"2020-0001": {}}, blind)
     assert bool(reason) == is_worse
     if spread == 0 and is_worse:
-        expected = "its score is 1.050 (1.050 to 1.050) of that without, on 8 weekly origins"
+        expected = "its score is 1.050 (1.050 to 1.050) of that without, on 10 weekly origins"
         assert reason == f"is worse with it: {expected}"
 
 
 def test_measure_that_is_always_zero_is_ignored() -> None:
-    zero = scores(range(8), 0.0)
-    assert worse_with_weather(scores(range(8), 1.0), zero) == ""
+    zero = scores(range(10), 0.0)
+    assert worse_with_weather(scores(range(10), 1.0), zero) == ""
     one_positive = {origin: measures | {MEASURES[0]: 1.0} for origin, measures in zero.items()}
-    assert worse_with_weather(scores(range(8), 1.0), one_positive) == ""
+    assert worse_with_weather(scores(range(10), 1.0), one_positive) == ""

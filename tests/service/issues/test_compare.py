@@ -65,10 +65,10 @@ def test_model_exceeding_fit_limit_is_not_scored(
 def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: ManualClock) -> None:
     """The weather forecasts are calm where nobody came, and rough where people did."""
     context = sample_weather.with_weather(filled)
-    context = with_settings(context, champion_origins=14, stale_after_days=5)
-    truth = sample_weather.roughness(dt.date(2025, 8, 20), 134)
-    for monday in range(12, 12 + 7 * 14, 7):  # from 1 September to 1 December
-        seen_at = utc(2025, 8, 21, 5) + dt.timedelta(days=monday)
+    context = with_settings(context, champion_origins=26, stale_after_days=5)
+    truth = sample_weather.roughness(dt.date(2025, 5, 28), 218)
+    for monday in range(12, 12 + 7 * 26, 7):  # from 9 June to 1 December
+        seen_at = utc(2025, 5, 29, 5) + dt.timedelta(days=monday)
         wrong = 2.5 - truth[monday + 1 : monday + 8]
         sample_weather.store_weather(
             context.database, seen_at, wrong.tolist(), first=dt.date(2024, 1, 1)

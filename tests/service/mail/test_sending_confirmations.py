@@ -90,16 +90,16 @@ def test_request_is_mailed_after_the_server_refused_the_sender(
 
 
 def test_failure_is_a_run_and_the_next_try_waits(mailer: Context, mailbox: Mailbox) -> None:
-    hand = ManualClock(utc_now())
     with mailer.database.writing() as connection:
         for name in ("second", "third"):  # not postponed by the failure of the first
             subscriber_store.save_opt_in(
                 connection, f"{name}@example.org", Preferences(400, route="channel"), NOW
             )
-            connection.execute(opt_ins.update().values(expires_at=hand.now + dt.timedelta(days=1)))
+            connection.execute(opt_ins.update().values(expires_at=utc_now() + dt.timedelta(days=1)))
     unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
     with pytest.raises(JobError, match="CROSSINGS_MAIL_FROM"):
-        mail_links(unready, hand)
+        mail_links(unready, ManualClock(utc_now()))
+    hand = ManualClock(utc_now())
     (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
     assert job["last_outcome"] == "failed" and "CROSSINGS_MAIL_FROM" in job["last_reason"]
     for minutes, n_sent in ((0, 0), (9, 0), (2, 3)):
@@ -111,9 +111,9 @@ def test_failure_is_a_run_and_the_next_try_waits(mailer: Context, mailbox: Mailb
 
 def test_failure_is_over_when_no_link_waits(mailer: Context) -> None:
     unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
-    hand = ManualClock(utc_now())
     with pytest.raises(JobError):
         mail_links(unready, ManualClock(NOW))
+    hand = ManualClock(utc_now())
     with mailer.database.writing() as connection:
         connection.execute(opt_ins.delete())
     for minutes, outcome in ((0, "failed"), (11, "done")):

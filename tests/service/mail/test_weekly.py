@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -212,6 +213,15 @@ def test_run_stops_after_disconnections(
         digest(mailer, clock=hand)
     assert len(recipients) == 3
     assert count_deliveries(mailer) == {"later": 3}
+
+
+def test_missing_setting_is_a_failed_run(mailer: Context, hand: ManualClock) -> None:
+    add_readers(mailer, "a")
+    unready = replace(mailer, settings=mailer.settings.model_copy(update={"mail_from": ""}))
+    with pytest.raises(JobError, match="CROSSINGS_MAIL_FROM: needed to send mail"):
+        send_due_mail(unready, "", hand)
+    run = latest_run(mailer)
+    assert run is not None and run.outcome == "failed"
 
 
 def test_only_the_week_whose_email_was_due_last_is_begun(
