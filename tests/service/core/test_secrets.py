@@ -15,7 +15,14 @@ from service.core.context import open_context
 from service.core.secrets import MASK, Masker, mask_url, passwords_of
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.mailbox import PASSWORD, Mailbox, free_port, mail_settings, publish_sample
+from tests.service.mailbox import (
+    ALWAYS_DUE,
+    PASSWORD,
+    Mailbox,
+    free_port,
+    mail_settings,
+    publish_sample,
+)
 from tests.service.support import NOW, ROOT, Crossings, as_environment, command, environment
 from tests.support.sites import Sites
 from tests.support.waiting import BOUND, PROCESS, wait_until
@@ -155,6 +162,7 @@ def test_no_secret_appears_in_responses_logs_or_command_output(
         fetch_seconds=BOUND,
         log_level="DEBUG",
         log_requests="all",
+        **ALWAYS_DUE,
     )
     assert CANARIES["database"] in settings.database
     context = open_context(settings)
