@@ -76,7 +76,7 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
 
 
 def sampling_error(view: IssueView, days: int) -> int:
-    """Return twice the standard error of the difference of two simulated mean totals, in people.
+    """Return twice the standard error of the difference of two simulated mean totals.
 
     New figures have it, as their paths have other random numbers than those of the issue before.
     """

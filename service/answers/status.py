@@ -22,7 +22,9 @@ from service.issues.issue_store import Issue
 
 SEVERITY = ("fresh", "stale", "degraded")
 """Each status, the worst last."""
-STATUS_JOBS = tuple("ingest weather refit compare score links digest warn prune hindcast".split())
+STATUS_JOBS = tuple(
+    "ingest weather refit compare score confirmations digest warn prune hindcast".split()
+)
 """Jobs whose last runs are part of the status."""
 
 

@@ -22,7 +22,7 @@ MEASURES = ("days_1_7", "total_7", "total_28")
 """Measures compared: the CRPS of the days and totals that planners use."""
 
 _LEAST_SHARE, _FEWEST = 0.75, 4
-_OVERLAP = 3  # weekly origins; four overlap in one of the three measures, none in the others
+_OVERLAP = 3  # weekly origins: 4 for one of the three measures, 1 for the others (record 0084)
 _FEWEST_FOR_INTERVAL = bootstrap.fewest_origins(_OVERLAP)
 Scores = Mapping[str, Mapping[str, float]]
 

@@ -192,14 +192,14 @@ def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> 
             sentences.append(
                 f"The mean forecast for the same {total['days']} days is still {new} {unit}."
             )
-            continue
-        causes = ", ".join(
-            f"{changes.CAUSE_NAMES.get(cause, cause)} {text}" for cause, text in parts.items()
-        )
-        sentences.append(
-            f"For the same {total['days']} days, the mean forecast changed from "
-            f"{old} to {new} {unit}: {causes}."
-        )
+        else:
+            causes = ", ".join(
+                f"{changes.CAUSE_NAMES.get(cause, cause)} {text}" for cause, text in parts.items()
+            )
+            sentences.append(
+                f"For the same {total['days']} days, the mean forecast changed from "
+                f"{old} to {new} {unit}: {causes}."
+            )
     return sentences
 
 

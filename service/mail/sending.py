@@ -54,10 +54,15 @@ def run_exclusively(context: Context, job: str, work: Callable[[], Outcome]) -> 
 
 def failed_recently(connection: Connection, job: str, now: dt.datetime, route: str) -> bool:
     """Whether the job of `route` failed so recently that it should wait."""
-    last = run_store.get_latest_run(connection, job, route=route)
+    failed = _last_failure(connection, job, route)
     # A run that began in the future was recorded before the clock was set back.
-    is_recent = last is not None and dt.timedelta() <= now - last.started_at < _PAUSE
-    return bool(last and is_recent and last.outcome == "failed")
+    return failed is not None and dt.timedelta() <= now - failed.started_at < _PAUSE
+
+
+def _last_failure(connection: Connection, job: str, route: str) -> run_store.Run | None:
+    """Return the last run of the job if it failed."""
+    last = run_store.get_latest_run(connection, job, route=route)
+    return last if last and last.outcome == "failed" else None
 
 
 def send_edition(
@@ -173,18 +178,18 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
     A link that may or may not have arrived is not sent twice: a new one replaces it. If there are
-    links to send, that is a run of ``links``; after a failed one the next waits. If no link waits
-    any more, a failed run is followed by one that says so.
+    links to send, that is a run of ``confirmations``; after a failed one the next waits. If no link
+    waits any more, a failed run is followed by one that says so.
     """
-    with context.database.try_lock(f"opt-in-{context.route.name}") as is_held:
+    job, route = "confirmations", context.route.name
+    with context.database.try_lock(f"opt-in-{route}") as is_held:
         if not is_held:
             return 0
         with context.database.writing() as connection:
-            opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), context.route.name)
-            is_paused = failed_recently(connection, "links", clock(), context.route.name)
-            last = run_store.get_latest_run(connection, "links", route=context.route.name)
-        has_failed = last is not None and last.outcome == "failed"
-        if is_paused or not (opt_ins or has_failed):
+            opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), route)
+            is_paused = failed_recently(connection, job, clock(), route)
+            failed = _last_failure(connection, job, route)
+        if is_paused or not (opt_ins or failed):
             return 0
 
         def work(_: Claim) -> Outcome:
@@ -197,7 +202,7 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
                 raise JobError(str(error)) from error
             return Outcome("done", f"{sum(sent)} of {len(sent)} sent", {"sent": sum(sent)})
 
-        return int(run_job(context, "links", work).detail["sent"])
+        return int(run_job(context, job, work).detail["sent"])
 
 
 def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.datetime) -> bool:

@@ -40,7 +40,7 @@ def digest(
     chosen, loader = week or iso_week(context.route, clock()), IssueLoader(context, clock)
     try:
         monday(chosen)
-        if not context.settings.mail_fault:  # which is the failure of a run
+        if not context.settings.mail_fault:  # otherwise the run below fails with it
             _require_begun_or_due(loader, chosen)
     except (NoAnswer, MailError) as error:
         raise JobError(str(error)) from error

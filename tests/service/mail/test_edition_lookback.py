@@ -101,51 +101,54 @@ def test_heading_tells_last_week_from_an_earlier_one(
     assert "at most a 10% chance that it is above it" in " ".join(renderer.text(reader).split())
 
 
-def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edition) -> None:
-    view = loader.view("people")
+def save_changes(
+    mailer: Context, issue_id: str, since: str, after: float, causes: dict[str, float]
+) -> None:
+    """Store a change of the mean forecast of each day from 10 to `after`, by its causes."""
     note: dict[str, Any] = {
-        "since": previous.issue_id,
+        "since": since,
         "since_issued_at": "2025-12-26T12:00:00Z",
         "from": "2026-01-01",
         "before": [10.0] * 30,
-        "after": [13.0] * 30,
-        "causes": {
-            "model": [0.0] * 30,
-            "revision": [-1.0] * 30,
-            "weather": [-2.0] * 30,
-            "new_figures": [6.0] * 30,
-        },
+        "after": [after] * 30,
+        "causes": {name: [value] * 30 for name, value in causes.items()},
     }
     with mailer.database.writing() as connection:
-        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
-    new_figures, causes = edition._changes(loader, view, previous)
+        note_store.save_note(connection, issue_id, note_store.CHANGES, note)
+
+
+def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edition) -> None:
+    view = loader.view("people")
+    causes = {"model": 0.0, "revision": -1.0, "weather": -2.0, "new_figures": 6.0}
+    save_changes(mailer, view.issue.issue_id, previous.issue_id, 13.0, causes)
+    new_figures, sentence = edition._changes(loader, view, previous)
     assert new_figures == "Figures for 8 more days are available."
-    assert causes == (
+    assert sentence == (
         "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
         "revised figures \N{MINUS SIGN}7, the weather forecast \N{MINUS SIGN}14, new figures +42."
     )
 
 
-@pytest.mark.parametrize("is_moved", [False, True])
+@pytest.mark.parametrize(
+    ("by_model", "expected"),
+    [
+        (0.06, "The mean forecast for the same 7 days is still 70 people."),
+        (
+            1.0,
+            (
+                "For the same 7 days, the mean forecast changed from 70 to 70 people: "
+                "the model +7, new figures \N{MINUS SIGN}7."
+            ),
+        ),
+    ],
+)
 def test_unchanged_forecast_is_said_to_be_unchanged(
-    mailer: Context, loader: IssueLoader, previous: Edition, is_moved: bool
+    mailer: Context, loader: IssueLoader, previous: Edition, by_model: float, expected: str
 ) -> None:
     view = loader.view("people")
-    note: dict[str, Any] = {
-        "since": previous.issue_id,
-        "since_issued_at": "2025-12-26T12:00:00Z",
-        "from": "2026-01-01",
-        "before": [10.0] * 30,
-        "after": [10.0] * 30,
-        "causes": {"model": [0.06 + is_moved] * 30, "new_figures": [-0.06 - is_moved] * 30},
-    }
-    with mailer.database.writing() as connection:
-        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
-    _, sentence = edition._changes(loader, view, previous)
-    if is_moved:
-        assert sentence.endswith("from 70 to 70 people: the model +7, new figures \N{MINUS SIGN}7.")
-    else:
-        assert sentence == "The mean forecast for the same 7 days is still 70 people."
+    causes = {"model": by_model, "new_figures": -by_model}
+    save_changes(mailer, view.issue.issue_id, previous.issue_id, 10.0, causes)
+    assert edition._changes(loader, view, previous)[1] == expected
 
 
 def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:

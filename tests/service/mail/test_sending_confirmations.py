@@ -33,6 +33,13 @@ def mailer(mailer: Context) -> Context:
     return mailer
 
 
+def get_job(context: Context) -> dict[str, Any]:
+    """The job in the status of the service."""
+    jobs = status(IssueLoader(context))["jobs"]
+    (job,) = [job for job in jobs if job["job"] == "confirmations"]
+    return job
+
+
 def read_token(mailbox: Mailbox) -> str:
     (message,) = mailbox.messages()
     return str(LINK.findall(message.get_content())[0])
@@ -100,12 +107,12 @@ def test_failure_is_a_run_and_the_next_try_waits(mailer: Context, mailbox: Mailb
     with pytest.raises(JobError, match="CROSSINGS_MAIL_FROM"):
         mail_links(unready, ManualClock(utc_now()))
     hand = ManualClock(utc_now())
-    (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
+    job = get_job(mailer)
     assert job["last_outcome"] == "failed" and "CROSSINGS_MAIL_FROM" in job["last_reason"]
     for minutes, n_sent in ((0, 0), (9, 0), (2, 3)):
         hand.now += dt.timedelta(minutes=minutes)
         assert mail_links(mailer, hand) == n_sent
-    (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
+    job = get_job(mailer)
     assert (job["last_outcome"], job["last_reason"]) == ("done", "3 of 3 sent")
 
 
@@ -119,7 +126,9 @@ def test_failure_is_over_when_no_link_waits(mailer: Context) -> None:
     for minutes, outcome in ((0, "failed"), (11, "done")):
         hand.now += dt.timedelta(minutes=minutes)
         assert mail_links(unready, hand) == 0
-        (job,) = [job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "links"]
+        (job,) = [
+            job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "confirmations"
+        ]
         assert job["last_outcome"] == outcome
     assert job["last_reason"] == "no link waits to be sent"
 
