@@ -181,14 +181,14 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
     links to send, that is a run of ``confirmations``; after a failed one the next waits. If no link
     waits any more, a failed run is followed by one that says so.
     """
-    job, route = "confirmations", context.route.name
+    route = context.route.name
     with context.database.try_lock(f"opt-in-{route}") as is_held:
         if not is_held:
             return 0
         with context.database.writing() as connection:
             opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), route)
-            is_paused = failed_recently(connection, job, clock(), route)
-            failed = _last_failure(connection, job, route)
+            is_paused = failed_recently(connection, "confirmations", clock(), route)
+            failed = _last_failure(connection, "confirmations", route)
         if is_paused or not (opt_ins or failed):
             return 0
 
@@ -202,7 +202,7 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
                 raise JobError(str(error)) from error
             return Outcome("done", f"{sum(sent)} of {len(sent)} sent", {"sent": sum(sent)})
 
-        return int(run_job(context, job, work).detail["sent"])
+        return int(run_job(context, "confirmations", work).detail["sent"])
 
 
 def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.datetime) -> bool:
