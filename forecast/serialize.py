@@ -41,7 +41,7 @@ def restore(values: dict[str, Any], arrays: dict[str, Any]) -> Fitted:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         description = f"{type(error).__name__}: {error}"
         raise StateError(
-            f"expected the state of a family of {sorted(FAMILIES)}, {description}"
+            f"expected the state of one of the families {sorted(FAMILIES)}, {description}"
         ) from error
     return fitted
 

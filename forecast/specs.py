@@ -89,9 +89,11 @@ def parse(name: str, text: str) -> Spec:
     role = table.get("role", "challenger")
     _check_title(name, title)
     if family not in list(FAMILIES):
-        raise SpecError(f"model {name}: expected a family of {sorted(FAMILIES)}, found {family!r}")
+        raise SpecError(
+            f"model {name}: expected one of the families {sorted(FAMILIES)}, found {family!r}"
+        )
     if role not in ROLES:
-        raise SpecError(f"model {name}: expected a role of {ROLES}, found {role!r}")
+        raise SpecError(f"model {name}: expected one of the roles {ROLES}, found {role!r}")
     members, parameters = (_table(name, table, key) for key in ("members", "parameters"))
     if bool(members) != (family in _COMPOSED):
         raise SpecError(
@@ -136,7 +138,9 @@ def _load(name: str, text: str) -> dict[str, Any]:
         raise SpecError(f"model {name}: expected TOML, found {error}") from error
     unknown = set(table) - _KEYS
     if unknown:
-        raise SpecError(f"model {name}: expected keys {sorted(_KEYS)}, found {sorted(unknown)}")
+        raise SpecError(
+            f"model {name}: expected only the keys {sorted(_KEYS)}, found {sorted(unknown)}"
+        )
     return table
 
 
@@ -193,7 +197,7 @@ def _table(name: str, outer: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Forecaster:
     if name not in specs:
-        raise SpecError(f"expected a model of {sorted(specs)}, found {name!r}")
+        raise SpecError(f"expected one of the models {sorted(specs)}, found {name!r}")
     if name in above:
         raise SpecError(f"model {name}: a pool among its own members: {' -> '.join(above)}")
     spec = specs[name]
@@ -215,9 +219,8 @@ def _values(spec: Spec, defaults: Mapping[str, Any], of_any_length: set[str]) ->
     """Return the parameters of `spec`, checked against the family's `defaults`."""
     unknown = set(spec.parameters) - set(defaults)
     if unknown:
-        raise SpecError(
-            f"model {spec.name}: expected parameters of {sorted(defaults)}, found {sorted(unknown)}"
-        )
+        expected = f"expected parameters among {sorted(defaults)}"
+        raise SpecError(f"model {spec.name}: {expected}, found {sorted(unknown)}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.parameters.items()}
     for key, value in values.items():
         if not _alike(value, defaults[key], key in of_any_length):

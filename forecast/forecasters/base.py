@@ -109,12 +109,12 @@ def require_days(series: DailySeries, least: int, family: str) -> None:
     if series.values.max() > MOST_KNOWN:
         day = series.dates[series.values.argmax()]
         largest = f"{series.values.max():,} on {day}"
-        raise FitError(f"{family} takes days of up to {MOST_KNOWN:,}, found {largest}")
+        raise FitError(f"{family} accepts counts of up to {MOST_KNOWN:,} a day, found {largest}")
 
 
 def whole_people(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:
     """Round to whole, non-negative counts; raises `FitError` if values are not finite."""
     if not np.isfinite(values).all():
-        raise FitError("the simulation left the finite numbers")
+        raise FitError("the simulation produced numbers that are not finite")
     people: npt.NDArray[np.int32] = np.rint(np.clip(values, 0, MOST_PEOPLE)).astype(np.int32)
     return people

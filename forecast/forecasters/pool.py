@@ -62,7 +62,7 @@ class LinearPool:
                 reasons.append(f"{name}: {error}")
         shares = np.array([self.weights.get(n, 0.0 if self.weights else 1.0) for n in fitted])
         if not shares.sum() > 0:
-            raise FitError("no member of the pool stands; " + "; ".join(reasons))
+            raise FitError("no member of the pool is usable; " + "; ".join(reasons))
         return FittedLinearPool(fitted, shares / shares.sum())
 
 
@@ -169,7 +169,7 @@ class FittedLinearPool:
         is_kept = np.array([member != name for member in self.members])
         shares = self.shares[is_kept]
         if not shares.sum() > 0:
-            raise FitError(f"no member of the pool stands; {name}: {error}") from error
+            raise FitError(f"no member of the pool is usable; {name}: {error}") from error
         others = {member: fitted for member, fitted in self.members.items() if member != name}
         return FittedLinearPool(others, shares / shares.sum(), self.assumed)
 

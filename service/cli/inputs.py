@@ -34,7 +34,7 @@ class Inputs:
         for one in self.figures.values():
             if as_day(day) not in one:
                 raise click.UsageError(
-                    f"--as-of: expected a day of {self.data}, {one.start} to {one.data_through}, "
+                    f"--as-of: expected a day in {self.data}, {one.start} to {one.data_through}, "
                     f"found {day}"
                 )
         return {name: one.upto(day) for name, one in self.figures.items()}
@@ -62,7 +62,7 @@ def read_inputs(
             archive = covariate_csv.read_forecasts(covariate_forecasts, drivers.names)
             drivers = replace(drivers, archive=archive)
     elif covariate_forecasts is not None:
-        raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
+        raise click.UsageError("--covariate-forecasts: expected --covariates with it")
     return Inputs(route, data, series, columns, drivers, covariate_forecasts or covariates)
 
 

@@ -40,7 +40,7 @@ def test_state_names_its_family() -> None:
     ],
 )
 def test_invalid_states_are_rejected(values: dict[str, Any]) -> None:
-    with pytest.raises(StateError, match="expected the state of a family"):
+    with pytest.raises(StateError, match="expected the state of one of the families"):
         restore(values, {})
 
 

@@ -70,13 +70,13 @@ def test_pool_is_built_with_its_members() -> None:
     ("text", "message"),
     [
         ("family = ", "expected TOML"),
-        ('family = "oracle"', "expected a family of .* found 'oracle'"),
-        ('family = ["hurdle"]', "expected a family of"),
-        ("", "expected a family of .* found None"),
-        ('family = "hurdle"\nrole = "king"', "expected a role of"),
-        ('family = "hurdle"\nrole = ["champion"]', "expected a role of"),
+        ('family = "oracle"', "expected one of the families .* found 'oracle'"),
+        ('family = ["hurdle"]', "expected one of the families"),
+        ("", "expected one of the families .* found None"),
+        ('family = "hurdle"\nrole = "king"', "expected one of the roles"),
+        ('family = "hurdle"\nrole = ["champion"]', "expected one of the roles"),
         ('family = "hurdle"\ntitle = 3', "expected a title in quotes, found 3"),
-        ('family = "hurdle"\nspeed = 3', r"expected keys .* found \['speed'\]"),
+        ('family = "hurdle"\nspeed = 3', r"expected only the keys .* found \['speed'\]"),
         ('family = "hurdle"\nparameters = 3', r"expected a table \[parameters\], found 3"),
         ('family = "pool"\nmembers = ["a"]', r"expected a table \[members\]"),
         ('family = "pool"', "expected members in a pool"),
@@ -112,7 +112,11 @@ def test_any_text_is_parsed_or_rejected(text: str) -> None:
 @pytest.mark.parametrize(
     ("family", "parameters", "message"),
     [
-        ("hurdle", "colour = 1", r"expected parameters of \['harmonics'.* found \['colour'\]"),
+        (
+            "hurdle",
+            "colour = 1",
+            r"expected parameters among \['harmonics'.* found \['colour'\]",
+        ),
         ("hurdle", 'harmonics = "two"', "expected harmonics to be like 2, found 'two'"),
         ("hurdle", "harmonics = 2.5", "expected harmonics to be like 2"),
         ("hurdle", "harmonics = true", "expected harmonics to be like 2"),
@@ -141,7 +145,7 @@ def test_cyclic_or_unknown_members_are_rejected() -> None:
         build("c", specs)
     with pytest.raises(SpecError, match="found 'd'"):
         build("d", specs)
-    with pytest.raises(SpecError, match=r"expected parameters of \[\]"):
+    with pytest.raises(SpecError, match=r"expected parameters among \[\]"):
         build("e", {"e": Spec("e", "e", "pool", "champion", {"x": 1}, {"a": 1.0})})
 
 

@@ -184,7 +184,9 @@ def test_require_days() -> None:
     with pytest.raises(FitError, match="x needs at least 61 days, found 60"):
         require_days(make_series(np.ones(60, int)), 61, "x")
     large = make_series([*[1] * 59, 12_501])
-    with pytest.raises(FitError, match="x takes days of up to 12,500, found 12,501 on 2022-03-01"):
+    with pytest.raises(
+        FitError, match="x accepts counts of up to 12,500 a day, found 12,501 on 2022-03-01"
+    ):
         require_days(large, 60, "x")
 
 

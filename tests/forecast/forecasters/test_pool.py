@@ -78,16 +78,16 @@ def test_failing_member_leaves_its_share_to_others(failing: Constant) -> None:
 
 def test_pool_without_working_members_fails() -> None:
     unfittable = LinearPool({"a": Constant(1, can_fit=False), "b": Constant(2, can_fit=False)})
-    with pytest.raises(FitError, match="no member of the pool stands; a: declined to fit; b: "):
+    with pytest.raises(FitError, match="no member of the pool is usable; a: declined to fit; b: "):
         unfittable.fit(SERIES)
-    with pytest.raises(FitError, match="no member of the pool stands"):
+    with pytest.raises(FitError, match="no member of the pool is usable"):
         LinearPool({"a": Constant(1), "b": Constant(2, can_fit=False)}, {"a": 0.0, "b": 1.0}).fit(
             SERIES
         )
     fitted = LinearPool(
         {"a": Constant(1, can_simulate=False), "b": Constant(2, can_simulate=False)}
     ).fit(SERIES)
-    with pytest.raises(FitError, match="no member of the pool stands; b: declined to draw"):
+    with pytest.raises(FitError, match="no member of the pool is usable; b: declined to draw"):
         fitted.simulate(7, 100, np.random.default_rng(0))
 
 

@@ -103,7 +103,7 @@ def test_champion_is_one_of_the_models_of_the_route(crossings: Crossings, tmp_pa
         (["--horizon", "401"], "1<=x<=400"),
         (["--paths", "1"], "10<=x<=100000"),
         (["--seed", "-1"], "x>=0"),
-        (["--model", "oracle"], "expected a model of"),
+        (["--model", "oracle"], "expected one of the models"),
         (["--as-of", "2017-12-31"], "2018-01-01 to 2025-12-31, found 2017-12-31"),
         (["--as-of", "2026-01-01"], "2018-01-01 to 2025-12-31, found 2026-01-01"),
         (["--as-of", "yesterday"], "does not match the format"),
@@ -213,4 +213,4 @@ def test_covariate_forecasts_must_be_issued_at_the_origin(
     assert done.returncode == 2
     assert f"{issued}: expected a forecast issued at 2024-10-19, found none" in done.stderr
     done = crossings("forecast", "--data", FIGURES, *QUICK, *covariates[2:])
-    assert "expected --covariates beside it" in done.stderr
+    assert "expected --covariates with it" in done.stderr

@@ -66,7 +66,7 @@ def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Manua
     with pytest.raises(JobError, match="climatology: its paths differ: its declaration or"):
         reproduce_issue(filled, hand.now)
     (models / "seasonal_naive.toml").unlink()
-    with pytest.raises(JobError, match="seasonal_naive: expected a model of"):
+    with pytest.raises(JobError, match="seasonal_naive: expected one of the models"):
         reproduce_issue(filled, hand.now)
 
 
