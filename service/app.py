@@ -28,8 +28,9 @@ from service.mail.subscription_pages import subscriptions
 from service.page import downloads, pages
 
 _DESCRIPTION = """
-Probability forecasts of daily arrivals. Every band, total and probability is read off one set of
-joint sample paths, frozen as an issue. New keys may appear in answers; those that are here stay.
+Probability forecasts of daily arrivals. Every range, total and probability comes from one set of
+joint sample paths, stored as an issue that never changes. New keys may appear in answers; existing
+ones stay.
 """
 
 _COMPRESSED = [

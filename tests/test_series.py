@@ -193,7 +193,9 @@ def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> No
 def test_undeclared_series_is_unknown(strait: Context, client: FlaskClient) -> None:
     response = client.get("/v1/series/people/forecast")
     assert response.status_code == 404
-    assert "expected a series of strait_entries, strait_hulls, found 'people'" in response.text
+    assert (
+        "expected one of the series strait_entries, strait_hulls, found 'people'" in response.text
+    )
     with pytest.raises(JobError, match="expected a file of figures beside the declaration"):
         ingest(strait, "figures")
 

@@ -1,7 +1,7 @@
 """Alarms: forecasts that miss more often than chance allows, and late figures or issues.
 
 An alarm means that someone should investigate; it changes no number and no state. Alarms are
-computed from the database on request, so all faces and notifications agree.
+computed from the database on request, so pages, API, emails and metrics agree.
 """
 
 __all__ = ["CHANCE", "WEEKS", "alarms", "record_alarms"]
@@ -136,7 +136,7 @@ def _pit_alarms(record: _Record) -> list[Alarm]:
         numbers = {key: round(value, 4) for key, value in vars(moments).items()}
         if name == "pit_mean":
             side = "lower" if moments.mean < 0.5 else "higher"
-            what = f"were {side} than forecast, more than chance allows: "
+            what = f"were {side} than forecast by more than chance allows: "
             what += f"mean PIT {moments.mean:.2f}, expected 0.50"
         else:
             side = "narrow" if moments.spread > 1 else "wide"

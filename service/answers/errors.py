@@ -49,7 +49,7 @@ class NotPossible(NoAnswer):
 class NotReady(NoAnswer):
     """Nothing is published yet, because the first refit has not finished."""
 
-    def __init__(self, fault: str = "nothing is published yet: the first refit is still to come"):
+    def __init__(self, fault: str = "nothing is published yet: the first refit has not finished"):
         super().__init__(fault)
 
 

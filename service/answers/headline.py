@@ -60,8 +60,8 @@ def _caution(view: IssueView) -> str:
         return ""
     since = format_day(view.issue.data_through)
     return (
-        f"We have no figures after {since}, so this rests on the time of year and on how many "
-        "arrived before."
+        f"We have no figures after {since}, so this is based on the time of year and on "
+        "earlier arrivals."
     )
 
 

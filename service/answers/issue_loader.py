@@ -168,7 +168,7 @@ class IssueLoader:
         if series_id not in (self.route.stored if is_stored else self.route.forecast):
             served = [one.stored if is_stored else one.forecast for one in self.context.routes]
             names = ", ".join(name for of_route in served for name in of_route)
-            raise NotFound(f"expected a series of {names}, found {series_id!r}")
+            raise NotFound(f"expected one of the series {names}, found {series_id!r}")
 
     def check_past(self, name: str, moment: AsOf | None) -> None:
         """Raise `BadQuestion` if `moment` is on a day after today."""

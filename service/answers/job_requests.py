@@ -19,11 +19,13 @@ def request_job(loader: IssueLoader, job: str, asked_by: str, route: str = "") -
     Raises `NotFound` if there is no such job or route.
     """
     if job not in request_store.JOBS:
-        raise NotFound(f"expected a job of {', '.join(request_store.JOBS)}, found {job[:40]!r}")
+        raise NotFound(
+            f"expected one of the jobs {', '.join(request_store.JOBS)}, found {job[:40]!r}"
+        )
     names = [one.name for one in loader.context.routes]
     route = route or names[0]
     if route not in names:
-        raise NotFound(f"expected a route of {', '.join(names)}, found {route[:40]!r}")
+        raise NotFound(f"expected one of the routes {', '.join(names)}, found {route[:40]!r}")
     with loader.context.database.writing() as connection:
         return _row(request_store.add_request(connection, job, asked_by, loader.clock(), route))
 

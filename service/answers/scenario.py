@@ -41,7 +41,7 @@ def scenario(
 
     `level_percent` changes the level of arrivals, `people_per_boat` the mean load of the horizon.
     The `weather` of a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the
-    past days of the season, by waves and wind.
+    past days of the season, by wind.
 
     Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` of the ``forecast``;
     ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.

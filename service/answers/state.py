@@ -81,7 +81,7 @@ def state_of(
     if issue:
         newest, day = facts.newest or issue, route.day(now)
         late = _late_source(newest, day, settings, route)
-        if late is None or issue.data_through != newest.data_through:  # else it is said once
+        if late is None or issue.data_through != newest.data_through:  # `late` says it
             old = _old_figures(issue, day, settings, route)
         broken = [*([late] if late else []), *_late_issue(newest, now, settings)]
         if issue.champion != issue.wanted:

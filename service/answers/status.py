@@ -95,7 +95,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
 
 
 def _reasons(states: Sequence[tuple[str, State]]) -> Iterator[Reason]:
-    """Yield each reason once; one that not all routes have names those that do."""
+    """Yield each reason once, naming its routes unless all of them have it."""
     about: dict[Reason, dict[str, None]] = {}
     for route, state in states:
         for reason in state.reasons:
@@ -159,7 +159,7 @@ def _issue(
 def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
     """Return the availability of weather, its last day and when it was first read."""
     read = None
-    status, detail = "off", f"{why_no_weather(loader.context)}; forecasts do without"
+    status, detail = "off", f"{why_no_weather(loader.context)}; forecasts do not use it"
     if loader.context.reads_weather:
         read = weather_store.get_last_read(connection, loader.route, "ensemble")
         status, detail = "read", ATTRIBUTION

@@ -72,7 +72,9 @@ def track_record(
         entries = loader.entries(connection, newest) if newest else []
     models = {"champion", *(row.model for row in everything), *(one.model for one in entries)}
     if model not in models:
-        raise NotFound(f"expected a model of {', '.join(sorted(models))}, found {model[:40]!r}")
+        raise NotFound(
+            f"expected one of the models {', '.join(sorted(models))}, found {model[:40]!r}"
+        )
     last = max((row.origin for row in everything), default=None)
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]

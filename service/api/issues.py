@@ -70,7 +70,7 @@ def panel(series_id: str, query: queries.PanelQuery) -> Response:
 
 @question_of_issue(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
 def chance(view: IssueView, query: queries.ChanceQuery) -> dict[str, Any]:
-    """Return the chance that a run of days exceeds a total, in one row for alerts."""
+    """Return the chance that a run of days exceeds a threshold, in one row for alerts."""
     threshold = view.declared.week_threshold if query.threshold is None else query.threshold
     return {"rows": [gauges.chance(view, threshold, query.window, horizon_of(query, view))]}
 
@@ -133,7 +133,7 @@ class ScenarioBody(BaseModel):
         json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",
     )
-    issue: str = Field("latest", max_length=64, description="Id of an issue, or `latest`.")
+    issue: str = Field("latest", max_length=64, description="ID of an issue, or `latest`.")
     as_of: Moment | None = Field(None, description="The latest forecast at that time.")
     model: str = Field(
         "champion", max_length=64, description="A model of the forecast, or `champion`."

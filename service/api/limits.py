@@ -82,7 +82,7 @@ class Limits:
             try:
                 return _hit(self._shared, limit, *who)
             except StorageError as error:
-                _log.warning("each worker counts requests for itself: %s", error)
+                _log.warning("each worker counts requests separately: %s", error)
                 self._retry_at = now + _RETRY_SECONDS
         _hit(self._local, limit, *who)
 

@@ -18,16 +18,16 @@ from service.api.representation import STATE_HEADERS, loader, render
 from service.core.request_store import JOBS
 
 _HEADERS = {
-    "Cache-Control": "How long the answer may be kept.",
+    "Cache-Control": "How long the answer may be cached.",
     "ETag": "Version of the answer, for If-None-Match.",
-    "X-Request-Id": "Id of the request in the log of the service.",
+    "X-Request-Id": "ID of the request, as in the log of the service.",
     STATE_HEADERS["status"]: "`status` of the answer.",
     STATE_HEADERS["issue_id"]: "`issue_id` of the answer.",
     STATE_HEADERS["data_through"]: "`data_through` of the answer: day of the last figure.",
     STATE_HEADERS["from"]: "`from` of the answer: its first day.",
     "Link": 'Address of the next page, with rel="next"; missing on the last page.',
     "Location": "Address of the job request.",
-    "Retry-After": "Seconds until the next try.",
+    "Retry-After": "Seconds to wait before trying again.",
 }
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _ANSWERS = {
@@ -50,8 +50,8 @@ _SCHEMES = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key made by `crossings keys create`. Where anonymous reading is allowed, "
-        "reading needs no key.",
+        "description": "A key created by `crossings keys create`. Where anonymous reading is "
+        "allowed, reading needs no key.",
     }
 }
 _LICENCE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
@@ -59,8 +59,8 @@ _STORED = ("series.observations", "series.revisions")
 """Endpoints that also serve series without a forecast."""
 
 _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
-    "issue_id": {"description": "Id of an issue, from the list of issues."},
-    "job": {"description": "The work.", "schema": {"type": "string", "enum": list(JOBS)}},
+    "issue_id": {"description": "ID of an issue, from the list of issues."},
+    "job": {"description": "Name of the job.", "schema": {"type": "string", "enum": list(JOBS)}},
     "request_id": {"description": "`request_id` from the answer to the job request."},
 }
 

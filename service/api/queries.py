@@ -56,7 +56,7 @@ _FROM = Field(
     None,
     alias="from",
     description="First day of the answer. Default: today; with `as_of`, the day after a date "
-    "or the day of an instant in the time zone of the route; with the id of an "
+    "or the day of an instant in the time zone of the route; with the ID of an "
     "`issue`, the day after its figures.",
 )
 _MODEL = Field("champion", max_length=64, description="A model of the forecast, or `champion`.")
@@ -73,8 +73,9 @@ class NoQuery(BaseModel):
         names = _parameters(cls)
         unknown = [name for name in data if name not in names]
         if unknown:
-            allowed = ", ".join(names) or "none"
-            detail = f"expected query parameters of: {allowed}; found {unknown[0][:40]!r}"
+            only = f"only the query parameters {', '.join(names)}"
+            expected = only if names else "no query parameters"
+            detail = f"expected {expected}, found {unknown[0][:40]!r}"
             raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
         return data
 
@@ -106,7 +107,7 @@ class TableQuery(NoQuery):
 class WhichQuery(TableQuery):
     """Choice of a published forecast."""
 
-    issue: str = Field("latest", max_length=64, description="Id of an issue, or `latest`.")
+    issue: str = Field("latest", max_length=64, description="ID of an issue, or `latest`.")
     as_of: query_types.Moment | None = Field(
         None,
         description="The latest forecast at that instant, or at the end of that day; not after "
@@ -158,7 +159,9 @@ class TotalsQuery(AheadQuery):
         None, description=f"Names of periods: {', '.join(PERIODS)}. Default: all."
     )
     first: query_types.Day | None = Field(
-        None, alias="from", description="As elsewhere; with `to`, the first day of your own period."
+        None,
+        alias="from",
+        description="First day of the answer, as elsewhere; with `to`, of your own period.",
     )
     last: query_types.Day | None = Field(
         None, alias="to", description="Last day of your own period."
@@ -215,7 +218,7 @@ class ChangesQuery(WhichQuery):
     """Later and earlier forecast."""
 
     since: str | None = Field(
-        None, max_length=64, description="Id of an earlier issue. Default: the one before."
+        None, max_length=64, description="ID of an earlier issue. Default: the one before."
     )
 
 
@@ -252,7 +255,7 @@ class TrackRecordQuery(TableQuery):
 
 
 class ObservationsQuery(TableQuery):
-    """Days, and the date of knowledge."""
+    """First and last day, and when the figures were known."""
 
     first: query_types.Day | None = Field(None, alias="from", description="First day.")
     last: query_types.Day | None = Field(None, alias="to", description="Last day.")

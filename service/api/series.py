@@ -94,7 +94,7 @@ def get_totals(view: IssueView, query: queries.TotalsQuery) -> dict[str, Any]:
     ("time", "date", "value", "median"),
 )
 def get_year_so_far(view: IssueView, query: queries.YearQuery) -> dict[str, Any]:
-    """Return totals since 1 January by day, published then simulated, and earlier years'."""
+    """Return totals since 1 January by day, published then simulated, with earlier years."""
     answer = year_so_far.year_so_far(view.observed, view.ahead, query.levels)
     return {"levels": list(query.levels)} | answer
 

@@ -52,8 +52,8 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
     from service.cli import backup_archive as archive
 
     head = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
-    done = "whole" if only_check else "restored"
-    click.echo(f"{done}: {file} of {head['made_at']}: {_describe(head)}")
+    done = "intact" if only_check else "restored"
+    click.echo(f"{done}: {file}, made {head['made_at']}: {_describe(head)}")
 
 
 def _describe(head: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ from service.mail.smtp import MailError, check_server
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
-_RESTORE = "restore the last complete backup, or move the database away to start anew"
+_RESTORE = "restore the last complete backup, or move the database away to start afresh"
 _APART = dt.timedelta(minutes=1)
 _LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may run first
 _OPTIONAL = ("Open-Meteo", "weather")  # not a failure if absent
@@ -68,7 +68,7 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         for route in routes:
             yield Finding("routes", f"{route.name}: {', '.join(route.series)}")
 
-    def each(check: _RouteCheck, remedy: str = "asked again later") -> _Check:
+    def each(check: _RouteCheck, remedy: str = "it is retried later") -> _Check:
         return lambda: _of_routes(settings, routes, check, remedy)
 
     for name, check, remedy in (
@@ -190,7 +190,9 @@ def _state(database: Database, message: str) -> Iterator[Finding]:
         apart = abs(utc_now() - server)
         remedy = "run a time service on both machines" if apart > _APART else ""
         yield Finding(
-            "clock of the database", f"{apart.total_seconds():.0f} s different from ours", remedy
+            "clock of the database",
+            f"{apart.total_seconds():.0f} s different from this machine's",
+            remedy,
         )
 
 
@@ -203,7 +205,8 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
         overdue = request_store.list_overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
         message = (
-            f"the latest record is of {format_instant(newest)}, but it is {format_instant(now)}"
+            f"the latest record is from {format_instant(newest)}, but the time is "
+            f"{format_instant(now)}"
         )
         yield Finding("clock", message, "the clock was set back: correct it")
     message = "running" if has_scheduler else "no scheduler is running"

@@ -101,5 +101,5 @@ def revoke(settings: Settings, name: str) -> None:
 
     with open_for_command(settings, "change").database.writing() as connection:
         if not store.revoke_key(connection, name, utc_now()):
-            raise click.ClickException(f"no key {name!r} that can be revoked")
+            raise click.ClickException(f"there is no key {name!r} to revoke")
     click.echo(f"revoked {name}")

@@ -61,7 +61,7 @@ def digest(
     out: Path | None,
     route: str,
 ) -> None:
-    """Send the weekly email of each route, once due, to all who lack it, or a copy to one address.
+    """Send each route's weekly email, once due, to all who have not had it; or send one copy.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def digest(
     context = open_for_command(settings)
     if not (to or dry_run):
         if out or threshold is not None:
-            raise click.UsageError("--out and --threshold belong to --to or --dry-run")
+            raise click.UsageError("--out and --threshold need --to or --dry-run")
         for_each_route(context, lambda one: click.echo(job(one, week, at_once=True).reason), route)
         return
 

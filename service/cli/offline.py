@@ -102,7 +102,7 @@ def forecast(
     form: str,
     paths_out: Path | None,
 ) -> None:
-    """Forecast from a CSV file, without a database, using no day after --as-of.
+    """Forecast from a CSV file, without a database, using no data after --as-of.
 
     \b
     Examples:
@@ -149,14 +149,14 @@ def forecast(
     elif form == "csv":
         click.echo(csv_text(rows, rows[0]), nl=False)
     else:
-        console().print(f"{series} by {name}, from the figures through {origin}")
+        console().print(f"{series} by {name}, from the figures to {origin}")
         _show_forecast(rows, totals)
 
 
 @click.command()
 @_offline
 @click.option("--first", required=True, type=_DAY, help="First origin.")
-@click.option("--last", required=True, type=_DAY, help="No origin is later.")
+@click.option("--last", required=True, type=_DAY, help="Last possible origin.")
 @click.option("--every", default=14, show_default=True, type=WholeNumber(1), help="Days.")
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
 @click.option(

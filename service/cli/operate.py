@@ -59,7 +59,7 @@ def ingest(
 ) -> None:
     """Read figures into the database: embedded, from the declared source, or from FILE.
 
-    A workbook or page that breaks a rule is rejected as a whole; nothing of it is stored.
+    A workbook or page that breaks a rule is rejected as a whole; none of it is stored.
 
     \b
     Examples:
@@ -258,7 +258,7 @@ def hindcast(
     routes = context.routes if chosen else ()
     declared_names = {name for one in routes for name in declared(settings.models_dir, one.models)}
     if unknown := [name for name in chosen if name not in declared_names]:
-        expected = f"declared models of {', '.join(sorted(declared_names))}"
+        expected = f"some of the models {', '.join(sorted(declared_names))}"
         raise click.UsageError(f"--models: expected {expected}, found {unknown[0]!r}")
     days_of = {one.route.name: origins(one, since.date(), every) for one in context.each_route()}
     no_days = f"--since: expected a day with figures after it, found {since.date()}"
@@ -336,7 +336,7 @@ def _show_series_and_jobs(body: dict[str, Any]) -> None:
         for row in body["series"]
     )
     print_table(
-        ("series", "figures through", "issue", "issued at", "champion", "left out"),
+        ("series", "figures to", "issue", "issued at", "champion", "left out"),
         ([*map(row.get, keys), out] for row, out in zip(body["series"], left_out, strict=True)),
     )
     keys = ("name", "last_started_at", "last_outcome", "last_success_at", "last_reason")

@@ -122,7 +122,7 @@ def select_contexts(context: Context, names: Collection[str]) -> list[Context]:
     enabled = {one.route.name: one for one in context.each_route()}
     if unknown := [name for name in names if name not in enabled]:
         raise click.UsageError(
-            f"--route: expected a route of {', '.join(enabled)}, found {unknown[0]!r}"
+            f"--route: expected one of the routes {', '.join(enabled)}, found {unknown[0]!r}"
         )
     return [enabled[name] for name in dict.fromkeys(names or enabled)]
 

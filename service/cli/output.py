@@ -37,7 +37,7 @@ class Group(click.Group):
         return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands with full summaries, which click would cut."""
+        """List the commands with full summaries, which click would truncate."""
         with formatter.section("Commands"):
             formatter.write_dl(
                 [(name, one.get_short_help_str(1000)) for name, one in self.commands.items()]

@@ -142,12 +142,12 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
     failed: list[tuple[str, Exception]] = []
 
     def prepare(one: Context) -> None:
-        of = f" of {one.route.name}" if len(context.routes) > 1 else ""
+        of = f" for {one.route.name}" if len(context.routes) > 1 else ""
         for name, work in parts:
             try:
                 work(one)
             except (DatabaseError, JobError, RegistryError, OSError) as error:
-                failed.append((f"{name:10}not renewed{of}", error))
+                failed.append((f"{name:10}not updated{of}", error))
 
     has_forecast = is_served
     for _, result in run_in_parallel(context, prepare):
@@ -225,7 +225,7 @@ def _serve(context: Context) -> int:
         series = published_series(IssueLoader(context))
         _print(
             f"ready     {settings.address}/                 the page\n"
-            f"          {settings.address}/v1/status        how it is\n"
+            f"          {settings.address}/v1/status        its status\n"
             f"          {settings.address}/v1/series/{series}/forecast"
         )
 

@@ -46,7 +46,7 @@ def check(settings: Settings, file: Path, no_scores: bool) -> None:
     """Read the declaration FILE and its figures, and score forecasts of their last year.
 
     Needs no database and stores nothing. The champion and the baselines forecast at origins four
-    weeks apart, each from the days up to it; the last line says whether the champion is worth it.
+    weeks apart, each from the days up to it; the last line says whether to use the champion.
 
     \b
     Examples:
@@ -122,7 +122,7 @@ def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, Da
         figures[name] = DailySeries.from_days(name, days[:gap], [counts[day] for day in days[:gap]])
         if gap < len(days):
             after = as_date(figures[name].data_through + ONE_DAY)
-            click.echo(f"{name}: no count on {after}; forecasts use the days before it alone")
+            click.echo(f"{name}: no count on {after}; forecasts use only the days before it")
     if route.leading not in figures:
         raise SourceError(str(file), f"counts of {route.leading}", "none")
     first = max(one.start for one in figures.values())
@@ -173,7 +173,7 @@ def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], coverage:
     """Say in one sentence whether the champion is worth using."""
     if not ratios:
         return (
-            f"Cannot tell whether {champion} is worth using here: this takes 8 origins that every "
+            f"Cannot tell whether {champion} is worth using here: this needs 8 origins that every "
             "model forecast, and a baseline that is sometimes wrong."
         )
     is_better = all(ratio.hi < 1 for _, ratio in ratios.values())

@@ -54,7 +54,7 @@ def _email_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--threshold",
         type=THRESHOLD,
-        help="Arrivals in a day to give the chance of. Default: the declared threshold.",
+        help="Threshold for the chance of more arrivals in a day. Default: the declared one.",
     )
     @click.option("--weekly/--no-weekly", default=None, help="Send the weekly email. Default: yes.")
     @click.option(
@@ -113,7 +113,7 @@ def _subscribe_or_change(
     if preferences.warn_level is None and not preferences.weekly:
         raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
     if preferences.warn_level is None and preferences.week_threshold is not None:
-        raise click.UsageError("--week-threshold belongs to --warn-at")
+        raise click.UsageError("--week-threshold needs --warn-at")
     named = named | state
     if old and named.items() <= vars(old).items():  # later bounces still count
         return "unchanged", preferences, old.state != "active"
@@ -218,8 +218,8 @@ def list_(settings: Settings, form: str) -> None:
 def import_(context: Context, routes: list[Context], named: dict[str, Any], file: TextIO) -> None:
     """Add the addresses of FILE, a CSV `address[,threshold][,route]`, all or none.
 
-    A row without a route is added to the given routes, or to the first. Of subscribers only what
-    the row or an option gives changes; the suspended stay suspended.
+    A row without a route is added to the given routes, or to the first. For existing subscribers
+    only what the row or an option gives changes; suspended ones stay suspended.
     """
     chosen: dict[tuple[str, str], tuple[Context, dict[str, Any]]] = {}
     lines: dict[tuple[str, str], int] = {}

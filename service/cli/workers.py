@@ -1,7 +1,7 @@
 """Parallel backtests: processes of this machine, or the workers of a Dask cluster.
 
-Each worker receives the shared data once, then one task at a time. What a dead worker leaves undone
-is tried again; the outcomes are bit-identical.
+Each worker receives the shared data once, then one task at a time. Tasks that a dead worker left
+undone are tried again; the outcomes are bit-identical.
 """
 
 __all__ = ["WorkersError", "choose_mapper", "on_cluster", "on_processes"]
@@ -25,7 +25,7 @@ _MOST_TRIES = 4
 
 
 class WorkersError(click.ClickException):
-    """Workers that repeatedly die of a task."""
+    """Workers that repeatedly die on a task."""
 
 
 def choose_mapper(workers: int, dask: str | None) -> Mapper:
@@ -45,7 +45,7 @@ def on_processes(count: int) -> Mapper:
         while remaining:
             before = len(remaining)
             # After a pool that finished nothing, one process takes the tasks in order: if it dies,
-            # it dies of the first.
+            # the first is to blame.
             for place, outcome in _on_pool(1 if n_fruitless else count, work, dict(remaining)):
                 del remaining[place]
                 yield place, outcome
@@ -104,7 +104,7 @@ def on_cluster(address: str) -> Mapper:
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
         with connect(address) as client:
             distributed: Any = import_module("distributed")
-            # As a task of its own it can be had again when the worker that holds it dies.
+            # As a task of its own, it is computed again when the worker that holds it dies.
             shared = client.submit(_itself, work, pure=False)
             futures = client.map(
                 partial(run_locked, attempt), [shared] * len(tasks), tasks, pure=False
@@ -128,4 +128,4 @@ def _itself(work: Work) -> Work:
 
 
 def _task_error(task: Task) -> WorkersError:
-    return WorkersError(f"{_MOST_TRIES} workers in a row died of {task.model} at {task.origin}")
+    return WorkersError(f"{_MOST_TRIES} workers in a row died on {task.model} at {task.origin}")

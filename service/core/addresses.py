@@ -61,7 +61,7 @@ def domain_of(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """Return an IPv4 address as it is, or the network of an IPv6 address, as one reader."""
+    """Return what counts as one reader: an IPv4 address, or the network of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -194,7 +194,7 @@ class Database:
         """Say what to do with a database whose migration is not in this version."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
-        return f"run the version that made it, or {empty} to start anew"
+        return f"run the version that made it, or {empty} to start afresh"
 
     @contextmanager
     def recreating(self, revision: str) -> Iterator[sa.Connection]:
@@ -255,7 +255,7 @@ class Database:
 
 
 def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite_dialect.Insert:
-    """Return an insert that can say what to do if the row is there already."""
+    """Return an insert that supports ``ON CONFLICT``."""
     is_sqlite = connection.dialect.name == "sqlite"
     return sqlite_dialect.insert(table) if is_sqlite else postgresql.insert(table)
 

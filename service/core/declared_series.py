@@ -104,13 +104,15 @@ class Table(Declaration):
         if self.file and not (folder / self.file).is_file():
             yield f"source.file: expected a file beside the declaration, found no {self.file}"
         if self.decimal == self.thousands:
-            yield f"source.thousands: expected another sign than decimal, found {self.thousands!r}"
+            expected = "expected a different character from decimal"
+            yield f"source.thousands: {expected}, found {self.thousands!r}"
         if self.rows and self.kind == "csv":
             yield f"source.rows: expected only with json, found {self.rows!r}"
         if self.order and self.reports not in ("first", "last"):
             yield f"source.order: expected with reports first or last, found {self.reports!r}"
         for name in sorted(self.columns.keys() - series):
-            yield f"source.columns.{name}: expected a series of {', '.join(series)}, found {name!r}"
+            expected = f"expected one of the series {', '.join(series)}"
+            yield f"source.columns.{name}: {expected}, found {name!r}"
 
 
 def _checked_zone(name: str) -> str:

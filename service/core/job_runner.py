@@ -132,8 +132,8 @@ def run_in_parallel(
 ) -> Iterator[tuple[Context, T | Exception]]:
     """Run `work` for each route, up to `CROSSINGS_WORKERS` at once; yield the exceptions.
 
-    Threads are enough, since each fit is its own process. Those of a `ThreadPool` end with this
-    process, so that a stop does not wait for a fit.
+    Threads are enough, since each fit is its own process. A `ThreadPool` is used because its
+    threads end with this process, so that a stop does not wait for a fit.
     """
 
     def attempt(one: Context) -> tuple[Context, T | Exception]:

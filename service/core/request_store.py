@@ -66,7 +66,7 @@ def get_request(connection: sa.Connection, request_id: int) -> JobRequest | None
 def get_next_open(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> JobRequest | None:
     """Return the oldest request for one of `jobs` that has not ended and whose run is not running.
 
-    Its run may be missing, or stopped, or have ended although no process lived to record it here.
+    Its run may be missing or stopped, or have ended without being recorded here.
     """
     c = job_requests.c
     named = sa.literal(_PERIOD) + sa.cast(c.request_id, sa.String)

@@ -27,10 +27,12 @@ def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
     routes = read_routes(folder)
     chosen = names.split(",") if names else [one.name for one in routes.values() if one.enabled]
     if unknown := [name for name in chosen if name not in routes]:
-        expected = f"routes of {', '.join(routes)}"
+        expected = f"some of the routes {', '.join(routes)}"
         raise RegistryError(f"CROSSINGS_ROUTES: expected {expected}, found {', '.join(unknown)}")
     if not chosen:
-        raise RegistryError(f"CROSSINGS_ROUTES: expected routes of {', '.join(routes)}, found none")
+        raise RegistryError(
+            f"CROSSINGS_ROUTES: expected some of the routes {', '.join(routes)}, found none"
+        )
     return tuple(routes[name] for name in dict.fromkeys(chosen))
 
 
@@ -80,7 +82,7 @@ def _read(file: Path) -> tuple[Route | None, list[str]]:
     try:
         stated = tomllib.loads(read_declaration(file))
         faults = [
-            f"{file}, {key}: expected in no file, found it"
+            f"{file}, {key}: expected no such key, found one"
             for key in ("name", "folder")
             if key in stated
         ]
@@ -103,7 +105,7 @@ def _read(file: Path) -> tuple[Route | None, list[str]]:
 def _contradictions(route: Route) -> Iterator[str]:
     """Yield faults of keys that are each valid but do not fit together."""
     if not _ID.fullmatch(route.name):
-        yield f"its name: expected small letters, digits and _, found {route.name!r}"
+        yield f"its name: expected lower-case letters, digits and _, found {route.name!r}"
     if route.figures and not (route.folder / route.figures).is_file():
         yield f"figures: expected a file beside it, found no {route.figures}"
     if bool(route.weather_points) != bool(route.weather_place):
@@ -121,7 +123,7 @@ def _contradictions(route: Route) -> Iterator[str]:
 def _contradictions_of_series(name: str, series: Series, leading: list[str]) -> Iterator[str]:
     key = f"series.{name}"
     if not _ID.fullmatch(name):
-        yield f"{key}: expected a series_id of small letters, digits and _, found {name!r}"
+        yield f"{key}: expected a series_id of lower-case letters, digits and _, found {name!r}"
     if series.frequency == "daily":
         for missing in _FORECAST_ONLY:
             if missing not in series.model_fields_set:
@@ -160,5 +162,5 @@ def _fault(detail: Mapping[str, Any]) -> str:
         fields = [name for name in schema.model_fields if name not in ("name", "folder")]
         near = difflib.get_close_matches(where[-1], fields, 1)
         nearest = f"{near[0]}, the nearest of its keys" if near else f"one of {', '.join(fields)}"
-        return f"{key}: expected {nearest}, found another key"
+        return f"{key}: expected {nearest}, found an unknown key"
     return f"{key}: {explain_invalid(detail['msg'], detail['input'])}"

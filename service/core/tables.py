@@ -208,7 +208,7 @@ unsubscribed = table(
     sa.Column("left_at", Instant, nullable=False),
 )
 
-# Hashes of today's subscription requests; their salt is forgotten with the day.
+# Hashes of today's subscription requests; their salt is deleted daily.
 asks = table(
     "asks",
     sa.Column("ask_id", sa.Integer, primary_key=True),
@@ -259,7 +259,7 @@ deliveries = table(
     sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
 )
 
-# Each early warning once, whoever received it; kept after they leave, so that it can be judged.
+# Each early warning once, whoever received it; kept after they leave, so that it can be scored.
 early_warnings = table(
     "early_warnings",
     sa.Column("route", sa.String(32), primary_key=True, server_default=""),

@@ -33,7 +33,7 @@ def explain_invalid(message: str, value: Any, is_secret: bool = False) -> str:
     if message == _MISSING:
         return "expected a value, found none"
     if message == _UNKNOWN:
-        return "expected only known names, found another"
+        return "expected only known names, found an unknown one"
     if "instance of" in message:  # it names our class
         message = "expected named values"
     if message.startswith("Unable to parse input string as an integer"):  # of over 4,300 digits

@@ -147,13 +147,13 @@ def check_weather(settings: Settings, route: Route) -> str:
         return "not read (CROSSINGS_WEATHER, and the points that the route declares)"
     service = weather_service(settings, route)
     members, _ = openmeteo.ensemble(replace(service, fetcher=replace(service.fetcher, attempts=1)))
-    return f"answers, through {members.last}"
+    return f"answers, to {members.last}"
 
 
 def weather_service(settings: Settings, route: Route) -> Service:
     """Return the configured weather service for the points of `route`.
 
-    After a limit it is not asked again before the next weather time.
+    After a rate limit it sends no request before the next weather time.
     """
     usual = fetcher(settings)
     how = replace(usual, passing=usual.passing - {429})

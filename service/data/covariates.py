@@ -25,7 +25,7 @@ _DAILY_ISSUES, _ISSUE_DAYS = 90, 400
 """Past forecasts used: every day of the last 90 days, every week of the last 400."""
 
 LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
-"""How long before a moment a reading may have been made that is needed for it."""
+"""Age of the oldest reading that may be needed at a moment."""
 
 _LONGEST_GAP = 14
 _PRIOR_DAYS = 20.0
@@ -164,7 +164,7 @@ def _weather_at(
         "past_forecasts": len(archive.origins) if archive else 0,
         "columns": list(WIND),
     }
-    return Drivers("used", f"the weather as forecast through {through}", covariates, detail)
+    return Drivers("used", f"the weather as forecast up to {through}", covariates, detail)
 
 
 def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array, Array]:

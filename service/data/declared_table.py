@@ -156,7 +156,7 @@ def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int |
         for other in stated[1:]:
             if other.counts[series_id] != first:
                 where = f"{other.where}, column {table.columns[series_id]}"
-                expected = f"{first}, as {stated[0].where.rpartition(', ')[2]} says of {other.day}"
+                expected = f"{first}, as {stated[0].where.rpartition(', ')[2]} says for {other.day}"
                 raise SourceError(where, expected, str(other.counts[series_id]))
         return first
     if table.order:

@@ -146,7 +146,9 @@ class Fetcher:
             if "%" in host:  # of an address such as http://[
                 raise InvalidAnswer(where, "a valid address", where)
             if self.hosts and host not in self.hosts:
-                raise InvalidAnswer(where, f"a host of {', '.join(sorted(self.hosts))}", host)
+                raise InvalidAnswer(
+                    where, f"one of the hosts {', '.join(sorted(self.hosts))}", host
+                )
             remaining = bound.remaining_seconds()
             request.extensions = {
                 "trace": bound.trace,

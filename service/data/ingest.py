@@ -54,7 +54,7 @@ class Reading:
             return f"{nothing} at {source}"
         counts = ", ".join(f"{self.count(name)} {name}" for name in ("new", "revised", "unchanged"))
         through = max(document.data_through for document, _ in self.taken)
-        return f"{counts} from {source}, through {through}"
+        return f"{counts} from {source}, to {through}"
 
     def count(self, name: str) -> int:
         """Return the number of figures that are `new`, `revised` or `unchanged`."""
@@ -110,7 +110,7 @@ def _ingest(
     if reading.refusals:
         reason = _rejection(name, reading.refusals)
         if reading.taken:
-            reason += f" (what else was published is stored: {counted})"
+            reason += f" (the other published figures are stored: {counted})"
         raise JobError(reason, detail) from reading.refusals[0]
     return Outcome("done", counted, detail)
 

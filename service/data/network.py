@@ -32,7 +32,7 @@ class Bound:
         """Return the time until the deadline; raises `httpx.ReadTimeout` after it."""
         remaining = self._deadline - self._clock()
         if remaining <= 0:
-            raise httpx.ReadTimeout(f"no end after {self._seconds:g} s")
+            raise httpx.ReadTimeout(f"no complete answer after {self._seconds:g} s")
         return remaining
 
     def trace(self, event: str, details: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def describe_error(error: Exception, url: str = "") -> str:
         reason = "no connection in time"
     elif isinstance(error, httpx.ProxyError):
         reason = f"the proxy answered {text}"
-    elif isinstance(error, httpx.TimeoutException) and not text.startswith("no end"):
+    elif isinstance(error, httpx.TimeoutException) and not text.startswith("no complete"):
         reason = "no answer in time"
     else:
         reason = text.partition("] ")[2] if text.startswith("[Errno") else text
@@ -118,7 +118,7 @@ def _proxy_of(url: str) -> str | None:
 
 
 def _variables_set(*variables: str) -> str:
-    """Return those of the variables that are set, in capitals or, as of proxies, small letters."""
+    """Return those of the variables that are set, in capitals or, for proxies, in lower case."""
     both = (name for one in variables for name in (one, one.lower()))
     return ", ".join(name for name in both if name in os.environ)
 

@@ -165,17 +165,17 @@ def check_stamp(
     if published_at is None:
         if today - last <= _LONGEST_DELAY:
             return None, []
-        age = f"its last day, {last}, lies {(today - last).days} days before today"
+        age = f"its last day, {last}, is {(today - last).days} days before today"
         return None, [f"{name}: {age}; taken as stated"]
     stated = f"{published_at:%Y-%m-%dT%H:%M:%SZ}"
     if not is_possible(published_at) or published_at.astimezone(zone).date() > today:
-        raise SourceError(name, f"a time of publication up to today, {today}", stated)
+        raise SourceError(name, f"a publication time up to today, {today}", stated)
     day, most = published_at.astimezone(zone).date(), _LONGEST_DELAY.days
     if (day - last).days > most:
         expected = f"a last day within {most} days of the publication on {day}"
         raise SourceError(name, expected, str(last))
     if day <= last:
-        early = f"its time of publication {stated} lies before the end of {last}, which it covers"
+        early = f"its publication time {stated} is before the end of {last}, which it covers"
         return None, [f"{name}: {early}; not used"]
     return published_at, []
 

@@ -107,8 +107,8 @@ def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:
     if ratio is None or not ratio.lo > 1.0:
         return ""
     return (
-        f"is worse with it: its score is {_shown(ratio)} of that without, on {len(shared)} weekly "
-        "origins"
+        f"is worse with it: its score is {_shown(ratio)} times that without, on {len(shared)} "
+        "weekly origins"
     )
 
 

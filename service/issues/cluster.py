@@ -100,7 +100,7 @@ def run_on_worker(
                 _wait_for_worker(client, address)
         result: R = future.result()
     except killed as error:
-        raise LimitError(f"several workers of {address} in a row died of it") from error
+        raise LimitError(f"several workers of {address} in a row died while running it") from error
     except CancelledError as error:
         client.close()
         raise ClusterError(f"{address}: the Dask scheduler is gone") from error

@@ -75,7 +75,7 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
             name = repr(str(file))[1:-1]
             problems.append(f"{name}: {_cut(str(error))}")
     if unknown := sorted(set(only) - specs.keys()):
-        expected = f"models of {', '.join(specs)}"
+        expected = f"some of the models {', '.join(specs)}"
         raise RegistryError(f"models of the route: expected {expected}, found {', '.join(unknown)}")
     if only:
         chosen = {spec.name for name in only for spec in closure(name, specs)}

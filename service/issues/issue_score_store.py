@@ -1,10 +1,9 @@
 """The track record: scores of published issues against the figures.
 
-Only one issue of an origin counts, however many are published: of those on the first such day, the
-last by 14:00, or the first if all were later. So there is one issue a day, and none knew the
-weather of a later day. An issue that was made long after its figures does not count, as its first
-days were over. Hindcasts are made as of the same time; of those of an origin the last of each model
-counts.
+Only one issue of an origin counts, however many are published: the last by the route's publication
+time on the day of the first, or the first if all were later. So there is one issue a day, and none
+knew the weather of a later day. An issue made long after its figures does not count, as its first
+days were over. Hindcasts are made as of the same time; for each origin and model the last counts.
 """
 
 __all__ = [

@@ -137,7 +137,7 @@ def _load_or_fit(fits: Fits, task: FitTask, settings: Settings) -> tuple[str, Jo
         try:
             return file.stem, fitted_models.load(file)
         except RegistryError as error:
-            _log.error("a fitted version is refused and made again: %s", error)
+            _log.error("a fitted version is rejected and fitted again: %s", error)
             with suppress(OSError):  # on a read-only disk it is refused again
                 file.unlink()
             fits.remade[name] = strip_folders(str(error))
@@ -160,7 +160,7 @@ def _load_or_fit(fits: Fits, task: FitTask, settings: Settings) -> tuple[str, Jo
     except OSError as error:
         # For example on a full disk: the fit is still used, and repeated next time.
         reason = f"{error.filename or home}: {error.strerror or error}"
-        _log.error("the fit of %s could not be kept: %s", name, reason)
+        _log.error("the fit of %s could not be stored: %s", name, reason)
         fits.unkept.append(name)
         version = f"unkept-{training[:10]}"
     return version, fitting.restore()

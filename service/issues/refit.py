@@ -138,7 +138,7 @@ def _issue_time(newest: Issue | None) -> dt.datetime:
     if newest is None or now > newest.issued_at:
         return now
     if newest.issued_at - now > _ONE_SECOND:
-        _log.warning("the clock was set back: the newest issue is of %s", newest.issued_at)
+        _log.warning("the clock was set back: the newest issue is from %s", newest.issued_at)
     return newest.issued_at + _ONE_SECOND
 
 

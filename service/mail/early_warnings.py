@@ -169,7 +169,7 @@ def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     if content["state"] == _PAUSED:
         first, *others = (sentence(reason, zone) for reason in common["reasons"])
         until = (
-            "You will get no warning until the forecast is up to date again. Then we will email "
+            "You will get no warnings until the forecast is up to date again. Then we will email "
             "you the chance at that time."
         )
         name = with_route("Early warnings paused", common)

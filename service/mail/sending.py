@@ -170,16 +170,16 @@ def _record(
             "mail of %s to subscriber %s: %s, %s", period, delivery.subscriber_id, state, why
         )
     if suspended:
-        _log.warning("subscriber %s is suspended: the mail bounces", delivery.subscriber_id)
+        _log.warning("subscriber %s is suspended: their email bounces", delivery.subscriber_id)
     return state
 
 
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
-    A link that may or may not have arrived is not sent twice: a new one replaces it. If there are
-    links to send, that is a run of ``confirmations``; after a failed one the next waits. If no link
-    waits any more, a failed run is followed by one that says so.
+    A link that may or may not have arrived is not sent twice: a new one replaces it. Sending
+    links is a run of ``confirmations``; after a failed run the next one waits. Once no links are
+    left, a failed run is followed by one that says so.
     """
     route = context.route.name
     with context.database.try_lock(f"opt-in-{route}") as is_held:
@@ -194,7 +194,7 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
 
         def work(_: Claim) -> Outcome:
             if not opt_ins:
-                return Outcome("done", "no link waits to be sent", {"sent": 0})
+                return Outcome("done", "no links are waiting to be sent", {"sent": 0})
             try:
                 with Session(context.settings) as session:
                     sent = [_mail_link(context, session, one, clock()) for one in opt_ins]

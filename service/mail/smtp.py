@@ -157,7 +157,7 @@ def check_server(settings: Settings) -> str:
         return "not sent: CROSSINGS_SMTP_HOST is empty"
     with Session(settings) as session:
         session.open()
-    who = " and lets us in" if settings.smtp_user else ", without a login"
+    who = " and accepts the login" if settings.smtp_user else ", without a login"
     return f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
 
 
@@ -171,7 +171,7 @@ def _describe(error: Exception) -> str:
     """Describe a server error, to end a sentence."""
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "verify_message", "") or error.reason or str(error)
-        return f"failed the check of TLS: {why}"
+        return f"failed the TLS check: {why}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"refuses the login of CROSSINGS_SMTP_USER ({error.smtp_code})"
     if isinstance(error, smtplib.SMTPNotSupportedError):

@@ -113,8 +113,8 @@ def add_subscriber(
 ) -> bool:
     """Subscribe `address` to a route with these preferences; return whether it is new.
 
-    Of a subscriber only the `named` columns change; by default all preferences, and the state to
-    active.
+    For an existing subscriber only the `named` columns change; by default all preferences, and the
+    state becomes active.
     """
     values = preferences.columns() | {"state": "active", "changed_at": now}
     new = {"address": address, "token": secrets.token_urlsafe(_TOKEN_BYTES), "joined_at": now}

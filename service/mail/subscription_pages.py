@@ -208,7 +208,7 @@ def _to(chosen: Preferences) -> str:
 
 
 def _still(rest: list[Subscriber]) -> str:
-    return f"You will still get emails of {' and '.join(map(_title, rest))}."
+    return f"You will still get emails from {' and '.join(map(_title, rest))}."
 
 
 def _preferences() -> Preferences:
@@ -216,7 +216,7 @@ def _preferences() -> Preferences:
     route = _chosen_loader().route
     names = [one.name for one in _loader().context.routes]
     if request.form.get("route", route.name) not in names:
-        raise ValueError(f"Choose a route of {', '.join(names)}.")
+        raise ValueError(f"Choose one of the routes {', '.join(names)}.")
     unit, declared = route.lead.unit, route.lead.day_threshold
     emails = request.form.get("emails") or EMAILS[0]
     if emails not in EMAILS:

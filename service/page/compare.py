@@ -46,7 +46,7 @@ def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, An
             _ = view.ahead  # models that are not served store fewer days
             views.append(view)
         except NotPossible:
-            detail = "no coming days are kept of this model; choose “As published”"
+            detail = "no coming days of this model are stored; choose “As published”"
             errors[model_name] = f"forecast {day_name[2:]}: {detail}"
         except BadQuestion:
             errors[day_name] = f"the day of forecast {day_name[2:]} must be a date"

@@ -49,12 +49,16 @@ _COLUMNS = {
     "known": ("published total of the period so far", "integer", "{unit}"),
     "our_share": ("share of all arrivals that the counts are for", "number", "per cent"),
     "present_median": ("median number present", "integer", "{unit}"),
-    "places": ("places that are enough on that day with the chosen share", "integer", "places"),
+    "places": ("places that are enough on that day with probability share", "integer", "places"),
     "stay_days": ("days that each person stays", "integer", "days"),
     "share": ("probability with which places are enough", "number", "probability"),
     "days": ("number of days", "integer", "days"),
     "p_quiet_days": ("probability of this many days with no arrivals", "number", "probability"),
-    "p_longest_run": ("probability of a longest quiet spell so long", "number", "probability"),
+    "p_longest_run": (
+        "probability of this length of the longest quiet spell",
+        "number",
+        "probability",
+    ),
     r"(\w+)_at_least": (r"the same as \1, or more", "number", "probability"),
     "arrived": ("days with arrivals", "integer", "days"),
     "share_arrived": ("share of days with arrivals", "number", "share"),
@@ -85,7 +89,7 @@ _COLUMNS = {
     "outcomes": ("outcomes of days 1 to 7 in that tenth", "integer", "outcomes"),
     "note": ("note", "string", ""),
 }
-_CHANGE = ("change of the mean forecast that comes from it", "number", "{unit}")
+_CHANGE = ("change in the mean forecast due to this factor or cause", "number", "{unit}")
 _STATIC = Path(__file__).parent / "static"
 _MARGIN, _LINE, _SCALE = 24, 18, 2
 _TITLE_LINE, _KEY_LINE = 24, 20

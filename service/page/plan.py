@@ -38,13 +38,13 @@ class _Field:
 
 
 _FIELDS = (
-    _Field("threshold", "Threshold", "{unit} of your share, in total", 0, 0, MOST_THRESHOLD),
+    _Field("threshold", "Threshold", "{unit} in your share, in total", 0, 0, MOST_THRESHOLD),
     _Field("window", "Days to add up", "1 to 28 days in a row", 1, 1, 28),
     _Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     _Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
     _Field("horizon", "Number of days ahead", "7 to 90", 28, 7, 90),
     _Field(
-        "our_share", "Our share", "per cent of all arrivals", 100, LEAST_SHARE, 100, LEAST_SHARE
+        "our_share", "Your share", "per cent of all arrivals", 100, LEAST_SHARE, 100, LEAST_SHARE
     ),
 )
 

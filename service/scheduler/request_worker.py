@@ -33,20 +33,22 @@ def run_next_request(context: Context, jobs: Sequence[str]) -> None:
         return
     with context.database.writing() as connection:
         request_store.start_request(connection, request.request_id, utc_now())
-    _log.info("%s of %s was asked for by %s", request.job, request.route, request.asked_by)
+    _log.info("%s of %s was requested by %s", request.job, request.route, request.asked_by)
     names = {route.name: route for route in context.routes}
     about = context.for_route(names.get(request.route, context.route))
     period = request_store.period(request.request_id)
     try:
         if request.route not in names:
-            raise JobError(f"expected a route of {', '.join(names)}, found {request.route!r}")
+            raise JobError(
+                f"expected one of the routes {', '.join(names)}, found {request.route!r}"
+            )
         done = _WORK[request.job](about, period=period)
         outcome, reason = done.outcome, done.reason
     except JobError as error:
         outcome, reason = "failed", str(error)
     with context.database.writing() as connection:
         run = run_store.get_run(connection, request.job, period, request.route)
-        if run and outcome == "skipped":  # perhaps it ended before, and nobody recorded it here
+        if run and outcome == "skipped":  # it may have ended unrecorded
             outcome, reason = run.outcome, run.reason or ""
         if outcome not in ("running", "stopped"):
             request_store.finish_request(connection, request.request_id, outcome, reason, utc_now())

@@ -153,7 +153,7 @@ class _OnlyWithLock:
             except DatabaseError as error:
                 _log.debug("%s: %s", threading.current_thread().name, error)
             except Exception:
-                _log.exception("%s broke", threading.current_thread().name)
+                _log.exception("%s failed unexpectedly", threading.current_thread().name)
 
 
 def close_dead(context: Context) -> None:

@@ -245,7 +245,7 @@ def test_answers_begin_today_everywhere(publish: Publish, now: dt.datetime, toda
     notes = [row["note"] for row in from_january]
     assert notes == ["not yet published"] * (horizon - 1) + [None]
     if (today - D(2025, 12, 31)).days > 3:
-        caution = "We have no figures after 31 December 2025, so this rests on the time of year"
+        caution = "We have no figures after 31 December 2025, so this is based on the time of year"
         assert caution in page.css_first("p.caution").text()
         assert caution in interfaces.mail_words
     else:

@@ -123,7 +123,7 @@ def test_answers_have_the_attribution_of_their_route(client: FlaskClient) -> Non
         assert source in answer["attribution"]
         assert len(answer["rows"]) == 3
     unknown = client.get("/v1/series/landings/forecast").get_json()
-    assert "expected a series of people, boats, italy_people, found" in unknown["detail"]
+    assert "expected one of the series people, boats, italy_people, found" in unknown["detail"]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_job_request_is_for_one_route(context: Context) -> None:
         done = request_store.get_request(connection, other.request_id)
         failed = request_store.get_request(connection, unknown.request_id)
     assert (done.outcome, failed.outcome) == ("done", "failed")
-    assert "expected a route of channel, italy, found 'gone'" in failed.reason
+    assert "expected one of the routes channel, italy, found 'gone'" in failed.reason
 
 
 def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context: Context) -> None:

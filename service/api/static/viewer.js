@@ -1,4 +1,4 @@
-// RapiDoc draws fields without labels, and areas that scroll but take no focus: this mends both.
+// RapiDoc draws fields without labels, and areas that scroll but take no focus: this fixes both.
 const watched = new WeakSet();
 
 function mend(root) {

@@ -71,7 +71,7 @@
     slider.addEventListener("input", () => point(Number(slider.value)));
   }
 
-  // --- the plan: answers follow the inputs; the address keeps them
+  // --- the plan: results follow the inputs; the URL keeps them
   function plan() {
     const form = one("#plan");
     if (!form) return;

@@ -187,7 +187,7 @@ def test_briefing_without_figures_or_of_unknown_series_fails(
 ) -> None:
     with pytest.raises(NotReady, match="no figures"):
         briefing(IssueLoader(empty, clock), "people")
-    with pytest.raises(NotFound, match="expected a series of people, boats"):
+    with pytest.raises(NotFound, match="expected one of the series people, boats"):
         briefing(IssueLoader(empty, clock), "planes")
 
 

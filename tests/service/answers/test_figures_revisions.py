@@ -50,7 +50,7 @@ def test_revisions_are_listed_and_counted(context: Context) -> None:
         }
     ]
     assert list(answer["rows"][0]) == list(RevisionsRow.model_fields)
-    with pytest.raises(NotFound, match="expected a series of people, boats, preventions"):
+    with pytest.raises(NotFound, match="expected one of the series people, boats, preventions"):
         revisions(loader, "planes")
 
 

@@ -103,8 +103,8 @@ def test_old_figures_have_caution(loader: IssueLoader, name: str) -> None:
     answer = headline(loader, make_view(np.ones((10, 28), int), state=old))
     assert answer["sentence"].startswith("Next 7 days: about 7 people")
     assert answer["caution"] == (
-        "We have no figures after 31 December 2025, so this rests on the time of year and on how "
-        "many arrived before."
+        "We have no figures after 31 December 2025, so this is based on the time of year "
+        "and on earlier arrivals."
     )
 
 

@@ -43,7 +43,9 @@ def test_request_is_waiting_then_running_then_failed(empty: Context, clock: Manu
 
 def test_unknown_job_is_rejected(empty: Context) -> None:
     loader = IssueLoader(empty, ManualClock(NOW))
-    with pytest.raises(NotFound, match="expected a job of ingest, refit, compare, found 'x{40}'$"):
+    with pytest.raises(
+        NotFound, match="expected one of the jobs ingest, refit, compare, found 'x{40}'$"
+    ):
         request_job(loader, "x" * 50, "planner")
 
 

@@ -104,7 +104,7 @@ def test_weather_is_off_missing_or_read(
         return status(IssueLoader(context, clock))["weather"]
 
     assert weather(context)["status"] == "off"
-    assert "forecasts do without" in weather(context)["detail"]
+    assert "forecasts do not use it" in weather(context)["detail"]
     missing = weather(with_settings(context, weather="openmeteo"))
     assert (missing["status"], missing["read_at"], missing["through"]) == ("missing", None, None)
     with contextlib.closing(open_copy(windy_settings, tmp_path / "windy").database) as database:

@@ -343,5 +343,5 @@ def test_invalid_arguments_are_rejected(empty: Context) -> None:
 
 @pytest.mark.parametrize("kind", ["live", "hindcast"])
 def test_model_in_no_issue_is_not_found(empty: Context, kind: str) -> None:
-    with pytest.raises(NotFound, match="expected a model of champion.*, found 'nothing'"):
+    with pytest.raises(NotFound, match="expected one of the models champion.*, found 'nothing'"):
         track_record(IssueLoader(empty), "people", model="nothing", kind=kind)

@@ -179,7 +179,7 @@ def test_invalid_scenario_is_rejected(shared: FlaskClient) -> None:
         (error,) = post_scenario(shared, 400, level_percent=1, levels=levels)["errors"]
         assert "50, 80, 90, 95" in error["detail"]
     response = shared.post(f"{PEOPLE}/scenarios?horizon=7", json={"level_percent": 1})
-    assert response.json["detail"] == "expected query parameters of: none; found 'horizon'"
+    assert response.json["detail"] == "expected no query parameters, found 'horizon'"
     response = shared.post(f"{PEOPLE}/scenarios", data="a=1", content_type="text/plain")
     assert response.status_code == 415
     response = shared.post(

@@ -178,7 +178,7 @@ def test_workers_share_counts_in_redis(
     assert [one.get(FORECAST).status_code for _ in range(4)] == [200, 200, 200, 429]
     redis.stop()
     assert two.get(FORECAST).status_code == 200
-    assert caplog.text.count("each worker counts requests for itself") == 2
+    assert caplog.text.count("each worker counts requests separately") == 2
     redis.start()
     wait_until(lambda: one.get(FORECAST).status_code == 200, "Redis counts again")
 

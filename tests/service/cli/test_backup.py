@@ -32,7 +32,7 @@ def test_backup_and_restore_commands(
     backup = crossings("backup", archive, **folders_of(settings))
     assert backup.returncode == 0
     assert "2 issues" in backup.stdout
-    assert crossings("restore", "--check", archive).stdout.startswith(f"whole: {archive} of ")
+    assert crossings("restore", "--check", archive).stdout.startswith(f"intact: {archive}, made ")
     target = {"var_dir": tmp_path / "target", "fitted_dir": tmp_path / "target" / "fitted"}
     done = crossings("restore", archive, **target)
     assert (done.returncode, done.stdout.partition(":")[0]) == (0, "restored")

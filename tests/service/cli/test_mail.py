@@ -54,7 +54,7 @@ def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox
     without_warning = run("subscribers", "add", "c@example.org", "--week-threshold", "5")
     assert (
         without_warning.exit_code == 2
-        and "--week-threshold belongs to --warn-at" in without_warning.output
+        and "--week-threshold needs --warn-at" in without_warning.output
     )
 
 
@@ -96,7 +96,7 @@ def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: 
         (["--week", "2026-W60", "--dry-run"], "--week: expected an ISO week such as 2026-W02"),
         (["--week", "2026-W54"], "--week: expected an ISO week such as 2026-W02, found 2026-W54"),
         (["--to", "nobody"], "expected one plain email address"),
-        (["--out", "x"], "belong to --to or --dry-run"),
+        (["--out", "x"], "need --to or --dry-run"),
     ],
 )
 def test_digest_rejects_invalid_options(arguments: list[str], message: str, run: Any) -> None:

@@ -28,7 +28,7 @@ def test_ingest_refit_and_status(crossings: Crossings, tmp_path: Path) -> None:
     models = declare_quick_models(tmp_path / "models")
     done = crossings("ingest", models_dir=models)
     assert done.returncode == 0
-    assert done.stdout == "5844 new, 0 revised, 0 unchanged from figures, through 2025-12-31\n"
+    assert done.stdout == "5844 new, 0 revised, 0 unchanged from figures, to 2025-12-31\n"
     first = crossings("status", models_dir=models)
     assert first.returncode == 0
     assert "nothing is published yet" in first.stdout
@@ -55,7 +55,7 @@ def test_ingest_of_a_file_requires_one_route(crossings: Crossings, tmp_path: Pat
     assert rejected.returncode == 2
     assert "expected --route with a FILE, one of italy, channel" in rejected.stderr
     done = crossings(*arguments, "--route", "channel", routes="italy,channel")
-    assert done.stdout.startswith("1 new, 0 revised, 0 unchanged from csv, through 2024-01-01\n")
+    assert done.stdout.startswith("1 new, 0 revised, 0 unchanged from csv, to 2024-01-01\n")
 
 
 COMMANDS = ("run", "serve", "scheduler", "status", "ingest", "refit", "backup")
@@ -71,7 +71,7 @@ def test_unknown_database_revision_is_rejected(crossings: Crossings, filled: Con
         assert (name, done.returncode, done.stdout) == (name, 1, "")
         assert done.stderr == (
             "Error: the database is at migration 9999, which this version does not have: "
-            f"run the version that made it, or move {file} away to start anew\n"
+            f"run the version that made it, or move {file} away to start afresh\n"
         ), name
 
 
@@ -167,11 +167,11 @@ def test_invalid_commands_are_rejected(
         ),
         (
             ["--since", "2025-12-01", "--models", "climatology,nope"],
-            "--models: expected declared models of climatology, seasonal_naive, found 'nope'",
+            "--models: expected some of the models climatology, seasonal_naive, found 'nope'",
         ),
         (
             ["--since", "2025-12-01", "--models", ","],
-            "--models: expected declared models of climatology, seasonal_naive, found ''",
+            "--models: expected some of the models climatology, seasonal_naive, found ''",
         ),
     ],
 )

@@ -24,11 +24,11 @@ def test_dry_run_shows_the_changes_that_ingest_stores(crossings: Crossings, tmp_
     file = write_workbook(tmp_path)
     preview = crossings("ingest", "--source", "workbook", file, "--dry-run")
     assert preview.returncode == 0
-    assert "30 new, 0 revised, 0 unchanged from workbook, through 2024-01-14" in preview.stdout
+    assert "30 new, 0 revised, 0 unchanged from workbook, to 2024-01-14" in preview.stdout
     assert "preventions" in preview.stdout
     assert "nothing was stored" in preview.stdout
     stored = crossings("ingest", "--source", "workbook", file)
-    assert stored.stdout == "30 new, 0 revised, 0 unchanged from workbook, through 2024-01-14\n"
+    assert stored.stdout == "30 new, 0 revised, 0 unchanged from workbook, to 2024-01-14\n"
     repeated = crossings("ingest", "--source", "workbook", file, "--dry-run")
     assert "0 new, 0 revised, 30 unchanged" in repeated.stdout
 
@@ -71,7 +71,7 @@ def test_ingest_from_govuk(crossings: Crossings) -> None:
         settings = {"source": "govuk", "govuk_url": sites.url, "govuk_assets_url": sites.url}
         done = crossings("ingest", **settings)
         summary, note = done.stdout.splitlines()
-        assert summary == "32 new, 0 revised, 0 unchanged from GOV.UK, through 2024-01-15"
+        assert summary == "32 new, 0 revised, 0 unchanged from GOV.UK, to 2024-01-15"
         assert note.endswith("last-7-days: 1 days instead of 7; taken as stated")
         agents = {request.headers["user-agent"] for request in sites.requests}
         assert len(agents) == 1

@@ -89,7 +89,7 @@ def test_run_serves_the_last_forecast_on_a_full_disk(
     ballast = fill(small)
     service = start(var_dir=settings.var_dir, refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
-    assert "forecast  not renewed, the last forecast is served: " in service.output
+    assert "forecast  not updated, the last forecast is served: " in service.output
     assert "database_not_written" in read_reasons(service, issue_id)
     assert service.get("/readyz")[0] == 200
     ballast.unlink()
@@ -175,7 +175,7 @@ def test_run_tolerates_broken_models_once_a_forecast_is_served(
     context = open_context(home)
     with contextlib.closing(context.database):
         run_module._prepare(context, is_served=True)
-    assert "forecast  not renewed, the last forecast is served: " in capsys.readouterr().err
+    assert "forecast  not updated, the last forecast is served: " in capsys.readouterr().err
 
 
 def test_run_fails_on_broken_models_without_a_forecast(

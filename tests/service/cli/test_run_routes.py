@@ -79,7 +79,7 @@ def test_first_start_serves_the_other_route_when_one_fails(
 ) -> None:
     prepare(italy_killed, is_served=False)
     message = (
-        "forecast  not renewed of italy: no model could be fitted: climatology: its process ended"
+        "forecast  not updated for italy: no model could be fitted: climatology: its process ended"
     )
     assert message in capsys.readouterr().err
     client = create_app(italy_killed, utc_now).test_client()

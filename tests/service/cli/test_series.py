@@ -251,4 +251,4 @@ def test_days_after_a_gap_are_not_scored(
     write_table(declaration, [*ROWS[:800], f"{gap},", *ROWS[801:]])
     done = run_with_scores(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 0, done.stderr
-    assert f"no count on {gap}; forecasts use the days before it alone" in done.stdout
+    assert f"no count on {gap}; forecasts use only the days before it" in done.stdout

@@ -81,7 +81,7 @@ def test_add_and_remove_by_route_with_the_first_as_default(run: Any) -> None:
     assert list_subscriptions(run) == [("b@example.org", "italy", 90)]
     unknown = run("add", "a@example.org", "--route", "gone")
     assert unknown.exit_code == 2
-    assert "--route: expected a route of channel, italy, found 'gone'" in unknown.output
+    assert "--route: expected one of the routes channel, italy, found 'gone'" in unknown.output
 
 
 def test_import_with_any_invalid_row_stores_nothing(run: Any) -> None:
@@ -113,7 +113,7 @@ def test_import_takes_routes_from_the_column_or_the_option(run: Any) -> None:
     assert list_subscriptions(run)[-1] == ("b@example.org", "italy", 500)
     result = run("import", "-", stdin="address,route\nc@example.org,italy\nd@example.org,gone\n")
     assert result.exit_code == 2
-    assert "line 3: expected a route of channel, italy, found 'gone'" in result.output
+    assert "line 3: expected one of the routes channel, italy, found 'gone'" in result.output
     assert len(list_subscriptions(run)) == 3, "nothing is imported"
 
 

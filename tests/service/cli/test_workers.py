@@ -116,7 +116,7 @@ def killing_work(
 
 
 def test_task_that_kills_every_process_is_named(killing_work: Work) -> None:
-    with pytest.raises(WorkersError, match="4 workers in a row died of deadly at 2024-01-01"):
+    with pytest.raises(WorkersError, match="4 workers in a row died on deadly at 2024-01-01"):
         run(killing_work, on_processes(2))
 
 

@@ -130,7 +130,7 @@ def test_project_route_declaration_is_valid() -> None:
             'read_times_weekend = "09:40,02:30"\nlicence =',
             "not from 01:00 to 02:59, when clocks change, found '09:40,02:30'",
         ),
-        ("licence =", 'name = "x"\nlicence =', "name: expected in no file, found it"),
+        ("licence =", 'name = "x"\nlicence =', "name: expected no such key, found one"),
         ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected only in"),
         (
             'unit_one = "return"',
@@ -163,7 +163,7 @@ def test_project_route_declaration_is_valid() -> None:
             'unit = "returns"\nfollows = "landings"',
             "returns.follows: expected only in daily series, found in a weekly one",
         ),
-        ("series.vessels]", 'series."Two words"]', "expected a series_id of small letters, digits"),
+        ("series.vessels]", 'series."Two words"]', "expected a series_id of lower-case letters"),
         ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
     ],
 )
@@ -211,10 +211,14 @@ def test_routes_are_enabled_by_declaration_or_setting(tmp_path: Path) -> None:
     declare(declare(tmp_path), "enabled = false\n" + other, "coast.toml")
     assert [route.name for route in enabled_routes(tmp_path)] == ["strait"]
     assert [route.name for route in enabled_routes(tmp_path, "coast,strait")] == ["coast", "strait"]
-    with pytest.raises(RegistryError, match="expected routes of coast, strait, found cost, river"):
+    with pytest.raises(
+        RegistryError, match="expected some of the routes coast, strait, found cost, river"
+    ):
         enabled_routes(tmp_path, "cost,strait,river")
     (tmp_path / "strait.toml").unlink()
-    with pytest.raises(RegistryError, match="CROSSINGS_ROUTES: expected routes of coast, found n"):
+    with pytest.raises(
+        RegistryError, match="CROSSINGS_ROUTES: expected some of the routes coast, found n"
+    ):
         enabled_routes(tmp_path)
 
 

@@ -61,7 +61,7 @@ class Model(BaseModel):
         ({"whole": "9" * 5000}, f"expected a whole number, found '{40 * '9'}'"),
         ({"listed": "c"}, "expected 'a, input x' or 'b', found 'c'"),
         ({"ours": "x"}, "expected another text, found 'x'"),
-        ({"x": 1}, "expected only known names, found another"),
+        ({"x": 1}, "expected only known names, found an unknown one"),
         ({"inner": {}}, "expected a value, found none"),
         ({"inner": 3}, "expected named values, found 3"),
     ],

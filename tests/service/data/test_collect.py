@@ -45,7 +45,7 @@ def make_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = 
 def test_workbook_and_page_are_merged(reader: Context, sites: Sites) -> None:
     act_as_govuk(sites, WORKBOOK, make_page())
     outcome = ingest(reader)
-    assert outcome.reason == "59 new, 0 revised, 4 unchanged from GOV.UK, through 2024-01-28"
+    assert outcome.reason == "59 new, 0 revised, 4 unchanged from GOV.UK, to 2024-01-28"
     assert current_figures(reader)[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
     assert current_figures(reader)[dt.date(2024, 1, 27)] == (0, "page")
     assert current_figures(reader, "boats")[dt.date(2024, 1, 28)] == (2, "page")
@@ -96,7 +96,7 @@ def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Site
     act_as_govuk(sites, WORKBOOK, page)
     message = ingest_failure(reader)
     assert "row 4: expected 2024-01-27, the day after 2024-01-26, found 2024-01-28" in message
-    assert "(what else was published is stored: 55 new, 0 revised" in message
+    assert "(the other published figures are stored: 55 new, 0 revised" in message
     assert max(current_figures(reader)) == dt.date(2024, 1, 26)
     assert page in list_raw_files(reader)
 
@@ -154,7 +154,7 @@ def test_repairs_are_noted_if_another_document_is_rejected(reader: Context, site
     rows[1][0] = "26 January 2023"
     path = act_as_govuk(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
     sites.replies[path] = SiteResponse(b"PK not a workbook", ODS)
-    assert "what else was published is stored" in ingest_failure(reader)
+    assert "the other published figures are stored" in ingest_failure(reader)
     with reader.database.reading() as connection:
         run = run_store.get_latest_run(connection, "ingest")
     assert run is not None
@@ -213,7 +213,7 @@ def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path)
     )
     ((unlikely, old),) = (document.notes for document in collected.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
-    assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
+    assert old.endswith("its last day, 2023-01-01, is 365 days before today; taken as stated")
 
 
 def test_failed_ingest_degrades_status_and_keeps_figures(

@@ -77,7 +77,7 @@ def test_new_weather_forecast_refits_models_that_read_it(
     sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
     outcome = refit(context)
     assert outcome.detail["weather"] == "used"
-    assert outcome.detail["weather_reason"] == "the weather as forecast through 2026-01-07"
+    assert outcome.detail["weather_reason"] == "the weather as forecast up to 2026-01-07"
     rough = mean_path(context)[:7].mean()
     (file,) = list_fitted_files(context, "swell")
     assert load(file).fitted.covered_days == 7  # type: ignore[attr-defined]

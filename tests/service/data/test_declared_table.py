@@ -133,7 +133,7 @@ def test_repeated_row_is_one_report() -> None:
         (
             ["date,arrived", "2025-02-01,5", "2025-02-01,6"],
             {},
-            "row 3, column arrived: expected 5, as row 2 says of 2025-02-01, found 6",
+            "row 3, column arrived: expected 5, as row 2 says for 2025-02-01, found 6",
         ),
         (
             ["date,arrived", "2025-02-01,5", "2025-02-03,6"],

@@ -251,7 +251,7 @@ def test_last_day_long_before_publication_is_rejected() -> None:
 def test_last_day_long_before_today_is_noted_if_publication_is_undated() -> None:
     table = pages.week(LAST.replace(year=2024), COUNTS)
     document = read_page(pages.page(pages.table(table)))
-    note = "p.html: its last day, 2024-12-20, lies 376 days before today; taken as stated"
+    note = "p.html: its last day, 2024-12-20, is 376 days before today; taken as stated"
     assert document.notes == (note,)
 
 
@@ -275,13 +275,13 @@ def test_publication_time_before_end_of_last_day_is_ignored_and_noted() -> None:
     content = pages.page(pages.table(rows()), public="2025-12-20T10:57:26+00:00")
     document = read_page(content)
     assert document.published_at is None
-    assert "lies before the end of 2025-12-20, which it covers; not used" in document.notes[0]
+    assert "is before the end of 2025-12-20, which it covers; not used" in document.notes[0]
 
 
 @pytest.mark.parametrize("stamp", ["2026-01-01T09:00:00+00:00", "9999-12-31T23:59:59-23:59"])
 def test_future_publication_time_is_rejected(stamp: str) -> None:
     message = read_error(pages.page(pages.table(rows()), stamp))
-    assert "expected a time of publication up to today, 2025-12-31" in message
+    assert "expected a publication time up to today, 2025-12-31" in message
 
 
 @pytest.mark.parametrize("stamp", ["", "yesterday", "2025-12-21", "2025-12-21T09:00:00"])

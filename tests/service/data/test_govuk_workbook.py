@@ -168,7 +168,7 @@ def test_missing_or_invalid_save_time_is_ignored(saved: str | None) -> None:
 
 def test_future_save_time_is_rejected() -> None:
     message = read_error(ods.workbook(DAYS, "2024-03-02T00:00:00Z"))
-    assert "expected a time of publication up to today, 2024-03-01" in message
+    assert "expected a publication time up to today, 2024-03-01" in message
 
 
 @given(st.binary(max_size=2000) | st.binary(max_size=200).map(lambda b: b"PK\x03\x04" + b))

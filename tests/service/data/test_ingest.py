@@ -30,10 +30,10 @@ def write_csv(folder: Path, *rows: str, header: str = "date,people,boats") -> Pa
 
 def test_embedded_figures_are_stored_once(empty: Context) -> None:
     outcome = ingest(empty)
-    assert outcome.reason == "5844 new, 0 revised, 0 unchanged from figures, through 2025-12-31"
+    assert outcome.reason == "5844 new, 0 revised, 0 unchanged from figures, to 2025-12-31"
     assert count_rows(empty) == 5844
     second = ingest(empty)
-    assert second.reason == "0 new, 0 revised, 5844 unchanged from figures, through 2025-12-31"
+    assert second.reason == "0 new, 0 revised, 5844 unchanged from figures, to 2025-12-31"
     assert count_rows(empty) == 5844
     with empty.database.reading() as connection:
         assumed = connection.execute(sa.select(table.c.known_at_assumed).distinct()).scalars().all()

@@ -107,7 +107,7 @@ def test_weather_is_dropped_if_model_is_significantly_worse_with_it(
     reason = worse_with_weather(scores | {"2020-0001": {}}, blind)
     assert bool(reason) == is_worse
     if spread == 0 and is_worse:
-        expected = "its score is 1.050 (1.050 to 1.050) of that without, on 10 weekly origins"
+        expected = "its score is 1.050 (1.050 to 1.050) times that without, on 10 weekly origins"
         assert reason == f"is worse with it: {expected}"
 
 

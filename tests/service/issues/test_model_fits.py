@@ -38,7 +38,7 @@ def test_issue_is_published_when_fit_cannot_be_saved(
     assert outcome.outcome == "done"
     assert outcome.detail["unkept"] == ["climatology"]
     assert latest_issue(filled).champion == "climatology"
-    assert "the fit of climatology could not be kept" in caplog.text
+    assert "the fit of climatology could not be stored" in caplog.text
     assert refit(filled, force=True).outcome == "done"
 
 
@@ -74,7 +74,7 @@ def test_corrupt_fitted_version_is_refitted(
     assert outcome.outcome == "done"
     assert "; fitted again: " in outcome.reason
     assert list(outcome.detail["remade"]) == ["climatology"]
-    assert "a fitted version is refused and made again" in caplog.text
+    assert "a fitted version is rejected and fitted again" in caplog.text
     (again,) = file.parent.iterdir()
     fitted_models.load(again)
     assert "expected a readable version" in caplog.text

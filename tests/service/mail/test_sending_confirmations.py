@@ -130,7 +130,7 @@ def test_failure_is_over_when_no_link_waits(mailer: Context) -> None:
             job for job in status(IssueLoader(mailer))["jobs"] if job["job"] == "confirmations"
         ]
         assert job["last_outcome"] == outcome
-    assert job["last_reason"] == "no link waits to be sent"
+    assert job["last_reason"] == "no links are waiting to be sent"
 
 
 def test_clock_set_back_does_not_stop_links(mailer: Context, mailbox: Mailbox) -> None:

@@ -68,7 +68,7 @@ def test_email_is_sent_without_starttls(
 def test_certificate_of_unknown_authority_is_rejected(
     mailbox: Mailbox, settings: Settings, tmp_path: Path
 ) -> None:
-    assert "failed the check of TLS" in read_error(change(settings, smtp_ca_file=None))
+    assert "failed the TLS check" in read_error(change(settings, smtp_ca_file=None))
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     assert "TLS" in read_error(change(settings, smtp_ca_file=tmp_path / "other.pem"))
     assert not mailbox.taken and not mailbox.logins
@@ -78,7 +78,7 @@ def test_certificate_for_another_name_is_rejected(
     authority: trustme.CA, ca_file: Path, tmp_path: Path
 ) -> None:
     with run_mail_server(Mailbox(), authority, name="mail.example.org") as box:
-        assert "failed the check of TLS" in read_error(mail_settings(tmp_path, box.port, ca_file))
+        assert "failed the TLS check" in read_error(mail_settings(tmp_path, box.port, ca_file))
     assert not box.taken and not box.logins
 
 

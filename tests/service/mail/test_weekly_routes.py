@@ -247,9 +247,9 @@ def test_one_click_unsubscribes_from_one_route(
     link = message["List-Unsubscribe"].strip("<>").removeprefix(both.settings.address)
     page = client.get(link).text
     assert "Unsubscribe from Mediterranean crossings forecast" in page
-    assert "You will still get emails of Channel crossings forecast." in page
+    assert "You will still get emails from Channel crossings forecast." in page
     response = client.post(link, data={"List-Unsubscribe": "One-Click"}).text
-    assert "You will still get emails of Channel crossings forecast." in response
+    assert "You will still get emails from Channel crossings forecast." in response
     tokens = tokens_by_route(both)
     assert list(tokens) == ["channel"]
     assert mail_links(of_route(both, "italy")) == 0, "the pending request of the route is deleted"
@@ -267,7 +267,7 @@ def test_button_unsubscribes_from_every_route(both: Context) -> None:
         add_readers(both, "both", route=name, now=JOINED)
     link = f"/u/{tokens_by_route(both)['italy']}"
     page = client.get(link).text
-    assert "of Channel crossings forecast and gone." in page, "also of a route no longer served"
+    assert "from Channel crossings forecast and gone." in page, "also of a route no longer served"
     assert 'name="all"' in page
     assert "We have deleted your address" in client.post(link, data={"all": "yes"}).text
     with both.database.reading() as connection:

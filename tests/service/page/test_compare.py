@@ -51,4 +51,4 @@ def test_model_without_stored_days_is_named(site: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(site.clock, "now", issued_at)
     response = site.client.get(f"/compare?on1={ROUTE.day(issued_at)}&model1=seasonal_naive")
     assert response.status_code == 400
-    assert "no coming days are kept of this model; choose" in response.text
+    assert "no coming days of this model are stored; choose" in response.text

@@ -41,7 +41,7 @@ def test_feed_lists_forecasts_and_corrections_newest_first(
     (correction,) = [
         e for e in entries if e["title"] == "Correction: the figure for 3 December 2025"
     ]
-    assert correction["summary"].startswith("4,321 people, published before as ")
+    assert correction["summary"].startswith("4,321 people, previously published as ")
     short, long = entries[-2:]
     assert short["summary"].startswith("Forecast people-"), "too short for a week"
     assert long["title"] == "Forecast published 25 December 2025, 00:00 UK time"

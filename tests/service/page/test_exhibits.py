@@ -16,7 +16,7 @@ def test_columns_have_descriptions_and_units() -> None:
         "published total from 1 January to the date in 2024",
         "the same as p_quiet_days, or more",
         "lower bound of the 95% interval of coverage95",
-        "change of the mean forecast that comes from it",
+        "change in the mean forecast due to this factor or cause",
     ]
     assert [one.get("schema:unitText") for one in columns] == [
         *(None, "boats", "boats", "probability", "share", "boats")

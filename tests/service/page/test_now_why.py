@@ -36,7 +36,7 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
     assert changes["noise"] == [round(2 * error) for error in errors]
     page = html.unescape(re.sub(r"<[^>]+>", "", site.client.get("/").text)).replace("\xa0", " ")
     assert (
-        f"Of the change by new figures, up to about {changes['noise'][0]:,} over 7 days and "
+        f"Of the change due to new figures, up to about {changes['noise'][0]:,} over 7 days and "
         in page
     )
     assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]

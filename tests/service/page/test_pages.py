@@ -79,7 +79,7 @@ def test_pages_show_the_numbers_of_the_api(site: Any) -> None:
     assert "for at least one period of 7 days with more than 250 people in total" in page
     places = capacity(view.observed, view.ahead, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places give a 95% chance" in page
-    assert "people of your share, in total" in page
+    assert "people in your share, in total" in page
     assert "for at least one day with more than 250 people in the next" in visible_text(
         site.client.get("/plan?threshold=250")
     )
@@ -139,8 +139,8 @@ def test_invalid_inputs_are_named(site: Any) -> None:
         "share=100": "how certain you need to be must be a whole number from 50 to 99, like 90",
         "stay_days=": "length of stay must be a whole number from 1 to 90, like 4",
         "window=20&horizon=10": "must be at most 10, the number of days ahead",
-        "our_share=0": "our share must be a number with at most two decimals from 0.01 to 100",
-        "our_share=3.333": "our share must be a number with at most two decimals",
+        "our_share=0": "your share must be a number with at most two decimals from 0.01 to 100",
+        "our_share=3.333": "your share must be a number with at most two decimals",
     }.items():
         response = site.client.get(f"/plan?{query}")
         assert response.status_code == 400
@@ -216,7 +216,7 @@ def test_day_of_the_newest_issue_shows_it(site: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/?series=cats", 404, "expected a series of people, boats"),
+        ("/?series=cats", 404, "expected one of the series people, boats"),
         ("/?issue=nothing", 404, "found 'nothing'"),
         ("/?on=2019-01-01", 404, "There is no forecast from 1 January 2019; the first is from"),
         ("/?on=yesterday", 400, "expected a day such as"),

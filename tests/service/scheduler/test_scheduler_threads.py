@@ -77,7 +77,7 @@ def test_exception_in_one_step_does_not_skip_the_others(
     with scheduler_threads(empty):
         wait_until(lambda: len(replayed) > 1, "the loop runs again")
     assert set(replayed) == {"channel"}
-    assert "fits of channel broke" in caplog.text
+    assert "fits of channel failed unexpectedly" in caplog.text
 
 
 def test_start_time_is_measured_with_the_monotonic_clock(
