@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
 from service.api import reference
-from tests.service.page.conftest import site, visit  # noqa: F401
+from tests.service.page.conftest import idle_windows, site, visit  # noqa: F401
 from tests.service.page.test_templates import CONTRAST, violations
 from tests.service.support import ROOT
 

@@ -1,8 +1,6 @@
-"""Fetchers of the local test server, with long and short timeouts."""
+"""A fetcher of the local test server, with long timeouts."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 
@@ -24,9 +22,3 @@ def fetcher(sites: Sites) -> Fetcher:
         first_pause_seconds=0.01,
         longest_wait_seconds=1.5,
     )
-
-
-@pytest.fixture
-def hurried(fetcher: Fetcher) -> Fetcher:
-    """With short timeouts, for responses that never end."""
-    return replace(fetcher, read_seconds=0.3, attempt_seconds=0.5)

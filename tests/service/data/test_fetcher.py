@@ -123,10 +123,10 @@ def test_invalid_retry_after_is_ignored(fetcher: Fetcher, sites: Sites, wait: st
     assert fetch(fetcher, sites) == b"hello"
 
 
-def test_stalled_body_is_retried_then_not_reached(hurried: Fetcher, sites: Sites) -> None:
+def test_stalled_body_is_retried_then_not_reached(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = SiteResponse(behave=stalled)
     with pytest.raises(Unreachable, match="after up to 3 attempts"):
-        fetch(hurried, sites)
+        fetch(replace(fetcher, read_seconds=0.3), sites)
     assert sites.times("/a") == 3
 
 

@@ -61,6 +61,18 @@ def fetch(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> b
     return fetcher.get(sites.url + path, HTML, 1000, **more).content  # type: ignore[arg-type]
 
 
+def slow(fetcher: Fetcher) -> Fetcher:
+    """Let ten seconds pass at each look at the clock, however busy the machine is."""
+    ticks = itertools.count(0.0, 10.0)
+    return replace(
+        fetcher,
+        attempts=1,
+        read_seconds=60.0,
+        attempt_seconds=500.0,
+        clock=lambda: next(ticks),
+    )
+
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: /b\r\n"
 GZIP_NAME = b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"  # a file name follows, up to a zero byte
@@ -81,12 +93,11 @@ GZIP_NAME = b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"  # a file name follows, up to a ze
     ],
 )
 def test_slow_response_ends_at_the_deadline(
-    hurried: Fetcher, raw: RawServer, start: bytes, drip: bytes
+    fetcher: Fetcher, raw: RawServer, start: bytes, drip: bytes
 ) -> None:
-    raw.parts, raw.pause = itertools.chain([start], itertools.repeat(drip)), 0.02
-    once = replace(hurried, attempts=1, hosts=frozenset())
-    with pytest.raises(Unreachable, match=r"no complete answer after 0\.5 s"):
-        once.get(raw.url, HTML, 1_000_000)
+    raw.parts, raw.pause = itertools.chain([start], itertools.repeat(drip)), 0.005
+    with pytest.raises(Unreachable, match="no complete answer after 500 s"):
+        replace(slow(fetcher), hosts=frozenset()).get(raw.url, HTML, 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +132,11 @@ def test_body_of_a_redirect_is_not_read(fetcher: Fetcher, raw: RawServer, sites:
     assert raw.sent < 20_000_000
 
 
-def test_deadline_covers_all_redirects(hurried: Fetcher, sites: Sites) -> None:
-    ticks = itertools.count(0.0, 0.11)
+def test_deadline_covers_all_redirects(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/a"})
-    slow = replace(hurried, attempts=1, most_redirects=1000, clock=lambda: next(ticks))
-    with pytest.raises(Unreachable, match=r"no complete answer after 0\.5 s"):
-        fetch(slow, sites)
-    assert sites.times("/a") < 6
+    with pytest.raises(Unreachable, match="no complete answer after 500 s"):
+        fetch(replace(slow(fetcher), most_redirects=1000), sites)
+    assert sites.times("/a") < 50
 
 
 def test_body_compressed_twice_is_rejected(fetcher: Fetcher, sites: Sites) -> None:

@@ -133,10 +133,16 @@ def _serve(context: Context, clock: ManualClock | None = None) -> Iterator[Site]
         context.database.close()
 
 
+@pytest.fixture(scope="session")
+def idle_windows(browser: Browser) -> dict[bool, list[Page]]:
+    """Windows for later tests, by whether they run scripts: to open one costs more than a visit."""
+    return {True: [], False: []}
+
+
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    """A function that opens a path in a new window; errors in the browser fail the test."""
-    contexts: list[Any] = []
+def visit(browser: Browser, site: Site, idle_windows: dict[bool, list[Page]]) -> Iterator[Visit]:
+    """A function that opens a path in another window; errors in the browser fail the test."""
+    opened: list[tuple[bool, Page, dict[Any, Callable[[Any], None]]]] = []
     complaints: list[str] = []
 
     def open_(
@@ -149,16 +155,9 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         expected: int = 200,
         outage: bool = False,
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900 if width > 600 else 780},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=script,
-            locale="en-GB",
-            accept_downloads=True,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(1000 * BOUND)
+        page = idle_windows[script].pop() if idle_windows[script] else _window(browser, script)
+        page.set_viewport_size({"width": width, "height": 900 if width > 600 else 780})
+        page.emulate_media(media="null", color_scheme="dark" if dark else "light")
 
         def is_bad(message: Any) -> bool:
             """Whether it is an error other than that of an expected response."""
@@ -167,18 +166,34 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
                 is_expected and "Failed to load resource" in message.text
             )
 
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda m: complaints.append(m.text) if is_bad(m) else None)
-        page.on("request", lambda r: complaints.append(r.url) if _is_external(r.url) else None)
+        listeners: dict[Any, Callable[[Any], None]] = {
+            "pageerror": lambda error: complaints.append(str(error)),
+            "console": lambda m: complaints.append(m.text) if is_bad(m) else None,
+            "request": lambda r: complaints.append(r.url) if _is_external(r.url) else None,
+        }
+        for event, listener in listeners.items():
+            page.on(event, listener)
+        opened.append((script, page, listeners))
         response = page.goto((base or site.url) + path)
         assert isinstance(response, Response)
         assert response.status == expected
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for script, page, listeners in opened:
+        page.unroute_all()
+        page.mouse.move(0, 0)
+        page.goto("about:blank")
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        idle_windows[script].append(page)
     assert not complaints
+
+
+def _window(browser: Browser, script: bool) -> Page:
+    page = browser.new_page(java_script_enabled=script, locale="en-GB", accept_downloads=True)
+    page.set_default_timeout(1000 * BOUND)
+    return page
 
 
 def _is_external(url: str) -> bool:
