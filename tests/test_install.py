@@ -266,18 +266,19 @@ def test_output_of_a_successful_step_is_hidden(bare_project: Path) -> None:
 
 
 STEPS = {
-    "scripts/browser": "touch began; until [ -e ready ]; do sleep 0.1; done; touch browser; echo B",
+    "scripts/browser": "touch began; until [ -e ready ]; do sleep 0.1; done; echo B",
+    "scripts/grafana": "touch programs; echo G; exit 1",
     "scripts/environment": "until [ -e began ]; do sleep 0.1; done; touch ready",
     ".venv/bin/ruff": "true",
     ".venv/bin/mypy": "exit ${LINT:-0}",
     ".venv/bin/hadolint": "true",
-    ".venv/bin/python": '[ -e browser ] && echo "tested$PYTHONDONTWRITEBYTECODE"',
+    ".venv/bin/python": '[ -e programs ] && echo "tested$PYTHONDONTWRITEBYTECODE"',
 }
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_browser_is_installed_beside_the_packages(bare_project: Path, status: int) -> None:
-    """Tests start after both, if lint passes, and write bytecode."""
+def test_other_programs_are_installed_beside_the_packages(bare_project: Path, status: int) -> None:
+    """If lint passes, tests start after both, without what could not be installed."""
     shutil.copy(ROOT / "Makefile", bare_project)
     (bare_project / ".venv/bin").mkdir(parents=True)
     for name in ("requirements-dev.txt", "pyproject.toml"):  # installed already
@@ -294,7 +295,7 @@ def test_browser_is_installed_beside_the_packages(bare_project: Path, status: in
         text=True,
         timeout=PROCESS,
     )
-    assert done.stdout == ("B\n" if status else "B\ntested\n")
+    assert done.stdout == ("B\nG\n" if status else "B\nG\ntested\n")
     assert (done.returncode == 0) == (status == 0), done.stderr
 
 
