@@ -14,6 +14,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.state import CURRENT_STATE_REASONS, Facts, Reason, State, state_of
 from service.api import key_store
 from service.app import create_app
+from service.core import database as module
 from service.core.context import Context, open_context
 from service.core.database import Database, Unavailable
 from service.core.run_store import Run
@@ -194,6 +195,8 @@ def test_ingest_of_another_source_does_not_change_state(
     assert get_names(loader.view("people").state) == ["ingest_failed"]
     record_ingest(context, "scheduled again", "done", source="figures")
     assert get_names(loader.view("people").state) == []
+    record_ingest(context, "failed before it chose a source", "failed")
+    assert get_names(loader.view("people").state) == ["ingest_failed"]
 
 
 def test_changed_state_changes_every_etag(context: Context, clock: ManualClock) -> None:
@@ -311,5 +314,8 @@ def test_write_to_full_disk_is_reported_until_one_succeeds(
     assert [(r.name, r.detail) for r in state.reasons] == [
         ("database_not_written", "the last write failed: database: database or disk is full")
     ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_FAILED_SECONDS", 0)
+        assert loader.view("people").state.status == "fresh", "an hour later"
     record_ingest(context, "small", "done")
     assert loader.view("people").state.status == "fresh"

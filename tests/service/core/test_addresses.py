@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from service.core.addresses import AddressError, clean_address, domain_of, network_of, parse_sender
 
+LONGEST = f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 57}.org"  # of 254 characters
+
 
 @pytest.mark.parametrize(
     ("text", "address"),
@@ -13,6 +15,7 @@ from service.core.addresses import AddressError, clean_address, domain_of, netwo
         (" Name.Surname+list@Example.ORG ", "name.surname+list@example.org"),
         ("o'neil@homeoffice.gov.uk", "o'neil@homeoffice.gov.uk"),
         ("a@xn--bcher-kva.example", "a@xn--bcher-kva.example"),
+        (LONGEST, LONGEST),
     ],
 )
 def test_address_is_normalised(text: str, address: str) -> None:
@@ -25,7 +28,7 @@ def test_address_is_normalised(text: str, address: str) -> None:
         *("", "@", "a@", "@b.org", "a@b", "a@b.1", "a@.org", "a@b..org", "a@-b.org", "a..b@c.org"),
         *(".a@b.org", "a.@b.org", "a b@c.org", '"a b"@c.org', "a@b.org>", "a@[127.0.0.1]"),
         *("a@b.org\n", "\na@b.org", "a@b.org\r\nBcc: x@y.org", "a\0@b.org", "a@b.org,c@d.org"),
-        *("é@b.org", "a@é.org", "a" * 65 + "@b.org", "a@" + "b" * 64 + ".org"),
+        *("é@b.org", "a@é.org", "a" * 65 + "@b.org", "a@" + "b" * 64 + ".org", f"{LONGEST}x"),
     ],
 )
 def test_invalid_address_is_rejected_and_not_repeated(text: str) -> None:

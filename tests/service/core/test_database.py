@@ -182,11 +182,14 @@ def test_naive_datetime_is_rejected(database: Database) -> None:
         connection.execute(runs.insert().values(**row))
 
 
-def test_sqlite_uses_wal_and_foreign_keys(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("secure_delete", 1), ("synchronous", 1)],
+)
+def test_sqlite_file_is_set_up(tmp_path: Path, pragma: str, value: str | int) -> None:
     opened = connect(f"sqlite:///{tmp_path / 'deep' / 'down' / 'x.sqlite'}")
     with opened.reading() as connection:
-        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
-        assert connection.execute(sa.text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(sa.text(f"PRAGMA {pragma}")).scalar() == value
     opened.close()
 
 
@@ -228,6 +231,17 @@ def test_version_driver_error_raises_unavailable(tmp_path: Path) -> None:
         opened._raw.close()
         with pytest.raises(Unavailable, match="^database: Cannot operate on a closed database"):
             opened.version()
+
+
+def test_exhausted_pool_raises_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
+        monkeypatch.setattr(opened.engine.pool, "_timeout", 0)
+        with (
+            pytest.raises(Unavailable, match="^database: every connection is in use$"),
+            contextlib.ExitStack() as held,
+        ):
+            for _ in range(100):
+                held.enter_context(opened.reading())
 
 
 def test_alone_admits_one_holder_per_name(database: Database) -> None:

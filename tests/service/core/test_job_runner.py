@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.core import locks, run_store
 from service.core.context import Context
-from service.core.database import Unavailable
+from service.core.database import DatabaseError, Unavailable
 from service.core.job_runner import JobError, Outcome, run_in_parallel, run_job, stop_running_jobs
 from service.core.run_store import Claim, Run
 from tests.service.support import NOW, ROUTE
@@ -101,6 +101,25 @@ def test_unavailable_database_is_recorded_without_sql_or_traceback(
         run_job(empty, "test", work)
     assert latest_run(empty).reason == "database: no such table: nowhere"
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "period", "outcome"),
+    [
+        (Unavailable, "monday", "stopped"),
+        (DatabaseError, "monday", "failed"),
+        (Unavailable, None, "failed"),  # it has no period to repeat
+    ],
+)
+def test_only_a_period_is_repeated_after_the_database_did_not_answer(
+    empty: Context, error: type[DatabaseError], period: str | None, outcome: str
+) -> None:
+    def work(_: Claim) -> Outcome:
+        raise error("no answer")
+
+    with pytest.raises(error):
+        run_job(empty, "test", work, period)
+    assert latest_run(empty).outcome == outcome
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])

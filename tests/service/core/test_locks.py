@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from service.core import locks
-from service.core.database import Database, Unavailable
+from service.core.database import Database, Unavailable, connect
 from tests.support.waiting import wait_until
 
 HOLDER = """
@@ -41,6 +44,25 @@ def test_lock_has_one_holder_at_a_time(database: Database) -> None:
     first.release()
     assert is_held(database), "only the holder can release it"
     second.release()
+    assert not Path(f"{database.engine.url.database}-locks/scheduler.lock").exists()
+
+
+def test_lock_file_replaced_meanwhile_is_not_locked_beside_it(tmp_path: Path) -> None:
+    with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
+        first, late, third = (opened.lock("scheduler") for _ in range(3))
+        assert first.acquire()
+        lock_file = fcntl.flock
+
+        def flock(file: int, operation: int) -> None:
+            patch.undo()
+            first.release()
+            assert third.acquire()
+            lock_file(file, operation)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fcntl, "flock", flock)
+            assert not late.acquire(), "it has opened the file of the first"
+        third.release()
 
 
 def test_lock_ends_with_its_process_and_is_not_inherited(database: Database) -> None:
@@ -76,6 +98,16 @@ def test_lock_lost_with_its_session_is_reacquired(database: Database) -> None:
     assert other.acquire()
     assert not lock.acquire(), "taken in the meantime"
     other.release()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_lock_in_another_database_of_the_server_is_independent(database: Database) -> None:
+    url = database.engine.url.set(database="template1").render_as_string(hide_password=False)
+    with contextlib.closing(connect(url)) as other:
+        lock = other.lock("scheduler")
+        assert lock.acquire()
+        assert not is_held(database)
+        lock.release()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -84,14 +84,19 @@ def test_prune_deletes_ended_requests_without_reusing_ids(database: Database) ->
             return request_store.add_request(connection, job, "a", NOW).request_id
 
     first, second = leave("refit"), leave("ingest")
+    later = NOW + dt.timedelta(seconds=1)
     with database.writing() as connection:
+        overdue = request_store.list_overdue(connection, later)
+        assert [request.request_id for request in overdue] == [first, second]
+        assert request_store.list_overdue(connection, NOW) == []
         assert request_store.prune_requests(connection, NOW + dt.timedelta(days=1)) == 0, (
             "they are waiting"
         )
         for number in (first, second):
             request_store.finish_request(connection, number, "done", None, NOW)
+        assert request_store.list_overdue(connection, later) == []
         assert request_store.prune_requests(connection, NOW) == 0
-        assert request_store.prune_requests(connection, NOW + dt.timedelta(seconds=1)) == 1
+        assert request_store.prune_requests(connection, later) == 1
         assert request_store.get_request(connection, first) is None
         assert request_store.get_request(connection, second) is not None
     assert leave("compare") > second

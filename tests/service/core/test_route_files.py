@@ -69,6 +69,13 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
     assert route.attribution == "Source: the harbour office"
 
 
+def test_every_day_may_be_likely_or_unlikely(tmp_path: Path) -> None:
+    text = ROUTE.replace("unlikely_below = 0.2", "unlikely_below = 0.6")
+    (route,) = enabled_routes(declare(tmp_path, text))
+    vessels = route.series["vessels"]
+    assert vessels.unlikely_below == vessels.likely_above
+
+
 def test_project_route_declaration_is_valid() -> None:
     route = read_routes(Settings().series_dir)["channel"]
     assert route.stored == ("people", "boats", "preventions")

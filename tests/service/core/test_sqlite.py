@@ -122,6 +122,15 @@ def test_file_of_url(url: str, file: Path | None) -> None:
     assert sqlite.file_of(url) == file
 
 
+def test_write_that_does_not_wait_leaves_later_ones_waiting(tmp_path: Path) -> None:
+    with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
+        with opened.writing(waits=False):
+            pass
+        with opened.writing() as connection:  # over the same connection
+            timeout = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    assert timeout == sqlite.BUSY_MILLISECONDS
+
+
 def test_new_file_locked_by_another_writer_is_waited_for(tmp_path: Path) -> None:
     """SQLite itself does not wait when a file is switched to WAL mode."""
     file = tmp_path / "new.sqlite"
