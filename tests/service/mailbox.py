@@ -63,7 +63,7 @@ class Mailbox:
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         reply = self.rcpt(address)
-        if not reply:
+        if not reply or reply.startswith("25"):
             envelope.rcpt_tos.append(address)
         return reply or "250 OK"
 

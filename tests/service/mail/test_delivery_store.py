@@ -29,10 +29,10 @@ def freeze_edition(database: Database, number: int) -> Edition:
     return edition
 
 
-def join(database: Database, *names: str) -> None:
+def join(database: Database, *names: str, now: dt.datetime = NOW - HOUR) -> None:
     with database.writing() as connection:
         for name in names:
-            subscriber_store.add_subscriber(connection, f"{name}@b.org", Preferences(5), NOW - HOUR)
+            subscriber_store.add_subscriber(connection, f"{name}@b.org", Preferences(5), now)
 
 
 def list_due(database: Database, edition: Edition, now: dt.datetime = NOW) -> list[Due]:
@@ -110,21 +110,28 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
             "suspended",
             "active",
         ]
+    edition = freeze_edition(database, BOUNCES + 1)
+    join(database, "a", now=edition.made_at - HOUR)  # which makes it active again
+    again, _ = list_due(database, edition, edition.made_at)
+    args = edition.period, again
+    with database.writing() as connection:
+        assert delivery_store.claim_email(connection, *args, edition.made_at)
+        assert not delivery_store.finish_email(connection, *args, "bounced", 550, edition.made_at)
 
 
 def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
     edition = replace(freeze_edition(database, 0), period="2026-01-02", kind="warning")
     preferences = Preferences(5, weekly=False, warn_level=40)
     with database.writing() as connection:
-        for name in ("a", "b", "c"):
+        for name in ("a", "b", "c", "d"):
             subscriber_store.add_subscriber(connection, f"{name}@b.org", preferences, NOW - HOUR)
         numbers = [s.subscriber_id for s in subscriber_store.list_subscribers(connection)]
         delivery_store.save_edition(connection, edition)
-        mails = {number: {"state": "warning"} for number in numbers[:2]}
+        mails = {number: {"state": "warning"} for number in numbers[:3]}
         delivery_store.plan_emails(connection, edition, mails)
         delivery_store.plan_emails(connection, edition, {})
-    first, second = list_due(database, edition)
-    assert first.content == second.content == {"state": "warning"}
+    first, second, third = list_due(database, edition)
+    assert first.content == second.content == third.content == {"state": "warning"}
     with database.writing() as connection:
         for each in (first, second):
             assert delivery_store.claim_email(connection, edition.period, each, NOW)
@@ -134,7 +141,8 @@ def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -
         subscriber_store.add_subscriber(connection, first.address, changed, NOW + HOUR)
         assert delivery_store.get_last_states(connection) == {}, "reset by new preferences"
         subscriber_store.add_subscriber(connection, second.address, Preferences(5), NOW)
+        subscriber_store.add_subscriber(connection, third.address, changed, NOW + HOUR)
         weekly = delivery_store.get_edition(connection, "2026-W00")
         assert weekly and delivery_store.get_previous_edition(connection, "2026-W09") == weekly
         assert delivery_store.get_previous_edition(connection, "2026-W00") is None
-    assert list_due(database, edition) == [], "no longer subscribed to warnings"
+    assert list_due(database, edition) == [], "no longer subscribed to these warnings"

@@ -30,11 +30,11 @@ def hand() -> ManualClock:
     return ManualClock(utc(2026, 1, 5, 12))
 
 
-def publish_forecast(context: Context, now: dt.datetime, *chances: int) -> None:
-    """Publish a forecast from today on: each day has 900 people in `chance` of the 100 paths."""
-    values = np.zeros((100, 28), dtype=np.int64)
+def publish_forecast(context: Context, now: dt.datetime, *chances: float) -> None:
+    """Publish a forecast from today on: each day has 900 people in `chance` per cent of paths."""
+    values = np.zeros((1000, 28), dtype=np.int64)
     for at, chance in enumerate(chances):
-        values[:chance, at] = 900
+        values[: round(10 * chance), at] = 900
     with context.database.writing() as connection:
         run = run_store.claim_run(connection, "refit", str(now), now, ROUTE.name)
     assert run is not None
@@ -77,7 +77,7 @@ def test_warning_starts_and_ends_at_level(
     ):
         assert re.search(line, read_text(mailbox)), line
     assert warn(mailer, hand).reason.endswith("nobody to send to")
-    for chance, n_sent in ((40, 1), (39, 2), (10, 2), (0, 2), (41, 3)):
+    for chance, n_sent in ((39.6, 1), (39, 2), (10, 2), (0, 2), (41, 3)):  # 39.6: shown as 40%
         hand.now += DAY
         publish_forecast(mailer, hand.now, chance)
         warn(mailer, hand)

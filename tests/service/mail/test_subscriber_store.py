@@ -69,6 +69,7 @@ def test_request_is_confirmed_once_within_48_hours(database: Database) -> None:
     with database.writing() as connection:
         subscriber_store.save_opt_in(connection, "a@b.org", Preferences(5), NOW)
         (request,) = subscriber_store.list_due_opt_ins(connection, NOW)
+        assert subscriber_store.list_due_opt_ins(connection, NOW + 48 * HOUR) == []
         token = subscriber_store.create_token(connection, request)
         assert token is not None
         opt_in = subscriber_store.find_opt_in(connection, token)

@@ -27,10 +27,12 @@ def test_past_email_uses_the_issue_current_when_due(mailer: Context) -> None:
     assert later.content["days"][0]["date"] == "2026-01-09"
 
 
-def test_past_week_before_the_first_issue_is_rejected(mailer: Context) -> None:
-    loader = IssueLoader(mailer, ManualClock(utc(2026, 1, 20, 12)))
+@pytest.mark.parametrize("time", ["15:30", "12:00"])  # 12:00 is when it was issued
+def test_past_week_before_the_first_issue_is_rejected(mailer: Context, time: str) -> None:
+    settings = mailer.settings.model_copy(update={"digest_time": time})
+    loader = IssueLoader(Context(settings, mailer.database), ManualClock(utc(2026, 1, 20, 12)))
     with pytest.raises(NotFound) as error:
         edition_for(loader, "2025-W52")
     message = str(error.value)
-    assert "due, 2025-12-26T15:30:00Z: the first, people-20251231-" in message
+    assert f"due, 2025-12-26T{time}:00Z: the first, people-20251231-" in message
     assert "issued at 2026-01-02T12:00:00Z; the first possible email is that of 2026-W01" in message
