@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,13 @@ def test_naive_datetime_is_rejected(database: Database) -> None:
         database.writing() as connection,
     ):
         connection.execute(runs.insert().values(**row))
+
+
+def test_moment_of_another_time_zone_is_stored_in_utc(database: Database) -> None:
+    there = NOW.astimezone(dt.timezone(dt.timedelta(hours=5)))
+    with database.writing() as connection:
+        connection.execute(runs.insert().values(**RUN | {"period": "a", "started_at": there}))
+        assert connection.scalar(sa.select(runs.c.started_at)) == NOW
 
 
 @pytest.mark.parametrize(
