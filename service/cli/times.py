@@ -60,8 +60,7 @@ def _rows(context: Context) -> list[dict[str, Any]]:
         due = item.next_due(now)
         with context.database.reading() as connection:
             last = run_store.get_latest_run(connection, item.name, route=one.route.name)
-        # Jobs that track their own due work also have rows from manual requests.
-        was_due = last.period if last and item.is_recorded else None
+        was_due = last.period.rpartition(" ")[2] if last else None  # a retry: after its name
         rows.append(
             {
                 "route": one.route.name,

@@ -7,7 +7,7 @@ import pytest
 
 from service.core.context import open_context
 from service.core.settings import Settings
-from tests.service.support import Crossings
+from tests.service.support import Crossings, record_run
 
 
 def test_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> None:
@@ -27,6 +27,24 @@ def test_schedule_has_the_times_of_each_route(crossings: Crossings) -> None:
     rows = {r["route"]: r for r in json.loads(done.stdout)["jobs"] if r["job"] == "renew"}
     assert rows["italy"]["next_local"].endswith(" 15:00")
     assert rows["channel"]["next_local"].endswith((" 13:50", " 09:40"))
+
+
+def test_schedule_has_the_last_run_of_each_job(crossings: Crossings, tmp_path: Path) -> None:
+    opened = open_context(Settings(var_dir=tmp_path / "var"))
+    record_run(opened.database, "2026-01-05T13:50:00Z", job="renew", outcome="done")
+    retry = "renew-again again 2026-07-05T14:07:09Z"
+    record_run(opened.database, retry, job="renew-again", outcome="failed", reason="no answer")
+    opened.database.close()
+    done = crossings("schedule", "--format", "json", source="declared")
+    assert done.returncode == 0, done.stderr
+    assert {
+        row["job"]: (row["last_due_at"], row["last_due_local"], row["last_outcome"])
+        for row in json.loads(done.stdout)["jobs"]
+    } == {
+        "renew": ("2026-01-05T13:50:00Z", "Mon 05 Jan 13:50", "done"),
+        "renew-again": ("2026-07-05T14:07:09Z", "Sun 05 Jul 15:07", "failed"),
+        "tidy": (None, None, None),
+    }
 
 
 @pytest.mark.parametrize("time", ["01:30", "02:30"])
