@@ -44,7 +44,7 @@ def alt_text(content: Mapping[str, Any]) -> str:
     """Describe the chart in words for readers who cannot see it."""
     past, waiting, days = _parts(content)
     unit = content["unit"]
-    widest = max(days, key=lambda row: row["hi80"])
+    widest = max(days, key=lambda row: row["hi80"] - row["lo80"])
     low, high = min(row["median"] for row in days), max(row["median"] for row in days)
     medians = f"medians between {low:,} and {high:,}" if high else "a median of 0 on each day"
     published = ""

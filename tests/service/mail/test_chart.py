@@ -65,3 +65,6 @@ def test_alt_text_describes_the_chart() -> None:
     text = alt_text(make_content([0, 250], 90) | {"waiting": [{}]})
     assert "2 days as published" in text
     assert "1 day with no arrivals. 1 day not yet published. Then 14 days of forecast" in text
+    content = make_content([], 90)
+    content["days"][0] |= {"lo80": 80, "hi80": 95}
+    assert "widest day, 2 January 2026, the 80% range is 0 to 90." in alt_text(content)
