@@ -100,8 +100,8 @@ def render(
     headers = tuple(
         (header, str(body[name])) for name, header in STATE_HEADERS.items() if body.get(name)
     )
-    # Rows alone do not show status and reasons, which the ETag must cover.
-    etag = compute_etag(content + repr((headers, body.get("reasons"))).encode())
+    # Rows alone do not show the status, which the ETag must cover.
+    etag = compute_etag(content + repr(headers).encode())
     return Rendered(content, content_type, etag, headers)
 
 

@@ -262,7 +262,6 @@ class Settings(BaseSettings):
         """Return every secret in these settings; for masking only."""
         values = [getattr(self, name) for name in SECRETS]
         secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
-        secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
         return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
 
