@@ -30,6 +30,9 @@ def test_query_returns_datapoints_with_the_value_first(shared: FlaskClient) -> N
         dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): value
         for value, ms in series["datapoints"]
     } == medians
+    moment = {"from": "2026-01-05T12:00:00Z", "to": "2026-01-05T12:00:00Z"}
+    (series,) = shared.post("/grafana/query", json=query | {"range": moment}).json
+    assert [ms for _, ms in series["datapoints"]] == [1767571200000], "the day of that moment"
 
 
 def test_other_endpoints_of_the_protocol(shared: FlaskClient) -> None:

@@ -119,9 +119,11 @@ def test_panel_accepts_times_and_updates_with_figures(
     assert client.get(f"{PEOPLE}/panel?from=1900-01-01&to=1900-02-01").json["rows"] == []
 
 
-def test_gauges_equal_other_responses(shared: FlaskClient) -> None:
-    (row,) = shared.get(f"{PEOPLE}/gauges/chance?threshold=300&window=3&horizon=9").json["rows"]
-    forecast = shared.get(f"{PEOPLE}/exceedance?threshold=300&window=3&horizon=9").json
+@pytest.mark.parametrize("threshold", [300, 0])
+def test_gauges_equal_other_responses(shared: FlaskClient, threshold: int) -> None:
+    query = f"threshold={threshold}&window=3&horizon=9"
+    (row,) = shared.get(f"{PEOPLE}/gauges/chance?{query}").json["rows"]
+    forecast = shared.get(f"{PEOPLE}/exceedance?{query}").json
     assert row["value"] == forecast["p_any"]
     (age,) = shared.get(f"{PEOPLE}/gauges/age").json["rows"]
     assert age["days_since_figures"] == 2

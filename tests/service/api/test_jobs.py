@@ -40,6 +40,7 @@ def test_job_request_is_claimed_and_its_status_returned(
     requested = client.post("/v1/jobs/ingest", headers=operate)
     assert (requested.status_code, requested.json["outcome"]) == (202, "waiting")
     assert requested.json["asked_by"] == "desk"
+    assert requested.headers["Cache-Control"] == "no-store"
     repeated = client.post("/v1/jobs/ingest", headers=operate)
     assert repeated.json["request_id"] == requested.json["request_id"], "the waiting one"
     location = requested.headers["Location"]

@@ -168,6 +168,11 @@ def test_document_lists_responses_and_security(shared: FlaskClient) -> None:
         "application/vnd.crossings.records+json",
     }
     assert {"304", "406", "503"} <= set(forecast["responses"])
+    for name, kind in (("forecast", "ForecastSeriesId"), ("revisions", "SeriesId")):
+        operation = document["paths"][f"/v1/series/{{series_id}}/{name}"]["get"]
+        assert {"$ref": f"#/components/schemas/{kind}"} in [
+            parameter["schema"] for parameter in operation["parameters"]
+        ]
 
 
 # Headers of some answers only: of a page that is not the last, of a record that has forecasts.

@@ -68,6 +68,10 @@ def test_forecast_and_totals_match_the_stored_paths(client: FlaskClient, context
     sums = sorted(sum(path[1:8]) for path in paths.values.tolist())
     assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
     assert week["known"] == 0
+    (span,) = get(client, f"{PEOPLE}/totals?from=2025-12-30&to=2026-01-03")["rows"]
+    figures = get(client, f"{PEOPLE}/observations?from=2025-12-30")["rows"]
+    assert span["from"] == "2025-12-30"
+    assert span["known"] == sum(row["value"] for row in figures)
 
 
 def test_our_share_scales_capacity_and_exceedance(shared: FlaskClient) -> None:
