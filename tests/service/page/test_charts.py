@@ -53,6 +53,13 @@ def test_axis_ends_beyond_the_highest_count(count: int) -> None:
     assert top % 4 == 0
 
 
+def test_arrivals_beyond_the_ranges_are_within_the_chart() -> None:
+    days, came = rows("2026-01-01", [100, 100]), rows("2026-01-02", [5_000])
+    drawing = ET.fromstring(f"<div>{fan_chart([], days, 'people', outcomes=came)}</div>")[0]
+    (dot,) = (e for e in drawing if e.get("class") == "came")
+    assert float(str(dot.get("cy"))) > 0
+
+
 def test_unit_is_escaped() -> None:
     chart = fan_chart(rows("2025-12-01", [1]), rows("2026-01-01", [1]), "<b>")
     assert "<b>" not in chart

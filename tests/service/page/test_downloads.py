@@ -87,6 +87,9 @@ def test_links_are_stable_after_a_newer_issue(context: Context, clock: ManualClo
     (path,) = [href for href in hrefs if "/totals.csv" in href]
     page = client.get(path.replace("now/totals.csv", ""))
     data, heading = client.get(path).data, page.text.partition("<h1>")[2].partition("</h1>")[0]
+    clock.now += dt.timedelta(days=1)
+    assert client.get(path).data == data, "of the day shown, not of today"
+    clock.now -= dt.timedelta(days=1)
     later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)  # after the published issue
     publish(context.database, {"climatology": random_paths("2026-01-01", 28)}, 1, later)
     newer = client.get("/").text

@@ -4,7 +4,10 @@ from service.page.exhibits import Exhibit, metadata_of
 
 
 def test_columns_have_descriptions_and_units() -> None:
-    names = ("date", "lo80", "year_2024", "p_quiet_days_at_least", "coverage95_lo", "season")
+    names = (
+        *("date", "lo80", "hi80_3", "year_2024", "p_quiet_days_at_least", "coverage95_lo"),
+        *("skill_climatology_lo", "season"),
+    )
     exhibit = Exhibit("x", "X", [], names, parts=["season"])
     metadata = metadata_of(exhibit, "boats", "x.csv", {"dc:source": "S"})
     assert (metadata["url"], metadata["dc:title"], metadata["dc:source"]) == ("x.csv", "X", "S")
@@ -13,13 +16,15 @@ def test_columns_have_descriptions_and_units() -> None:
     assert [one["dc:description"] for one in columns] == [
         "calendar day of the route",
         "lower bound of the central 80% range",
+        "hi end of the 80% range of forecast 3",
         "published total from 1 January to the date in 2024",
         "the same as p_quiet_days, or more",
         "lower bound of the 95% interval of coverage95",
+        "lo end of the 95% interval of skill_climatology",
         "change in the mean forecast due to this factor or cause",
     ]
     assert [one.get("schema:unitText") for one in columns] == [
-        *(None, "boats", "boats", "probability", "share", "boats")
+        *(None, "boats", "boats", "boats", "probability", "share", "share", "boats")
     ]
 
 

@@ -78,6 +78,17 @@ def test_last_row_of_the_year_equals_the_totals(site: Any) -> None:
     assert f"<td>{totals[0]['last_year']:,}</td>" in last
 
 
+def test_week_of_another_year_is_named_with_it(site: Any) -> None:
+    page = site.client.get(f"/?issue={site.earlier}").text.replace("\xa0", " ")
+    assert "Week to 28 December 2025" in page
+
+
+def test_year_is_that_of_the_first_day_shown(site: Any) -> None:
+    for first, year in (("2025-12-28", 2025), ("2026-01-03", 2026)):
+        page = site.client.get(f"/?issue={site.earlier}&from={first}").text.replace("\xa0", " ")
+        assert f"People since 1 January {year}" in page
+
+
 def test_reason_of_a_job_is_escaped(client: FlaskClient, context: Context) -> None:
     reason = "<script>alert(1)</script>"
     record_run(context.database, job="ingest", outcome="failed", reason=reason)

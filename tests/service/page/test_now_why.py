@@ -50,6 +50,7 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
 
 def test_drivers_add_up(site: Any) -> None:
     drivers = now_context(read_page_params(site.loader, {}), {})["driven"]
+    assert drivers["spans"] == [7, 28], "not of one day, of which the answer has the causes too"
     parts = sum(row["shares"][0] for row in drivers["rows"])
     assert abs(drivers["first"][0] + parts - drivers["last"][0]) < len(drivers["rows"]) + 1
     assert "Time of year" in site.client.get("/").text

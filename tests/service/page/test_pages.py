@@ -119,7 +119,8 @@ def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     query = "our_share=2.5&threshold=10&share=80&stay_days=3"
     response = site.client.get(f"/plan?{query}")
     page_text = visible_text(response)
-    places = capacity(view.observed, view.ahead, 3, 0.8, 28, (80,), 2.5)["places_peak"]
+    present = capacity(view.observed, view.ahead, 3, 0.8, 28, (80,), 2.5)
+    places = present["places_peak"]
     above = exceedance(share.ahead, 10, 1, 28)["p_any"]  # days are scaled alike
     assert f"{places:,} places give an 80% chance" in page_text
     assert f"{above:.0%} for at least one day with more than 10 people" in page_text
@@ -130,6 +131,9 @@ def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     assert "We assume" not in visible_text(site.client.get("/plan"))
     rows = list(csv.DictReader(io.StringIO(site.client.get(f"/plan/plan.csv?{query}").text)))
     assert {row["our_share"] for row in rows} == {"2.5"}
+    assert [(int(row["present_median"]), int(row["places"])) for row in rows] == [
+        (row["median"], row["places"]) for row in present["rows"]
+    ]
     assert [int(row["hi95"]) for row in rows] == share.ahead.upto(28).quantiles([0.975])[0].tolist()
 
 
