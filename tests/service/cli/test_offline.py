@@ -32,7 +32,8 @@ def test_forecast_rows_totals_and_saved_paths(crossings: Crossings, tmp_path: Pa
         assert saved["paths"].shape == (200, 28)
         assert saved["dates"].tolist() == [row["date"] for row in body["rows"]]
         sums = np.sort(saved["paths"][:, :7].sum(axis=1))
-    week = body["totals"][0]
+    week, month = body["totals"]
+    assert month["simulated_days"] == 28
     assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
     assert not (tmp_path / "var").exists(), "no database is created"
 
@@ -145,11 +146,13 @@ def test_backtest_json_has_the_documented_keys(crossings: Crossings, tmp_path: P
     done = crossings(
         *("backtest", "--data", FIGURES, "--first", "2024-01-01", "--last", "2024-02-15"),
         *("--every", "14", "--horizon", "20", "--models", "climatology,seasonal_naive"),
-        *("--paths", "100", "--out", str(out), "--format", "json"),
+        *("--paths", "100", "--seed", "5", "--out", str(out), "--format", "json"),
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(out.read_text())
     assert list(report) == ["protocol", "models"]
+    options = {"every": 14, "horizon": 20, "paths": 100, "seed": 5}
+    assert options.items() <= report["protocol"].items()
     assert list(report["models"]) == ["climatology", "seasonal_naive"]
     row = report["models"]["climatology"]
     assert row["origins"] == 4

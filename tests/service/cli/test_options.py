@@ -8,8 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from service.cli.options import WholeNumber, fit_each_route, pass_settings
-from service.core.context import open_context
+from service.cli.options import WholeNumber, fit_each_route, for_each_route, pass_settings
+from service.core.context import Context, open_context
+from service.core.files import RegistryError
 from service.core.job_runner import JobError
 from service.core.settings import Settings, SettingsError
 from tests.service.support import Crossings
@@ -44,6 +45,23 @@ def test_whole_number_accepts_ascii_digits_only(text: str) -> None:
     assert WholeNumber(0, 5000).convert(" 1000", None, None) == 1000
     with pytest.raises(click.BadParameter, match="expected a whole number"):
         WholeNumber(0, 5000).convert(text, None, None)
+
+
+@pytest.mark.parametrize("error", [JobError, RegistryError])
+def test_failure_of_a_route_is_raised_after_the_others(
+    tmp_path: Path, error: type[RuntimeError]
+) -> None:
+    context, done = open_context(Settings(var_dir=tmp_path, routes="channel,italy")), list[str]()
+
+    def work(one: Context) -> None:
+        if one.route.name == "channel":
+            raise error("broken")
+        done.append(one.route.name)
+
+    with pytest.raises(JobError, match="^channel: broken$"):
+        for_each_route(context, work)
+    context.database.close()
+    assert done == ["italy"]
 
 
 def test_unreachable_cluster_is_reported_once_for_all_routes(
