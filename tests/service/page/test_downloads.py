@@ -50,6 +50,10 @@ def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
         metadata = json.loads(site.client.get(metadata_path).text)
         assert [one["name"] for one in metadata["tableSchema"]["columns"]] == columns
         assert metadata["url"] == filename
+        rows = csv.DictReader(io.StringIO(response.text))
+        days = sorted(row[key] for row in rows for key in ("date", "from", "to") if row.get(key))
+        span = f"{days[0]}/{days[-1]}" if days else None
+        assert metadata.get("schema:temporalCoverage") == span
         assert "Open Government Licence" in metadata["dc:source"]
         identifier = metadata.get("dc:identifier", "As on 2 January 2026")
         assert identifier in metadata["dc:bibliographicCitation"]
