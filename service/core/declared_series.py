@@ -4,7 +4,6 @@ __all__ = ["Declaration", "GovUk", "Route", "Series", "Table"]
 
 import datetime as dt
 from collections.abc import Collection, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -223,7 +222,7 @@ class Route(Declaration):
     models: Annotated[tuple[str, ...], Field(strict=False)] = ()
     series: Annotated[dict[str, Series], Field(min_length=1)]
 
-    @cached_property
+    @property
     def zone(self) -> ZoneInfo:
         """Time zone of its days."""
         return ZoneInfo(self.time_zone)

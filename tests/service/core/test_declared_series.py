@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -133,7 +132,7 @@ def test_end_of_day_is_last_second_in_route_time_zone(day: dt.date, end: dt.date
 
 
 def test_hour_repeated_at_midnight_belongs_to_ending_day() -> None:
-    chile = CHANNEL.model_copy(update={"zone": ZoneInfo("America/Santiago")})
+    chile = CHANNEL.model_copy(update={"time_zone": "America/Santiago"})
     day, end = dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)
     assert chile.end_of_day(day) == end
     assert chile.day(end) == day
