@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from service.core import request_store
 from service.core.clock import utc_now
 from service.core.context import Context
+from service.core.database import Connection
 from service.data import raw_documents, weather_store
 from service.data.daily_weather import WeatherReading
+from service.data.ingest import ingest
 from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
 from service.issues.refit import refit
@@ -21,16 +24,37 @@ from tests.service.support import NOW, ROUTE, utc
 def test_old_issues_are_deleted_except_the_newest(
     filled: Context, monkeypatch: pytest.MonkeyPatch, days: int, expected: int
 ) -> None:
+    ingest(filled)
     refit(filled)
     refit(filled, force=True)
     later = utc_now() + dt.timedelta(days=days)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     outcome = prune(filled)
     assert outcome.detail["issues"] == 2 * (2 - expected)  # of both series
+    assert outcome.detail["runs"] == 1 + (2 - expected)  # a read, and a refit without an issue
     with filled.database.reading() as connection:
         issues = issue_store.list_issues(connection, "people", 10)
         assert len(issues) == expected
         assert issue_store.load_paths(connection, issues[0], issues[0].champion) is not None
+
+
+def save_forecasts(connection: Connection, moments: Iterable[dt.datetime]) -> None:
+    for seen in moments:
+        reading = WeatherReading("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen)
+        weather_store.save_reading(connection, ROUTE, reading)
+
+
+def test_weather_of_the_newest_issue_is_kept(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Including that of the 400 days before it, without which it cannot be repeated."""
+    refit(filled)
+    with filled.database.writing() as connection:
+        ages = [dt.timedelta(days=days) for days in (405, 404, 402, 0)]
+        save_forecasts(connection, (utc_now() - age for age in ages))
+    later = utc_now() + dt.timedelta(days=3000)
+    monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
+    assert prune(filled).detail["weather"] == 1, "the newest before these days is needed too"
 
 
 def test_weather_scores_and_requests_no_longer_needed_are_deleted(
@@ -46,10 +70,7 @@ def test_weather_scores_and_requests_no_longer_needed_are_deleted(
         Key("people", "x", "spec", day, "h") for day in (dt.date(2020, 1, 6), dt.date(2025, 12, 1))
     ]
     with filled.database.writing() as connection:
-        for seen in read_at:
-            values = np.ones((2, 3, 1))
-            reading = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
-            weather_store.save_reading(connection, ROUTE, reading)
+        save_forecasts(connection, read_at)
         for key in keys:
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):

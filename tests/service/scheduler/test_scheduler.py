@@ -15,7 +15,7 @@ from service.core.settings import Settings
 from service.scheduler import scheduler
 from service.scheduler.schedule import Scheduled, schedule
 from service.scheduler.scheduler import catch_up, run_due
-from tests.service.support import ROUTE, utc
+from tests.service.support import ROUTE, record_run, utc
 
 NOON = utc(2026, 1, 5, 12)
 
@@ -133,6 +133,16 @@ def test_renew_again_runs_only_while_the_previous_day_is_missing(filled: Context
     for hour, minute in ((14, 0), (20, 40), (20, 59)):
         run_due(filled, job, utc(2026, 1, 2, hour, minute))
     assert periods == [f"renew-again 2026-01-02T{time}:00Z" for time in ("14:00", "20:40")]
+    record_run(filled.database, job="ingest", outcome="failed")
+    run_due(filled, job, utc(2026, 1, 3, 14))
+    assert len(periods) == 2, "a source that does not answer is retried with back-off instead"
+
+
+def test_previous_day_is_that_of_the_route(filled: Context) -> None:
+    route = ROUTE.model_copy(update={"time_zone": "Pacific/Auckland"})
+    is_needed, there = renew_again(filled, []).is_needed, filled.for_route(route)
+    assert not is_needed(there, utc(2026, 1, 1, 10)), "1 January, 23:00"
+    assert is_needed(there, utc(2026, 1, 1, 20)), "2 January, 09:00"
 
 
 def test_renew_again_does_not_begin_after_its_last_hour(filled: Context) -> None:

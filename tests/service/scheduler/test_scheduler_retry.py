@@ -10,7 +10,8 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues.refit import refit
 from service.scheduler.scheduler import back_off, read_source_again, refit_again
-from tests.service.support import ROUTE, declare_quick_models
+from tests.service.stored_issues import with_settings
+from tests.service.support import ROUTE, declare_quick_models, record_run
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -39,10 +40,19 @@ def test_unreachable_source_is_retried_with_longer_pauses(filled: Context) -> No
     assert count_ingests(context) == before + 4
 
 
-def test_embedded_figures_are_not_read_again(filled: Context) -> None:
-    before = count_ingests(filled)
-    read_source_again(filled, utc_now())
-    assert count_ingests(filled) == before
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"source": "declared", "ingest_times": "", "ingest_times_weekend": ""}],
+    ids=["embedded figures", "read by hand"],
+)
+def test_source_that_the_schedule_does_not_read_again_is_not_retried(
+    empty: Context, settings: dict[str, str]
+) -> None:
+    context = with_settings(empty, **settings)
+    read_source_again(context, utc_now())
+    record_run(context.database, job="ingest", outcome="failed")
+    read_source_again(context, utc_now(), utc_now() + 60 * MINUTE)
+    assert count_ingests(context) == 1
 
 
 def list_refits(context: Context) -> list[str]:
@@ -63,11 +73,18 @@ def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
     for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
         refit_again(filled, began + minutes * MINUTE)
         assert len(list_refits(filled)) == before + tries, minutes
+    running = record_run(filled.database, "another process", utc_now())
+    refit_again(filled, began + 60 * MINUTE)
+    assert len(list_refits(filled)) == before + 4, "retried while another refit was running"
+    with filled.database.writing() as connection:
+        run_store.finish_run(
+            connection, run_store.Claim(running, 1), "stopped", None, {}, utc_now()
+        )
     declare_quick_models(models)
     refit_again(filled, began + 60 * MINUTE)
     assert list_refits(filled)[0] == "done"
     refit_again(filled, began + 600 * MINUTE)
-    assert len(list_refits(filled)) == before + 4
+    assert len(list_refits(filled)) == before + 5
 
 
 def test_failure_dated_in_the_future_does_not_delay_the_retry(filled: Context) -> None:
