@@ -68,6 +68,36 @@ def test_invalid_forecasts_are_rejected(
         read_forecasts(write_forecasts(tmp_path, rows), names)
 
 
+HISTORY = ["2024-01-01,,3"]
+AHEAD = ["2024-01-02,a,4", "2024-01-02,b,5", "2024-01-03,b,7", "2024-01-03,a,6"]
+
+
+def write_covariates(folder: Path, rows: list[str]) -> Path:
+    path = folder / "covariates.csv"
+    path.write_text("\n".join(["date,member,wind_ms", *rows]) + "\n")
+    return path
+
+
+def test_days_with_members_follow_the_history(tmp_path: Path) -> None:
+    table = read(write_covariates(tmp_path, HISTORY + AHEAD))
+    assert table.values[..., 0].tolist() == [[3, 4, 6], [3, 5, 7]]
+    assert (str(table.start), table.n_single) == ("2024-01-01", 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (AHEAD, "2024-01-02, column member: expected a history without members first, found 'a'"),
+        ([*HISTORY, *AHEAD[:3], "2024-01-03,c,6"], "the 2 members of 2024-01-02, found b, c"),
+        ([*HISTORY, *AHEAD, AHEAD[0]], "row 7, column date, 2024-01-02: expected one member 'a'"),
+        (HISTORY + AHEAD[2:], "expected 2024-01-02, the day after 2024-01-01, found 2024-01-03"),
+    ],
+)
+def test_invalid_members_are_rejected(tmp_path: Path, rows: list[str], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        read(write_covariates(tmp_path, rows))
+
+
 def test_other_csv_forms_are_read_and_reported(tmp_path: Path) -> None:
     history, forecasts = tmp_path / "history.csv", tmp_path / "forecasts.csv"
     history.write_text("Wind_MS;DATE\n4.5;02/01/2024 \n\n3;01/01/2024\n")

@@ -116,7 +116,7 @@ def test_missing_weather_gives_same_forecast_as_weather_off(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"first": dt.date(2025, 3, 1)}, "365 days of weather up to 2025-12-31 are needed, 306"),
+        ({"first": dt.date(2025, 1, 2)}, "365 days of weather up to 2025-12-31 are needed, 364"),
         ({"missing": [dt.date(2025, 12, 31)]}, "the weather of 2025-12-31 is not stored"),
         ({"missing": [dt.date(2025, 12, 1)]}, "days of weather up to 2025-12-31 are needed, 30"),
         (
@@ -195,7 +195,8 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> No
 
 
 def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
-    sample_weather.store_weather(empty.database, SEEN, [ROUGH] * 7, members=3)
+    fewest = dt.date(2025, 1, 1)  # 365 days
+    sample_weather.store_weather(empty.database, SEEN, [ROUGH] * 7, fewest, members=3)
     sample_weather.store_weather(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
     with empty.database.reading() as connection:
         earlier = sample_weather.usable_weather(connection, ORIGIN, NOON)

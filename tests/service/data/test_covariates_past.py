@@ -25,7 +25,11 @@ def store_daily_readings(database: Database, days: int, bias: float) -> None:
     first = dt.date(2024, 6, 1)
     last = dt.date(2025, 12, 31)
     actual = np.random.default_rng(1).gamma(4.0, 2.0, size=((last - first).days + 16, len(WIND)))
-    readings = [WeatherReading("archive", WIND, first, actual[None, :-15], utc(2026, 1, 1, 4))]
+    later = first + dt.timedelta(days=100)
+    readings = [
+        WeatherReading("archive", WIND, first, actual[None, :100], utc(2024, 9, 12, 4)),
+        WeatherReading("archive", WIND, later, actual[None, 100:-15], utc(2026, 1, 1, 4)),
+    ]
     for back in range(days):
         today = dt.date(2026, 1, 1) - back * dt.timedelta(days=1)
         at = (today - first).days
@@ -43,7 +47,10 @@ def test_past_forecasts_are_archived_and_correct_the_members(database: Database)
         weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
         # An origin one day earlier: the day in between is observed, also at each past origin.
         older = sample_weather.usable_weather(connection, ORIGIN - 1 * ONE_DAY, NOON)
-        far = sample_weather.usable_weather(connection, ORIGIN - 15 * ONE_DAY, NOON)
+        near, far = (
+            sample_weather.usable_weather(connection, ORIGIN - days * ONE_DAY, NOON)
+            for days in (14, 15)
+        )
     assert (weather.n_members, weather.n_ahead) == (2, 15)
     # Daily for the last 90 days, weekly before.
     origins = weather.archive.origins
@@ -59,7 +66,8 @@ def test_past_forecasts_are_archived_and_correct_the_members(database: Database)
     observed = np.repeat(weather.history[None, -21], 2, axis=0)
     np.testing.assert_allclose(issued[:, 0], observed, atol=1e-5)
     np.testing.assert_allclose(issued[:, 1:].mean(axis=0), actual + 3, atol=1e-5)
-    assert far.archive is None
+    assert near.archive is not None and far.archive is None
+    assert len(weather.history) == 579, "all of the archive, however long ago it was read"
 
 
 def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) -> None:
@@ -114,3 +122,5 @@ def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Databa
     (ensemble,) = members
     adjustment = weather.future - ensemble.values[:, 1:]  # the members too
     np.testing.assert_allclose(adjustment, 2 * 60 / 80, atol=1e-4)
+    earlier = weather.archive.issued_at(ORIGIN) - ensemble.values[:, :14]  # and past forecasts
+    np.testing.assert_allclose(earlier, 2 * 60 / 80, atol=1e-4)

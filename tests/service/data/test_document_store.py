@@ -3,6 +3,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+import pytest
+
 from service.core.database import Database
 from service.data import document_store
 from service.data.document_store import StoredDocument
@@ -45,6 +47,23 @@ def test_document_is_stored_once_and_read_unchanged(database: Database) -> None:
         assert [d.source for d in documents] == ["page", "workbook"]
         workbooks = document_store.list_overlapping(connection, ROUTE, all_days, "workbook")
         assert [d.source for d in workbooks] == ["workbook"]
+        other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
+        assert list(document_store.list_overlapping(connection, other, all_days)) == []
+
+
+@pytest.mark.parametrize(("hours", "is_assumed"), [(-1, True), (0, False), (1, False)])
+def test_nothing_is_known_later_than_it_was_seen(hours: int, is_assumed: bool) -> None:
+    moment = SEEN + dt.timedelta(hours=hours)
+    known_at = min(moment, SEEN)
+    undated = replace(PAGE, published_at=None)
+    stored = document_store.to_store(undated, {("people", DAY): 737}, moment, SEEN)
+    assert (stored.known_at, stored.known_at_assumed) == (known_at, is_assumed)
+    published = to_store(replace(PAGE, published_at=moment))
+    assert (published.known_at, published.known_at_assumed) == (known_at, False)
+    usual = ROUTE.assumed_known_at(DAY)
+    seen = usual - dt.timedelta(hours=hours)
+    ((_, one),) = replace(stored, known_at=None, first_seen_at=seen).statements(ROUTE)
+    assert (one.known_at, one.known_at_assumed) == (min(usual, seen), hours <= 0)
 
 
 def test_newest_document_of_each_source(database: Database) -> None:

@@ -200,7 +200,7 @@ def test_invalid_address_is_rejected(fetcher: Fetcher, url: str) -> None:
     assert str(caught.value).isprintable()
 
 
-def test_api_key_is_not_in_errors(fetcher: Fetcher, sites: Sites) -> None:
+def test_api_key_and_password_are_not_in_errors(fetcher: Fetcher, sites: Sites) -> None:
     for response in (
         SiteResponse(status=404),
         SiteResponse(b"x", "text/plain"),
@@ -210,4 +210,8 @@ def test_api_key_is_not_in_errors(fetcher: Fetcher, sites: Sites) -> None:
         with pytest.raises(FetchError) as caught:
             fetch(fetcher, sites, "/a?apikey=geheim", params={"apikey": "geheim"})
         assert "geheim" not in str(caught.value) + repr(caught.value)
+        assert str(caught.value).startswith(f"{sites.url}/a: ")
+        with pytest.raises(FetchError) as caught:
+            fetcher.get(sites.url.replace("//", "//me:geheim@") + "/a", ("text/html",), 100)
+        assert str(caught.value).startswith(f"{sites.url}/a: ")
     assert sites.requests[0].query["apikey"] == ["geheim"]

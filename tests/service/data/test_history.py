@@ -81,7 +81,8 @@ def test_later_page_does_not_replace_the_workbook() -> None:
         [
             make_statement(225, "workbook", 1),
             make_statement(255, "page", 2, marked=True),
-            make_statement(225, "page", 3),
+            make_statement(255, "page", 3),
+            make_statement(225, "page", 4),
         ]
     )
     assert (workbook.value, workbook.source, workbook.superseded_at) == (225, "workbook", None)

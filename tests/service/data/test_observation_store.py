@@ -48,13 +48,15 @@ def test_record_counts_new_revised_and_unchanged(database: Database) -> None:
     assert read_counts(database) == {1: 10, 2: 25, 3: 30}
 
 
-def test_record_reads_only_rows_of_its_series(database: Database) -> None:
+def test_record_reads_and_changes_only_rows_of_its_series(database: Database) -> None:
     """Otherwise 200 routes in one database would each read the rows of all."""
     for name in ("a", "b", "c"):
         record(database, {1: 10, 2: 20}, series=name)
     keys = {("b", D(2025, 6, 1)): 1, ("b", D(2025, 6, 2)): 1}
     with database.reading() as connection:
         assert observation_store._get_current(connection, keys).keys() == keys.keys()
+    assert record(database, {1: 11}, series="b").revised == 1
+    assert len(stored_figures.list_rows(database)) == 6 + 1, "the earlier value is kept"
 
 
 def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> None:
@@ -169,6 +171,7 @@ def record_two_days(
 
 def test_revisions_are_listed_by_publication_time(database: Database) -> None:
     record_two_days(database, "workbook", utc(2025, 12, 19, 14), 730, marked=False)
+    record_two_days(database, "workbook", utc(2025, 12, 22, 14), 740, marked=False)
     record_two_days(database, "page", utc(2025, 12, 20, 13), 733, marked=False)
     record_two_days(database, "page", utc(2025, 12, 16, 13), 737, marked=True)
     record_two_days(database, "page", utc(2025, 12, 14, 11), 225, marked=False)
@@ -179,6 +182,7 @@ def test_revisions_are_listed_by_publication_time(database: Database) -> None:
             Revision(day, 225, 737, "page", "page", utc(2025, 12, 16, 13), True, True),
             Revision(day, 737, 730, "page", "workbook", utc(2025, 12, 19, 14), False, True),
             Revision(day, 730, 733, "workbook", "page", utc(2025, 12, 20, 13), False, False),
+            Revision(day, 730, 740, "workbook", "workbook", utc(2025, 12, 22, 14), False, True),
         ]
         assert list_revisions(connection, "boats") == []
 
@@ -188,3 +192,11 @@ def test_unchanged_value_is_not_a_revision(database: Database) -> None:
     record_two_days(database, "workbook", utc(2025, 12, 19, 14), 737, marked=True)
     with database.reading() as connection:
         assert list_revisions(connection, "people") == []
+
+
+def test_mark_added_to_a_revised_value_is_kept(database: Database) -> None:
+    for day, value, marked in ((14, 225, False), (15, 737, False), (16, 737, True)):
+        record_two_days(database, "page", utc(2025, 12, day, 11), value, marked)
+    with database.reading() as connection:
+        (revision,) = list_revisions(connection, "people")
+    assert revision.marked_revised

@@ -118,11 +118,23 @@ def test_waves_request_and_days(sites: Sites, service: Service) -> None:
     assert [request.path for request in sites.requests] == ["/marine-api/v1/marine"]
 
 
-def test_days_not_requested_are_rejected(sites: Sites, service: Service) -> None:
-    sites.replies[ARCHIVE] = hourly_reply(dt.date(2024, 12, 1), 3, len)
-    message = "archive: expected one member from 2023-12-01 to 2023-12-03, found 1 from 2024-12-01"
+@pytest.mark.parametrize(("first", "days"), [("2024-12-01", 3), ("2023-11-30", 5)])
+def test_days_not_requested_are_rejected(
+    sites: Sites, service: Service, first: str, days: int
+) -> None:
+    sites.replies[ARCHIVE] = hourly_reply(dt.date.fromisoformat(first), days, len)
+    message = f"archive: expected one member from 2023-12-01 to 2023-12-03, found 1 from {first}"
     with pytest.raises(SourceError, match=message):
         openmeteo.archive(service, *SPAN)
+
+
+def test_other_unit_of_one_member_is_rejected(sites: Sites, service: Service) -> None:
+    def change_unit(hours: Hours) -> None:
+        hours[0]["hourly_units"]["wind_gusts_10m_member01"] = "kn"
+
+    sites.replies[ENSEMBLE] = hourly_reply(TODAY - 61 * DAY, 76, change_unit, members=1)
+    with pytest.raises(SourceError, match="wind_gusts_10m: expected m/s, found kn, m/s"):
+        openmeteo.ensemble(service)
 
 
 @pytest.mark.parametrize("year", [1, 9999])

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from service.data import rules
 from service.data.source import Document, SourceError
-from tests.service.support import ROUTE
+from tests.service.support import ROUTE, utc
 
 DAY = dt.date(2025, 12, 17)
 
@@ -31,8 +32,10 @@ def test_small_change_is_accepted(series_id: str, before: int, value: int) -> No
 )
 def test_jump_is_rejected_unless_marked_as_revised(series_id: str, before: int, value: int) -> None:
     rules.check_changes(document(series_id, value, revised=True), {series_id: {DAY: before}}, ROUTE)
+    mark_of_another_day = frozenset({(series_id, DAY - dt.timedelta(days=1))})
+    jump = replace(document(series_id, value), revised=mark_of_another_day)
     with pytest.raises(SourceError) as caught:
-        rules.check_changes(document(series_id, value), {series_id: {DAY: before}}, ROUTE)
+        rules.check_changes(jump, {series_id: {DAY: before}}, ROUTE)
     message = str(caught.value)
     assert message.startswith(f"p.html, {series_id} on 2025-12-17: expected {before} as published")
     assert message.endswith(f'or a note "Revised", found {value}')
@@ -73,3 +76,13 @@ def test_last_day_over_180_days_before_publication_is_rejected(days: int) -> Non
     with error if days > 180 else contextlib.nullcontext():
         rules.check_stamp(published_at, last, today, "p.html", ROUTE.zone)
     assert bool(rules.check_stamp(None, last, today, "p.html", ROUTE.zone)[1]) is (days > 180)
+
+
+def test_time_of_publication_is_compared_with_days_of_the_zone() -> None:
+    """Just after midnight in London, which is an hour ahead in summer."""
+    published_at = utc(2025, 6, 30, 23, 30)
+    last, today = dt.date(2025, 6, 30), dt.date(2025, 7, 1)
+    checked = rules.check_stamp(published_at, last, today, "p.html", ROUTE.zone)
+    assert checked == (published_at, [])
+    with pytest.raises(SourceError, match="expected a time of publication up to today, 2025-06-30"):
+        rules.check_stamp(published_at, last, last, "p.html", ROUTE.zone)

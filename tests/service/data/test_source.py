@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
-from service.data.source import SourceError, read_file
+from service.data.source import Document, SourceError, read_file
 
 
 def test_file_larger_than_the_limit_is_rejected(tmp_path: Path) -> None:
@@ -30,3 +31,9 @@ def test_endless_file_is_rejected() -> None:
 def test_unreadable_file_is_named(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         read_file(tmp_path / name, 5)
+
+
+def test_document_reaches_the_last_day_of_any_series() -> None:
+    first, last = dt.date(2025, 12, 28), dt.date(2025, 12, 30)
+    figures = {"preventions": {first: 200}, "people": {first: 0, last: 52}, "boats": {}}
+    assert Document("workbook", "a.ods", None, figures).data_through == last

@@ -14,6 +14,7 @@ from tests.service import sample_weather
 from tests.service.support import ROUTE, utc
 
 D = dt.date
+DAY = dt.timedelta(days=1)
 NAMES = ("wave_m", "wind_ms")
 SEEN = utc(2023, 12, 28, 6)
 
@@ -82,6 +83,23 @@ def test_newest_reading_at_each_time_is_loaded_once(database: Database) -> None:
     assert newest[2] is newest[3] is between[0]
 
 
+def test_each_route_has_its_own_readings(database: Database) -> None:
+    other = ROUTE.model_copy(update={"name": "other"})
+    first, second = (reading("ensemble", D(2023, 12, day), [[1.0, 2.0]]) for day in (1, 2))
+    with database.writing() as connection:
+        assert weather_store.save_reading(connection, other, first)
+    assert put(database, first, second) == [True, True], "the same was read for another route"
+    with database.reading() as connection:
+        assert weather_store.list_spans(connection, other, "ensemble") == [
+            (first.first, first.last)
+        ]
+        assert weather_store.get_last_read(connection, other, "ensemble") == (SEEN, first.last)
+        readings = WeatherReadings(connection, other).between("ensemble", SEEN - DAY, SEEN)
+        assert [one.first for one in readings] == [first.first]
+    with database.writing() as connection:
+        assert weather_store.prune_readings(connection, SEEN + DAY) == 1, "the newest of each stay"
+
+
 def test_unknown_encoding_is_rejected(database: Database) -> None:
     put(database, reading("archive", D(2023, 12, 20), [[1, 1]]))
     with database.writing() as connection:
@@ -102,8 +120,9 @@ def test_last_read_ignores_corrupt_content(database: Database) -> None:
         last = weather_store.get_last_read(connection, ROUTE, "ensemble")
         with pytest.raises(ValueError, match="expected packed weather of 2023-12-28"):
             sample_weather.newest_reading(connection, "ensemble")
-    assert last is not None
-    assert last[1] == D(2023, 12, 29)
+        assert last == (SEEN, D(2023, 12, 29))
+        assert weather_store.get_last_read(connection, ROUTE, "ensemble", SEEN) == last
+        assert weather_store.get_last_read(connection, ROUTE, "ensemble", SEEN - DAY) is None
 
 
 def test_prune_keeps_the_archive_and_the_newest_forecast_before(database: Database) -> None:
