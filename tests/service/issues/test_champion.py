@@ -37,6 +37,7 @@ def scores(origins: range, each: float) -> dict[str, dict[str, float]]:
     [
         (0.96, range(26), "other"),
         (0.98, range(26), "now"),  # within the margin
+        (1.10, range(26), "now"),
         (0.90, range(6, 26), "other"),  # 20 of 26
         (0.90, range(7, 26), "now"),  # 19, perhaps the easy ones
         (0.90, range(25, 26), "now"),
@@ -51,6 +52,7 @@ def test_challenger_is_chosen_if_better_on_enough_common_origins(
     assert verdict.champion == champion
     n_origins = len(origins) if champion == "other" else 26
     assert f" on {n_origins} " in verdict.reason
+    assert "nearest is now" not in verdict.reason
 
 
 @pytest.mark.parametrize(("origins", "champion"), [(9, "now"), (10, "other")])

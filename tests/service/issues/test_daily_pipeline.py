@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,7 +12,7 @@ from service.core.context import Context
 from service.core.database import Unavailable
 from service.core.job_runner import JobError
 from service.data import weather_store
-from service.issues import hindcast, issue_store
+from service.issues import daily_pipeline, hindcast, issue_store
 from service.issues.daily_pipeline import run_after_weather, run_daily
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
@@ -40,7 +43,9 @@ def test_each_job_runs_once_per_period(quick: Context) -> None:
     with quick.database.reading() as connection:
         assert len(issue_store.list_issues(connection, "people", 10)) == 1
         run = run_store.get_run(connection, "refit", "monday", ROUTE.name)
+        again = run_store.get_run(connection, "refit", "monday after comparing", ROUTE.name)
     assert run is not None
+    assert again is not None and "is current" in str(again.reason)
     steps = run.detail["steps"]
     names = [step["step"] for step in steps]
     assert names == ["draw climatology", "draw seasonal_naive", "publish"]
@@ -76,6 +81,15 @@ def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None
     rename("elsewhere", "issue_paths")
     run_daily(quick, "monday")
     assert outcomes(quick, "monday") == ["done"] * 4
+
+
+def test_unavailable_database_decides_whatever_fails_after_it() -> None:
+    def fail(error: Exception) -> Any:
+        raise error
+
+    gone, failed = partial(fail, Unavailable("gone")), partial(fail, JobError("no figures"))
+    with pytest.raises(Unavailable, match="^a: gone; b: no figures$"):
+        daily_pipeline._each(("a", gone), ("b", failed))
 
 
 def test_refit_follows_weather_even_if_partly_failed(quick: Context, sites: Sites) -> None:

@@ -172,8 +172,10 @@ def test_problems_have_names_and_omit_folders(tmp_path: Path) -> None:
     models = declare_quick_models(tmp_path / "models")
     context = Context(Settings(models_dir=models), connect("sqlite://"))
     assert find_problems(context) == ()
-    for name in "abcde":
-        (models / f"{name}.toml").write_bytes(b"\xff")
+    for names in ("abc", "de"):
+        for name in names:
+            (models / f"{name}.toml").write_bytes(b"\xff")
+        assert ("more" in find_problems(context)[0][1]) is (names == "de"), "three are named"
     problems = dict(find_problems(context))
     assert problems["models_left_out"].startswith("a.toml: expected text in utf-8")
     assert problems["models_left_out"].endswith("; and 2 more")

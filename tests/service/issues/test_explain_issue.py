@@ -11,10 +11,11 @@ import pytest
 from service.answers.issue_loader import IssueLoader
 from service.answers.totals import total_between
 from service.core.context import Context
+from service.core.tables import issue_notes, issue_paths, issues
 from service.issues import note_store, publish
 from service.issues.refit import refit
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.stored_issues import latest_issue
+from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, ManualClock, utc
 
 NOON = utc(2026, 1, 1, 14)
@@ -94,6 +95,37 @@ def test_late_figures_change_next_issue_only(filled: Context, hand: ManualClock)
     causes = read_causes(filled)
     assert any(causes["revision"])
     assert {*causes["model"], *causes["new_figures"]} == {0.0}
+
+
+def test_explained_and_compared_days_begin_on_the_day_of_issue(
+    filled: Context, hand: ManualClock
+) -> None:
+    hand.now += dt.timedelta(days=3)  # 4 days have begun since the last figure
+    context = with_settings(filled, horizon=100)
+    for _ in range(2):
+        refit(context, force=True)
+        hand.now += dt.timedelta(hours=1)
+    with context.database.reading() as connection:
+        explained = note_store.get_note(
+            connection, latest_issue(context).issue_id, note_store.EXPLANATION
+        )
+    assert explained is not None
+    assert len(explained["mean"]) == 4 + 35
+    assert {len(days) for days in read_causes(context).values()} == {4 + 90}
+
+
+def test_no_changes_are_stated_if_a_series_had_no_issue(filled: Context, hand: ManualClock) -> None:
+    refit(filled)
+    new = latest_issue(filled, "boats").issue_id
+    with filled.database.writing() as connection:
+        for table in (issue_notes, issue_paths, issues):
+            connection.execute(table.delete().where(table.c.issue_id == new))
+    hand.now += dt.timedelta(hours=1)
+    refit(filled, force=True)
+    latest = latest_issue(filled).issue_id
+    with filled.database.reading() as connection:
+        assert note_store.get_note(connection, latest, note_store.CHANGES) is None
+        assert note_store.get_note(connection, latest, note_store.EXPLANATION) is not None
 
 
 def test_issue_is_published_when_explanation_fails(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -105,6 +106,17 @@ def test_unknown_state_format_is_rejected_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_version_of_an_older_format_is_rejected(home: Path, fitted: Joint) -> None:
+    file = save_version(home, fitted)
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(b'"format": 2', b'"format": 1'))
+    with pytest.raises(RegistryError, match=f"{file}: expected format 2, found 1"):
+        load(file)
+
+
 def test_object_arrays_are_not_saved(home: Path) -> None:
     with pytest.raises(RegistryError, match="expected plain arrays, found objects in 'x'"):
         save(home, ({}, {"x": np.array([object()])}), {})
@@ -132,6 +144,8 @@ def test_prune_deletes_partial_files_after_a_day(tmp_path: Path, home: Path, fit
     partial, restoring = home / f".{whole.name}.1-1", tmp_path / ".restoring.1-1"
     partial.write_bytes(b"half")
     restoring.mkdir()
+    for path in (partial, restoring):
+        os.utime(path, (time.time() - 23 * 3600,) * 2)
     prune(tmp_path, "people", 5, set())
     assert partial.exists() and restoring.exists(), "less than a day old"
     for path in (partial, restoring):

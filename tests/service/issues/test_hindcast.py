@@ -44,6 +44,7 @@ def test_origin_is_hindcast_once_and_not_served(filled: Context) -> None:
         assert issue_store.get_latest_issue(connection, "people") is None
         issues = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
     assert {issue.data_through for issue in issues} == {days[0]}
+    assert not list(filled.settings.fitted_folder.rglob("*.npz")), "only live fits are kept"
 
 
 def test_hindcast_is_repeated_for_new_seed_not_for_model_order(

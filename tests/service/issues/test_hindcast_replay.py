@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.core.context import Context
+from service.core.job_runner import Outcome, run_job
 from service.data import ingest, observation_store
 from service.issues import hindcast, issue_store, refit
 from tests.service.stored_figures import Figure, store_as_documents
@@ -38,9 +39,11 @@ def test_replay_waits_for_ingest_and_first_issue(
 ) -> None:
     assert hindcast.replay(quick).outcome == "skipped"
     refit.refit(quick, period="first")
-    live = with_settings(quick, source="declared")  # not ingested yet
+    live = with_settings(quick, source="declared", routes="channel,italy")
+    _, italy = live.each_route()
+    run_job(italy, "ingest", lambda _: Outcome("done", "read", {"source": "declared"}))
     assert hindcast.replay(live).outcome == "skipped"
-    assert hindcast_origins(quick) == []
+    assert hindcast_origins(quick) == [], "its own source has not been read yet"
 
 
 def test_stopped_replay_resumes(quick: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from service.issues import issue_store, note_store
 from service.issues.declared_models import declaration_hash, declared
 from service.issues.issue_draft import Draft, insert_issues
 from service.issues.model_fits import Inputs, fit_all
-from tests.service.support import NOW, ROUTE
+from tests.service.support import NOW, ROUTE, utc
 
 
 @pytest.mark.parametrize(("kind", "prefix"), [("live", ""), ("hindcast", "hindcast-")])
@@ -31,6 +32,8 @@ def test_one_issue_per_series_is_stored_with_models_and_inputs(
         )
         ids = insert_issues(connection, draft)
     assert draft.waiting == 2, "1 January and the current day, 2 January"
+    summer = replace(draft, now=utc(2026, 6, 30, 23, 30))
+    assert summer.waiting == 182, "the current day is 1 July in London"
     assert draft.weather_note == {"status": "off", "reason": "none is read"}
     assert list(ids) == ["people", "boats"]
     for series_id, issue_id in ids.items():

@@ -3,8 +3,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+import sqlalchemy as sa
 
 from service.core.database import Database
+from service.core.tables import issue_scores
 from service.issues import issue_score_store, issue_store
 from tests.service.stored_issues import claim_refit
 from tests.service.support import NOW, ROUTE, publish, random_paths
@@ -77,3 +79,32 @@ def test_issue_made_long_after_its_figures_is_not_scored(
     with database.reading() as connection:
         pending = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
     assert bool(pending) == counts
+
+
+def test_score_of_revised_figures_replaces_the_earlier_one(database: Database) -> None:
+    publish_scored_issue(database, ["a"], "a", NOW)
+    with database.writing() as connection:
+        (item,) = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
+        issue_score_store.save_score(connection, item, 2, "y", {}, True, NOW + HOUR)
+        (item,) = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
+        (row,) = issue_score_store.list_current_scores(
+            connection, ROUTE, "people", "live", LONG_AGO
+        )
+        stored = connection.scalars(sa.select(issue_scores.c.days_known)).all()
+    assert item.days_known == row.days_known == 2
+    assert sorted(stored) == [1, 2], "the earlier one is kept"
+
+
+def test_last_scored_day_is_that_of_the_longest_score_of_a_kind(database: Database) -> None:
+    """Of repeated hindcasts of an origin, the earlier ones have shorter scores."""
+    paths = {model: random_paths("2026-01-01", 28) for model in ("a", "b")}
+    publish(database, paths, claim_refit(database), NOW, champion="a")
+    with database.writing() as connection:
+        items = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
+        for days, item in enumerate(items, 2):
+            issue_score_store.save_score(connection, item, days, "x", {}, False, NOW)
+        live, other = (
+            issue_score_store.get_last_scored_day(connection, "people", kind)
+            for kind in ("live", "hindcast")
+        )
+    assert (live, other) == (dt.date(2026, 1, 3), None)

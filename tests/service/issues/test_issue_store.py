@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
+from service.issues.issue_store import Issue
 from tests.service.stored_issues import claim_refit
 from tests.service.support import NOW, publish, random_paths
 
@@ -72,6 +73,42 @@ def test_latest_issue_at_a_moment(database: Database, run_id: int) -> None:
     with database.reading() as connection:
         latest = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
     assert latest == [None, first, first, second, second]
+
+
+def test_issues_are_listed_newest_first_in_pages(database: Database) -> None:
+    issues = [
+        publish(database, PATHS, claim_refit(database, f"{at}"), NOW + at // 2 * HOUR)
+        for at in range(4)  # two at each moment
+    ]
+    listed: list[Issue] = []
+    with database.reading() as connection:
+        for _ in issues:
+            after = (listed[-1].issued_at, listed[-1].run_id) if listed else None
+            listed += issue_store.list_issues(connection, "people", 1, after)
+    assert listed == issues[::-1]
+
+
+def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database: Database) -> None:
+    live = [
+        publish(database, PATHS, claim_refit(database, f"{at}"), NOW + at * HOUR) for at in range(2)
+    ]
+    past = [
+        publish(
+            database,
+            {"climatology": random_paths(start, 3)},
+            claim_refit(database, start),
+            NOW - (9 - at) * DAY,
+            kind="hindcast",
+        )
+        for at, start in enumerate(("2025-12-01", "2025-12-08"))
+    ]
+    days = [dt.date(2025, 11, 29), dt.date(2025, 11, 30), dt.date(2025, 12, 6), NOW.date()]
+    with database.reading() as connection:
+        assert issue_store.get_first_issue(connection, "people") == live[0]
+        assert issue_store.get_first_issue(connection, "people", "hindcast") == past[0]
+        assert issue_store.oldest_live(connection) == live[0].as_of
+        last = [issue_store.get_latest_hindcast(connection, "people", day) for day in days]
+    assert last == [None, past[0], past[0], past[1]]
 
 
 def test_latest_issue_is_live(database: Database, run_id: int) -> None:
@@ -160,6 +197,14 @@ def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
         newest = issue_store.get_latest_issue(connection, "people")
     assert newest is not None
     assert newest.issue_id == issue_ids[2]
+
+
+def test_prune_keeps_the_newest_live_issue_despite_a_later_hindcast(database: Database) -> None:
+    live = publish(database, PATHS, claim_refit(database))
+    publish(database, PATHS, claim_refit(database, "later"), NOW + DAY, kind="hindcast")
+    with database.writing() as connection:
+        assert issue_store.prune_issues(connection, NOW + 2 * DAY) == 1
+        assert issue_store.get_latest_issue(connection, "people") == live
 
 
 def test_hindcast_is_pruned_by_creation_time(database: Database) -> None:

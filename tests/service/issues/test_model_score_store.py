@@ -24,7 +24,8 @@ def test_prune_deletes_scores_at_old_origins(database: Database) -> None:
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13, 20)]
     with database.writing() as connection:
         assert model_score_store.get_newest_origin(connection, ["people"]) is None
-        for key in keys:
+        other = keys[0]._replace(series_id="boats", origin=dt.date(2025, 1, 27))
+        for key in (*keys, other):
             model_score_store.save_score(connection, key, {"total_7": 1.5}, NOW)
         assert model_score_store.get_newest_origin(connection, ["people"]) == dt.date(2025, 1, 20)
         assert model_score_store.prune_scores(connection, dt.date(2025, 1, 13)) == 1
