@@ -101,6 +101,16 @@ def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Site
     assert page in list_raw_files(reader)
 
 
+def test_invalid_document_is_named_though_another_is_unreachable(
+    reader: Context, sites: Sites
+) -> None:
+    path = act_as_govuk(sites, WORKBOOK, b"<h1>Moved</h1>")
+    sites.replies[path] = SiteResponse(b"PK", ODS, length=900)
+    message = ingest_failure(reader)
+    assert "without sending complete message body" in message
+    assert "found no table on 'Moved'" in message
+
+
 @pytest.mark.parametrize(
     ("document", "answer", "message"),
     [
@@ -133,7 +143,8 @@ def test_unmarked_jump_is_rejected_unless_accepted(reader: Context, sites: Sites
     act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
     before = list_rows(reader)
-    sites.replies[PAGE] = SiteResponse(make_page([*COUNTS[:-1], (400, 8)], at="15:20"))
+    page = make_page([*COUNTS[:-1], (400, 8)], at="15:20")
+    sites.replies[PAGE] = with_etag(SiteResponse(page), '"p2"')  # requested again all the same
     message = ingest_failure(reader)
     assert f"{PAGE}, people on 2024-01-28: expected 90 as published before, within 50" in message
     assert list_rows(reader) == before
@@ -147,6 +158,8 @@ def test_jump_marked_as_revised_is_accepted(reader: Context, sites: Sites) -> No
     sites.replies[PAGE] = SiteResponse(make_page([*COUNTS[:-1], (400, 8)], "Revised", "15:20"))
     assert ingest(reader).detail["revised"] == 2
     assert current_figures(reader)[dt.date(2024, 1, 28)] == (400, "page")
+    sites.replies[PAGE] = SiteResponse(make_page())
+    assert ingest(reader).detail["revised"] == 0, "an earlier page does not contradict a later one"
 
 
 def test_repairs_are_noted_if_another_document_is_rejected(reader: Context, sites: Sites) -> None:

@@ -60,11 +60,14 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
     assert sites.requests[-2].query["start_date"] == [(today - 9 * DAY).isoformat()]
 
 
+@pytest.mark.parametrize(
+    ("kind", "error"), [("application/json", "0 points, 0 shapes"), ("text/html", "text/html")]
+)
 def test_other_parts_are_stored_if_one_is_invalid(
-    reader: Context, sites: Sites, today: dt.date
+    reader: Context, sites: Sites, today: dt.date, kind: str, error: str
 ) -> None:
-    sites.replies[ENSEMBLE] = SiteResponse(b"[]", "application/json")
-    with pytest.raises(JobError, match=r"0 points, 0 shapes \(archive, waves stored\)"):
+    sites.replies[ENSEMBLE] = SiteResponse(b"[]", kind)
+    with pytest.raises(JobError, match=rf"{error} \(archive, waves stored\)"):
         read_weather(reader)
     with reader.database.reading() as connection:
         assert sample_weather.newest_reading(connection, "waves") is not None

@@ -11,8 +11,9 @@ import pytest
 from service.answers.issue_loader import IssueLoader
 from service.answers.totals import total_between
 from service.core.context import Context
+from service.core.database import Unavailable
 from service.core.tables import issue_notes, issue_paths, issues
-from service.issues import note_store, publish
+from service.issues import issue_store, note_store, publish
 from service.issues.refit import refit
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, with_settings
@@ -145,3 +146,16 @@ def test_issue_is_published_when_explanation_fails(
             note_store.get_note(connection, latest_issue(filled).issue_id, note_store.EXPLANATION)
             is None
         )
+
+
+def test_issue_waits_for_a_database_that_is_unavailable_meanwhile(
+    filled: Context, hand: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise Unavailable("database: gone")
+
+    monkeypatch.setattr(publish, "explanation", fail)
+    with pytest.raises(Unavailable):
+        refit(filled)
+    with filled.database.reading() as connection:
+        assert issue_store.get_latest_issue(connection, "people") is None

@@ -3,10 +3,12 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.core.context import Context
-from service.core.job_runner import JobError
+from service.core.job_runner import JobError, Outcome, run_job
+from service.core.tables import issue_paths
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
@@ -14,7 +16,7 @@ from service.issues.reproduce import reproduce_issue
 from tests.service import sample_weather
 from tests.service.sample_weather import CALM, ROUGH
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.stored_issues import with_settings
+from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, Crossings, ManualClock, declare_model, utc
 
 NOON = utc(2026, 1, 1, 14)
@@ -47,8 +49,9 @@ def test_past_issue_is_reproduced_despite_newer_data(
     sample_weather.store_weather(context.database, utc(2026, 1, 2, 5), [ROUGH] * 7, members=5)
     hand.now = utc(2026, 1, 2, 15)
     refit(context)
+    still_current = utc(2026, 1, 2, 6)  # though newer weather is known
     for settings in (context.settings, sample_weather.without_weather(context.settings)):
-        outcome = reproduce_issue(Context(settings, context.database), NOON)
+        outcome = reproduce_issue(Context(settings, context.database), still_current)
         reason = f"issue {first.issue_id} is reproduced bit for bit by all of its 3 models"
         assert (outcome.outcome, outcome.reason) == ("done", reason)
     newest = reproduce_issue(context, hand.now)
@@ -67,6 +70,30 @@ def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Manua
         reproduce_issue(filled, hand.now)
     (models / "seasonal_naive.toml").unlink()
     with pytest.raises(JobError, match="seasonal_naive: expected one of the models"):
+        reproduce_issue(filled, hand.now)
+
+
+def test_model_fitted_without_weather_is_repeated_without_it(
+    filled: Context, hand: ManualClock
+) -> None:
+    context = sample_weather.with_weather(filled)
+    declare_model(context.settings.models_dir, "surge", "level_hurdle", "challenger")
+    sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7)
+    worse = {"worse_with_weather": {"surge": "is worse with it"}}
+    run_job(context, "compare", lambda _: Outcome("done", "compared", worse))
+    refit(context)
+    assert reproduce_issue(context, hand.now).outcome == "done"
+
+
+def test_changed_paths_of_any_series_are_reported(filled: Context, hand: ManualClock) -> None:
+    refit(filled)
+    boats, c = latest_issue(filled, "boats"), issue_paths.c
+    zeros = np.zeros((boats.n_paths, boats.horizon_days), np.int32)
+    encoding, content = issue_store.encode(zeros)
+    with filled.database.writing() as connection:
+        is_of = issue_paths.update().where(c.issue_id == boats.issue_id, c.model == "climatology")
+        connection.execute(is_of.values(encoding=encoding, content=content))
+    with pytest.raises(JobError, match="climatology: its paths differ"):
         reproduce_issue(filled, hand.now)
 
 
