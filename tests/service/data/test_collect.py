@@ -115,6 +115,11 @@ def test_invalid_document_is_named_though_another_is_unreachable(
     ("document", "answer", "message"),
     [
         ("page", SiteResponse(status=404), "expected 200 OK, found 404 Not Found"),
+        (
+            "page",
+            SiteResponse(status=302, headers={"Location": "http://localhost:9/"}),
+            "expected a host of 127.0.0.1:",
+        ),
         ("page", SiteResponse(b"<html>", length=900), "without sending complete message body"),
         ("page", SiteResponse(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
         ("page", SiteResponse("£".encode("latin-1")), "expected text in UTF-8"),
