@@ -73,7 +73,10 @@ def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: Ma
         sample_weather.store_weather(
             context.database, seen_at, wrong.tolist(), first=dt.date(2024, 1, 1)
         )
+    off = Context(sample_weather.without_weather(context.settings), context.database)
+    ratios = compare(off).detail["ratios"]
     outcome = compare(context)
+    assert outcome.detail["ratios"] == ratios, "judged as it is served"
     reason = outcome.detail["worse_with_weather"]["swell"]
     assert reason.startswith("is worse with it: its score is 1.")
     assert f"swell is served without the weather, as it {reason}" in outcome.reason
