@@ -84,5 +84,5 @@ def test_time_of_publication_is_compared_with_days_of_the_zone() -> None:
     last, today = dt.date(2025, 6, 30), dt.date(2025, 7, 1)
     checked = rules.check_stamp(published_at, last, today, "p.html", ROUTE.zone)
     assert checked == (published_at, [])
-    with pytest.raises(SourceError, match="expected a time of publication up to today, 2025-06-30"):
+    with pytest.raises(SourceError, match="expected a publication time up to today, 2025-06-30"):
         rules.check_stamp(published_at, last, last, "p.html", ROUTE.zone)
