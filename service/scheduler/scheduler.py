@@ -249,7 +249,7 @@ def _failures(context: Context, job: str, source: str | None = None) -> list[Run
         recent = run_store.list_recent(connection, job, context.route.name)
         ended = run_store.list_ended(connection, job, source, context.route.name)
     failed = list(takewhile(lambda run: run.outcome == "failed", ended))
-    is_under_way = any(run.outcome == "running" for run in recent[:1])
+    is_under_way = any(run.outcome == "running" for run in recent)
     return None if is_under_way or (ended and not failed) else failed
 
 
