@@ -13,7 +13,7 @@ from forecast.explain import mean_without
 from forecast.forecasters.analog import Analog
 from forecast.forecasters.base import FitError, State
 from forecast.forecasters.level_hurdle import LevelHurdle
-from forecast.forecasters.pool import FittedLinearPool, LinearPool
+from forecast.forecasters.pool import FittedLinearPool, LinearPool, _runs
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
@@ -191,3 +191,8 @@ def test_member_without_weight_has_no_share() -> None:
         0.5,
         0.5,
     ]
+
+
+def test_consecutive_days_are_one_run() -> None:
+    assert _runs([9, 3, 5, 4, 1]) == [(1, 1), (3, 5), (9, 9)]
+    assert _runs([]) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -183,6 +184,13 @@ def test_stored_scores_raise_alarms_once_miscalibrated(context: Context) -> None
     assert "2025-07-01" < mean["since"] < "2025-12-28"
     weeks = by_name["weekly_coverage"]["numbers"]
     assert weeks["held_80"] < weeks["n_weeks"] / 2
+    said = re.search(
+        r": (\d+) of 26 .* the (\d+)% range; (\d+) were expected",
+        by_name["weekly_coverage"]["detail"],
+    )
+    assert said is not None
+    hits, level, expected = map(int, said.groups())
+    assert (hits, expected) == (weeks[f"held_{level}"], round(26 * level / 100))
     for name in ("pit_mean", "weekly_coverage"):
         assert by_name[name]["detail"].endswith("(p below 0.0001)")
     assert module._format_p(0.00123) == "p = 0.0012"

@@ -84,6 +84,13 @@ def test_model_not_in_issue_is_not_found(loader: IssueLoader) -> None:
         view_of_day(loader, "people", D(2025, 12, 15), "prophet")
 
 
+def test_usual_days_are_three_four_weeks_apart(loader: IssueLoader) -> None:
+    hindcast = {"climatology": random_paths("2025-06-01", 28)}
+    publish(loader.context.database, hindcast, 1, utc(2025, 12, 31, 15), kind="hindcast")
+    days = [D(2025, 12, 3), D(2025, 11, 5), D(2025, 10, 8)]
+    assert default_days(loader, "people") == days
+
+
 def test_usual_days_have_a_forecast(loader: IssueLoader) -> None:
     assert default_days(loader, "people") == [D(2025, 12, 3)]
     assert default_days(loader, "boats") != [], "only the newest exists"

@@ -24,11 +24,12 @@ FACTORS = {
 MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
 
 
-def publish_issue(context: Context, is_explained: bool = True) -> IssueView:
-    """Publish an issue of 14 days, by default with an explanation."""
-    paths = random_paths("2026-01-01", 14)
+def publish_issue(context: Context, is_explained: bool = True, times: int = 1) -> IssueView:
+    """Publish an issue of 14 days, or `times` as many, by default with an explanation."""
+    paths = random_paths("2026-01-01", 14 * times)
     issue = publish(context.database, {"climatology": paths}, record_run(context.database, "one"))
-    note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
+    factors = {name: shares * times for name, shares in FACTORS.items()}
+    note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN * times, "factors": factors}
     if is_explained:
         with context.database.writing() as connection:
             note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, note)
@@ -78,6 +79,11 @@ def test_totals_are_sums_of_first_days(empty: Context) -> None:
     later = explanation(IssueLoader(empty), replace(view, today=third, first=third))
     assert (len(later["rows"]), later["rows"][0]["horizon_days"]) == (12, 3)
     assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
+
+
+def test_four_weeks_have_a_total(empty: Context) -> None:
+    *_, month = explanation(IssueLoader(empty), publish_issue(empty, times=2))["totals"]
+    assert (month["days"], month["mean"]) == (28, round(2 * sum(MEAN), 3))
 
 
 def test_weather_is_listed_first(empty: Context) -> None:
