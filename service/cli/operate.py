@@ -340,8 +340,6 @@ def _show_series_and_jobs(body: dict[str, Any]) -> None:
         ([*map(row.get, keys), out] for row, out in zip(body["series"], left_out, strict=True)),
     )
     keys = ("name", "last_started_at", "last_outcome", "last_success_at", "last_reason")
-    print_table(
-        ("job", "last started", "outcome", "last success", "said"),
-        (["never" if row[key] is None and key.endswith("_at") else row[key] for key in keys]
-         for row in body["jobs"]),
-    )  # fmt: skip
+    never = dict.fromkeys(("last_started_at", "last_success_at"), "never")
+    jobs = [[row[key] or never.get(key) for key in keys] for row in body["jobs"]]
+    print_table(("job", "last started", "outcome", "last success", "reason"), jobs)
