@@ -32,8 +32,12 @@ install-test: ## Install the dependencies of tests and lint, and the browser of 
 	@scripts/prepare test
 
 .PHONY: test
-test: install-test lint ## Lint, then run all tests except the long ones
-	@$(BIN)/python -m pytest
+test: install-test ## Lint, and run all tests except the long ones
+	@$(MAKE) -j2 lint pytest # the type checker uses only one core
+
+.PHONY: pytest
+pytest:
+	@MAKEFLAGS= $(BIN)/python -m pytest
 
 .PHONY: test-long
 test-long: install-dev ## Run all tests, including the long fault tests

@@ -278,7 +278,7 @@ STEPS = {
 
 @pytest.mark.parametrize("status", [0, 3])
 def test_other_programs_are_installed_beside_the_packages(bare_project: Path, status: int) -> None:
-    """If lint passes, tests start after both, without what could not be installed."""
+    """Tests start after both, without what could not be installed; lint can fail beside them."""
     shutil.copy(ROOT / "Makefile", bare_project)
     (bare_project / ".venv/bin").mkdir(parents=True)
     for name in ("requirements-dev.txt", "pyproject.toml"):  # installed already
@@ -295,7 +295,7 @@ def test_other_programs_are_installed_beside_the_packages(bare_project: Path, st
         text=True,
         timeout=PROCESS,
     )
-    assert done.stdout == ("B\nG\n" if status else "B\nG\ntested\n")
+    assert done.stdout == "B\nG\ntested\n"
     assert (done.returncode == 0) == (status == 0), done.stderr
 
 
