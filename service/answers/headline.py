@@ -34,15 +34,17 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     p_above = round(ahead.upto(_DAYS).any_exceedance(threshold), 4)
     numbers = {name: week[name] for name in ("from", "to", "median", "lo80", "hi80")}
     first, last = dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"])
-    median, lo80, hi80 = approximate_headline(week)
-    about = f"about {median} {view.declared.unit_of(median)}"
-    within = range_chance(lo80, hi80)
-    if view.is_past:
+    if view.is_past:  # exact: the outcome may be close to a bound
         rows = figures(loader, view.issue.series_id, first, last)
         made = "We forecast" if view.issue.kind == "live" else "The hindcast was"
-        forecast = f"{made} {about} for {day_span(first, last)} ({within})"
+        forecast = f"{made} {week['median']:,} {view.declared.unit_of(week['median'])}"
+        within = range_chance(week["lo80"], week["hi80"])
+        forecast += f" for {day_span(first, last)} ({within})"
         sentence = f"{forecast}; {outcome([row['value'] for row in rows])}."
     else:
+        median, lo80, hi80 = approximate_headline(week)
+        about = f"about {median} {view.declared.unit_of(median)}"
+        within = range_chance(lo80, hi80)
         soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else day_span(first, last)
         chance = f"{per_cent(p_above)} chance of a day above {threshold:,}"
         sentence = f"{soon}: {about} ({within}); {chance}."

@@ -5,6 +5,7 @@ __all__ = [
     "LEADS",
     "REFERENCES",
     "compared_to_climatology",
+    "count_inside",
     "non_overlapping",
     "track_record",
     "weeks_apart",
@@ -220,6 +221,12 @@ def weeks_apart(weeks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if all(abs((first - other).days) >= 7 for other in chosen):
             chosen[first] = week
     return list(chosen.values())
+
+
+def count_inside(weeks: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    """Return how many weeks without overlap were within their 80% range, and their number."""
+    apart = weeks_apart(weeks)
+    return sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in apart), len(apart)
 
 
 def non_overlapping(rows: Sequence[Scored], days: int) -> list[Scored]:

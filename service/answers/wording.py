@@ -83,11 +83,15 @@ def signed(number: float) -> str:
     return f"{whole:+,}".replace("-", "\N{MINUS SIGN}") if whole else "0"
 
 
-def approximate(number: float, lo: float, hi: float) -> str:
-    """Round a count to 1, 2 or 5 times a power of ten, at most a twentieth of the range."""
+def approximate(number: float, lo: float, hi: float, known: int = 0) -> str:
+    """Round a count to 1, 2 or 5 times a power of ten, at most a twentieth of the range.
+
+    The total of a period is at least what is `known` of it, which is not rounded.
+    """
     steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
     step = max((step for step in steps if 20 * step <= hi - lo), default=1)
-    return f"{step * int(number / step + 0.5):,}"
+    rounded = step * int(number / step + 0.5)
+    return f"{known if number == known else max(rounded, known):,}"
 
 
 def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
@@ -96,12 +100,12 @@ def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
     return [approximate(numbers[name], lo, hi) for name in ("median", "lo80", "hi80")]
 
 
-def range_chance(lo: float | str, hi: float | str, level: int = 80) -> str:
-    """Say the chance of a central range in words: nothing can be below a range from 0."""
+def range_chance(lo: float | str, hi: float | str, level: int = 80, known: int = 0) -> str:
+    """Say the chance of a central range in words: nothing can be below what is `known`."""
     lo, hi = (one if isinstance(one, str) else f"{one:,}" for one in (lo, hi))
-    if hi == "0":
-        return f"at least a {(100 + level) // 2}% chance of 0"
-    if lo == "0":
+    if hi == f"{known:,}":
+        return f"at least a {(100 + level) // 2}% chance of {hi}"
+    if lo == f"{known:,}":
         return f"{(100 + level) // 2}% chance of at most {hi}"
     return f"{level}% chance of between {lo} and {hi}"
 
@@ -186,12 +190,6 @@ def _moment_filter(context: Context, value: str | dt.datetime) -> str:
     return _moment(value, context["zone"])
 
 
-@pass_context
-def _issued_on(context: Context, value: str, today: dt.date) -> str:
-    """Format the day of an instant for a short list."""
-    return _short_day(dt.datetime.fromisoformat(value).astimezone(context["zone"]).date(), today)
-
-
 def _period(row: Mapping[str, Any]) -> str:
     """Format a period by its dates."""
     first, last = _date(row["from"]), _date(row["to"])
@@ -229,7 +227,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "fold": lambda text: textwrap.fill(
         with_no_break_spaces(text), _LINE, break_long_words=False, break_on_hyphens=False
     ),
-    "issued_on": _issued_on,
     "likelihoods": likelihoods,
     "long_day": _long_day,
     "moment": _moment_filter,

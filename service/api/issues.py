@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from service.answers import gauges, scenario
 from service.answers import issues as issue_answers
@@ -108,6 +108,13 @@ class ScenarioBody(BaseModel):
     """Assumptions, at least one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            queries.refuse_unknown(cls, data, "keys")
+        return data
 
     level_percent: float = _number(
         0.0, scenario.LEVEL_PERCENT, "Change in the level of arrivals, in per cent."

@@ -23,8 +23,10 @@ __all__ = [
     "TrackRecordQuery",
     "WhichQuery",
     "YearQuery",
+    "refuse_unknown",
 ]
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, Self
 
@@ -70,21 +72,24 @@ class NoQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        names = _parameters(cls)
-        unknown = [name for name in data if name not in names]
-        if unknown:
-            only = f"only the query parameters {', '.join(names)}"
-            expected = only if names else "no query parameters"
-            detail = f"expected {expected}, found {unknown[0][:40]!r}"
-            raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
+        refuse_unknown(cls, data, "query parameters")
         return data
 
 
+def refuse_unknown(schema: type[BaseModel], data: Mapping[str, Any], what: str) -> None:
+    """Raise `Problem` 400 if `data` has names that are not of `schema`: list those that are."""
+    names = _names(schema)
+    if unknown := [name for name in data if name not in names]:
+        expected = f"only the {what} {', '.join(names)}" if names else f"no {what}"
+        detail = f"expected {expected}, found {unknown[0][:40]!r}"
+        raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
+
+
 @cache
-def _parameters(query: type[NoQuery]) -> list[str]:
-    """Return the names of the parameters, own ones first, then inherited ones."""
-    annotations = query.__annotations__
-    fields = sorted(query.model_fields.items(), key=lambda item: item[0] not in annotations)
+def _names(schema: type[BaseModel]) -> list[str]:
+    """Return the names of the fields, own ones first, then inherited ones."""
+    annotations = schema.__annotations__
+    fields = sorted(schema.model_fields.items(), key=lambda item: item[0] not in annotations)
     return [field.alias or name for name, field in fields]
 
 

@@ -84,9 +84,9 @@ def _whole_number(least: int, most: int) -> Any:
     return Annotated[int, read, WithJsonSchema(schema)]
 
 
-def _number(least: float, most: float) -> Any:
+def _number(least: float, most: float, example: float) -> Any:
     schema = {"type": "number", "minimum": least, "maximum": most}
-    read = _written("a number such as 0.9", float, r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+    read = _written(f"a number such as {example}", float, r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
     return Annotated[float, read, WithJsonSchema(schema)]
 
 
@@ -104,8 +104,8 @@ Horizon = _whole_number(1, MOST_HORIZON)
 Threshold = _whole_number(0, MOST_THRESHOLD)
 StayDays = _whole_number(1, MOST_STAY_DAYS)
 Limit = _whole_number(1, MOST_ISSUES)
-Share = _number(*SHARES)
-OurShare = _number(LEAST_SHARE, 100)
+Share = _number(*SHARES, example=0.9)
+OurShare = _number(LEAST_SHARE, 100, example=12.5)
 Day = Annotated[
     dt.date,
     _written("a date such as 2024-10-18", dt.date.fromisoformat, DATE.pattern),

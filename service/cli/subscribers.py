@@ -114,6 +114,9 @@ def _subscribe_or_change(
         raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
     if preferences.warn_level is None and preferences.week_threshold is not None:
         raise click.UsageError("--week-threshold needs --warn-at")
+    if preferences.warn_level is not None and route_context.route.is_closed:
+        name = route_context.route.name
+        raise click.UsageError(f"--warn-at: the source of {name} has ended: it has no warnings")
     named = named | state
     if old and named.items() <= vars(old).items():  # later bounces still count
         return "unchanged", preferences, old.state != "active"

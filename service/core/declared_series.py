@@ -236,7 +236,7 @@ class Route(Declaration):
     def credit(self) -> str:
         """Its attribution and licence."""
         licence = "" if self.licence in self.attribution else f" Licence: {self.licence}."
-        return self.attribution + licence
+        return f"{self.attribution.rstrip('.')}.{licence}"
 
     def day(self, moment: dt.datetime) -> dt.date:
         """Return the calendar day of `moment`."""

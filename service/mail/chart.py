@@ -61,7 +61,7 @@ def alt_text(content: Mapping[str, Any]) -> str:
         + f"Then {len(days)} days of forecast: {medians}; on the widest day, "
         f"{long_day(widest['date'])}, "
         f"the 80% range is {widest['lo80']:,} to {widest['hi80']:,}. "
-        "The numbers are in the table below."
+        "The numbers are in the attached CSV file."
     )
 
 

@@ -8,6 +8,7 @@ __all__ = ["build_edition", "iso_week", "monday", "common_content"]
 import contextlib
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,6 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.answers.weather import weather_used
 from service.answers.wording import (
-    approximate_headline,
     day_span,
     likelihoods,
     long_day,
@@ -103,7 +103,6 @@ def common_content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     route, issue = loader.route, view.issue
     with loader.context.database.reading() as connection:
         is_read = weather_used(connection, issue)["status"] == "used"
-    credit = route.attribution.rstrip(".") + "."  # more sentences follow
     return {
         "series_id": issue.series_id,
         "query": f"?{urlencode(loader.context.to_route)}".rstrip("?"),
@@ -118,7 +117,7 @@ def common_content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         "route": route.title if len(loader.context.routes) > 1 else "",
         "time_zone": route.time_zone,
         "time_name": route.time_name,
-        "attribution": f"{credit} {ATTRIBUTION}" if is_read else credit,
+        "attribution": f"{route.credit} {ATTRIBUTION}" if is_read else route.credit,
     }
 
 
@@ -214,12 +213,12 @@ def _track_record(loader: IssueLoader) -> str:
 def _record(loader: IssueLoader, kind: str, name: str) -> str:
     scores = _scores(loader, kind)
     week = next(row for row in scores["rows"] if row["measure"] == "total_7")
-    if not week["n"] or week["coverage80"] is None:
+    if not week["n"]:
         return ""
+    inside, apart = track_record.count_inside(scores["weeks"])
     text = (
         f"{name}, {scores['window_weeks']} weeks to {long_day(scores['weeks'][-1]['to'])}: the "
-        f"80% range of a week was right {_share(week['coverage80'])} of the time (95% confidence "
-        f"interval {_share(week['coverage80_lo'])} to {_share(week['coverage80_hi'])})"
+        f"80% range was right for {inside} of {apart} separate weeks"
     )
     if week["skill_climatology"] is None:
         return f"{text}."
@@ -231,10 +230,6 @@ def _scores(loader: IssueLoader, kind: str) -> dict[str, Any]:
     return track_record.track_record(loader, loader.route.leading, _RECORD_WEEKS, kind=kind)
 
 
-def _share(number: float) -> str:
-    return f"{100 * number:.0f}%"
-
-
 def _last_hindcast(loader: IssueLoader) -> dict[str, Any]:
     """Return the last week of a first email: how the last hindcast of a week compared."""
     first = "This is the first email, so there is no earlier forecast to check."
@@ -242,31 +237,31 @@ def _last_hindcast(loader: IssueLoader) -> dict[str, Any]:
     if not record_of["weeks"]:
         return {"sentence": first, "rows": [], "is_older": False}
     week = record_of["weeks"][-1]
-    median, lo80, hi80 = approximate_headline(week)
-    span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(median)
+    span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(week["median"])
     sentence = (
-        f"{first} A hindcast, a forecast {_AFTERWARDS}, was about {median} {unit} for "
-        f"{span} ({range_chance(lo80, hi80)}). {week['truth']:,} arrived, "
-        f"{_position(week['truth'], lo80, hi80)} that range."
+        f"{first} A hindcast, a forecast {_AFTERWARDS}, was {week['median']:,} {unit} for "
+        f"{span} ({range_chance(week['lo80'], week['hi80'])}). {week['truth']:,} arrived, "
+        f"{_position(week['truth'], week)} that range."
     )
     is_older = _is_older(loader, dt.date.fromisoformat(week["to"]))
     return {"sentence": sentence, "rows": [], "is_older": is_older}
 
 
-def _position(total: int, lo80: str, hi80: str) -> str:
-    """Say where `total` lies: above, below or within the range as it is shown."""
-    low, high = (int(bound.replace(",", "")) for bound in (lo80, hi80))
-    return "above" if total > high else "below" if total < low else "within"
+def _position(total: int, forecast: Mapping[str, Any]) -> str:
+    """Say where `total` lies: above, below or within the 80% range."""
+    if total > forecast["hi80"]:
+        return "above"
+    return "below" if total < forecast["lo80"] else "within"
 
 
 def _sentence(previous: Edition, arrivals: dict[str, int]) -> str:
     headline = previous.content["headline"]
-    median, lo80, hi80 = approximate_headline(headline)
-    span, unit = day_span(headline["from"], headline["to"]), unit_of(previous.content, median)
+    span, median = day_span(headline["from"], headline["to"]), headline["median"]
     forecast = (
-        f"The last email forecast about {median} {unit} for {span} ({range_chance(lo80, hi80)})"
+        f"The last email forecast {median:,} {unit_of(previous.content, median)} for {span} "
+        f"({range_chance(headline['lo80'], headline['hi80'])})"
     )
     outcome_text = outcome(list(arrivals.values()))
     if len(arrivals) == _WEEK_DAYS:
-        outcome_text += f", {_position(sum(arrivals.values()), lo80, hi80)} that range"
+        outcome_text += f", {_position(sum(arrivals.values()), headline)} that range"
     return f"{forecast}. {outcome_text[0].upper()}{outcome_text[1:]}."

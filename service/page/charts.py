@@ -53,8 +53,7 @@ def fan_chart(
             ]
         )
         parts = _draw_fan(sheet, before, ahead, outcomes, limit, unpublished)
-        label = f"{title}: {label}; the numbers are in the table below"
-        svgs.append(sheet.svg(label, parts, skipped=skipped))
+        svgs.append(sheet.svg(f"{title}: {label}", parts, skipped=skipped))
     return Markup("").join(svgs)
 
 
@@ -177,8 +176,7 @@ def year_chart(year: dict[str, Any], title: str) -> Markup:
         Sheet(960, 380, 66, len(rows), top, "wide", right=52),
         Sheet(420, 340, 62, len(rows), top, "narrow", right=52),
     )
-    parts = f"{label}; the numbers are in the table below"
-    return Markup("").join(sheet.svg(parts, _draw_year(sheet, rows, earlier)) for sheet in sheets)
+    return Markup("").join(sheet.svg(label, _draw_year(sheet, rows, earlier)) for sheet in sheets)
 
 
 def _draw_year(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:

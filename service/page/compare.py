@@ -115,10 +115,7 @@ def _chart(comparison: dict[str, Any], title: str) -> Markup:
     highest = [day["value"] or 0 for day in days]
     highest += [row["hi80"] for one in comparison["forecasts"] for row in one["rows"]]
     top = ceiling(max(*highest, 1))
-    label = (
-        f"{title}, {long_day(days[0]['date'])} to {long_day(days[-1]['date'])}; the numbers are in "
-        "the table below"
-    )
+    label = f"{title}, {long_day(days[0]['date'])} to {long_day(days[-1]['date'])}"
     sheets = (
         Sheet(960, 380, 58, len(days), top, "wide"),
         Sheet(420, 340, 50, len(days), top, "narrow"),

@@ -67,6 +67,7 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         chart_rows, year_earlier(view, [r["date"] for r in chart_rows]), strict=True
     ):
         row |= earlier
+    has_last_year = any(row["last_year_mean"] is not None for row in chart_rows)
     days = forecast_rows[waiting:]
     outcomes = []  # the figures since, possibly with gaps
     if params.is_past:
@@ -93,7 +94,7 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         *((("actual", "as published"),) if past else ()),
         *((("waiting", "not yet published"),) if waiting else ()),
         *BAND_KEYS,
-        ("then", "a year earlier, mean of 7 days"),
+        *((("then", "a year earlier, mean of 7 days"),) if has_last_year else ()),
         *((("came", "arrived"),) if outcomes else ()),
     )
     numbers = (*RANGES, "p_zero", "p_above", "came")
@@ -135,6 +136,7 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         "days": days,
         "above": above,
         "has_outcomes": bool(outcomes),
+        "has_last_year": has_last_year,
         "totals": totals,
         "sea": sea,
         "year": year,

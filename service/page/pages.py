@@ -10,6 +10,7 @@ __all__ = [
     "with_etag",
 ]
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -32,7 +33,7 @@ from flask import (
 from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, list_issues
-from service.answers.wording import FILTERS, status_name
+from service.answers.wording import FILTERS, short_day, status_name
 from service.core.clock import format_day
 from service.page.compare import compare_context
 from service.page.exhibits import Exhibit
@@ -131,7 +132,7 @@ def page() -> Response:
         issued_on=params.issued_on,
         today=loader.today(),
         first_day=first_day(loader, params.series_id),
-        issues=list_issues(loader, params.series_id, _RECENT)[0],
+        recent=_recent(params),
         reasons=params.reasons,
         alarms=[] if params.is_past else record_alarms(loader, params.series_id),
         links=lambda exhibit: links_to(params, here, exhibit, context["inputs"]),
@@ -140,6 +141,20 @@ def page() -> Response:
         **context,
     )
     return with_etag(make_response(text, 400 if context["errors"] else 200))
+
+
+def _recent(params: PageParams) -> list[tuple[str, str]]:
+    """Return ID and day of the last forecasts; also the time if a day has several."""
+    loader = params.loader
+    issues = list_issues(loader, params.series_id, _RECENT)[0]
+    moments = [
+        dt.datetime.fromisoformat(one["issued_at"]).astimezone(loader.route.zone) for one in issues
+    ]
+    days = [short_day(one.date(), one.year != loader.today().year) for one in moments]
+    return [
+        (issue["issue_id"], f"{day}, {moment:%H:%M}" if days.count(day) > 1 else day)
+        for issue, day, moment in zip(issues, days, moments, strict=True)
+    ]
 
 
 def view_context(view: str, params: PageParams) -> dict[str, Any]:

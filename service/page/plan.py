@@ -20,7 +20,7 @@ from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.page_params import PageParams
 
 _LEVELS = (50, 80, 95)
-_WHOLE = re.compile(r"[0-9]{1,9}")
+_WHOLE = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}")
 _DECIMAL = re.compile(r"[0-9]{1,3}[.][0-9]{1,2}")
 
 
@@ -63,9 +63,10 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
     for field in _FIELDS:
         usual = declared.day_threshold if field.name == "threshold" else field.default
         text = args.get(field.name, str(usual)).strip()[:40]
-        plain, number = text.replace(",", ""), None
-        if _WHOLE.fullmatch(plain) or (field.step < 1 and _DECIMAL.fullmatch(plain)):
-            text, number = plain, float(plain) if "." in plain else int(plain)
+        number = None
+        if _WHOLE.fullmatch(text) or (field.step < 1 and _DECIMAL.fullmatch(text)):
+            text = text.replace(",", "")
+            number = float(text) if "." in text else int(text)
         texts[field.name] = text
         if number is not None and field.least <= number <= field.most:
             numbers[field.name] = number

@@ -14,6 +14,7 @@ from service.answers.wording import short_day
 BANDS = (("lo95", "hi95", "band95"), ("lo80", "hi80", "band80"), ("lo50", "hi50", "band50"))
 """Columns and class of each band, widest first."""
 _MARK_ROOM = 76  # drawing units between marks
+_HALF_LETTER = 4.5  # half the width of a letter of a label, in drawing units
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 
 
@@ -110,7 +111,7 @@ class Sheet:
     def mark(self, at: float, name: str) -> str:
         """Draw a labelled mark below the axis."""
         x, y = self.x(at), self.y(0)
-        anchor = "end" if x > self.width - 24 else "middle"
+        anchor = "end" if x + _HALF_LETTER * len(name) > self.width else "middle"
         line = element("line", "mark", x1=x, x2=x, y1=y, y2=y + 5)
         return line + self.text(x, self.height - 8, name, anchor)
 

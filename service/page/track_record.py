@@ -11,8 +11,8 @@ from service.answers.errors import BadQuestion
 from service.answers.track_record import (
     REFERENCES,
     compared_to_climatology,
+    count_inside,
     track_record,
-    weeks_apart,
 )
 from service.answers.wording import long_day
 from service.page.charts import share_bars
@@ -76,13 +76,16 @@ def track_record_context(params: PageParams, args: Mapping[str, str]) -> dict[st
 
 def _with_charts(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its scored rows and their charts."""
-    apart = weeks_apart(record["weeks"])
+    inside, apart = count_inside(record["weeks"])
     judged = [row | {"counted": _counted(row)} for row in record["rows"] if row["n"]]
     return record | {
         "judged": judged,
         "week": next((row for row in judged if row["measure"] == "total_7"), None),
-        "inside": sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in apart),
-        "apart": len(apart),
+        "inside": inside,
+        "apart": apart,
+        "weeks_to": long_day(record["weeks"][-1]["to"] if record["weeks"] else record["to"])
+        if judged
+        else "",
         "coverage_charts": [
             (row, _coverage_chart(row, _MEASURES[row["measure"]])) for row in judged
         ],
@@ -99,7 +102,7 @@ def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
     """Return the charts and tables of a record; their names end with its kind."""
     weeks, pit, kind = record["weeks"], record["pit_histogram"], record["kind"]
     judged = record["judged"]
-    scope = f"{_KINDS[kind].lower()} of the last {record['window_weeks']} weeks"
+    scope = f"{_KINDS[kind].lower()}, {record['window_weeks']} weeks to {record['weeks_to']}"
     coverage_columns = [f"coverage{level}{end}" for level in _LEVELS for end in ("", "_lo", "_hi")]
     skills = [f"skill_{name}{end}" for name in REFERENCES for end in ("", "_lo", "_hi")]
     scores = (*skills, "bias", "crps", "wis")
@@ -150,7 +153,7 @@ def _weeks_chart(weeks: Rows, unit: str) -> Markup:
         title = (
             f"{unit.capitalize()} in the 7 days after each forecast: ranges of {len(shown)} "
             f"forecasts, from {long_day(shown[0]['from'])} to {long_day(shown[-1]['to'])}, and "
-            "arrivals; the numbers are in the table below"
+            "arrivals"
         )
         svgs.append(sheet.svg(title, _draw(sheet, shown)))
     return Markup("").join(svgs)
@@ -192,8 +195,8 @@ def _coverage_chart(row: dict[str, Any], name: str) -> Markup:
             element("line", "whisker", x1=lo, x2=hi, y1=y, y2=y),
             element("circle", "held", cx=sheet.x(100 * share), cy=y, r=5),
         ]
-        descriptions.append(f"{level}% ranges were right {100 * share:.0f}% of the time")
-    title = f"{name}: {', '.join(descriptions) or 'no scores yet'}"
+        descriptions.append(f"{level}% ranges {100 * share:.0f}%")
+    title = f"{name}, how often right by PIT: {', '.join(descriptions) or 'no scores yet'}"
     return sheet.svg(title, parts, "chart coverage")
 
 

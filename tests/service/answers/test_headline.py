@@ -92,7 +92,7 @@ def test_later_days_are_named(loader: IssueLoader, start: str, text: str) -> Non
 )
 def test_past_days_are_in_past_tense(loader: IssueLoader, start: str, text: str) -> None:
     answer = headline(loader, make_view(np.ones((10, 28), int), start, is_past=True))
-    assert answer["sentence"].startswith("We forecast about 7 people for ")
+    assert answer["sentence"].startswith("We forecast 7 people for ")
     assert text in answer["sentence"]
     assert answer["caution"] == ""
 

@@ -87,7 +87,6 @@ def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p: float, text: s
         ("weekday", ["2026-01-09"], "Fri"),
         ("moment", ["2026-06-30T23:30:00Z"], "1\xa0July 2026, 00:30"),
         ("moment", [dt.datetime(2026, 1, 9, 8, tzinfo=dt.UTC)], "9\xa0January 2026, 08:00"),
-        ("issued_on", ["2025-06-30T23:30:00Z", TODAY], "1\xa0Jul\xa02025"),
         ("sentence", [" no figure since 2026-01-09."], "No figure since 9\xa0January 2026."),
         ("signed", [1234.5], "+1,234"),
         ("span", [{"lo80": 0, "hi80": 1234}, 80], "0 to 1,234"),
@@ -133,6 +132,16 @@ def test_number_is_rounded_according_to_its_range(number: int, lo: int, hi: int,
 
 
 @pytest.mark.parametrize(
+    ("number", "text"), [(41_472, "41,472"), (41_473, "41,480"), (41_489, "41,480")]
+)
+def test_total_is_not_rounded_below_what_is_known(number: int, text: str) -> None:
+    assert approximate(number, 41_472, 42_023, 41_472) == text
+    assert approximate(41_481, 41_481, 42_023, 41_477) == "41,480"
+    assert approximate(41_481, 41_481, 42_023, 41_481) == "41,481"
+    assert approximate(41_482, 41_482, 42_023, 41_481) == "41,481"
+
+
+@pytest.mark.parametrize(
     ("lo", "hi", "level", "text"),
     [
         (3, 1200, 80, "80% chance of between 3 and 1,200"),
@@ -143,6 +152,12 @@ def test_number_is_rounded_according_to_its_range(number: int, lo: int, hi: int,
 )
 def test_range_from_0_has_nothing_below_it(lo: Any, hi: Any, level: int, text: str) -> None:
     assert range_chance(lo, hi, level) == text
+
+
+def test_range_from_a_known_total_has_nothing_below_it() -> None:
+    assert range_chance("2,180", "2,840", known=2180) == "90% chance of at most 2,840"
+    assert range_chance(2180, 2180, known=2180) == "at least a 90% chance of 2,180"
+    assert range_chance(0, 9, known=2) == "80% chance of between 0 and 9"
 
 
 def test_likelihoods_text_has_declared_limits() -> None:

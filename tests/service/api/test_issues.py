@@ -177,6 +177,12 @@ def test_invalid_scenario_is_rejected(shared: FlaskClient) -> None:
         {"level_percent": 1, "as_of": 1767312000},
     ):
         assert post_scenario(shared, 400, **body)["errors"], body
+    (error,) = post_scenario(shared, 400, level_percnt=1)["errors"]
+    assert error == {
+        "name": "level_percnt",
+        "detail": "expected only the keys level_percent, people_per_boat, weather, from, horizon, "
+        "levels, issue, as_of, model, found 'level_percnt'",
+    }
     for levels in ([], [81]):
         (error,) = post_scenario(shared, 400, level_percent=1, levels=levels)["errors"]
         assert "50, 80, 90, 95" in error["detail"]

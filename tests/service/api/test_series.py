@@ -86,6 +86,8 @@ def test_our_share_scales_capacity_and_exceedance(shared: FlaskClient) -> None:
         response = shared.get(f"{PEOPLE}/capacity?our_share={invalid}")
         assert response.status_code == 400
         assert response.json["errors"][0]["name"] == "our_share"
+    response = shared.get(f"{PEOPLE}/capacity?our_share=3%25")
+    assert "expected a number such as 12.5, found '3%'" in response.json["detail"]
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,14 @@ def test_add_and_import_keep_options_that_are_not_given(run: Any) -> None:
     assert (row["weekly"], row["warn_at"], row["week_threshold"]) == (True, None, None)
 
 
+def test_route_whose_source_has_ended_has_no_warnings(run: Any) -> None:
+    refused = run("add", "a@example.org", "--route", "italy", "--warn-at", "50")
+    assert refused.exit_code == 2
+    assert "--warn-at: the source of italy has ended: it has no warnings" in refused.output
+    assert list_subscriptions(run) == []
+    assert run("add", "a@example.org", "--route", "italy", "--warn-at", "0").exit_code == 0
+
+
 def test_add_but_not_import_activates_a_suspended_subscriber(run: Any, tmp_path: Path) -> None:
     run("add", "a@example.org", "--threshold", "90")
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'var' / 'crossings.sqlite'}")

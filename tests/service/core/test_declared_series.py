@@ -93,6 +93,15 @@ def test_invalid_source_error_names_key(tmp_path: Path, old: str, new: str, erro
     assert error in line
 
 
+@pytest.mark.parametrize("end", ["", "."])
+def test_credit_is_sentences(end: str) -> None:
+    change = {"attribution": f"Source: the harbour office{end}", "licence": "CC BY 4.0"}
+    route = CHANNEL.model_copy(update=change)
+    assert route.credit == "Source: the harbour office. Licence: CC BY 4.0."
+    whole = route.model_copy(update={"attribution": f"Source: the harbour office, CC BY 4.0{end}"})
+    assert whole.credit == "Source: the harbour office, CC BY 4.0."
+
+
 def test_series_is_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         CHANNEL.series["boats"].unit = "vessels"  # type: ignore[misc]

@@ -38,7 +38,7 @@ def test_first_email_has_no_earlier_forecast(loader: IssueLoader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "position"), [(1241, "above"), (1240, "within"), (300, "within"), (299, "below")]
+    ("truth", "position"), [(1238, "above"), (1237, "within"), (307, "within"), (306, "below")]
 )
 def test_first_email_reports_the_last_hindcast(
     loader: IssueLoader, monkeypatch: pytest.MonkeyPatch, truth: int, position: str
@@ -55,8 +55,8 @@ def test_first_email_reports_the_last_hindcast(
     assert last_week["rows"] == [] and last_week["is_older"]
     assert last_week["sentence"] == (
         "This is the first email, so there is no earlier forecast to check. A hindcast, a "
-        "forecast made afterwards from the figures up to then, was about 380 people for 15 to "
-        "21 December 2025 (80% chance of between 300 and 1,240). "
+        "forecast made afterwards from the figures up to then, was 387 people for 15 to "
+        "21 December 2025 (80% chance of between 307 and 1,237). "
         f"{truth:,} arrived, {position} that range."
     )
 
@@ -70,6 +70,8 @@ def test_last_week_compares_forecast_and_arrivals(loader: IssueLoader, previous:
     ]
     assert sum(arrivals) > previous.content["headline"]["hi80"]
     assert last_week["sentence"].endswith(f" {sum(arrivals):,} arrived, above that range.")
+    median = previous.content["headline"]["median"]
+    assert last_week["sentence"].startswith(f"The last email forecast {median:,} people for ")
 
 
 def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition) -> None:
@@ -184,18 +186,26 @@ def test_track_record_separates_live_forecasts_and_hindcasts(
     """``to`` is the day before the last week."""
 
     def track_record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
-        row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": skill}
-        row |= {"coverage80_lo": 0.53, "coverage80_hi": 0.888}
+        row = {"measure": "total_7", "n": 20, "skill_climatology": skill}
         row |= {"skill_climatology_lo": skill - half, "skill_climatology_hi": skill + half}
         if kind == "live":
-            row = {"measure": "total_7", "n": 0, "coverage80": None, "skill_climatology": None}
-        past = [{"from": "2025-12-22", "to": "2025-12-28"}]
+            row = {"measure": "total_7", "n": 0, "skill_climatology": None}
+        past = [
+            {
+                "from": f"2025-12-{day:02}",
+                "to": f"2025-12-{day + 6}",
+                "lo80": 5,
+                "hi80": 9,
+                "truth": n,
+            }
+            for day, n in ((8, 5), (12, 1), (15, 10), (22, 9))  # the second overlaps
+        ]
         return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21", "weeks": past}
 
     monkeypatch.setattr("service.answers.track_record.track_record", track_record)
     assert edition._track_record(loader) == (
         "No published forecast has been scored yet. Hindcasts (forecasts made afterwards from the "
-        "figures up to then), 26 weeks to 28 December 2025: the 80% range of a week was right "
-        "75% of the time (95% confidence interval 53% to 89%); the forecasts were "
+        "figures up to then), 26 weeks to 28 December 2025: the 80% range was right for 2 "
+        "of 3 separate weeks; the forecasts were "
         f"{words} the average for the time of year (climatology)."
     )

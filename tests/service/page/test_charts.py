@@ -91,9 +91,9 @@ def test_labels_name_the_days_shown() -> None:
         rows("2025-10-01", [1] * 90), rows("2025-12-30", [9] * 4), "People", waiting=2
     )
     wide, narrow = ET.fromstring(f"<div>{drawings}</div>")
-    end = "2 days not yet published, 2 days of forecast to 2 January 2026; the numbers are"
-    assert f"People: 90 days as published, {end}" in str(wide.get("aria-label"))
-    assert f"People: 33 days as published, {end}" in str(narrow.get("aria-label"))
+    end = "2 days not yet published, 2 days of forecast to 2 January 2026"
+    assert f"People: 90 days as published, {end}" == wide.get("aria-label")
+    assert f"People: 33 days as published, {end}" == narrow.get("aria-label")
     assert [
         len([e for e in drawing if e.get("class") == "actual"]) for drawing in (wide, narrow)
     ] == [90, 33]
@@ -111,6 +111,13 @@ def test_line_of_last_year_skips_missing_days() -> None:
     (line,) = (e for e in drawing if e.get("class") == "then")
     assert str(line.get("d")).count("L") == 1
     assert [e.get("class") for e in drawing.iter()].count("halo") == 1
+
+
+@pytest.mark.parametrize(("at", "anchor"), [(27, "middle"), (28, "end")])
+def test_label_at_the_right_edge_ends_there(at: int, anchor: str) -> None:
+    """The mark is at 413 or 426 of 460 units; half of the label takes 45."""
+    drawing = Sheet(460, 190, 40, 30, 100).mark(at, "4 Jan 2027")
+    assert f'text-anchor="{anchor}"' in drawing
 
 
 def test_axis_labels_have_room() -> None:

@@ -5,9 +5,11 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from forecast.paths import Paths
 from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refit_module
@@ -133,3 +135,35 @@ def test_weather_is_shown_once_it_is_read(filled: Context, monkeypatch: pytest.M
     assert waves == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
     issue = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
     assert client.get(f"/v1/series/people/issues/{issue}").json["weather"]["status"] == "used"
+
+
+def test_forecast_without_a_year_earlier_does_not_name_it(site: Any) -> None:
+    words = ("a year earlier, mean of 7 days", "Mean of 7 days, a year earlier</th>")
+    assert all(text in site.client.get("/").text for text in words)
+    paths = {"climatology": random_paths("2018-06-03", 30)}
+    early = publish(site.context.database, paths, 1, utc(2018, 6, 3, 14), kind="hindcast")
+    page = site.client.get(f"/?issue={early.issue_id}").text
+    assert not any(text in page for text in words)
+
+
+def test_total_of_a_counted_period_is_not_rounded(filled: Context) -> None:
+    """Nothing can be below what is counted, so the range has one bound."""
+    values = np.zeros((200, 60), np.int64)
+    values[:30, 0] = 400
+    paths = {"climatology": Paths(np.datetime64("2025-12-31"), values)}
+    run_id = record_run(filled.database, "now", utc(2025, 12, 31, 15))
+    publish(filled.database, paths, run_id, utc(2025, 12, 31, 15))
+    client = create_app(filled, ManualClock(utc(2025, 12, 31, 16))).test_client()
+    (year,) = client.get("/v1/series/people/totals?periods=calendar_year").json["rows"]
+    assert year["median"] == year["lo80"] == year["known"]
+    page = " ".join(client.get("/").text.split())
+    assert f"<strong>{year['known']:,}</strong> 90% chance of at most " in page
+
+
+def test_forecasts_of_one_day_are_listed_with_their_times(context: Context) -> None:
+    for hour in (9, 15):
+        moment = utc(2025, 12, 25, hour)
+        run_id = record_run(context.database, f"at {hour}", moment)
+        publish(context.database, {"climatology": random_paths("2025-12-25", 60)}, run_id, moment)
+    page = create_app(context, ManualClock(NOW)).test_client().get("/").text
+    assert re.findall(r">(25 Dec[^<]*)<", page) == ["25 Dec 2025, 15:00", "25 Dec 2025, 09:00"]

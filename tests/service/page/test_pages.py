@@ -76,11 +76,11 @@ def test_pages_show_the_numbers_of_the_api(site: Any) -> None:
     page = visible_text(site.client.get(f"/plan?{query}"))
     above = exceedance(view.ahead, 250, 7, 42)["p_any"]
     assert f"{100 * above:.0f}%" in page or "over" in page
-    assert "for at least one period of 7 days with more than 250 people in total" in page
+    assert "chance of at least one period of 7 days with more than 250 people in total" in page
     places = capacity(view.observed, view.ahead, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places give a 95% chance" in page
     assert "people in your share, in total" in page
-    assert "for at least one day with more than 250 people in the next" in visible_text(
+    assert "chance of at least one day with more than 250 people in the next" in visible_text(
         site.client.get("/plan?threshold=250")
     )
 
@@ -123,7 +123,7 @@ def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     places = present["places_peak"]
     above = exceedance(share.ahead, 10, 1, 28)["p_any"]  # days are scaled alike
     assert f"{places:,} places give an 80% chance" in page_text
-    assert f"{above:.0%} for at least one day with more than 10 people" in page_text
+    assert f"{above:.0%} chance of at least one day with more than 10 people" in page_text
     assert "We assume that your share of all arrivals is 2.5%" in page_text
     assert "How many places are needed, for 2.5% of all arrivals?" in page_text
     assert "How long could it be quiet, in the whole UK?" in page_text
@@ -145,6 +145,9 @@ def test_invalid_inputs_are_named(site: Any) -> None:
         "window=20&horizon=10": "must be at most 10, the number of days ahead",
         "our_share=0": "your share must be a number with at most two decimals from 0.01 to 100",
         "our_share=3.333": "your share must be a number with at most two decimals",
+        "our_share=3,5": "your share must be a number with at most two decimals",
+        "threshold=50,0": "threshold must be a whole number",
+        "stay_days=4,5": "length of stay must be a whole number",
     }.items():
         response = site.client.get(f"/plan?{query}")
         assert response.status_code == 400
@@ -194,7 +197,7 @@ def test_hindcast_is_not_called_published(site: Any) -> None:
     paths = {"climatology": random_paths("2025-11-03", 30)}
     hindcast = publish(site.context.database, paths, 1, moment, kind="hindcast")
     page = visible_text(site.client.get(f"/?issue={hindcast.issue_id}"))
-    assert "The hindcast was about " in page and "We forecast" not in page
+    assert "The hindcast was " in page and "We forecast" not in page
     assert "Hindcast as of 3 November 2025, 14:00" in page
     assert f"Hindcast {hindcast.issue_id}, made afterwards as of 3 November 2025" in page
     assert "published 3 November" not in page and "Forecast published" not in page

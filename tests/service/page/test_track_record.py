@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from service.answers.track_record import track_record, weeks_apart
-from service.answers.wording import day_span
+from service.answers.track_record import count_inside, track_record, weeks_apart
+from service.answers.wording import day_span, long_day
 from service.issues.score import score
 from tests.service.page.test_templates import violations
 from tests.service.support import publish, random_paths, record_run, utc
@@ -40,9 +40,11 @@ def test_record_before_and_after_scoring(
     weeks = record["weeks"]
     apart = weeks_apart(weeks)
     covered = sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in apart)
-    assert f"{covered} of {len(apart)} separate weekly totals" in live.inner_text().replace(
-        "\xa0", " "
-    )
+    assert count_inside(weeks) == (covered, len(apart))
+    text, end = live.inner_text().replace("\xa0", " "), long_day(weeks[-1]["to"])
+    assert f"{covered} of {len(apart)} separate weekly totals" in text
+    assert f"26 weeks to {end}." in text
+    assert f"published forecasts, 26 weeks to {end}" in page.content()
     circles = [live.locator(f"svg.{width} circle").count() for width in ("wide", "narrow")]
     labels = (
         live.locator("figure")
