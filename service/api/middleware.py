@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import BadRequest
 
 from service.api.errors import Problem
 from service.api.representation import STATE_HEADERS
 from service.core.secrets import CONTROL_CHARACTERS
 from service.core.settings import Settings
+from service.data.source import SourceError, parse_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -103,9 +103,9 @@ def _reject_other_bodies() -> None:
         mimetype = request.mimetype[:40] or "none"
         raise Problem(415, f"expected Content-Type: application/json, found {mimetype}")
     try:
-        body = request.get_json()  # cached for later readers
-    except (BadRequest, RecursionError):
-        raise _wrong_body("expected a body of valid JSON") from None
+        body = parse_json(request.get_data(), "body")
+    except SourceError as error:
+        raise _wrong_body(f"expected a body of valid JSON, found {error.actual}") from None
     if not isinstance(body, dict):
         raise _wrong_body("expected a JSON object")
     _reject_control_characters("body", _texts(body))

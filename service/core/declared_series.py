@@ -3,21 +3,33 @@
 __all__ = ["Declaration", "GovUk", "Route", "Series", "Table"]
 
 import datetime as dt
+import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from service.core.secrets import CONTROL_CHARACTERS
 from service.core.setting_types import Times
 
 _DAY = dt.date(2024, 10, 18)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_Text = Annotated[str, Field(min_length=1, max_length=500)]
 _MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
 _LAST_SECOND = dt.time(23, 59, 59, fold=1)  # a clock set back at midnight shows it twice
+
+
+def _not_blank(text: str) -> str:
+    if text.isspace():
+        raise ValueError("expected text that is not blank")
+    return text
+
+
+_Words = Annotated[str, AfterValidator(_not_blank)]
+_Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_not_blank)]
 
 
 def _checked_address(address: str) -> str:
@@ -30,23 +42,44 @@ def _checked_address(address: str) -> str:
 
 def _checked_format(date_format: str) -> str:
     """Check that a date survives formatting and parsing."""
-    written, another_year = _DAY.strftime(date_format), _DAY.replace(year=2023)
+    another_year = _DAY.replace(year=2023)
     try:
+        written = _DAY.strftime(date_format)
         is_whole = (
             another_year.strftime(date_format) != written  # Python 3.13 warns without a year
             and dt.datetime.strptime(written, date_format).date() == _DAY
         )
-    except ValueError:
+    except (ValueError, re.error):  # `strptime` makes a repeated part a repeated group
         is_whole = False
     if not is_whole:
         raise ValueError("expected a format with day, month and year such as %d/%m/%Y")
     return date_format
 
 
+def _checked_encoding(encoding: str) -> str:
+    try:
+        "a".encode(encoding)
+    except (LookupError, ValueError):  # unknown, not of text, or no name at all
+        raise ValueError("expected an encoding such as latin-1") from None
+    return encoding
+
+
 class Declaration(BaseModel):
-    """Base of declarations: unknown keys are refused, and types are not coerced."""
+    """Base of declarations: unknown keys are refused, and types are not coerced.
+
+    No text holds control characters: it may become the header of an email.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_control_characters(cls, value: Any) -> Any:
+        parts = tuple(value.values()) if isinstance(value, dict) else value
+        for part in parts if isinstance(parts, tuple) else (parts,):
+            if isinstance(part, str) and CONTROL_CHARACTERS.search(part):
+                raise ValueError("expected text without control characters")
+        return value
 
 
 class GovUk(Declaration):
@@ -67,18 +100,18 @@ class Table(Declaration):
     - `rows`: In JSON, the dotted path to the list of rows.
     - `date`, `date_format`: The date column, and its `datetime.strptime` format.
     - `columns`: The columns of the counts, by series_id.
-    - `decimal`, `thousands`: The decimal and thousands separators; any other is refused.
+    - `decimal`, `thousands`: The separators in texts; any other is refused. JSON numbers have none.
     - `placeholders`: Texts that stand for a missing number.
     - `reports`: Which report of a day counts; ``refuse``: reports of a day must not differ.
-    - `order`: The column that orders the reports; none: the order of the rows.
+    - `order`: The column of numbers or moments that orders the reports; none: the order of rows.
     - `encoding`: Of a CSV file.
     - `closed`: Whether the source has ended, so that no newer figures are expected.
     """
 
     kind: Literal["csv", "json"]
-    file: str = ""
+    file: _Words = ""
     address: Annotated[str, Field(max_length=500), AfterValidator(_checked_address)] = ""
-    rows: str = ""
+    rows: _Words = ""
     date: _Text = "date"
     date_format: Annotated[_Text, AfterValidator(_checked_format)] = "%Y-%m-%d"
     columns: Annotated[dict[str, _Text], Field(min_length=1)]
@@ -86,8 +119,8 @@ class Table(Declaration):
     thousands: Literal["", ",", ".", " ", "'"] = ""
     placeholders: Annotated[tuple[str, ...], Field(strict=False)] = ()
     reports: Literal["refuse", "first", "last", "largest"] = "refuse"
-    order: str = ""
-    encoding: _Text = "utf-8"
+    order: _Words = ""
+    encoding: Annotated[_Text, AfterValidator(_checked_encoding)] = "utf-8"
     closed: bool = False
 
     @property
@@ -100,7 +133,7 @@ class Table(Declaration):
         if bool(self.file) == bool(self.address):
             actual = "both" if self.file else "none"
             yield f"source: expected a file or an address, found {actual}"
-        if self.file and not (folder / self.file).is_file():
+        if self.file and not os.path.isfile(folder / self.file):
             yield f"source.file: expected a file beside the declaration, found no {self.file}"
         if self.decimal == self.thousands:
             expected = "expected a different character from decimal"
@@ -212,13 +245,13 @@ class Route(Declaration):
     attribution: _Text
     licence: _Text
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    arrivals: str = ""
+    arrivals: _Words = ""
     area: _Text = "the whole route"
-    counted: str = ""
+    counted: _Words = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
-    figures: str = ""
+    figures: _Words = ""
     weather_points: Annotated[tuple[_Point, ...], Field(max_length=10, strict=False)] = ()
-    weather_place: str = ""
+    weather_place: _Words = ""
     models: Annotated[tuple[str, ...], Field(strict=False)] = ()
     series: Annotated[dict[str, Series], Field(min_length=1)]
 

@@ -3,9 +3,11 @@
 __all__ = ["enabled_routes", "read_route", "read_routes"]
 
 import difflib
+import logging
+import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +15,25 @@ from pydantic import ValidationError
 
 from service.core.declared_series import Declaration, GovUk, Route, Series, Table
 from service.core.files import RegistryError, read_declaration
+from service.core.secrets import CONTROL_CHARACTERS
 from service.core.validation import explain_invalid
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # used in URLs, issue ids and file names
 _FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_below")
+_log = logging.getLogger(__name__)
 
 
 def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
     """Return the routes in `names` (comma-separated); if empty, those declared as enabled.
 
-    Raises `RegistryError` if a declaration is invalid, or a name has no declaration.
+    Raises `RegistryError` if a declaration is invalid (with `names`: one of theirs), or a name has
+    no declaration.
     """
-    routes = read_routes(folder)
-    chosen = names.split(",") if names else [one.name for one in routes.values() if one.enabled]
+    stated = names.split(",") if names else []
+    routes = read_routes(folder, stated)
+    chosen = stated or [one.name for one in routes.values() if one.enabled]
     if unknown := [name for name in chosen if name not in routes]:
-        expected = f"some of the routes {', '.join(routes)}"
+        expected = f"some of the routes {', '.join(sorted(routes))}"
         raise RegistryError(f"CROSSINGS_ROUTES: expected {expected}, found {', '.join(unknown)}")
     if not chosen:
         raise RegistryError(
@@ -36,29 +42,36 @@ def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
     return tuple(routes[name] for name in dict.fromkeys(chosen))
 
 
-def read_routes(folder: Path) -> dict[str, Route]:
+def read_routes(folder: Path, only: Collection[str] = ()) -> dict[str, Route]:
     """Read every declaration ``ROUTE.toml`` in `folder`; return routes by name.
+
+    With `only`, a faulty file of another route is left out, and its first fault is logged.
 
     Raises `RegistryError` with one line for each fault: file, key, what was expected and what was
     found.
     """
     files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []  # hidden: of editors
+    files.sort(key=lambda file: file.stem not in only)  # so that another repeats their series
     faults: list[str] = []
     routes: dict[str, Route] = {}
     file_of_series: dict[str, Path] = {}
     for file in files:
         route, faults_of_file = _read(file)
-        faults += faults_of_file
-        if route is None:
-            continue
-        for name in route.series:
+        for name in route.series if route else ():
             if name in file_of_series:
-                faults.append(
+                faults_of_file.append(
                     f"{file}, series.{name}: expected a series_id unique over all routes, "
                     f"found it in {file_of_series[name]} too"
                 )
-            file_of_series[name] = file
-        routes[route.name] = route
+        if faults_of_file and only and file.stem not in only:
+            more = f"; and {len(faults_of_file) - 1} more" if len(faults_of_file) > 1 else ""
+            first = CONTROL_CHARACTERS.sub("\ufffd", faults_of_file[0])  # names may hold any bytes
+            _log.warning("route left out: %s%s", first, more)
+            continue
+        faults += faults_of_file
+        if route is not None:
+            file_of_series |= dict.fromkeys(route.series, file)
+            routes[route.name] = route
     if not faults and not routes:
         faults.append(f"{folder}: expected a declared route (*.toml), found none")
     if faults:
@@ -106,7 +119,7 @@ def _contradictions(route: Route) -> Iterator[str]:
     """Yield faults of keys that are each valid but do not fit together."""
     if not _ID.fullmatch(route.name):
         yield f"its name: expected lower-case letters, digits and _, found {route.name!r}"
-    if route.figures and not (route.folder / route.figures).is_file():
+    if route.figures and not os.path.isfile(route.folder / route.figures):
         yield f"figures: expected a file beside it, found no {route.figures}"
     if bool(route.weather_points) != bool(route.weather_place):
         yield f"weather_place: expected only with weather_points, found {route.weather_place!r}"

@@ -26,16 +26,19 @@ class CsvFile:
     """A file, ``-`` for standard input, and how to read it.
 
     `encoding` None is UTF-8, or UTF-16 with a byte-order mark; `dayfirst` accepts 18/10/2024;
-    `report` is called with one line on converted formats.
+    `report` is called with one line on converted formats. Errors call the file `name`, by default
+    its path, and its encoding `option`.
     """
 
     path: Path
     encoding: str | None = None
     dayfirst: bool = False
     report: Callable[[str], object] = lambda _: None
+    name: str = ""
+    option: str = "--encoding"
 
     def __str__(self) -> str:
-        return "standard input" if str(self.path) == "-" else str(self.path)
+        return self.name or ("standard input" if str(self.path) == "-" else str(self.path))
 
 
 @dataclass
@@ -151,11 +154,11 @@ def _text(content: bytes, table: Table) -> str:
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":
         table.note("as UTF-16")
-    hint = "" if file.encoding else ", or its --encoding, such as latin-1"
+    hint = "" if file.encoding else f", or its {file.option}, such as latin-1"
     try:
         return decode(content, str(file), encoding, hint).removeprefix("\ufeff")
     except LookupError as error:
-        raise SourceError("--encoding", "an encoding such as latin-1", encoding) from error
+        raise SourceError(file.option, "an encoding such as latin-1", encoding) from error
     except UnicodeError as error:
         raise SourceError(str(file), f"text in {encoding}", str(error)) from error
 

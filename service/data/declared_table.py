@@ -3,10 +3,13 @@
 __all__ = ["form", "read"]
 
 import datetime as dt
+import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,10 @@ _MEDIA_TYPES = {
     "csv": ("text/csv", "application/csv", "application/vnd.ms-excel", *_ANY_TYPE),
     "json": ("application/json", "application/geo+json", *_ANY_TYPE),
 }
-_MOST_DIGITS = 7
+_MOST = 9_999_999
+_LONGEST = 40  # characters of a number or a moment
+_PARTS = re.compile(r"(?:%[GHIMSUVWYdjmuwy]){2,}")
+"""Parts of a date format with nothing between them, which only leading zeros tell apart."""
 _SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
 
 
@@ -31,7 +37,7 @@ class _Report:
 
     where: str
     day: dt.date
-    order: str
+    order: Any
     counts: dict[str, int]
 
 
@@ -43,7 +49,8 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
     table = route.source
     assert isinstance(table, Table)
     rows = _csv_rows if table.kind == "csv" else _json_rows
-    reports = [_report(table, cells, where) for cells, where in rows(content, name, table)]
+    missing = {_text(placeholder) for placeholder in table.placeholders}
+    reports = [_report(table, cells, missing, where) for cells, where in rows(content, name, table)]
     by_day: dict[dt.date, list[_Report]] = {}
     for report in reports:
         if not is_possible(report.day) or report.day > today:
@@ -74,7 +81,8 @@ def form(route: Route, table: Table) -> Form:
 
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
     """Yield the declared cells of each row by column, and the row's place."""
-    file = CsvFile(Path(name), None if table.encoding == "utf-8" else table.encoding)
+    encoding = None if table.encoding == "utf-8" else table.encoding
+    file = CsvFile(Path(name), encoding, name=name, option="encoding")
     read_rows = csv_rows.read_table(file, content, table.date)
     columns = {column: column.casefold() for column in _columns(table)}
     stated = [column for column, folded in columns.items() if folded in read_rows.header]
@@ -83,7 +91,7 @@ def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[st
         yield {column: cells[folded] for column, folded in columns.items()}, f"{name}, row {line}"
 
 
-def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
+def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, Any], str]]:
     node = parse_json(content, name)
     for key in table.rows.split(".") if table.rows else ():
         if not isinstance(node, dict) or key not in node:
@@ -98,7 +106,7 @@ def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[s
         if not isinstance(row, dict):
             raise SourceError(where, "an object with the columns as keys", repr(row)[:60])
         _require(table, row, where, ", ".join(map(str, row))[:200])
-        yield {column: _text(row[column]) for column in _columns(table)}, where
+        yield row, where
 
 
 def _columns(table: Table) -> list[str]:
@@ -111,37 +119,64 @@ def _require(table: Table, columns: Any, where: str, actual: str) -> None:
 
 
 def _text(value: Any) -> str:
-    """Convert a JSON value to its text in a CSV file."""
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    """Return a cell as text: a JSON value as in a CSV file."""
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text.translate(_SPACES).strip()
 
 
-def _report(table: Table, cells: dict[str, str], where: str) -> _Report:
-    text = cells[table.date].strip()
+def _report(table: Table, cells: dict[str, Any], missing: Collection[str], where: str) -> _Report:
+    text = _text(cells[table.date])
     try:
-        day = dt.datetime.strptime(text, table.date_format).date()
+        moment = dt.datetime.strptime(text, table.date_format)
     except ValueError:
+        moment = None
+    parts = _PARTS.findall(table.date_format)
+    if not moment or any(moment.strftime(part) not in text for part in parts):
         example = dt.date(2024, 10, 18).strftime(table.date_format)
         place = f"{where}, column {table.date}"
-        raise SourceError(place, f"a date such as {example}", repr(text[:40])) from None
-    counts = {}
-    for series_id, column in table.columns.items():
-        cell = cells[column].translate(_SPACES).strip()
-        if cell not in table.placeholders:
-            counts[series_id] = _count(table, cell, f"{where}, column {column}")
-    return _Report(where, day, cells.get(table.order, "").strip(), counts)
+        raise SourceError(place, f"a date such as {example}", repr(text[:40]))
+    counts = {
+        series_id: _count(table, cells[column], f"{where}, column {column}")
+        for series_id, column in table.columns.items()
+        if _text(cells[column]) not in missing
+    }
+    return _Report(where, moment.date(), cells.get(table.order), counts)
 
 
-def _count(table: Table, cell: str, where: str) -> int:
-    sign = re.escape(table.thousands)
-    grouped = rf"\d{{1,3}}(?:{sign}\d{{3}})+|" if sign else ""
-    # Three zeros may follow an undeclared thousands separator.
-    zeros = "0+" if sign else "0{1,2}"
-    match = re.fullmatch(rf"({grouped}\d+)(?:{re.escape(table.decimal)}{zeros})?", cell, re.ASCII)
-    digits = re.sub(r"\D", "", match[1]) if match else ""
-    if not digits or len(digits.lstrip("0")) > _MOST_DIGITS:
+def _number(table: Table, cell: Any) -> Decimal | None:
+    """Return the number in `cell`, if it is one; only texts have the separators of the table."""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        number = Decimal(cell)
+        return number if number.is_finite() else None
+    text = _text(cell)
+    form = _number_form(table.decimal, table.thousands)
+    match = form.fullmatch(text) if len(text) <= _LONGEST else None
+    if not match:
+        return None
+    whole = match[1].replace(table.thousands, "")
+    return Decimal(f"{whole}.{match[2] or 0}")
+
+
+@functools.cache
+def _number_form(decimal: str, thousands: str) -> re.Pattern[str]:
+    sign = re.escape(thousands)
+    grouped = rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+|" if sign else ""
+    # Three digits may follow an undeclared thousands separator.
+    decimals = r"\d+" if sign else r"\d{1,2}"
+    return re.compile(rf"(-?(?:{grouped}\d+))(?:{re.escape(decimal)}({decimals}))?", re.ASCII)
+
+
+def _count(table: Table, cell: Any, where: str) -> int:
+    number, text = _number(table, cell), _text(cell)
+    if (
+        number is None
+        or number > _MOST
+        or number != int(number)
+        or re.match(r"-|0\d", text)  # leading zeros may be the rest of a longer number
+    ):
         example = f"1{table.thousands}437" if table.thousands else "437"
-        raise SourceError(where, f"a whole number such as {example}", repr(cell[:40]))
-    return int(digits)
+        raise SourceError(where, f"a whole number such as {example}", repr(text[:40]))
+    return int(number)
 
 
 def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int | None:
@@ -151,15 +186,45 @@ def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int |
         return None
     if table.reports == "largest":
         return max(report.counts[series_id] for report in stated)
-    if table.reports == "refuse":
-        first = stated[0].counts[series_id]
-        for other in stated[1:]:
-            if other.counts[series_id] != first:
-                where = f"{other.where}, column {table.columns[series_id]}"
-                expected = f"{first}, as {stated[0].where.rpartition(', ')[2]} says for {other.day}"
-                raise SourceError(where, expected, str(other.counts[series_id]))
-        return first
-    if table.order:
-        numeric = all(report.order.isdecimal() for report in stated)
-        stated.sort(key=lambda report: (int(report.order) if numeric else 0, report.order))
-    return stated[0 if table.reports == "first" else -1].counts[series_id]
+    if table.reports != "refuse":
+        stated = _first_or_last(table, stated)
+    first = stated[0].counts[series_id]
+    for other in stated[1:]:
+        if other.counts[series_id] != first:
+            where = f"{other.where}, column {table.columns[series_id]}"
+            equal = f" with the same {table.order}" if table.order else ""
+            expected = f"{first}, as {_row(stated[0])} says for {other.day}{equal}"
+            raise SourceError(where, expected, str(other.counts[series_id]))
+    return first
+
+
+def _first_or_last(table: Table, reports: list[_Report]) -> list[_Report]:
+    """Return the first or last report of a day; several if they are equal in order."""
+    at = 0 if table.reports == "first" else -1
+    if not table.order or len(reports) == 1:
+        return [reports[at]]
+    places = [_place(table, report) for report in reports]
+    for report, (kind, _) in zip(reports, places, strict=True):
+        if kind != places[0][0]:
+            where = f"{report.where}, column {table.order}"
+            expected = f"{places[0][0]}, as in {_row(reports[0])}"
+            raise SourceError(where, expected, repr(_text(report.order)))
+    end = sorted(places)[at]
+    return [report for report, place in zip(reports, places, strict=True) if place == end]
+
+
+def _place(table: Table, report: _Report) -> tuple[str, Any]:
+    """Return the place of a report in the order of its day: its kind, and a comparable value."""
+    number, text = _number(table, report.order), _text(report.order)
+    if number is not None:
+        return "a number", number
+    for moment in (text, f"{report.day} {text}") if len(text) <= _LONGEST else ():
+        with suppress(ValueError):
+            at = dt.datetime.fromisoformat(moment)
+            return f"a moment {'with' if at.tzinfo else 'without'} a time zone", at
+    expected = "a number, or a moment such as 2024-10-18T15:30"
+    raise SourceError(f"{report.where}, column {table.order}", expected, repr(text[:40]))
+
+
+def _row(report: _Report) -> str:
+    return report.where.rpartition(", ")[2]

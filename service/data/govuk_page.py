@@ -26,7 +26,7 @@ _HEADER = (
 _USUAL_ROWS, _MOST_ROWS = 7, 31
 _MONTHS = list(calendar.month_name)
 _DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
-_COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
+_COUNT = re.compile(r"0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,5}", re.ASCII)
 _PLAIN = re.compile(
     r"<t[hd]\b[^<>]*>(\s*<(p|span|strong|b|em)\b[^<>]*>)*[^<>]*(</\w+>\s*)*", re.ASCII
 )

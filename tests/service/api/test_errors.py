@@ -192,6 +192,26 @@ def test_body_must_be_a_json_object(shared: FlaskClient, path: str, body: str) -
     assert check_problem(empty, 400, "Bad Request")["errors"][0]["name"] == "body"
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"level_percent": 20, "level_percent": -50}', "(a repeated key in an object)"),
+        ('{"weather": {"2026-01-01": "calm", "2026-01-01": "calm"}}', "(a repeated key in an obj"),
+        ('{"level_percent": 20', "(Expecting ',' delimiter"),
+        ("[" * 30_000, "(maximum recursion depth"),
+    ],
+)
+def test_body_must_be_valid_json_without_repeats(
+    shared: FlaskClient, body: str, reason: str
+) -> None:
+    path = "/v1/series/people/scenarios"
+    response = shared.post(path, data=body, content_type="application/json")
+    (error,) = check_problem(response, 400, "Bad Request")["errors"]
+    assert error["name"] == "body"
+    assert error["detail"].startswith("expected a body of valid JSON, found '")
+    assert reason in error["detail"]
+
+
 def test_errors_name_no_python_class(shared: FlaskClient) -> None:
     for path, body in (
         ("/v1/series/people/scenarios", {"weather": []}),

@@ -75,6 +75,23 @@ def test_url_source_is_followed_and_named_by_host(tmp_path: Path) -> None:
             "expected an address such as https",
         ),
         ("columns", 'date_format = "%d/%m"\ncolumns', "date_format: expected a format with day"),
+        (
+            "columns",
+            'date_format = "%d/%m/%Y %d"\ncolumns',
+            "expected a format with day, month and",
+        ),
+        ("columns", 'date_format = "%Y%m%d\\u0000"\ncolumns', "expected a format with day, month"),
+        *(
+            (
+                "columns",
+                f'encoding = "{name}"\ncolumns',
+                "source.encoding: expected an encoding such",
+            )
+            for name in ("latin-99", "rot13", "undefined", "utf\\u0000")
+        ),
+        ('"landings.csv"', f'"{300 * "a"}"', "source.file: expected a file beside the declaration"),
+        ("columns", 'placeholders = ["", "-\\n"]\ncolumns', "source.placeholders: expected text w"),
+        ('"arrived"', '"arrived\\t"', "source.columns: expected text without control characters"),
         ("columns", 'decimal = ","\nthousands = ","\ncolumns', "expected a different char"),
         ("columns", 'rows = "data"\ncolumns', "source.rows: expected only with json"),
         ("columns", 'order = "at"\ncolumns', "source.order: expected with reports first or last"),

@@ -98,6 +98,23 @@ def test_project_route_declaration_is_valid() -> None:
     [
         ('unit = "vessels"\n', "", "series.vessels.unit: expected a value, found none"),
         ('unit = "vessels"', "unit = 3", "series.vessels.unit: expected text, found 3"),
+        (
+            'unit = "vessels"',
+            'unit = " \\u00a0"',
+            "series.vessels.unit: expected text that is not b",
+        ),
+        *(
+            (
+                "licence =",
+                f'{key} = "a\\u000{code}"\nlicence =',
+                f"{key}: expected text without contr",
+            )
+            for key, code in (
+                *(("forecast_title", code) for code in "01a"),
+                *((key, "a") for key in ("arrivals", "counted", "weather_place", "figures")),
+            )
+        ),
+        ("licence =", 'counted = " "\nlicence =', "counted: expected text that is not blank"),
         ('unit = "vessels"', 'unit = ""', "series.vessels.unit: expected at least 1 character"),
         ("threshold = 7", 'threshold = "7"', "vessels.day_threshold: expected a whole number"),
         ("threshold = 7", "threshold = -7", "expected at least 0, found -7"),
@@ -130,6 +147,11 @@ def test_project_route_declaration_is_valid() -> None:
             "licence =",
             'figures = "gone.csv"\nlicence =',
             "expected a file beside it, found no gone",
+        ),
+        (
+            "licence =",
+            f'figures = "{300 * "a"}"\nlicence =',
+            "figures: expected a file beside it, found no aaa",
         ),
         ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected times such as"),
         (
@@ -227,6 +249,36 @@ def test_routes_are_enabled_by_declaration_or_setting(tmp_path: Path) -> None:
         RegistryError, match="CROSSINGS_ROUTES: expected some of the routes coast, found n"
     ):
         enabled_routes(tmp_path)
+
+
+def test_faults_of_routes_that_are_not_named_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(tmp_path)
+    declare(tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3"), "italy.toml")
+    declare(tmp_path, ROUTE, "channel (copy).toml")
+    declare(tmp_path, ROUTE, "coast.toml")
+    (tmp_path / "x.toml").mkdir()
+    (tmp_path / "y.toml").symlink_to("nowhere")
+    (tmp_path / "new\nline.toml").touch()
+    assert [route.name for route in enabled_routes(tmp_path, "strait")] == ["strait"]
+    lines = [record.getMessage() for record in caplog.records]
+    expected = (
+        ("italy.toml, series.vessels.unit", "expected text, found 3"),
+        ("channel (copy).toml, its name", "expected lower-case letters, digits and _, found"),
+        ("coast.toml, series.vessels", "expected a series_id unique over all routes, found it in"),
+        ("x.toml", "expected a regular file, found another kind"),
+        ("y.toml", "expected a readable file, found No such file"),
+        ("new\ufffdline.toml, name", "expected text without control characters, found"),
+    )
+    assert len(lines) == len(expected)
+    for file, fault in expected:
+        beginning = f"route left out: {tmp_path}/{file}: {fault}"
+        assert any(line.startswith(beginning) for line in lines), file
+    assert not any("\n" in line for line in lines)
+    for names in ("", "strait,italy", "coast,strait"):
+        with pytest.raises(RegistryError):
+            enabled_routes(tmp_path, names)
 
 
 def test_editor_leftovers_and_byte_order_mark_are_ignored(tmp_path: Path) -> None:

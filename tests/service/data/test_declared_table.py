@@ -65,6 +65,33 @@ def test_declared_columns_dates_and_separators_are_read() -> None:
     }
 
 
+@pytest.mark.parametrize("placeholder", [" n.d. ", "n.\xa0d.", "n.\u202fd."])
+def test_placeholders_are_compared_as_cells_are(placeholder: str) -> None:
+    cell = placeholder.strip()
+    rows = ("date,arrived", f"2025-02-01,{cell}", "2025-02-02,5")
+    assert read_figures(*rows, placeholders=[placeholder]) == {D(2025, 2, 2): 5}
+
+
+@pytest.mark.parametrize(
+    ("date_format", "text"),
+    [
+        ("%d/%m/%Y", "1/2/2025"),
+        ("%d%b%Y", "1Feb2025"),
+        ("%Y%m%d", "20250201"),
+        ("%Y%m%d %H:%M", "20250201 9:05"),
+    ],
+)
+def test_dates_are_read_as_people_write_them(date_format: str, text: str) -> None:
+    rows = ("date,arrived", f"{text},5")
+    assert read_figures(*rows, date_format=date_format) == {D(2025, 2, 1): 5}
+
+
+def test_utf_16_with_a_byte_order_mark_is_read() -> None:
+    content = "date,arrived\n2025-02-01,5".encode("utf-16")
+    figures = read(content, "a.csv", make_route(), TODAY).figures
+    assert figures == {"landings": {D(2025, 2, 1): 5}}
+
+
 def test_zero_decimals_are_read_unless_ambiguous() -> None:
     day = D(2025, 2, 1)
     assert read_figures("date,arrived", "2025-02-01,1.00") == {day: 1}
@@ -80,6 +107,16 @@ def test_json_rows_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "count"),
+    [("437", 437), ("437.0", 437), ("1.000", 1), ("1e3", 1000), ('"1.437"', 1437), ('"12,0"', 12)],
+)
+def test_only_texts_in_json_have_separators(cell: str, count: int) -> None:
+    rows = f'[{{"date": "2025-02-01", "arrived": {cell}}}]'
+    source = {"kind": "json", "decimal": ",", "thousands": "."}
+    assert read_figures(rows, **source) == {D(2025, 2, 1): count}
+
+
+@pytest.mark.parametrize(
     ("reports", "order", "count"),
     [
         ("first", "", 5),
@@ -92,6 +129,74 @@ def test_json_rows_are_read() -> None:
 def test_report_used_if_a_day_has_several(reports: str, order: str, count: int) -> None:
     lines = ["date,arrived,at", *(f"2025-02-01,{n},{at}" for n, at in ((5, 10), (9, 2), (7, 9)))]
     assert read_figures(*lines, reports=reports, order=order) == {D(2025, 2, 1): count}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("9", "10"),
+        ("9.0", "10.0"),
+        ("-2", "-1"),
+        ("009", "10"),
+        ("9" * 30, "1" + "0" * 30),
+        ("900", "1'000"),
+        ("2025-02-01", "2025-02-01T00:00:01"),
+        ("2025-02-01T10:00:00+02:00", "2025-02-01T09:30Z"),
+        ("09:40", "15:30:00"),
+    ],
+)
+def test_reports_are_ordered_as_numbers_or_moments(earlier: str, later: str) -> None:
+    rows = [f"2025-02-01,9,{earlier}", f"2025-02-01,100,{later}"]
+    for reports, count in (("last", 100), ("first", 9)):
+        for lines in (rows, rows[::-1]):
+            source = {"order": "at", "thousands": "'", "reports": reports}
+            assert read_figures("date,arrived,at", *lines, **source) == {D(2025, 2, 1): count}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [("9.5", "10.0"), ("-2", "-1"), ('"9"', "10"), ("9", "1e1"), ('"09:40"', '"15:30"')],
+)
+def test_reports_in_json_are_ordered_alike(earlier: str, later: str) -> None:
+    rows = (
+        f'[{{"date": "2025-02-01", "arrived": 100, "at": {later}}}, '
+        f'{{"date": "2025-02-01", "arrived": 9, "at": {earlier}}}]'
+    )
+    for reports, count in (("last", 100), ("first", 9)):
+        figures = read_figures(rows, kind="json", order="at", reports=reports)
+        assert figures == {D(2025, 2, 1): count}
+
+
+@pytest.mark.parametrize(
+    ("places", "error"),
+    [
+        (("", "10", "9"), "row 2, column at: expected a number, or a moment such as 2024-10-18T15"),
+        (("1", "9" * 5000, "3"), "row 3, column at: expected a number, or a moment such as 2024"),
+        (("1", "2", "18/10/2024"), "row 4, column at: expected a number, or a moment such as 2024"),
+        (
+            ("1", "2", "2025-02-01"),
+            "row 4, column at: expected a number, as in row 2, found '2025-02-01'",
+        ),
+        (
+            ("2025-02-01", "2025-02-01T12:00Z", "2025-02-02"),
+            "row 3, column at: expected a moment without a time zone, as in row 2, found '2025",
+        ),
+        (("1", "2", "2.0"), "row 4, column arrived: expected 2, as row 3 says for 2025-02-01 with"),
+        (("1.000", "2", "3"), "row 2, column at: expected a number, or a moment such as 2024-10"),
+    ],
+)
+def test_uncertain_order_of_reports_is_rejected(places: tuple[str, ...], error: str) -> None:
+    rows = [f"2025-02-01,{number},{at}" for number, at in enumerate(places, 1)]
+    with pytest.raises(SourceError) as caught:
+        read_figures("date,arrived,at", *rows, reports="last", order="at")
+    assert error in str(caught.value)
+
+
+def test_equal_order_matters_only_if_the_figure_depends_on_it() -> None:
+    for counts, places, figure in (((1, 5, 6), "211", 1), ((1, 5, 5), "122", 5)):
+        rows = [f"2025-02-01,{n},{at}" for n, at in zip(counts, places, strict=True)]
+        figures = read_figures("date,arrived,at", *rows, reports="last", order="at")
+        assert figures == {D(2025, 2, 1): figure}
 
 
 def test_repeated_row_is_one_report() -> None:
@@ -126,6 +231,32 @@ def test_repeated_row_is_one_report() -> None:
             ['[{"date": "2025-02-01", "arrived": 5, "arrived": 7}]'],
             {"kind": "json"},
             "(a repeated key in an object)",
+        ),
+        *(
+            (
+                ["date,arrived", f'2025-02-01,"{cell}"'],
+                {"thousands": ","},
+                f"column arrived: expected a whole number such as 1,437, found '{cell}'",
+            )
+            for cell in ("0,437", "0437", "00", "1,43", "-0")
+        ),
+        *(
+            (
+                [f'[{{"date": "2025-02-01", "arrived": {cell}}}]'],
+                {"kind": "json"},
+                "row 1, column arrived: expected a whole number such as 437, found",
+            )
+            for cell in ("1.437", "-5", "1e9", "NaN", "1e999", "9" * 4000, "[5]")
+        ),
+        (
+            ['[{"date": "2025-02-01", "arrived": 1.437}]'],
+            {"kind": "json", "decimal": ",", "thousands": "."},
+            "column arrived: expected a whole number such as 1.437, found '1.437'",
+        ),
+        (
+            ["date,arrived", "2024111,5"],
+            {"date_format": "%Y%m%d"},
+            "row 2, column date: expected a date such as 20241018, found '2024111'",
         ),
         (["date,arrived", "2025-02-01,-5"], {}, "expected a whole number such as 437, found '-5'"),
         (["date,arrived", "2025-02-01,"], {}, "expected a whole number such as 437, found ''"),
@@ -177,3 +308,14 @@ def test_content_other_than_declared_is_rejected(
     with pytest.raises(SourceError) as caught:
         read_figures(*lines, **source)
     assert error in str(caught.value)
+
+
+def test_table_is_named_as_it_is_and_its_encoding_by_the_key() -> None:
+    address = "http://127.0.0.1:1/f.csv"
+    for content, error in (
+        (b"date", f"{address}, row 1: expected a column of numbers beside the date, found date"),
+        (b"\xff\n", f"{address}, line 1: expected text in UTF-8, or its encoding, such as latin-1"),
+    ):
+        with pytest.raises(SourceError) as caught:
+            read(content, address, make_route(), TODAY)
+        assert str(caught.value).startswith(error)

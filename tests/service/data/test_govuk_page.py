@@ -176,6 +176,8 @@ def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> 
         (set_cell(2, 1, "-74"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "٧٤"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "7,4"), "row 4: expected a whole number such as 437"),
+        (set_cell(2, 1, "0,437"), "row 4: expected a whole number such as 437"),
+        (set_cell(2, 1, "0437"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "999999"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "0"), "row 4: expected boats exactly when there are people"),
         (set_cell(2, 2, "437"), "row 4: expected at least as many people as boats"),
