@@ -153,17 +153,13 @@ def test_number_of_days_other_than_seven_is_noted(n: int) -> None:
         (f"<p {' '.join(f'a{n}=1' for n in range(40_000))}>", "tags of at most 5,000 characters"),
         ("<table><tr><td>" * 100, "at most 50 tables, found 100"),
         (
-            pages.table(rows()).replace("Migrants arrived", "<del>Migrants arrived</del>"),
-            "row 1, Migrants arrived: expected plain text, found",
-        ),
-        (
             pages.table(rows()).replace("<table>", '<table><col><col style="visibility:collapse">'),
             "row 1: expected plain text, found '<col style",
         ),
     ],
     ids=[
         *("no header", "plain text", "two tables", "cell spans two columns", "too many tags"),
-        *("too many attributes", "too many tables", "struck-out header", "hidden column"),
+        *("too many attributes", "too many tables", "hidden column"),
     ],
 )
 def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> None:
@@ -204,26 +200,15 @@ def test_invalid_row_is_rejected(change: Callable[[Rows], object], message: str)
 @pytest.mark.parametrize(
     "cell",
     [
-        "43<sup>1</sup>",
-        "4<span>97</span>",
-        "<span>4</span><span>97</span>",
-        "<del>49</del>7",
-        "49<!-- -->7",
-        "497<br>",
-        "<span hidden>497</span>",
+        *("43<sup>1</sup>", "4<span>97</span>", "<span>4</span><span>97</span>"),
+        *("<del>49</del>7", "49<!-- -->7", "497<br>", "<p>49</p><p>7</p>", "<s>497</s>"),
+        *('<bdo dir="rtl">497</bdo>', "<template>497</template>497", "<span hidden>497</span>"),
         '<span style="Display: none">497</span>',
         '<span class="govuk-visually-hidden">497</span>',
         '<span class="govuk-!-display-none">497</span>',
-        '<p style="width:0">497</p>',
-        '<p style="vertical-align:-999px">497</p>',
-        '<p aria-hidden="TRUE">497</p>',
-        '<p aria-label="479">497</p>',
-        '<p role="deletion">497</p>',
-        "<span popover>497</span>",
-        "<s>497</s>",
-        '<bdo dir="rtl">497</bdo>',
-        "<template>497</template>497",
-        "<p>49</p><p>7</p>",
+        *('<p style="width:0">497</p>', '<p style="vertical-align:-999px">497</p>'),
+        *('<p aria-hidden="TRUE">497</p>', '<p aria-label="479">497</p>'),
+        *('<p role="deletion">497</p>', "<span popover>497</span>"),
     ],
 )
 @pytest.mark.parametrize("column", [0, 1, 2])
@@ -251,12 +236,12 @@ def test_elements_around_a_whole_number_are_ignored(cell: str) -> None:
 
 @pytest.mark.parametrize(
     "attribute",
-    [
-        *("hidden", "popover", 'style="display:none"', 'aria-hidden="true"', 'role="deletion"'),
-        'class="govuk-!-display-none"',
-    ],
+    ["hidden", 'style="display:none"', 'role="deletion"', 'class="govuk-!-display-none"'],
 )
-@pytest.mark.parametrize("tag", ["<td>497", '<tr><th scope="row">17 Dec', "<tbody", "<main"])
+@pytest.mark.parametrize(
+    "tag",
+    ["<td>497", '<tr><th scope="row">17 Dec', '<th scope="col">Boats arrived', "<tbody", "<main"],
+)
 def test_hidden_cells_rows_and_tables_are_rejected(tag: str, attribute: str) -> None:
     text = pages.page(pages.table(rows())).decode()
     assert tag in text
