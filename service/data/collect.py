@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from forecast.series import DailySeries, as_date
 from service.core.declared_series import GovUk, Route, Table
@@ -177,8 +176,7 @@ def fetcher(settings: Settings) -> Fetcher:
 
 def _govuk_fetcher(settings: Settings) -> Fetcher:
     """Return a fetcher for GOV.UK pages and the files they link to."""
-    sites = settings.govuk_url, settings.govuk_assets_url
-    return replace(fetcher(settings), hosts=frozenset(urlsplit(site).netloc for site in sites))
+    return replace(fetcher(settings), sites=(settings.govuk_url, settings.govuk_assets_url))
 
 
 def _from_file(

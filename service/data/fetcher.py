@@ -53,7 +53,8 @@ class Fetcher:
     """HTTP client with limits and retries.
 
     - `contact`: Contact address of the operator, sent to every site; may be empty.
-    - `hosts`: Hosts (with port, if any) that may be requested or redirected to; empty: any.
+    - `sites`: Addresses at whose hosts, by the same scheme, documents and redirects may be; empty:
+      only the requested one.
     - `attempt_seconds`, `all_seconds`: Time limits of one attempt with redirects, and of all
       attempts with pauses.
     - `longest_wait_seconds`: Longest Retry-After to accept; give up if it is longer.
@@ -61,7 +62,7 @@ class Fetcher:
     """
 
     contact: str = ""
-    hosts: frozenset[str] = frozenset()
+    sites: tuple[str, ...] = ()
     attempts: int = 4
     connect_seconds: float = 5.0
     read_seconds: float = 15.0
@@ -114,6 +115,10 @@ class Fetcher:
                 with attempt, client(headers=headers) as session:
                     request = session.build_request("GET", url, params=params)
                     return self._attempt(session, request, kinds, largest_bytes)
+        except ErrorAnswer as error:
+            if error.status not in _PASSING:
+                raise
+            raise Unreachable(error.where, error.expected, error.actual) from error
         except FetchError:
             raise
         except TooLarge as error:
@@ -138,17 +143,13 @@ class Fetcher:
     ) -> Response:
         """Make one request and follow redirects without reading their bodies."""
         bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
+        allowed = {_site(httpx.URL(site)) for site in self.sites} or {_site(request.url)}
         for _ in range(self.most_redirects + 1):
-            where, host = (
-                _without_secrets(str(request.url)),
-                request.url.netloc.decode("ascii", "replace"),
-            )
-            if "%" in host:  # of an address such as http://[
+            where, site = _without_secrets(str(request.url)), _site(request.url)
+            if "%" in site:  # of an address such as http://[
                 raise InvalidAnswer(where, "a valid address", where)
-            if self.hosts and host not in self.hosts:
-                raise InvalidAnswer(
-                    where, f"one of the hosts {', '.join(sorted(self.hosts))}", host
-                )
+            if site not in allowed:
+                raise InvalidAnswer(where, f"one of the sites {', '.join(sorted(allowed))}", site)
             remaining = bound.remaining_seconds()
             request.extensions = {
                 "trace": bound.trace,
@@ -247,7 +248,7 @@ def _retry_after(text: str | None) -> float | None:
     if not text:
         return None
     if text.isascii() and text.strip().isdigit():
-        return float(text.strip()[:9])
+        return float(text.strip().lstrip("0")[:9] or 0)
     try:
         until = parsedate_to_datetime(text[:80])
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -255,6 +256,11 @@ def _retry_after(text: str | None) -> float | None:
     if until.tzinfo is None:
         until = until.replace(tzinfo=dt.UTC)
     return max(0.0, (until - utc_now()).total_seconds())
+
+
+def _site(url: httpx.URL) -> str:
+    """Return scheme, host and port, in the one spelling of httpx."""
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
 
 
 def _without_secrets(url: str) -> str:

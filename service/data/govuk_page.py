@@ -5,7 +5,7 @@ __all__ = ["FORM", "parse_html", "read"]
 import calendar
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -14,7 +14,10 @@ from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
 from service.data.source import Document, Form, SourceError, decode
 
-_MOST_TAGS = 10_000  # real pages have 900; parsing time grows with the square of the depth
+# Time and memory grow with the square of the numbers of tags, tables and attributes of a tag. Real
+# pages have at most 1,122 tags, of up to 2,023 characters, and one table.
+_MOST_TAGS, _MOST_TABLES = 3_000, 50
+_LONG_TAG = re.compile(rb"<[a-zA-Z][^>]{5000}")
 
 _HEADER = (
     "Date",
@@ -26,13 +29,19 @@ _HEADER = (
 _USUAL_ROWS, _MOST_ROWS = 7, 31
 _MONTHS = list(calendar.month_name)
 _DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
-_COUNT = re.compile(r"0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,5}", re.ASCII)
-_PLAIN = re.compile(
-    r"<t[hd]\b[^<>]*>(\s*<(p|span|strong|b|em)\b[^<>]*>)*[^<>]*(</\w+>\s*)*", re.ASCII
+_COUNT = re.compile(r"[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,5}|0", re.ASCII)
+_PLAIN = re.compile(r"(\s*<\w+[^<>]*>)+[^<>]*(</\w+>\s*)+", re.ASCII)
+"""A cell with one text, and elements around the whole of it at most."""
+# Elements, attributes and style properties that cannot hide, strike out or replace a text.
+_TAGS = frozenset(
+    ("html", "body", "main", "article", "section", "div", "table", "thead", "tbody", "tfoot")
+    + ("col", "colgroup", "tr", "th", "td", "p", "span", "strong", "b", "em")
 )
-"""A cell with one text, at most with elements around the whole of it that do not change it."""
-_LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight", "white-space"})
-"""Style properties that cannot hide text."""
+_ATTRIBUTES = frozenset(
+    ("class", "colspan", "dir", "id", "lang", "role", "rowspan", "scope", "style", "tabindex")
+)
+_ROLES = ("main", "region", "group")
+_STYLES = frozenset({"", "text-align", "font-weight", "white-space"})
 _SPANNING = ", ".join(
     f'{cell}[{span}]:not([{span}="1"])' for cell in ("th", "td") for span in ("colspan", "rowspan")
 )
@@ -47,10 +56,10 @@ class _Cell:
 
     @property
     def markup(self) -> str:
-        """The HTML if the text differs from what a reader sees, otherwise empty."""
-        is_hidden = any(map(_is_hidden, (*self.node.css("*"), *_ancestors(self.node))))
-        html = self.node.html or "hidden text"
-        return html if is_hidden or not _PLAIN.fullmatch(html) else ""
+        """The HTML if the text may differ from what a reader sees, otherwise empty."""
+        html = self.node.html or ""
+        changed = _markup((*self.node.css("*"), *_ancestors(self.node, "table")))
+        return changed or ("" if _PLAIN.fullmatch(html) else html)
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
@@ -73,36 +82,60 @@ FORM = Form(("text/html",), 2_000_000, ".html", read)
 
 
 def parse_html(content: bytes, name: str) -> LexborHTMLParser:
-    """Parse a page of limited depth; raises `SourceError`."""
+    """Parse a page with limited tags; raises `SourceError`."""
     if content.count(b"<") > _MOST_TAGS:
         raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
+    if _LONG_TAG.search(content):
+        raise SourceError(name, "tags of at most 5,000 characters", "a longer one")
     return LexborHTMLParser(decode(content, name))
 
 
 def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[_Cell], str]]:
     """Return the cells of each row below the header of the only table with that header."""
-    innermost = [node for node in tree.css("table") if len(node.css("table")) == 1]
-    tables = [_cells(node) for node in innermost]
+    nodes = tree.css("table")
+    if len(nodes) > _MOST_TABLES:
+        raise SourceError(name, f"at most {_MOST_TABLES} tables", str(len(nodes)))
+    tables = [(node, _cells(node)) for node in nodes if len(node.css("table")) == 1]
     header = [title.casefold() for title in _HEADER]
     headed = [
-        rows for rows in tables if rows and [cell.text.casefold() for cell in rows[0]] == header
+        (node, rows)
+        for node, rows in tables
+        if rows and [cell.text.casefold() for cell in rows[0]] == header
     ]
     expected = f"one table headed {' | '.join(_HEADER)}"
     if len(headed) > 1:
         raise SourceError(name, expected, f"{len(headed)}")
     if not headed:
-        begun = [f"a table that begins {_joined(rows[0])}" for rows in tables if rows]
+        begun = [f"a table that begins {_joined(rows[0])}" for _, rows in tables if rows]
         heading = tree.css_first("h1") or tree.css_first("title")
         title = repr(_plain(heading.text())[:120]) if heading else "a page without a heading"
         raise SourceError(name, expected, (*begun, f"no table on {title}")[0][:200])
-    body = [(cells, f"{name}, row {number}") for number, cells in enumerate(headed[0][1:], start=2)]
-    if not 1 <= len(body) <= _MOST_ROWS:
-        raise SourceError(f"{name}, row 2", f"1 to {_MOST_ROWS} rows of figures", str(len(body)))
-    for cells, where in body:
-        if len(cells) != len(_HEADER):
-            row = f"{len(cells)}: {_joined(cells)}"[:200]
-            raise SourceError(where, f"{len(_HEADER)} cells", row)
-    return body
+    return _checked(*headed[0], name)
+
+
+def _checked(
+    table: LexborNode, rows: list[list[_Cell]], name: str
+) -> list[tuple[list[_Cell], str]]:
+    """Return the rows below the header, with their places."""
+    # A column may be hidden too.
+    if markup := _markup((*table.css("colgroup, col"), *_ancestors(table, "html"))):
+        raise SourceError(f"{name}, row 1", "plain text", repr(markup[:100]))
+    if not 2 <= len(rows) <= _MOST_ROWS + 1:
+        expected = f"1 to {_MOST_ROWS} rows of figures"
+        raise SourceError(f"{name}, row 2", expected, str(len(rows) - 1))
+    placed = [(cells, f"{name}, row {number}") for number, cells in enumerate(rows, start=1)]
+    for cells, where in placed:
+        _check_cells(cells, where)
+    return placed[1:]
+
+
+def _check_cells(cells: list[_Cell], where: str) -> None:
+    if len(cells) != len(_HEADER):
+        row = f"{len(cells)}: {_joined(cells)}"[:200]
+        raise SourceError(where, f"{len(_HEADER)} cells", row)
+    for cell, column in zip(cells[:-1], _HEADER, strict=False):
+        if cell.markup:
+            raise SourceError(f"{where}, {column}", "plain text", repr(cell.markup[:100]))
 
 
 def _joined(cells: list[_Cell]) -> str:
@@ -119,24 +152,28 @@ def _cells(table: LexborNode) -> list[list[_Cell]]:
     ]
 
 
-def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
-    """Yield each element around `node`, innermost first."""
-    while node.parent is not None and node.tag != "html":
+def _ancestors(node: LexborNode, last: str) -> Iterator[LexborNode]:
+    """Yield each element around `node`, innermost first, up to the `last`."""
+    while node.parent is not None and node.tag != last:
         node = node.parent
         yield node
 
 
-def _is_hidden(node: LexborNode) -> bool:
-    attributes = node.attributes
-    properties = [
-        declaration.partition(":")[0].strip().lower()
-        for declaration in (attributes.get("style") or "").split(";")
-    ]
+def _markup(nodes: Iterable[LexborNode]) -> str:
+    """Return the HTML of the first of the `nodes` that may change or hide its text, if any."""
+    return next((node.html or "hidden text" for node in nodes if not _is_harmless(node)), "")
+
+
+def _is_harmless(node: LexborNode) -> bool:
+    """Whether the element, with its attributes, shows its text unchanged."""
+    attributes = {name: value or "" for name, value in node.attributes.items()}
+    styles = attributes.get("style", "").lower().split(";")
     return (
-        "hidden" in attributes
-        or attributes.get("aria-hidden") == "true"
-        or "hidden" in (attributes.get("class") or "").lower()
-        or not _LAYOUT.issuperset(properties)
+        node.tag in _TAGS
+        and all(name in _ATTRIBUTES or name.startswith("data-") for name in attributes)
+        and attributes.get("role", "main") in _ROLES
+        and not re.search("hidden|display-none", attributes.get("class", ""), re.IGNORECASE)
+        and _STYLES.issuperset(style.partition(":")[0].strip() for style in styles)
     )
 
 
@@ -145,10 +182,6 @@ def _plain(text: str) -> str:
 
 
 def _row(cells: list[_Cell], where: str) -> Row:
-    for cell, column in zip(cells[:-1], _HEADER, strict=False):
-        if cell.markup:
-            expected = "a date or a number as plain text"
-            raise SourceError(f"{where}, {column}", expected, repr(cell.markup[:100]))
     day, people, boats, uncontrolled, note = cells
     date, counts = _day(day.text, where), (_count(people.text, where), _count(boats.text, where))
     landings = None if uncontrolled.text == "-" else _count(uncontrolled.text, where)

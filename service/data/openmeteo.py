@@ -8,6 +8,7 @@ __all__ = ["Service", "archive", "ensemble", "waves"]
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -156,12 +157,17 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, 
         stated_units = {str(units[variable + suffix]) for suffix in suffixes}
         if stated_units != {unit}:
             raise SourceError(f"{where}, {variable}", unit, ", ".join(sorted(stated_units))[:40])
-        numbers = np.array([hourly[variable + suffix] for suffix in suffixes], dtype=np.float64)
+        stated_hours = [hourly[variable + suffix] for suffix in suffixes]
+        types = {type(hour) for hours in stated_hours for hour in hours}
+        if not types <= {int, float, NoneType}:  # numpy would read "1_0" and true as numbers
+            names = ", ".join(sorted(one.__name__ for one in types))
+            raise SourceError(f"{where}, {variable}", "numbers or null", names)
+        numbers = np.array(stated_hours, dtype=np.float64)
         if numbers.shape != (len(suffixes), len(times)):
             raise SourceError(f"{where}, {variable}", f"{len(times)} hours", f"{numbers.shape}")
-        finite = numbers[np.isfinite(numbers)]
-        if ((finite < 0) | (finite > _RANGES[unit])).any():
-            extent = f"{finite.min():g} to {finite.max():g}"
+        present = numbers[~np.isnan(numbers)]
+        if ((present < 0) | (present > _RANGES[unit])).any():
+            extent = f"{present.min():g} to {present.max():g}"
             raise SourceError(f"{where}, {variable}", f"0 to {_RANGES[unit]:g} {unit}", extent)
         columns.append(numbers)
     return np.stack(columns, axis=-1), times[0].date()

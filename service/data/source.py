@@ -54,8 +54,8 @@ class SourceError(ValueError):
 
         SourceError
         └── FetchError        figures that could not be fetched; `where` has no query
-             ├── Unreachable    no answer, or an incomplete one, after all attempts
-             ├── ErrorAnswer    an error answer
+             ├── Unreachable    no whole answer or a temporary error, after all attempts
+             ├── ErrorAnswer    another error answer
              └── InvalidAnswer  an answer of the wrong kind or size, or from the wrong place
     """
 
@@ -78,7 +78,7 @@ class FetchError(SourceError):
 
 
 class Unreachable(FetchError):
-    """No answer, or an incomplete one."""
+    """No whole answer, or a temporary error."""
 
 
 class InvalidAnswer(FetchError):

@@ -75,5 +75,9 @@ def test_ingest_from_govuk(crossings: Crossings) -> None:
         assert note.endswith("last-7-days: 1 days instead of 7; taken as stated")
         agents = {request.headers["user-agent"] for request in sites.requests}
         assert len(agents) == 1
+        sites.replies = dict.fromkeys(sites.replies, SiteResponse(status=503))
+        down = crossings("ingest", **settings, fetch_attempts=1)
+        assert down.returncode == 1
+        assert "GOV.UK could not be reached; the figures read before are served" in down.stderr
         sites.replies = {"/": SiteResponse(status=404)}
         assert crossings("ingest", **settings, fetch_attempts=1).returncode == 2

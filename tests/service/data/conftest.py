@@ -13,7 +13,7 @@ from tests.support.waiting import BOUND
 def fetcher(sites: Sites) -> Fetcher:
     return Fetcher(
         contact="https://example.org/contact",
-        hosts=frozenset({sites.host}),
+        sites=(sites.url,),
         attempts=3,
         connect_seconds=BOUND,
         read_seconds=BOUND,

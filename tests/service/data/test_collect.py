@@ -118,7 +118,7 @@ def test_invalid_document_is_named_though_another_is_unreachable(
         (
             "page",
             SiteResponse(status=302, headers={"Location": "http://localhost:9/"}),
-            "expected one of the hosts 127.0.0.1:",
+            "expected one of the sites http://127.0.0.1:",
         ),
         ("page", SiteResponse(b"<html>", length=900), "without sending complete message body"),
         ("page", SiteResponse(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),

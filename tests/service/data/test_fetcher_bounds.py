@@ -97,7 +97,7 @@ def test_slow_response_ends_at_the_deadline(
 ) -> None:
     raw.parts, raw.pause = itertools.chain([start], itertools.repeat(drip)), 0.005
     with pytest.raises(Unreachable, match="no complete answer after 500 s"):
-        replace(slow(fetcher), hosts=frozenset()).get(raw.url, HTML, 1_000_000)
+        replace(slow(fetcher), sites=()).get(raw.url, HTML, 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_endless_response_ends_at_the_size_limit(
 ) -> None:
     """The socket buffers hold some megabytes that are never read."""
     raw.parts = itertools.chain([start], itertools.repeat(flood))
-    once = replace(fetcher, attempts=1, hosts=frozenset())
+    once = replace(fetcher, attempts=1, sites=())
     with pytest.raises(FetchError):
         once.get(raw.url, HTML, 1000)
     assert raw.sent < 20_000_000
@@ -127,7 +127,7 @@ def test_body_of_a_redirect_is_not_read(fetcher: Fetcher, raw: RawServer, sites:
     sites.replies["/b"] = SiteResponse(b"hello")
     head = f"HTTP/1.1 302 Found\r\nLocation: {sites.url}/b\r\n\r\n".encode()
     raw.parts = itertools.chain([head], itertools.repeat(b"x" * 10_000))
-    response = replace(fetcher, hosts=frozenset()).get(raw.url, HTML, 1000)
+    response = replace(fetcher, sites=(raw.url, sites.url)).get(raw.url, HTML, 1000)
     assert response.content == b"hello"
     assert raw.sent < 20_000_000
 
@@ -184,7 +184,7 @@ def test_validator_that_cannot_be_sent_is_not_kept(
 ) -> None:
     head = f"Content-Length: 5\r\nETag: {validator}\r\nLast-Modified: {validator}\r\n\r\n"
     raw.parts = iter([OK + head.encode() + b"hello"])
-    response = replace(fetcher, hosts=frozenset()).get(raw.url, HTML, 1000)
+    response = replace(fetcher, sites=()).get(raw.url, HTML, 1000)
     assert (response.content, response.validators) == (b"hello", (None, None))
 
 
@@ -200,4 +200,4 @@ def test_redirect_to_invalid_address_is_rejected(
 ) -> None:
     sites.replies["/a"] = SiteResponse(status=302, headers={"Location": target})
     with pytest.raises(FetchError):
-        fetch(replace(fetcher, hosts=frozenset(), attempts=1), sites)
+        fetch(replace(fetcher, sites=(), attempts=1), sites)

@@ -128,7 +128,7 @@ def test_workbook_on_another_host_is_rejected(collector: Collector) -> None:
     attachment = {"title": "time series", "url": "http://127.0.0.2:1/time_series.ods"}
     publish_listing(collector.sites, attachment)
     collector.sites.replies[PUBLICATION] = SiteResponse(status=404)
-    assert "expected one of the hosts 127.0.0.1" in only_refusal(collector.read())
+    assert "expected one of the sites http://127.0.0.1:" in only_refusal(collector.read())
 
 
 @pytest.mark.parametrize("name", ["\ud800", "\x00", "x" * 5000])

@@ -20,7 +20,14 @@ from service.issues.refit import refit
 from service.issues.reproduce import reproduce_issue
 from tests.service import sample_weather
 from tests.service.support import ROUTE
-from tests.support.sites import Request, SiteResponse, Sites, act_as_openmeteo, hourly_weather
+from tests.support.sites import (
+    Request,
+    SiteResponse,
+    Sites,
+    act_as_openmeteo,
+    hourly_weather,
+    run_sites,
+)
 
 DAY = dt.timedelta(days=1)
 ARCHIVE, MARINE = "/archive-api/v1/archive", "/marine-api/v1/marine"
@@ -97,6 +104,20 @@ def test_run_ends_at_a_rejected_request(
     sites.replies[ARCHIVE] = usual
     assert read_weather(context).outcome == "done"
     assert sites.times(MARINE) == 1
+
+
+def test_redirect_to_another_site_is_rejected(
+    reader: Context, sites: Sites, today: dt.date
+) -> None:
+    with run_sites() as other:
+        act_as_openmeteo(other, today)
+        sites.replies = {
+            path: SiteResponse(status=302, headers={"Location": other.url + path})
+            for path in sites.replies
+        }
+        with pytest.raises(JobError, match="expected one of the sites"):
+            read_weather(reader)
+        assert other.requests == []
 
 
 def test_models_get_weather_if_waves_are_unavailable(

@@ -29,7 +29,7 @@ def no_proxies_or_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fetch_error(fetcher: Fetcher, url: str) -> str:
     with pytest.raises(Unreachable) as caught:
-        replace(fetcher, attempts=1, hosts=frozenset()).get(url, HTML, 1000)
+        replace(fetcher, attempts=1, sites=()).get(url, HTML, 1000)
     return str(caught.value)
 
 
