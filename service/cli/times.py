@@ -89,7 +89,7 @@ def _local(context: Context, moment: dt.datetime) -> str:
 )
 @pass_settings
 def prune(settings: Settings, compact: bool) -> None:
-    """Delete issues, runs and raw files older than the settings keep.
+    """Delete issues and raw files older than the settings keep, and runs older than 400 days.
 
     Deleted rows free space for new rows but not on the disk: --compact returns it. Stop the
     service first; it briefly needs twice the space of the remaining rows.

@@ -33,8 +33,25 @@ def choose_mapper(workers: int, dask: str | None) -> Mapper:
     if dask and workers > 1:
         raise click.UsageError("expected --workers or --dask, found both")
     if dask:
+        _require_scheduler(dask)
         return on_cluster(dask)
     return on_processes(workers) if workers > 1 else in_turn
+
+
+def _require_scheduler(address: str) -> None:
+    """Refuse what the setting of this name would refuse."""
+    # Not above: each process of `on_processes` would load these libraries too.
+    from pydantic import TypeAdapter, ValidationError
+
+    from service.core.secrets import mask_url
+    from service.core.setting_types import DaskScheduler
+    from service.core.validation import explain_invalid
+
+    try:
+        TypeAdapter(DaskScheduler).validate_python(address)
+    except ValidationError as error:
+        message = explain_invalid(error.errors()[0]["msg"], mask_url(address))
+        raise click.UsageError(f"--dask: {message}") from None
 
 
 def on_processes(count: int) -> Mapper:

@@ -292,9 +292,11 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        # Other errors mean that a statement is wrong, which is a defect here.
+        # Other errors mean that a statement is wrong, which is a defect here. Without a statement,
+        # it was the connection that failed.
         plain = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError)
-        if type(error) in plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
+        is_plain = type(error) in plain or error.statement is None
+        if is_plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
         raise
     except sqlite3.Error as error:  # of the driver itself, in `version`

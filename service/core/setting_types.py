@@ -1,14 +1,20 @@
 """Types of settings that need more than a number or a choice."""
 
 __all__ = [
+    "AgentContact",
+    "DaskScheduler",
     "DatabaseUrl",
     "DeclaredOrTimes",
     "File",
     "Folder",
     "Host",
     "HttpAddress",
+    "ListId",
     "Origins",
     "PublicAddress",
+    "Rate",
+    "RateStore",
+    "Routes",
     "Sender",
     "Time",
     "Times",
@@ -18,11 +24,12 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator
 
 from service.core.addresses import AddressError, parse_sender
+from service.core.secrets import CONTROL_CHARACTERS
 
 _HOST_NAME = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+")
 # Must be safe between angle brackets in headers, in JSON and in HTML.
@@ -37,8 +44,11 @@ def _database_url(value: str) -> str:
     """Refuse other databases, SQLite in memory, which loses what is written, and its options."""
     kind, _, place = value.partition("://")
     is_sqlite = kind.partition("+")[0] == "sqlite"
-    if is_sqlite and (place.removeprefix("/") in ("", ":memory:") or "?" in place):
+    is_file = place.startswith("/") and place not in ("/", "/:memory:") and "?" not in place
+    if is_sqlite and not is_file:
         raise ValueError("expected the URL of a file for SQLite, such as sqlite:////srv/x.sqlite")
+    if CONTROL_CHARACTERS.search(unquote(value)):
+        raise ValueError("expected a URL without control characters such as %00")
     if value:
         from sqlalchemy import exc, make_url  # imported here, so that `--help` loads no library
 
@@ -92,6 +102,21 @@ def _origins(value: str) -> str:
     return value
 
 
+def _matching(pattern: str, example: str) -> AfterValidator:
+    """Accept texts that match `pattern`, of URLs those with a valid port; `example` is in words."""
+
+    def check(value: str) -> str:
+        try:
+            is_valid = re.fullmatch(pattern, value) and urlsplit(value).port != 0
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            raise ValueError(f"expected {example}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _sender(value: str) -> str:
     if value:
         try:
@@ -135,14 +160,43 @@ def _file(value: Path) -> Path:
     return value
 
 
+AgentContact = Annotated[
+    str, _matching(r"[\x21-\x7e]*", "ASCII without spaces, such as https://example.org/contact")
+]
+DaskScheduler = Annotated[
+    str,
+    _matching(  # Dask has no users, and would show one
+        r"((tcp|tls)://[^\s/?#@]+:[0-9]+)?",
+        "a scheduler such as tcp://scheduler:8786, with a port up to 65535",
+    ),
+]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 DeclaredOrTimes = Annotated[str, AfterValidator(_declared_or_times)]
 File = Annotated[Path, AfterValidator(_file)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Host = Annotated[str, AfterValidator(_host)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
+ListId = Annotated[
+    str, _matching(r"([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*", "a name such as crossings.example.org")
+]
 Origins = Annotated[str, AfterValidator(_origins)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
+Rate = Annotated[
+    str, _matching(r"([1-9][0-9]{0,8}/(second|minute|hour|day))?", "a rate such as 600/minute")
+]
+RateStore = Annotated[
+    str,
+    _matching(  # with a / in a password the port would be a part of it, which its error shows
+        r"memory://|rediss?://\S+",
+        "memory:// or a URL such as redis://:password@cache:6379/0, with / ? # encoded",
+    ),
+]
+Routes = Annotated[
+    str,
+    _matching(
+        r"([a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*)?", "routes without spaces, such as channel,italy"
+    ),
+]
 Sender = Annotated[str, AfterValidator(_sender)]
 Time = Annotated[str, AfterValidator(_time)]
 Times = Annotated[str, AfterValidator(_times)]

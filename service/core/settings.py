@@ -37,21 +37,26 @@ from pydantic_settings import SettingsError as SecretsError
 
 from service.core.secrets import CONTROL_CHARACTERS, MASK, mask_url, passwords_of
 from service.core.setting_types import (
+    AgentContact,
+    DaskScheduler,
     DatabaseUrl,
     DeclaredOrTimes,
     File,
     Folder,
     Host,
     HttpAddress,
+    ListId,
     Origins,
     PublicAddress,
+    Rate,
+    RateStore,
+    Routes,
     Sender,
     Time,
     Times,
 )
 from service.core.validation import explain_invalid
 
-_RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
 FOLDER = Path("/run/secrets")
@@ -95,16 +100,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
-    host: Host = "127.0.0.1"
+    host: Host = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(4, ge=1, le=64)
     public_url: PublicAddress = ""
     trusted_proxies: int = Field(0, ge=0, le=10)
     anonymous_reading: Literal["local", "yes", "no"] = "local"
-    rate_per_key: str = Field("1200/minute", pattern=_RATE)
-    rate_per_address: str = Field("600/minute", pattern=_RATE)
-    rate_store: str = Field("memory://", repr=False, pattern=r"^(memory://|rediss?://.+)$")
+    rate_per_key: Rate = "1200/minute"
+    rate_per_address: Rate = "600/minute"
+    rate_store: RateStore = Field("memory://", repr=False)
     cors_origins: Origins = ""
     embed_origins: Origins = ""
     contact: str = ""
@@ -117,7 +122,7 @@ class Settings(BaseSettings):
     keep_versions: int = Field(10, ge=1, le=1000)
     champion_origins: int = Field(26, ge=4, le=260)
     champion_margin: float = Field(0.03, ge=0, lt=1)
-    routes: str = Field("", pattern=r"^([a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*)?$")
+    routes: Routes = ""
     source: Annotated[
         Literal["figures", "declared"],
         # The first shipped route declares GOV.UK.
@@ -128,7 +133,7 @@ class Settings(BaseSettings):
     weather: Literal["auto", "openmeteo", "off"] = "auto"
     weather_url: HttpAddress = "https://{service}.open-meteo.com"
     weather_key: SecretStr = SecretStr("")
-    agent_contact: str = Field("", max_length=200, pattern=r"^[\x21-\x7e]*$")
+    agent_contact: AgentContact = Field("", max_length=200)
     fetch_attempts: int = Field(4, ge=1, le=10)
     fetch_seconds: float = Field(60, gt=0, le=3600)
     fetch_wait_seconds: float = Field(120, ge=0, le=3600)
@@ -140,16 +145,12 @@ class Settings(BaseSettings):
     refit_hours: float = Field(24, gt=0, le=8760)
     fit_seconds: float = Field(300, ge=0, le=86_400)
     fit_memory_mb: int = Field(2048, ge=64, le=2**20)
-    dask: str = Field("", pattern=r"^((tcp|tls)://\S+:\d+)?$")
+    dask: DaskScheduler = ""
     ingest_times: DeclaredOrTimes = "declared"
     ingest_times_weekend: DeclaredOrTimes = "declared"
-    ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = 20
     ingest_until_hour: int = Field(21, ge=1, le=24)
     weather_times: Times = "05:25,11:25,17:25,23:25"
-    prune_time: Time = "03:40"
-    catch_up_hours: float = Field(24, ge=1, le=168)
     keep_issues_days: int = Field(1827, ge=366, le=36_525)
-    keep_runs_days: int = Field(400, ge=30, le=36_525)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "lines"] = "auto"
     log_requests: Literal["failed", "all"] = "failed"
@@ -162,7 +163,7 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = Field(SecretStr(""), repr=False)
     smtp_timeout: float = Field(30, gt=0, le=600)
     mail_from: Sender = Field("", max_length=320)
-    mail_list_id: str = Field("", pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$")
+    mail_list_id: ListId = ""
     mail_per_minute: int = Field(1200, ge=1, le=60_000)
     digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "fri"
     digest_time: Time = "15:30"
@@ -202,8 +203,11 @@ class Settings(BaseSettings):
             value = value.removeprefix("\ufeff")
             if CONTROL_CHARACTERS.search(value):
                 raise ValueError("expected one line of text in UTF-8")
-            if cls.model_fields[str(info.field_name)].annotation in (int, float) and "_" in value:
+            kind = cls.model_fields[str(info.field_name)].annotation
+            if kind in (int, float) and "_" in value:
                 raise ValueError("expected a number without _")  # 8_000 would be read as 8000
+            if kind is int and "." in value:
+                raise ValueError("expected a whole number")  # 8000.0 would be read as 8000
         return value
 
     @property
@@ -280,7 +284,10 @@ def load_settings() -> Settings:
     except ValidationError as error:
         for number, detail in enumerate(error.errors()):
             name = "_".join(map(str, detail["loc"]))
-            message = explain_invalid(detail["msg"], detail["input"], is_secret=name in SECRETS)
+            value = detail["input"]
+            if isinstance(value, str):  # its author may have put a password anywhere
+                value = mask_url(value)
+            message = explain_invalid(detail["msg"], value, is_secret=name in SECRETS)
             lines.insert(number, f"{variable_of(name)}: {message}")
     if lines:
         raise SettingsError("\n".join(lines)) from None

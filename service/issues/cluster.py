@@ -18,6 +18,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 _SECONDS_TO_CONNECT = 30
+_SECONDS_TO_CLOSE = 1
 _clients: dict[str, Any] = {}
 _connecting = threading.Lock()
 _one_at_a_time = threading.Lock()
@@ -50,10 +51,13 @@ def _connected(address: str) -> Any:
         raise ClusterError(
             "a Dask cluster needs the package `distributed`: install the extra `cluster`"
         ) from error
+    client = distributed.Client.__new__(distributed.Client)  # to close it if it cannot connect
     try:
-        client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(f"{address}: expected a Dask scheduler, found none") from error
+        client.__init__(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, TimeoutError, TypeError, ValueError) as error:  # TypeError: no certificates
+        client.close(timeout=_SECONDS_TO_CLOSE)  # or the interpreter would wait for it at its end
+        message = f"{address}: expected a Dask scheduler, found none ({error})"
+        raise ClusterError(message) from error
     _wait_for_worker(client, address)
     return client
 

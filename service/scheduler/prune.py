@@ -1,4 +1,4 @@
-"""Prune: delete only what is older than the settings keep."""
+"""Prune: delete only what is older than is kept."""
 
 __all__ = ["prune"]
 
@@ -16,6 +16,7 @@ from service.data import covariates, raw_documents, weather_store
 from service.issues import issue_store, model_score_store
 
 _WEEK = dt.timedelta(weeks=1)
+_KEEP_RUNS = dt.timedelta(days=400)
 _LABELS = {
     "issues": "issues",
     "weather": "forecasts of the weather",
@@ -33,7 +34,7 @@ def prune(context: Context, period: str | None = None) -> Outcome:
 def _prune(context: Context) -> Outcome:
     settings, now = context.settings, utc_now()
     issues_before = now - dt.timedelta(days=settings.keep_issues_days)
-    runs_before = now - dt.timedelta(days=settings.keep_runs_days)
+    runs_before = now - _KEEP_RUNS
     with context.database.writing() as connection:
         detail = {"issues": issue_store.prune_issues(connection, issues_before)}
         scores_before = _needed_from(connection, settings, context.routes, issues_before)

@@ -24,6 +24,8 @@ from service.scheduler.prune import prune
 _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
 _SAFE_HOUR = 3
+_AGAIN_MINUTES = 20
+_PRUNE_TIME = "03:40"
 Work = Callable[[Context, str], Outcome | None]
 
 
@@ -108,7 +110,7 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
             Scheduled(
                 "tidy",
                 zone,
-                _crons([settings.prune_time]) if is_first else (),
+                _crons([_PRUNE_TIME]) if is_first else (),
                 lambda context, period: prune(context, period=period),
                 "delete data older than the settings keep",
             ),
@@ -135,7 +137,7 @@ def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
 
 
 def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) -> tuple[str, ...]:
-    """Repeat at fixed intervals of minutes from the hour after the first time.
+    """Repeat every few minutes from the hour after the first time.
 
     Not before three: an hour of the night occurs twice once a year.
     """
@@ -143,7 +145,7 @@ def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) 
     end = settings.ingest_until_hour - 1
     if settings.source != "declared" or not route.is_followed or begin > end:
         return ()
-    return (f"*/{settings.ingest_again_minutes} {begin}-{end} * * {days}",)
+    return (f"*/{_AGAIN_MINUTES} {begin}-{end} * * {days}",)
 
 
 def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:

@@ -45,6 +45,7 @@ from service.scheduler.schedule import Scheduled, schedule
 
 _NICENESS = 10
 _LOOK_SECONDS = 15
+_CATCH_UP = dt.timedelta(hours=24)
 _FIRST_PAUSE, _LONGEST_PAUSE = dt.timedelta(minutes=5), dt.timedelta(hours=3)
 _RETRIED = "renew-again"
 _STANDBY = "another scheduler is running: this one starts when it ends"
@@ -182,9 +183,8 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
     If several were missed, only the latest is caught up.
     """
     now = now or utc_now()
-    hours = context.settings.catch_up_hours
     # Jobs that track their own due work always run.
-    due = item.last_due(now, now - dt.timedelta(hours=hours)) if item.is_recorded else now
+    due = item.last_due(now, now - _CATCH_UP) if item.is_recorded else now
     if due is None:
         return
     period = format_instant(due)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from service.cli.config import config
 from service.core import settings as module
 from service.core.settings import Settings, variable_of
-from tests.service.support import Crossings
+from tests.service.support import ROOT, Crossings, command, environment
 
 
 def test_config_shows_each_setting_with_its_source(crossings: Crossings) -> None:
@@ -64,6 +65,24 @@ def test_config_env_format_is_shell_syntax(crossings: Crossings) -> None:
         f"CROSSINGS_CONTACT={contact}"
     ]
     assert "CROSSINGS_SMTP_HOST=" in lines
+
+
+def test_config_read_back_by_a_shell_is_the_same(crossings: Crossings, tmp_path: Path) -> None:
+    texts = {"contact": "The loader, it's $HOME: `a`", "mail_from": '"A, B" <a@b.org>'}
+    for given in ({}, texts | {"fitted_dir": tmp_path / "a b", "port": 8123, "refit_hours": "1e1"}):
+        shown = crossings("config", "--format", "env", **given)
+        assert shown.stdout.count("CROSSINGS_") == len(Settings.model_fields)
+        (tmp_path / "crossings.env").write_text(shown.stdout)
+        script = 'set -a; . "$0"; exec "$@"'
+        again = subprocess.run(
+            ["sh", "-c", script, tmp_path / "crossings.env", *command("config", "--format", "env")],
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (again.stdout, again.stderr) == (shown.stdout, "")
 
 
 def test_config_reports_all_invalid_settings(crossings: Crossings) -> None:

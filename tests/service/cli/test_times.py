@@ -49,11 +49,11 @@ def test_schedule_has_the_last_run_of_each_job(crossings: Crossings, tmp_path: P
 
 @pytest.mark.parametrize("time", ["01:30", "02:30"])
 def test_time_within_a_clock_change_is_rejected(crossings: Crossings, time: str) -> None:
-    done = crossings("schedule", prune_time=time)
+    done = crossings("schedule", digest_time=time)
     assert done.returncode == 2
     assert done.stderr == (
-        "Error: CROSSINGS_PRUNE_TIME: expected a time such as 15:30, not from 01:00 to 02:59, when "
-        f"clocks change, found '{time}'\n"
+        "Error: CROSSINGS_DIGEST_TIME: expected a time such as 15:30, not from 01:00 to 02:59, "
+        f"when clocks change, found '{time}'\n"
     )
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ from forecast.backtest import BacktestConfig, Mapper, Work, in_turn
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
 from forecast.series import DailySeries
-from service.cli.workers import WorkersError, on_cluster, on_processes
+from service.cli.workers import WorkersError, choose_mapper, on_cluster, on_processes
 from service.issues.cluster import ClusterError
 from tests.service.support import Crossings
 from tests.support.waiting import PROCESS, wait_until
@@ -157,13 +158,16 @@ def test_tasks_of_a_killed_cluster_worker_are_retried(
     assert killed_pids
 
 
-def test_unreachable_cluster_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_cluster_is_reported_and_its_client_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
     work = Work({}, {}, CONFIG)
-    for address in ("tcp://127.0.0.1:1", "nowhere://x"):
-        with pytest.raises(ClusterError, match="expected a Dask scheduler"):
+    for address in ("tcp://127.0.0.1:1", "nowhere://x", "tls://127.0.0.1:1"):
+        with pytest.raises(ClusterError, match="expected a Dask scheduler") as caught:
             list(on_cluster(address)(work, []))
+        assert caught.traceback[-1].frame.f_locals["client"].status == "closed"
 
 
 def test_missing_dask_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +199,21 @@ def test_backtest_command_prints_the_same_scores_with_workers(
 def test_backtest_command_rejects_two_kinds_of_workers(crossings: Crossings) -> None:
     done = crossings(*BACKTEST, *WEEKS, "--workers", "2", "--dask", "tcp://x")
     assert (done.returncode, "found both" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("nonsense", "nonsense"),
+        ("tcp://h:999999", "tcp://h:999999"),
+        ("tcp://user:word@h:1", "tcp://user:********@h:1"),
+    ],
+)
+def test_invalid_scheduler_is_rejected(address: str, shown: str) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        choose_mapper(1, address)
+    expected = "a scheduler such as tcp://scheduler:8786, with a port up to 65535"
+    assert str(caught.value) == f"--dask: expected {expected}, found '{shown}'"
 
 
 def test_interrupt_is_quiet_and_ends_the_workers() -> None:

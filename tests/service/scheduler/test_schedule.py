@@ -68,7 +68,8 @@ def test_possible_times_come_once_when_clocks_change(zone: str) -> None:
     assert Settings(ingest_times=",".join(possible)).ingest_times.count(",") == 21
     route = ROUTE.model_copy(update={"time_zone": zone})
     for time in possible:
-        (job,) = [one for one in schedule(Settings(prune_time=time), route) if one.name == "tidy"]
+        settings = Settings(ingest_times=time, ingest_times_weekend="")
+        (job,) = [one for one in schedule(settings, route) if one.name == "renew"]
         for night in (dt.date(2026, 3, 29), dt.date(2026, 10, 25)):
             due, days = job.next_due(utc(2026, night.month, night.day - 2)), []
             while due is not None and due.astimezone(job.zone).date() <= night:

@@ -204,8 +204,8 @@ def test_each_time_is_run_once_if_the_clock_jumps(
 
 def test_daily_job_avoids_the_hour_repeated_in_autumn(empty: Context) -> None:
     for time in ("01:00", "01:30", "01:59"):
-        with pytest.raises(ValueError, match="prune_time"):
-            Settings(prune_time=time)
+        with pytest.raises(ValueError, match="weather_times"):
+            Settings(weather_times=time)
     (tidy,) = [item for item in schedule(empty.settings, ROUTE) if item.name == "tidy"]
     due = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
     assert [at.astimezone(ROUTE.zone).time() for at in due if at] == [dt.time(3, 40)] * 3
