@@ -274,7 +274,7 @@ def _stop(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> None:
-    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         # Directly: a configured proxy cannot reach this machine's ports.
