@@ -54,7 +54,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
     head: dict[str, Any] = {"format": FORMAT, "made_at": format_instant(utc_now()), "sha256": sums}
     with (
         atomic_file(file, 0o600) as stream,  # first: its error names the file
-        TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder,
+        TemporaryDirectory(dir=file.parent, prefix=".") as folder,
         tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive,
     ):
 

@@ -260,7 +260,7 @@ def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlit
     return sqlite_dialect.insert(table) if is_sqlite else postgresql.insert(table)
 
 
-def connect(url: str) -> Database:
+def connect(url: str | sa.URL) -> Database:
     """Open the database at `url`; create a missing SQLite file and its folder."""
     try:
         parsed = sa.make_url(url)
