@@ -36,7 +36,7 @@ test: install-test ## Lint, and run all tests except the long ones
 	@$(MAKE) -j2 lint pytest # the type checker uses only one core
 
 .PHONY: pytest
-pytest:
+pytest: ## Run these tests alone, with what is installed
 	@MAKEFLAGS= $(BIN)/python -m pytest
 
 .PHONY: test-long

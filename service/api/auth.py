@@ -176,4 +176,4 @@ class _Keys:
             with self._loader.context.database.writing(waits=False) as connection:
                 key_store.record_use(connection, key.key_id, self._loader.clock())
         except Unavailable as error:  # do not fail the read; retry in a minute
-            _log.warning("the use of key %s was not recorded: %s", key.prefix, error)
+            _log.debug("the use of key %s was not recorded: %s", key.prefix, error)

@@ -5,13 +5,14 @@ from __future__ import annotations
 __all__ = ["backup", "restore"]
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli.options import open_for_command, pass_settings
 
 if TYPE_CHECKING:
+    from service.cli.backup_archive import Head
     from service.core.settings import Settings
 
 
@@ -53,10 +54,9 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
 
     head = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
     done = "intact" if only_check else "restored"
-    click.echo(f"{done}: {file}, made {head['made_at']}: {_describe(head)}")
+    click.echo(f"{done}: {file}, made {head.made_at}: {_describe(head)}")
 
 
-def _describe(head: dict[str, Any]) -> str:
-    rows, files = head["rows"], len(head["sha256"]) - 1
-    total = f"{sum(rows.values()):,} rows in {len(rows)} tables"
-    return f"{total}, {rows['issues']:,} issues, {files:,} files"
+def _describe(head: Head) -> str:
+    total = f"{sum(head.rows.values()):,} rows in {len(head.rows)} tables"
+    return f"{total}, {head.rows.get('issues', 0):,} issues, {len(head.sha256) - 1:,} files"

@@ -1,15 +1,14 @@
 """Back up to one file and restore: database rows, declared and fitted models.
 
-A compressed, portable tar: ``crossings.sqlite`` (every row, from either database), ``models/``,
-``fitted/``, and last ``backup.json`` with checksums; a truncated archive lacks it.
+A compressed tar: ``crossings.sqlite`` (every row), ``models/``, ``fitted/``, last ``backup.json``.
 """
 
-__all__ = ["BackupError", "WrongFile", "back_up", "check", "restore"]
+__all__ = ["BackupError", "Head", "WrongFile", "back_up", "check", "restore"]
 
 import contextlib
+import gzip
 import hashlib
 import io
-import json
 import os
 import shutil
 import tarfile
@@ -17,20 +16,22 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Literal, cast
 
 import click
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from service.core import export, locks
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
-from service.core.database import DatabaseError, connect
+from service.core.database import DatabaseError, connect, this_migration
 from service.core.files import atomic_file
 from service.core.settings import Settings
+from service.core.validation import explain_invalid
 from service.issues.model_files import is_model_file, read_model_files, staged
 
-FORMAT = 2
-_DATABASE, _HEAD = "crossings.sqlite", "backup.json"
+_FILES = _DATABASE, _HEAD = "crossings.sqlite", "backup.json"
+_BROKEN = (gzip.BadGzipFile, tarfile.TarError, EOFError, zlib.error, ValueError, RecursionError)
 
 
 class BackupError(click.ClickException):
@@ -43,23 +44,32 @@ class WrongFile(BackupError):
     exit_code = 2
 
 
-def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, Any]:
+class Head(BaseModel, strict=True):
+    """The header of a backup."""
+
+    format: Literal[3] = 3
+    migration: str
+    made_at: str
+    rows: dict[str, NonNegativeInt]
+    sha256: dict[str, str]
+
+
+def back_up(context: Context, file: Path, overwrite: bool = False) -> Head:
     """Write a backup to `file`, readable only by us, then verify it; return its header."""
     if file.exists() and not file.is_file():  # such as a device, which would be replaced
         raise WrongFile(f"{file}: expected a regular file, found another kind")
     file = Path(os.path.realpath(file))  # write to the target of a link
     if file.exists() and not overwrite:
         raise BackupError(f"{file} already exists; use --overwrite to replace it")
-    sums: dict[str, str] = {}
-    head: dict[str, Any] = {"format": FORMAT, "made_at": format_instant(utc_now()), "sha256": sums}
+    head = Head(migration=this_migration(), made_at=format_instant(utc_now()), rows={}, sha256={})
     with (
         atomic_file(file, 0o600) as stream,  # first: its error names the file
-        TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder,
+        TemporaryDirectory(dir=file.parent, prefix=".") as folder,
         tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive,
     ):
 
         def add(name: str, content: io.BufferedIOBase) -> None:
-            sums[name] = hashlib.file_digest(content, "sha256").hexdigest()
+            head.sha256[name] = hashlib.file_digest(content, "sha256").hexdigest()
             member = tarfile.TarInfo(name)
             member.mode, member.size = 0o600, content.seek(0, io.SEEK_END)
             content.seek(0)
@@ -67,39 +77,40 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
 
         try:
             with export.open_sqlite(f"{folder}/{_DATABASE}") as copy:
-                head["rows"] = export.copy_tables(context.database, copy)
+                head.rows = export.copy_tables(context.database, copy)
         except DatabaseError as error:  # mostly if there is no space for the copy
             raise BackupError(f"{file} is not written: {error}") from error
         with Path(folder, _DATABASE).open("rb") as database:
             add(_DATABASE, database)
         for name, content in read_model_files(context.settings):
             add(name, io.BytesIO(content))
-        add(_HEAD, io.BytesIO(json.dumps(head, indent=1).encode()))
+        add(_HEAD, io.BytesIO(head.model_dump_json(indent=1).encode()))
     return check(file)
 
 
-def check(file: Path) -> dict[str, Any]:
+def check(file: Path) -> Head:
     """Read all of `file`, verify checksums and return its header; or raise `WrongFile`."""
-    head: dict[str, Any] = {}
-    sums, listed = {}, {}
+    content, sums = b"", {_DATABASE: ""}
     try:
-        for name, stream in _members(file):
-            if name == _HEAD:
-                head = dict(json.loads(stream.read()))
-                listed = dict(head.get("sha256") or {})
-            else:
-                sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    except (tarfile.TarError, EOFError, zlib.error, TypeError, ValueError) as error:
+        for name, stream in _members(file):  # a repeated name matches no checksum
+            content += stream.read() if name == _HEAD else b""
+            sums[name] = sums.get(name, "") + hashlib.file_digest(stream, "sha256").hexdigest()
+        head = Head.model_validate_json(content)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where, reason = (*wrong["loc"], _HEAD)[0], explain_invalid(wrong["msg"], wrong["input"])
+        raise WrongFile(f"{file}: {where}: {reason}") from error
+    except _BROKEN as error:
         raise WrongFile(f"{file}: expected a complete backup, found {error}") from error
-    if head.get("format") != FORMAT:
-        raise WrongFile(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
-    for name in sorted({*sums, *listed}):
-        if sums.get(name) != listed.get(name):
-            raise WrongFile(f"{file}: {name} differs from what was written")
+    if head.migration != (needed := this_migration()):
+        other = f"found {head.migration!r:.60}: restore it with the version that made it"
+        raise WrongFile(f"{file}: expected migration {needed}, {other}")
+    if differing := sums.items() ^ {**head.sha256, _HEAD: sums[_HEAD]}.items():
+        raise WrongFile(f"{file}: {min(differing)[0]} differs from what was written")
     return head
 
 
-def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str, Any]:
+def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
     """Restore everything from `file`, the database in one transaction; return its header."""
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
@@ -107,22 +118,21 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
             if not stack.enter_context(target.try_lock(locks.SCHEDULER)):
                 raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
-            old, put_in_place = stack.enter_context(staged(settings, _members(file)))
-            old = ["the database"] * (target.pending()[0] is not None) + old
+            replaced, put_in_place = stack.enter_context(staged(settings, _members(file)))
+            old = ", ".join(["the database"] * (target.pending()[0] is not None) + replaced)
             if old and not overwrite:
-                raise BackupError(
-                    f"{', '.join(old)} would be overwritten; use --overwrite to allow it"
-                )
+                raise BackupError(f"{old} would be overwritten; use --overwrite to allow it")
             folder = stack.enter_context(TemporaryDirectory(prefix=".", dir=settings.fitted_folder))
             for name, stream in _members(file):
                 if name == _DATABASE:
                     with Path(folder, name).open("wb") as written:
                         shutil.copyfileobj(stream, written)
-            export.copy_tables(
-                stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}")), target
-            )
+            copy = stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}"))
+            export.copy_tables(copy, target)
             result = "the database is restored, but the models are not"
             put_in_place()
+        except DatabaseError as error:
+            raise BackupError(f"{file} is not restored: {error}") from error
         except OSError as error:
             place = f"{error.filename or 'a file'} cannot be written ({error.strerror})"
             raise BackupError(f"{place}: {result}") from error
@@ -131,10 +141,10 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
 
 def _members(file: Path) -> Iterator[tuple[str, io.BufferedReader]]:
     """Yield the name and content of each member, in order, in one pass."""
-    with tarfile.open(file, "r|gz") as archive:
+    with gzip.open(file) as content, tarfile.open(fileobj=content, mode="r|") as archive:
         for member in archive:
-            is_expected = member.name in (_DATABASE, _HEAD) or is_model_file(member.name)
-            stream = archive.extractfile(member) if member.isreg() and is_expected else None
-            if not isinstance(stream, io.BufferedReader):
+            if not (member.isreg() and (member.name in _FILES or is_model_file(member.name))):
                 raise WrongFile(f"{file}: expected files of a backup, found {member.name!r}")
-            yield member.name, stream
+            yield member.name, cast("io.BufferedReader", archive.extractfile(member))
+        if any(rest.strip(b"\0") for rest in iter(lambda: archive.fileobj.read(512), b"")):
+            raise WrongFile(f"{file}: expected files of a backup, found more after their end")

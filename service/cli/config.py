@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@form_option("table", "json", "env")
+@form_option("table", "env")
 @pass_settings
 def config(settings: Settings, form: str) -> None:
     """Show the value and source of every setting; secrets are masked.
@@ -41,9 +41,7 @@ def config(settings: Settings, form: str) -> None:
             is_from_file = variable_of(name) not in os.environ and file_of(name).is_file()
             origin = str(file_of(name)) if is_from_file else "environment"
         rows.append((variable_of(name), settings.masked(name), origin))
-    if form == "json":
-        print_json({name: {"value": value, "from": origin} for name, value, origin in rows})
-    elif form == "env":
+    if form == "env":
         for name, value, _ in rows:
             # A reader of the file would take a masked value for the secret.
             comment = "# " if MASK in value else ""

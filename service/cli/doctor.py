@@ -39,6 +39,23 @@ _APART = dt.timedelta(minutes=1)
 _LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may run first
 _OPTIONAL = ("Open-Meteo", "weather")  # not a failure if absent
 _ABOVE = "see the findings above"
+_MAIL = "check CROSSINGS_SMTP_*, CROSSINGS_MAIL_FROM and CROSSINGS_PUBLIC_URL; emails wait"
+_START = "start it with `crossings scheduler`, or everything with `crossings run`"
+_REMEDIES = {  # for each reason of the forecast's state
+    "figures_old": "nothing, or read a live source",
+    "source_late": "check the source, and the output of `crossings ingest`",
+    "ingest_failed": "`crossings ingest --dry-run` says which document and rule",
+    "refit_failed": "read the reason, then the log",
+    "champion_failed": "correct the fault that the reason names",
+    "scheduler_down": _START,
+    "weather_missing": "`crossings weather` says why",
+    "weather_old": "`crossings weather` says why",
+    "database_read_only": "correct the permissions or the server's setting",
+    "database_not_written": "free space",
+    "models_left_out": "correct the file that the reason names, or move it away",
+    "no_models": "correct a file that the reason names",
+    "no_issue": "`crossings refit` publishes one",
+}
 _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
 _RouteCheck: TypeAlias = Callable[[Settings, Route], Iterator["Finding"] | str]
 
@@ -84,11 +101,7 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
         ("source", each(check_source), _ABOVE),
         ("Open-Meteo", each(check_weather, "forecasts do not use it"), _ABOVE),
-        (
-            "mail",
-            lambda: check_server(settings),
-            "check CROSSINGS_SMTP_*, CROSSINGS_MAIL_FROM and CROSSINGS_PUBLIC_URL; emails wait",
-        ),
+        ("mail", lambda: check_server(settings), _MAIL),
     ):
         for finding in _guarded(name, check, remedy):
             yield finding._replace(said=mask(finding.said))
@@ -109,9 +122,8 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
         result = check()
         yield from [Finding(name, result)] if isinstance(result, str) else result
     except (DatabaseError, MailError, RegistryError, SourceError) as error:
-        yield Finding(
-            name, str(error), remedy, WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
-        )
+        severity = WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
+        yield Finding(name, str(error), remedy, severity)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         yield Finding(name, message, f"let user {os.geteuid()} read and write there")
@@ -142,9 +154,8 @@ def space(check: str, free: int) -> Finding:
     """Return the finding for `free` bytes of disk space."""
     settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
     remedy = f"free space, or lower {settings}" if free < 10**9 else ""
-    return Finding(
-        check, f"{free / 10**9:,.1f} GB free", remedy, FAIL if free < 2 * 10**8 else WARN
-    )
+    severity = FAIL if free < 2 * 10**8 else WARN
+    return Finding(check, f"{free / 10**9:,.1f} GB free", remedy, severity)
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
@@ -169,10 +180,8 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
         elif revision == head:
             message, remedy = f"at {head}, as this version needs", ""
         elif opened.is_known(revision):
-            state, remedy = (
-                WARN,
-                "back it up with the previous version first; any command migrates it",
-            )
+            state = WARN
+            remedy = "back it up with the previous version first; any command migrates it"
         yield Finding("migrations", message, remedy, state)
         if revision is not None:
             yield from _guarded("scheduler", lambda: _scheduler(opened, now))
@@ -183,17 +192,13 @@ def _state(database: Database, message: str) -> Iterator[Finding]:
     with database.reading() as connection:
         damage = service_metrics_store.find_damage(connection)
         server = service_metrics_store.get_server_time(connection)
-    yield Finding(
-        "database", f"{message}: {damage}" if damage else message, _RESTORE if damage else ""
-    )
+    result = (f"{message}: {damage}", _RESTORE) if damage else (message, "")
+    yield Finding("database", *result)
     if server is not None:
         apart = abs(utc_now() - server)
         remedy = "run a time service on both machines" if apart > _APART else ""
-        yield Finding(
-            "clock of the database",
-            f"{apart.total_seconds():.0f} s different from this machine's",
-            remedy,
-        )
+        message = f"{apart.total_seconds():.0f} s different from this machine's"
+        yield Finding("clock of the database", message, remedy)
 
 
 def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
@@ -209,12 +214,7 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
             f"{format_instant(now)}"
         )
         yield Finding("clock", message, "the clock was set back: correct it")
-    message = "running" if has_scheduler else "no scheduler is running"
-    remedy = (
-        ""
-        if has_scheduler
-        else "start it with `crossings scheduler`, or everything with `crossings run`"
-    )
+    message, remedy = ("running", "") if has_scheduler else ("no scheduler is running", _START)
     # A new installation has no scheduler yet.
     yield Finding("scheduler", message, remedy, FAIL if has_run else WARN)
     for run in dead:
@@ -226,12 +226,12 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
 
 
 def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
-    current = status(IssueLoader(context, lambda: now))
-    reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in current["reasons"])
-    message = ": ".join(filter(None, (current["status"], reasons)))
-    remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"
-    state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
-    yield Finding("forecast", message, "" if state == OK else remedy, state)
+    reasons = status(IssueLoader(context, lambda: now))["reasons"]
+    if not reasons:
+        yield Finding("forecast", "fresh")
+    for name, detail in (reason.values() for reason in reasons):
+        severity = WARN if name == "figures_old" else FAIL
+        yield Finding("forecast", f"{name}: {detail}", _REMEDIES[name], severity)
 
 
 def _models(settings: Settings, route: Route) -> Iterator[Finding]:

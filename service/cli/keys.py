@@ -46,7 +46,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     from service.api import key_store as store
 
     name = name.strip()
-    if not 0 < len(name) <= 64 or not name.isprintable():
+    if not _is_name(name):
         raise click.UsageError("--name: expected 1 to 64 printable characters")
     now = utc_now()
     ends = expires.replace(tzinfo=dt.UTC) if expires else None
@@ -100,6 +100,10 @@ def revoke(settings: Settings, name: str) -> None:
     from service.api import key_store as store
 
     with open_for_command(settings, "change").database.writing() as connection:
-        if not store.revoke_key(connection, name, utc_now()):
+        if not (_is_name(name) and store.revoke_key(connection, name, utc_now())):
             raise click.ClickException(f"there is no key {name!r} to revoke")
     click.echo(f"revoked {name}")
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= 64 and name.isprintable()

@@ -15,7 +15,7 @@ import click
 from service.answers.errors import BadQuestion, NoAnswer
 from service.cli.options import for_each_route, open_for_command, pass_settings
 from service.cli.output import write_out
-from service.cli.subscribers import THRESHOLD, EmailAddress
+from service.cli.subscribers import EmailAddress
 from service.core.addresses import domain_of
 from service.core.clock import utc_now
 from service.core.context import Context
@@ -41,9 +41,6 @@ def _week(context: click.Context, option: click.Parameter, week: str | None) -> 
     "--week", callback=_week, help="ISO week, such as 2026-W02. Default: the current one."
 )
 @click.option("--to", type=EmailAddress(), help="Send one copy to this address only.")
-@click.option(
-    "--threshold", type=THRESHOLD, help="Threshold for the copy. Default: the subscriber's own."
-)
 @click.option("--dry-run", is_flag=True, help="Send nothing; write the email to files.")
 @click.option(
     "--out",
@@ -56,7 +53,6 @@ def digest(
     settings: Settings,
     week: str | None,
     to: str | None,
-    threshold: int | None,
     dry_run: bool,
     out: Path | None,
     route: str,
@@ -76,8 +72,8 @@ def digest(
 
     context = open_for_command(settings)
     if not (to or dry_run):
-        if out or threshold is not None:
-            raise click.UsageError("--out and --threshold need --to or --dry-run")
+        if out:
+            raise click.UsageError("--out needs --to or --dry-run")
         for_each_route(context, lambda one: click.echo(job(one, week, at_once=True).reason), route)
         return
 
@@ -86,7 +82,7 @@ def digest(
         if not route and len(context.routes) > 1:
             folder /= one.route.name
         try:
-            renderer, reader = _copy(one, week, to, threshold, dry_run)
+            renderer, reader = _copy(one, week, to, dry_run)
             with nullcontext() if dry_run else Session(settings) as session:
                 message = renderer.message(reader)
                 # A mailbox may drop the second of two emails with one id.
@@ -107,7 +103,7 @@ def digest(
 
 
 def _copy(
-    context: Context, week: str | None, to: str | None, threshold: int | None, dry_run: bool
+    context: Context, week: str | None, to: str | None, dry_run: bool
 ) -> tuple[MailRenderer, Reader]:
     """Return the renderer of the email of `week`, and the reader of the copy."""
     from service.answers.issue_loader import IssueLoader
@@ -116,17 +112,16 @@ def _copy(
     from service.mail.render import Reader
     from service.mail.weekly import edition_for, renderer_of
 
-    settings, token = context.settings, None
+    settings = context.settings
     if dry_run:
         settings = _preview_settings(settings)
     with context.database.reading() as connection:
         subscriber = (
             store.find_subscriber(connection, address=to, route=context.route.name) if to else None
         )
-    default = context.route.lead.day_threshold
+    threshold, token = context.route.lead.day_threshold, None
     if subscriber:
-        default, token = subscriber.threshold, subscriber.token
-    threshold = default if threshold is None else threshold
+        threshold, token = subscriber.threshold, subscriber.token
     loader = IssueLoader(context)
     edition = edition_for(loader, week or iso_week(loader.route, utc_now()))
     reader = Reader(to or "reader@example.org", threshold, token)

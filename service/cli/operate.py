@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.options import (
-    WholeNumber,
     count_models,
     csv_options,
     fit_each_route,
@@ -228,17 +227,9 @@ def score(settings: Settings) -> None:
 
 @click.command()
 @click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First origin.")
-@click.option("--every", default=7, show_default=True, type=WholeNumber(1, 365), help="Days.")
-@click.option(
-    "--models", default="", help="Declared models. Default: the champion and the baselines."
-)
-@click.option("--horizon", default=28, show_default=True, type=WholeNumber(1, 400))
-@click.option("--paths", default=1000, show_default=True, type=WholeNumber(100, 20_000))
 @pass_settings
-def hindcast(
-    settings: Settings, since: Any, every: int, models: str, horizon: int, paths: int
-) -> None:
-    """Replay and score past forecasts, stored separately from live ones.
+def hindcast(settings: Settings, since: dt.datetime) -> None:
+    """Replay and score past weekly forecasts, stored separately from live ones.
 
     Each hindcast sees what was known on the day after its origin, and is permanently marked.
     Existing ones are skipped.
@@ -248,19 +239,12 @@ def hindcast(
       crossings hindcast --since 2024-01-01
     """
     from service.core.job_runner import JobError
-    from service.issues.declared_models import declared
     from service.issues.hindcast import hindcast as job
     from service.issues.hindcast import origins
     from service.issues.score import score as scoring
 
     context = open_for_command(settings)
-    chosen = models.split(",") if models else []
-    routes = context.routes if chosen else ()
-    declared_names = {name for one in routes for name in declared(settings.models_dir, one.models)}
-    if unknown := [name for name in chosen if name not in declared_names]:
-        expected = f"some of the models {', '.join(sorted(declared_names))}"
-        raise click.UsageError(f"--models: expected {expected}, found {unknown[0]!r}")
-    days_of = {one.route.name: origins(one, since.date(), every) for one in context.each_route()}
+    days_of = {one.route.name: origins(one, since.date()) for one in context.each_route()}
     no_days = f"--since: expected a day with figures after it, found {since.date()}"
     if not any(days_of.values()):
         raise click.UsageError(no_days)
@@ -270,7 +254,7 @@ def hindcast(
         if not days:
             raise JobError(no_days)
         with count_progress("hindcasts", len(days)) as progress:
-            outcome = job(context, days, chosen, horizon, paths, progress)
+            outcome = job(context, days, progress=progress)
         click.echo(outcome.reason)
         click.echo(scoring(context).reason)
 

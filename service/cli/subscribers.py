@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["THRESHOLD", "EmailAddress", "subscribers"]
+__all__ = ["EmailAddress", "subscribers"]
 
 import csv
 from collections import Counter
@@ -15,12 +15,11 @@ import click
 from service.answers.errors import MOST_THRESHOLD
 from service.cli.options import (
     WholeNumber,
-    form_option,
     open_for_command,
     pass_settings,
     select_contexts,
 )
-from service.cli.output import Group, print_json, print_table
+from service.cli.output import Group, print_table
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.clock import format_instant, utc_now
@@ -185,33 +184,23 @@ def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
 
 
 @subscribers.command("list")
-@form_option("table", "json")
 @pass_settings
-def list_(settings: Settings, form: str) -> None:
+def list_(settings: Settings) -> None:
     """Show every subscriber."""
     from service.mail import subscriber_store as store
 
     with open_for_command(settings, "read").database.reading() as connection:
         everybody = store.list_subscribers(connection)
+    columns = ("address", "route", "threshold", "weekly", "warn at", "week threshold", "state")
     rows = [
-        {
-            "address": one.address,
-            "route": one.route,
-            "threshold": one.threshold,
-            "weekly": one.weekly,
-            "warn_at": one.warn_level,
-            "week_threshold": one.week_threshold,
-            "state": one.state,
-            "joined_at": format_instant(one.joined_at),
-            "changed_at": format_instant(one.changed_at),
-        }
+        (
+            *(one.address, one.route, one.threshold, one.weekly, one.warn_level),
+            *(one.week_threshold, one.state),
+            *(format_instant(one.joined_at), format_instant(one.changed_at)),
+        )
         for one in everybody
     ]
-    if form == "json":
-        print_json(rows)
-        return
-    columns = ("address", "route", "threshold", "weekly", "warn at", "week threshold", "state")
-    print_table((*columns, "since", "changed"), (row.values() for row in rows))
+    print_table((*columns, "since", "changed"), rows)
     click.echo("1 subscriber" if len(rows) == 1 else f"{len(rows)} subscribers")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 __all__ = ["prune", "schedule"]
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.options import form_option, open_for_command, pass_settings
-from service.cli.output import print_json, print_table
-from service.core.clock import format_instant, utc_now
+from service.cli.options import open_for_command, pass_settings
+from service.cli.output import print_table
+from service.core.clock import utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -19,64 +20,37 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@form_option("table", "json")
 @pass_settings
-def schedule(settings: Settings, form: str) -> None:
+def schedule(settings: Settings) -> None:
     """List the scheduled jobs, their next run and their last result.
 
     \b
-    Examples:
+    Example:
       crossings schedule
-      crossings schedule --format json | jq -r '.jobs[] | [.job, .next_at] | @tsv'
     """
-    context = open_for_command(settings)
-    rows = _rows(context)
-    if form == "json":
-        print_json({"jobs": rows})
-        return
-    print_table(
-        ("job", "next, local time", "last due, local time", "outcome", "what it does"),
-        (
-            (
-                row["job"] if len(context.routes) == 1 else f"{row['job']} of {row['route']}",
-                row["next_local"],
-                row["last_due_local"]
-                or ("never" if row["is_recorded"] else "keeps its own record"),
-                row["last_outcome"],
-                row["about"],
-            )
-            for row in rows
-        ),
-        width=160,
-    )
+    columns = ("job", "next, local time", "last due, local time", "outcome", "what it does")
+    print_table(columns, _rows(open_for_command(settings)), width=160)
 
 
-def _rows(context: Context) -> list[dict[str, Any]]:
+def _rows(context: Context) -> Iterator[tuple[str | None, ...]]:
     from service.core import run_store
     from service.scheduler import scheduler
 
-    now, rows = utc_now(), []
+    now = utc_now()
     for one, item in scheduler.scheduled_items(context):
-        due = item.next_due(now)
         with context.database.reading() as connection:
             last = run_store.get_latest_run(connection, item.name, route=one.route.name)
-        was_due = last.period.rpartition(" ")[2] if last else None  # a retry: after its name
-        rows.append(
-            {
-                "route": one.route.name,
-                "job": item.name,
-                "about": item.about,
-                "times": list(item.crons),
-                "is_recorded": item.is_recorded,
-                "next_at": format_instant(due) if due else None,
-                "next_local": _local(one, due) if due else "never",
-                "last_due_at": was_due,
-                "last_due_local": was_due and _local(one, dt.datetime.fromisoformat(was_due)),
-                "last_outcome": last.outcome if last else None,
-                "last_reason": last.reason if last else None,
-            }
+        due = item.next_due(now)
+        was_due = "never" if item.is_recorded else "keeps its own record"
+        if last:  # the period of a retry is after its name
+            was_due = _local(one, dt.datetime.fromisoformat(last.period.rpartition(" ")[2]))
+        yield (
+            item.name if len(context.routes) == 1 else f"{item.name} of {one.route.name}",
+            _local(one, due) if due else "never",
+            was_due,
+            last.outcome if last else None,
+            item.about,
         )
-    return rows
 
 
 def _local(context: Context, moment: dt.datetime) -> str:

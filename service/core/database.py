@@ -8,6 +8,7 @@ __all__ = [
     "connect",
     "has_tables",
     "insert",
+    "this_migration",
 ]
 
 import logging
@@ -180,10 +181,10 @@ class Database:
                 command.upgrade(config, "head")
         _log.info("database migrated from %s to %s", now, head)
 
-    def pending(self) -> tuple[str | None, str | None]:
+    def pending(self) -> tuple[str | None, str]:
         """Return the database's current migration and the one that this version needs."""
         with self.reading() as connection:
-            return _revision(connection), _script().get_current_head()
+            return _revision(connection), this_migration()
 
     @staticmethod
     def is_known(revision: str | None) -> bool:
@@ -202,7 +203,7 @@ class Database:
 
         Raises `DatabaseError` if `revision`, at which the rows were read, is not this version's.
         """
-        head = _script().get_current_head()
+        head = this_migration()
         if revision != head:
             raise DatabaseError(
                 f"the backup is at migration {revision}, this version at {head}: "
@@ -260,7 +261,7 @@ def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlit
     return sqlite_dialect.insert(table) if is_sqlite else postgresql.insert(table)
 
 
-def connect(url: str) -> Database:
+def connect(url: str | sa.URL) -> Database:
     """Open the database at `url`; create a missing SQLite file and its folder."""
     try:
         parsed = sa.make_url(url)
@@ -285,6 +286,11 @@ def has_tables(url: str) -> bool:
         return False
     with closing(connect(url)) as opened:
         return opened.pending()[0] is not None
+
+
+def this_migration() -> str:
+    """Return the migration that this version needs."""
+    return str(_script().get_current_head())
 
 
 @contextmanager

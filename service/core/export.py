@@ -23,7 +23,8 @@ _SET = {
 
 def open_sqlite(file: str) -> closing[Database]:
     """Open the SQLite database `file`, created if missing; close it after the block."""
-    return closing(connect(str(sa.URL.create("sqlite", database=file))))
+    # Not as text: a path may hold bytes that no text has.
+    return closing(connect(sa.URL.create("sqlite", database=file)))
 
 
 def copy_tables(source: Database, target: Database) -> dict[str, int]:

@@ -34,15 +34,15 @@ ORIGINS = 26
 _WEEK = dt.timedelta(weeks=1)
 
 
-def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
-    """Return the days from `since`, `every_days` apart, that have a figure and one after it."""
+def origins(context: Context, since: dt.date) -> list[dt.date]:
+    """Return the days from `since`, a week apart, that have a figure and one after it."""
     with context.database.reading() as connection:
         series = observation_store.get_series(connection, context.route.leading)
     if series is None:
         return []
     last = as_date(series.data_through) - dt.timedelta(days=1)
-    count = (last - since).days // every_days + 1
-    days = (since + dt.timedelta(days=every_days * step) for step in range(max(count, 0)))
+    count = (last - since) // _WEEK + 1
+    days = (since + _WEEK * step for step in range(max(count, 0)))
     return [day for day in days if day >= as_date(series.start)]
 
 
@@ -59,12 +59,7 @@ def hindcast(
     Each uses the figures and the weather available when figures are usually published after the
     origin. A day whose figure was not available by then is skipped and counted. Without
     `models`, the champion and the baselines are fitted.
-
-    Raises `JobError` if a model is not declared.
     """
-    unknown = sorted(set(models) - set(declared(context.settings.models_dir, context.route.models)))
-    if unknown:
-        raise JobError(f"models: expected declared ones, found {', '.join(unknown)}")
 
     def work(run: Claim) -> Outcome:
         ends: Counter[str] = Counter()

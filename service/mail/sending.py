@@ -26,7 +26,6 @@ from service.mail.subscriber_store import OptIn
 GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 _LINK_RETRY = dt.timedelta(minutes=2)
-_PAUSE = dt.timedelta(minutes=10)
 _SILENT_MOST = 3  # consecutive emails without an answer from the server
 _REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that end a run: the server is at fault
 _log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ def failed_recently(connection: Connection, job: str, now: dt.datetime, route: s
     """Whether the job of `route` failed so recently that it should wait."""
     failed = _last_failure(connection, job, route)
     # A run that began in the future was recorded before the clock was set back.
-    return failed is not None and dt.timedelta() <= now - failed.started_at < _PAUSE
+    return failed is not None and dt.timedelta() <= now - failed.started_at < _RETRY_FIRST
 
 
 def _last_failure(connection: Connection, job: str, route: str) -> run_store.Run | None:
@@ -75,6 +74,8 @@ def send_edition(
     Refusals are held back until the server accepts an email; then they are the recipients' fault.
     Otherwise they may mean that it rejects our mail in general, and must not count towards a
     suspension: such emails are retried.
+
+    Raises `MailError` if it refuses or defers our mail in general.
     """
     with context.database.reading() as connection:
         until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
@@ -89,7 +90,7 @@ def send_edition(
             ]
         )
 
-    refusals: list[Result] = []
+    refusals, deferrals = list[Result](), list[Result]()  # until it accepts an email
     is_accepting, fault = False, ""
     try:
         with closing(_send_each(context, edition.period, message, waiting, clock)) as results:
@@ -103,13 +104,16 @@ def send_edition(
                     is_accepting = True
                     record(*refusals)
                     refusals.clear()
+                elif not is_accepting:
+                    deferrals.append((delivery, sent))
                 record((delivery, sent))
     finally:
         if refusals and _is_general(refusals, 2):  # of the whole run none was accepted
-            code = refusals[-1][1].code
-            count = len(refusals)
-            fault = f"the SMTP server rejects our emails in general, for {count} readers ({code})"
+            fault = _fault("rejects our emails in general", refusals)
             refusals = [(delivery, replace(sent, state="later")) for delivery, sent in refusals]
+        elif not is_accepting and _count_domains(deferrals) >= 2:
+            fault = _fault("accepts none of our emails at present", deferrals)
+            fault += f"; each is retried for {GIVE_UP.days} days"
         record(*refusals)
     if fault:
         raise MailError(fault)
@@ -127,7 +131,16 @@ def _is_general(refusals: Sequence[Result], least: int) -> bool:
     """
     if all(sent.of_content for _, sent in refusals):
         return True
-    return len({addresses.domain_of(delivery.address) for delivery, _ in refusals}) >= least
+    return _count_domains(refusals) >= least
+
+
+def _count_domains(results: Iterable[Result]) -> int:
+    return len({addresses.domain_of(delivery.address) for delivery, _ in results})
+
+
+def _fault(what: str, results: Sequence[Result]) -> str:
+    code = results[-1][1].code or "no answer"
+    return f"the SMTP server {what}, for {len(results)} readers ({code})"
 
 
 def _send_each(

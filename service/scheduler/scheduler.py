@@ -20,6 +20,7 @@ __all__ = [
 
 import datetime as dt
 import logging
+import math
 import os
 import signal
 import threading
@@ -58,8 +59,10 @@ def run(context: Context) -> None:
     os.nice(_NICENESS)  # readers come first
     # The handler only writes: an exception raised in it could be caught by what it interrupts.
     reading, writing = os.pipe()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.write(writing, b"."))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # Under nohup the end of the terminal is ignored.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: os.write(writing, b"."))
     for one, item in scheduled_items(context):
         fires = item.next_due(utc_now())
         at = format_instant(fires) if fires else "never"
@@ -174,7 +177,10 @@ def catch_up(context: Context, fits: bool) -> None:
 
 def _reread(context: Context, began: float) -> None:
     """Retry the source; `began` is the start of this process on a monotonic clock."""
-    read_source_again(context, utc_now() - dt.timedelta(seconds=time.monotonic() - began))
+    # In whole seconds, like the stored times, and rounded down: a read of this process is not
+    # earlier.
+    seconds = math.ceil(time.monotonic() - began)
+    read_source_again(context, utc_now() - dt.timedelta(seconds=seconds))
 
 
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
@@ -221,7 +227,8 @@ def read_source_again(
     Failures before `started_at`, the start of this process, cause no back-off.
     """
     now = now or utc_now()
-    if not any(item.name == _RETRIED for item in _items_of(context)):
+    is_live = context.settings.source == "declared" and context.route.is_followed
+    if not (is_live and any(item.name == "renew" for item in _items_of(context))):
         return  # only embedded figures, or read only by hand
     with suppress(JobError, DatabaseError):  # the reason is logged and stored
         failed = _failures(context, "ingest", context.settings.source)

@@ -116,6 +116,13 @@ def declare_quick_models(models: Path) -> Path:
     return models
 
 
+def read_table(text: str) -> list[dict[str, str]]:
+    """Return the rows of a printed table, by column; of a cell in several lines, the first."""
+    lines = [line.replace("┃", "│").split("│") for line in text.splitlines()]
+    columns, *rows = [[cell.strip() for cell in line[1:-1]] for line in lines if len(line) > 2]
+    return [dict(zip(columns, row, strict=True)) for row in rows if row[0]]
+
+
 def record_run(
     database: Database,
     period: str = "first",

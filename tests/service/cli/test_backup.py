@@ -55,7 +55,7 @@ def test_missing_database_does_not_overwrite_a_backup(crossings: Crossings, tmp_
 def test_backup_follows_a_link_and_rejects_a_pipe(context: Context, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
-    link, target, pipe = folder / "link", folder / "linked" / "target", folder / "pipe"
+    link, target, pipe = folder / "link", folder / "linked \udcff" / "target", folder / "pipe"
     target.parent.mkdir()
     link.symlink_to(target)
     for content in (None, b"stale"):

@@ -11,39 +11,40 @@ from click.testing import CliRunner
 from service.cli.config import config
 from service.core import settings as module
 from service.core.settings import Settings, variable_of
-from tests.service.support import ROOT, Crossings, command, environment
+from tests.service.support import ROOT, Crossings, command, environment, read_table
+
+
+def read_values(text: str) -> dict[str, tuple[str, str]]:
+    return {row["setting"]: (row["value"], row["from"]) for row in read_table(text)}
 
 
 def test_config_shows_each_setting_with_its_source(crossings: Crossings) -> None:
     done = crossings(
         "config",
-        "--format",
-        "json",
         port=8123,
         smtp_password="hush-hush",
         database_url="postgresql://user:hush-hush@host/db",
     )
     assert (done.returncode, done.stderr) == (0, "")
-    values = json.loads(done.stdout)
+    values = read_values(done.stdout)
     assert list(values) == [variable_of(name) for name in Settings.model_fields]
-    assert values["CROSSINGS_PORT"] == {"value": "8123", "from": "environment"}
-    assert values["CROSSINGS_HOST"] == {"value": "127.0.0.1", "from": "default"}
-    assert values["CROSSINGS_DATABASE_URL"]["value"] == "postgresql://user:********@host/db"
-    assert values["CROSSINGS_DATABASE_URL"]["from"] == "environment"
-    assert values["CROSSINGS_SMTP_PASSWORD"] == {"value": "********", "from": "environment"}
+    assert values["CROSSINGS_PORT"] == ("8123", "environment")
+    assert values["CROSSINGS_HOST"] == ("127.0.0.1", "default")
+    url = "postgresql://user:********@host/db"
+    assert values["CROSSINGS_DATABASE_URL"] == (url, "environment")
+    assert values["CROSSINGS_SMTP_PASSWORD"] == ("********", "environment")
 
 
 def test_config_names_the_file_of_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     (tmp_path / "crossings_smtp_password").write_text("hush-hush")
     for origin in (f"{tmp_path}/crossings_smtp_password", "environment"):
-        done = CliRunner().invoke(config, ["--format", "json"], obj=Settings())
-        shown = json.loads(done.stdout)["CROSSINGS_SMTP_PASSWORD"]
-        assert shown == {"value": "********", "from": origin}
+        done = CliRunner().invoke(config, obj=Settings())
+        assert read_values(done.stdout)["CROSSINGS_SMTP_PASSWORD"] == ("********", origin)
         monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "another")  # which comes first
 
 
-@pytest.mark.parametrize("output_format", ["table", "json", "env"])
+@pytest.mark.parametrize("output_format", ["table", "env"])
 def test_config_masks_secrets_in_every_format(output_format: str, crossings: Crossings) -> None:
     secrets = {
         "smtp_password": "hush-1-hush",
@@ -108,9 +109,10 @@ def test_config_warns_of_unknown_secret_file(
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     for name in ("CROSSINGS_PORT", "crossings_prot", "crossings_host", "grafana_token"):
         (tmp_path / name).write_text("127.0.0.9")
-    done = CliRunner().invoke(config, ["--format", "json"])
-    assert json.loads(done.stdout)["CROSSINGS_PORT"] == {"value": "8000", "from": "default"}
-    assert json.loads(done.stdout)["CROSSINGS_HOST"]["value"] == "127.0.0.9"
+    done = CliRunner().invoke(config)
+    values = read_values(done.stdout)
+    assert values["CROSSINGS_PORT"] == ("8000", "default")
+    assert values["CROSSINGS_HOST"][0] == "127.0.0.9"
     warning = "is not a setting and has no effect; did you mean crossings_port?"
     assert done.stderr.splitlines() == [
         f"warning: {tmp_path}/{name} {warning}" for name in ("CROSSINGS_PORT", "crossings_prot")

@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 import trustme
 
+from service.answers.state import CURRENT_STATE_REASONS
+from service.cli import doctor as module
 from service.cli.doctor import Finding, clock, examine, space
 from service.core import request_store
 from service.core.clock import utc_now
@@ -309,12 +311,18 @@ def test_mail_server(
     assert diagnose(unreachable)["mail"].state == "fail"
 
 
-def test_degraded_forecast(healthy: Settings, context: Context) -> None:
+def test_each_reason_of_the_forecast_has_its_remedy(healthy: Settings, context: Context) -> None:
     reason, now = "the site is down", utc_now()
     record_run(context.database, "later", now, job="ingest", outcome="failed", reason=reason)
-    finding = diagnose(healthy)["forecast"]
-    assert finding.state == "fail"
-    assert reason in finding.said
+    old, failed = [one for one in examine(healthy) if one.check == "forecast"]
+    assert old.said.startswith("figures_old: ") and failed.said.startswith("ingest_failed: ")
+    assert failed.said.endswith(reason)
+    assert (old.state, old.remedy) == ("warn", "nothing, or read a live source")
+    assert (failed.state, "crossings ingest --dry-run" in failed.remedy) == ("fail", True)
+
+
+def test_every_reason_has_a_remedy() -> None:
+    assert set(module._REMEDIES) == CURRENT_STATE_REASONS | {"champion_failed", "no_issue"}
 
 
 def test_corrupt_database_header_suggests_a_restore(healthy: Settings) -> None:

@@ -26,6 +26,8 @@ def test_keys_create_list_and_revoke(crossings: Crossings) -> None:
     assert crossings("keys", "revoke", "grafana").returncode == 0
     again = crossings("keys", "revoke", "grafana")
     assert (again.returncode, "no key" in again.stderr) == (1, True)
+    odd = crossings("keys", "revoke", "\udcff")
+    assert (odd.returncode, "no key" in odd.stderr) == (1, True)
     assert "revoked" in crossings("keys", "list").stdout
 
 

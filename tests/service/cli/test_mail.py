@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import email
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from service.cli.main import group
 from service.core.context import Context
 from service.mail import chart, weekly
 from tests.service.mailbox import FRIDAY, Mailbox, add_readers
-from tests.service.support import Crossings, ManualClock
+from tests.service.support import Crossings, ManualClock, read_table
 
 
 @pytest.fixture
@@ -36,10 +35,10 @@ def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox
     run(
         "subscribers", "import", "-", "--warn-at", "1", stdin="address,threshold\nb@example.org,0\n"
     )
-    rows = json.loads(run("subscribers", "list", "--format", "json").stdout)
-    assert [(r["weekly"], r["warn_at"], r["week_threshold"]) for r in rows] == [
-        (False, 40, 2000),
-        (True, 1, None),
+    rows = read_table(run("subscribers", "list").stdout)
+    assert [(row["weekly"], row["warn at"], row["week threshold"]) for row in rows] == [
+        ("False", "40", "2000"),
+        ("True", "1", ""),
     ]
     preview = run("warn", "--dry-run").stdout
     assert preview.endswith("\n2 would be sent\n") and not mailbox.taken
@@ -99,7 +98,7 @@ def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: 
         (["--week", "2026-W60", "--dry-run"], "--week: expected an ISO week such as 2026-W02"),
         (["--week", "2026-W54"], "--week: expected an ISO week such as 2026-W02, found 2026-W54"),
         (["--to", "nobody"], "expected one plain email address"),
-        (["--out", "x"], "need --to or --dry-run"),
+        (["--out", "x"], "needs --to or --dry-run"),
     ],
 )
 def test_digest_rejects_invalid_options(arguments: list[str], message: str, run: Any) -> None:

@@ -52,7 +52,7 @@ def test_invalid_setting_exits_with_2(
 
 FORECAST = ("forecast", "--data", str(ROOT / "service" / "data" / "figures.csv"), "--paths", "10")
 FORECAST_CSV = (*FORECAST, "--model", "climatology", "--horizon", "1", "--format", "csv")
-OUTPUTS = (("config",), ("config", "--format", "json"), ("--help",), FORECAST_CSV)
+OUTPUTS = (("config",), ("config", "--format", "env"), ("--help",), FORECAST_CSV)
 
 
 def run_process(

@@ -101,8 +101,8 @@ def test_hindcast_continues_when_one_route_has_no_figures(
 ) -> None:
     models, routes = declare_quick_models(tmp_path / "models"), "italy,channel"
     assert crossings("ingest", routes=routes).returncode == 0
-    options = ("--since", "2025-12-24", "--models", "climatology", "--paths", "100")
-    done = crossings("hindcast", *options, routes=routes, models_dir=models, fit_seconds=0)
+    options = ("hindcast", "--since", "2025-12-24")
+    done = crossings(*options, routes=routes, models_dir=models, fit_seconds=0)
     assert done.returncode == 1
     assert "italy: --since: expected a day with figures after it" in done.stderr
     assert "1 hindcasts made" in done.stdout

@@ -262,4 +262,6 @@ def test_warnings_are_due_with_a_reader_and_pause_after_failure(
         warn(mailer, hand)
     last = latest_run(mailer)
     assert last and last.outcome == "failed"
-    assert not is_due(mailer, last.started_at + dt.timedelta(minutes=9))
+    assert not is_due(mailer, last.started_at + dt.timedelta(minutes=4))
+    retried_at = last.started_at + dt.timedelta(minutes=5)  # as soon as a deferred email is due
+    assert is_due(mailer, retried_at)

@@ -109,7 +109,7 @@ def test_failure_is_a_run_and_the_next_try_waits(mailer: Context, mailbox: Mailb
     hand = ManualClock(utc_now())
     job = get_job(mailer)
     assert job["last_outcome"] == "failed" and "CROSSINGS_MAIL_FROM" in job["last_reason"]
-    for minutes, n_sent in ((0, 0), (9, 0), (2, 3)):
+    for minutes, n_sent in ((0, 0), (4, 0), (2, 3)):
         hand.now += dt.timedelta(minutes=minutes)
         assert mail_links(mailer, hand) == n_sent
     job = get_job(mailer)

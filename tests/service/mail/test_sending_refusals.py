@@ -85,3 +85,23 @@ def test_refusals_are_deferred_when_the_server_disconnects(
     with pytest.raises(JobError, match="3 emails in a row unanswered"):
         digest(mailer, clock=hand)
     assert count_deliveries(mailer) == {"later": 5}
+
+
+def test_mail_deferred_for_every_reader_is_a_failure(
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    subscribe(mailer, "a@one.example", "b@two.example", "c@two.example")
+    mailbox.rcpt = lambda _: "450 4.3.2 not now"
+    with pytest.raises(JobError, match=r"none of our emails at present, for 3 readers \(450\)"):
+        digest(mailer, clock=hand)
+    assert count_deliveries(mailer) == {"later": 3}
+    assert digest(mailer, clock=hand).reason.endswith("nobody to send to"), "none is due"
+    hand.now += dt.timedelta(minutes=6)
+    mailbox.rcpt = lambda a: "450 greylisted" if "two" in a else None
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 later, 1 sent"
+    hand.now += dt.timedelta(minutes=16)
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 later", "one domain may be at fault"
+    hand.now += dt.timedelta(minutes=46)
+    mailbox.rcpt = lambda _: None
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 sent"
+    assert len(mailbox.readers()) == len(set(mailbox.readers())) == 3

@@ -26,9 +26,16 @@ def test_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
     assert back_off(failures) == minutes * MINUTE
 
 
-def test_unreachable_source_is_retried_with_longer_pauses(filled: Context) -> None:
+@pytest.mark.parametrize(
+    "times",
+    [{}, {"ingest_times": "20:30", "ingest_times_weekend": ""}],
+    ids=["declared", "after the last hour"],
+)
+def test_unreachable_source_is_retried_with_longer_pauses(
+    filled: Context, times: dict[str, str]
+) -> None:
     down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
-    context = Context(filled.settings.model_copy(update=down), filled.database)
+    context = with_settings(filled, **down, **times)
     before, began = count_ingests(context), utc_now()
     read_source_again(context, began)
     assert count_ingests(context) == before + 1

@@ -88,8 +88,10 @@ def test_start_time_is_measured_with_the_monotonic_clock(
         scheduler, "read_source_again", lambda _, started_at: started.append(started_at)
     )
     monkeypatch.setattr(scheduler, "utc_now", lambda: utc(2020, 1, 1))
-    scheduler._reread(empty, scheduler.time.monotonic() - 60)
-    assert abs(started[0] - utc(2019, 12, 31, 23, 59)) < dt.timedelta(seconds=BOUND)
+    scheduler._reread(empty, scheduler.time.monotonic() - 59.5)
+    minute_ago = utc(2019, 12, 31, 23, 59)
+    assert minute_ago - dt.timedelta(seconds=BOUND) < started[0] <= minute_ago
+    assert started[0].microsecond == 0, "compared with stored times, in whole seconds"
 
 
 def test_fit_does_not_delay_other_jobs(empty: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,13 +152,25 @@ def test_unavailable_database_in_a_job_is_logged_at_debug(
     assert [r.levelno for r in caplog.records if "database: gone" in r.message] == [logging.DEBUG]
 
 
-def test_scheduler_ends_on_sigterm_during_start(empty: Context) -> None:
+@pytest.mark.parametrize(
+    ("name", "before", "status"),
+    [("SIGTERM", "SIG_DFL", 0), ("SIGHUP", "SIG_DFL", 0), ("SIGHUP", "SIG_IGN", 3)],
+    ids=["SIGTERM", "SIGHUP", "nohup"],
+)
+def test_scheduler_ends_on_a_signal_during_start(
+    empty: Context, name: str, before: str, status: int
+) -> None:
     script = (
         "import os, signal\n"
         "from service.core.context import open_context\n"
         "from service.core.settings import load_settings\n"
         "from service.scheduler import scheduler\n"
-        "scheduler.close_dead = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "def end(*_):\n"
+        f"    if signal.getsignal(signal.{name}) == signal.SIG_IGN:\n"
+        "        os._exit(3)\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "scheduler.close_dead = end\n"
+        f"signal.signal(signal.{name}, signal.{before})\n"
         "scheduler.run(open_context(load_settings()))\n"
     )
     process = subprocess.run(
@@ -167,4 +181,4 @@ def test_scheduler_ends_on_sigterm_during_start(empty: Context) -> None:
         text=True,
         timeout=BOUND,
     )
-    assert process.returncode == 0, process.stderr
+    assert process.returncode == status, process.stderr
