@@ -37,7 +37,7 @@ test: install-test ## Lint, and run all tests except the long ones
 
 .PHONY: pytest
 pytest: ## Run these tests alone, with what is installed
-	@MAKEFLAGS= $(BIN)/python -m pytest
+	@MAKEFLAGS= MAKELEVEL= $(BIN)/python -m pytest # for those that run make
 
 .PHONY: test-long
 test-long: install-dev ## Run all tests, including the long fault tests

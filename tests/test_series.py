@@ -185,7 +185,7 @@ def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> No
     text = " ".join(text.split())
     assert re.search(r"Next 7 days: about [\d,]+ arrivals", text)
     assert re.search(r"Vessels\. Next 7 days: about [\d,]+ vessels", text)
-    assert f"{ATTRIBUTION} For planning" in text
+    assert f"{ATTRIBUTION} Licence: None. For planning" in text
     form = client.get("/subscribe").text
     assert "Number of arrivals in a day" in form and 'value="333"' in form
 

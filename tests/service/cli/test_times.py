@@ -40,7 +40,6 @@ def test_schedule_has_the_last_run_of_each_job(crossings: Crossings, tmp_path: P
     } == {
         "renew": ("Mon 05 Jan 13:50", "done"),
         "renew-again": ("Sun 05 Jul 15:07", "failed"),
-        "read-weather": ("never", ""),
         "tidy": ("never", ""),
     }
 
