@@ -74,7 +74,7 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
         kind = "whole number" if field.step == 1 else "number with at most two decimals"
         errors[field.name] = (
             f"{field.label.lower()} must be a {kind} from {field.least:,} to {field.most:,}, "
-            f"like {usual:,}"
+            f"like {usual if field.step == 1 else 12.5:,}"
         )
     if not errors and numbers["window"] > numbers["horizon"]:
         most = numbers["horizon"]

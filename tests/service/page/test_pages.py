@@ -145,7 +145,7 @@ def test_invalid_inputs_are_named(site: Any) -> None:
         "window=20&horizon=10": "must be at most 10, the number of days ahead",
         "our_share=0": "your share must be a number with at most two decimals from 0.01 to 100",
         "our_share=3.333": "your share must be a number with at most two decimals",
-        "our_share=3,5": "your share must be a number with at most two decimals",
+        "our_share=3,5": "with at most two decimals from 0.01 to 100, like 12.5",
         "threshold=50,0": "threshold must be a whole number",
         "stay_days=4,5": "length of stay must be a whole number",
     }.items():
