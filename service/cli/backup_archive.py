@@ -47,7 +47,7 @@ class WrongFile(BackupError):
 class Head(BaseModel, strict=True):
     """The header of a backup."""
 
-    format: Literal[3] = 3
+    format: Literal[3]
     migration: str
     made_at: str
     rows: dict[str, NonNegativeInt]
@@ -61,7 +61,13 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> Head:
     file = Path(os.path.realpath(file))  # write to the target of a link
     if file.exists() and not overwrite:
         raise BackupError(f"{file} already exists; use --overwrite to replace it")
-    head = Head(migration=this_migration(), made_at=format_instant(utc_now()), rows={}, sha256={})
+    head = Head(
+        format=3,
+        migration=this_migration(),
+        made_at=format_instant(utc_now()),
+        rows={},
+        sha256={},
+    )
     with (
         atomic_file(file, 0o600) as stream,  # first: its error names the file
         TemporaryDirectory(dir=file.parent, prefix=".") as folder,

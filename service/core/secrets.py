@@ -14,7 +14,7 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SHORTEST = 4  # shorter ones would mask parts of common words
 # Of a URL, even one without a scheme: up to the last @ before the query. With an @ only after a ?,
 # either may belong to the password or the query, so it is all that follows.
-_PASSWORD = re.compile(r":(?!//)([^?]*@|.*@.*)", re.DOTALL)
+_PASSWORD = re.compile(r"^((?:[^:]|:(?=//))*):(?!//)([^?]*@|.*@.*)", re.DOTALL)
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _USER = r"(://[^:/@\s'\"]*)(:[^/\s'\"]*)?@"  # of a URL; its host is no email address
 _AT = r"(?:@|%(?:25)*40)"  # even encoded twice, as a URL within a URL is
@@ -50,14 +50,14 @@ def strip_folders(text: str) -> str:
 
 def mask_url(url: str) -> str:
     """Return the URL without its password and query, either of which may be secret."""
-    bare, _, query = _PASSWORD.sub(f":{MASK}@", url, count=1).partition("?")
+    bare, _, query = _PASSWORD.sub(rf"\1:{MASK}@", url).partition("?")
     return bare + (f"?{MASK}" if query else "")
 
 
 def passwords_of(url: str) -> set[str]:
     """Return the secrets in a URL, both encoded and decoded."""
     password = _PASSWORD.search(url)
-    text = password[1] if password else ""
+    text = password[2] if password else ""
     passwords = {text.partition("@")[0], text.rpartition("@")[0]}  # libraries differ
     query = parse_qsl(url.partition("?")[2])
     return (

@@ -222,7 +222,7 @@ def _place(table: Table, report: _Report) -> tuple[str, Any]:
         with suppress(ValueError):
             at = dt.datetime.fromisoformat(moment)
             return f"a moment {'with' if at.tzinfo else 'without'} a time zone", at
-    expected = "a number, or a moment such as 2024-10-18T15:30"
+    expected = "a number such as 12, or a moment such as 2024-10-18T15:30"
     raise SourceError(f"{report.where}, column {table.order}", expected, repr(text[:40]))
 
 

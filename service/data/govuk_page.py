@@ -15,9 +15,8 @@ from service.data.rules import LARGEST_COUNT, Row
 from service.data.source import Document, Form, SourceError, decode
 
 # Time and memory grow with the square of the numbers of tags, tables and attributes of a tag. Real
-# pages have at most 1,122 tags, of up to 2,023 characters, and one table.
-_MOST_TAGS, _MOST_TABLES = 3_000, 50
-_LONG_TAG = re.compile(rb"<[a-zA-Z][^>]{5000}")
+# pages have up to 90,000 bytes, 1,122 tags and one table.
+_MOST_BYTES, _MOST_TAGS, _MOST_TABLES = 300_000, 3_000, 50
 
 _HEADER = (
     "Date",
@@ -82,11 +81,11 @@ FORM = Form(("text/html",), 2_000_000, ".html", read)
 
 
 def parse_html(content: bytes, name: str) -> LexborHTMLParser:
-    """Parse a page with limited tags; raises `SourceError`."""
+    """Parse a page of limited size; raises `SourceError`."""
+    if len(content) > _MOST_BYTES:
+        raise SourceError(name, f"at most {_MOST_BYTES:,} bytes", f"{len(content):,}")
     if content.count(b"<") > _MOST_TAGS:
         raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
-    if _LONG_TAG.search(content):
-        raise SourceError(name, "tags of at most 5,000 characters", "a longer one")
     return LexborHTMLParser(decode(content, name))
 
 

@@ -80,6 +80,7 @@ def send_edition(
     with context.database.reading() as connection:
         until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
         waiting = delivery_store.list_due(connection, edition, until)
+        counts = delivery_store.count_emails(connection, edition.period, edition.route)
     done: Counter[str] = Counter()
 
     def record(*results: Result) -> None:
@@ -104,14 +105,17 @@ def send_edition(
                     is_accepting = True
                     record(*refusals)
                     refusals.clear()
-                elif not is_accepting:
+                    deferrals.clear()
+                elif not is_accepting and "sent" not in counts:  # else it defers only some readers
                     deferrals.append((delivery, sent))
                 record((delivery, sent))
     finally:
-        if refusals and _is_general(refusals, 2):  # of the whole run none was accepted
+        # Of the whole run none was accepted.
+        is_general = _is_general(refusals, 2) or _count_domains([*refusals, *deferrals]) >= 2
+        if refusals and is_general:
             fault = _fault("rejects our emails in general", refusals)
             refusals = [(delivery, replace(sent, state="later")) for delivery, sent in refusals]
-        elif not is_accepting and _count_domains(deferrals) >= 2:
+        elif _count_domains(deferrals) >= 2:
             fault = _fault("accepts none of our emails at present", deferrals)
             fault += f"; each is retried for {GIVE_UP.days} days"
         record(*refusals)

@@ -112,7 +112,7 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 zone,
                 _crons([_PRUNE_TIME]) if is_first else (),
                 lambda context, period: prune(context, period=period),
-                "delete data older than the settings keep",
+                "delete old data",
             ),
             Scheduled(
                 "post",

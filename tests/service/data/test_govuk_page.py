@@ -149,8 +149,8 @@ def test_number_of_days_other_than_seven_is_noted(n: int) -> None:
             pages.table(rows()).replace("<td>74</td>", '<td colspan="2">74</td>'),
             "row 4: expected 5 cells, found 0",
         ),
-        ("<div>" * 200_000, "at most 3,000 tags"),
-        (f"<p {' '.join(f'a{n}=1' for n in range(40_000))}>", "tags of at most 5,000 characters"),
+        ("<div>" * 40_000, "at most 3,000 tags"),
+        (f"<p {' '.join(f'a{n}=1' for n in range(40_000))}>", "at most 300,000 bytes"),
         ("<table><tr><td>" * 100, "at most 50 tables, found 100"),
         (
             pages.table(rows()).replace("<table>", '<table><col><col style="visibility:collapse">'),

@@ -105,3 +105,23 @@ def test_mail_deferred_for_every_reader_is_a_failure(
     mailbox.rcpt = lambda _: None
     assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 sent"
     assert len(mailbox.readers()) == len(set(mailbox.readers())) == 3
+
+
+def test_mailboxes_that_stay_full_are_no_fault_of_the_server(
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    subscribe(mailer, "a@one.example", "b@two.example", "c@three.example")
+    mailbox.rcpt = lambda a: None if "three" in a else "452 4.2.2 mailbox full"
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 later, 1 sent"
+    hand.now += dt.timedelta(minutes=6)
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 later"
+
+
+def test_refusal_beside_deferrals_is_no_bounce(
+    mailer: Context, mailbox: Mailbox, hand: ManualClock
+) -> None:
+    subscribe(mailer, "a@one.example", "b@two.example")
+    mailbox.rcpt = lambda a: "550 blocked" if "one" in a else "450 not now"
+    with pytest.raises(JobError, match=r"rejects our emails in general, for 1 readers \(550\)"):
+        digest(mailer, clock=hand)
+    assert count_deliveries(mailer) == {"later": 2}
