@@ -32,8 +32,8 @@ install-test: ## Install the dependencies of tests and lint, and the browser of 
 	@scripts/prepare test
 
 .PHONY: test
-test: install-test ## Lint, and run all tests except the long ones
-	@$(MAKE) -j2 lint pytest # the type checker uses only one core
+test: install-test style ## Lint, and run all tests except the long ones
+	@$(MAKE) -j2 types pytest # the type checker uses only one core
 
 .PHONY: pytest
 pytest: ## Run these tests alone, with what is installed
@@ -60,11 +60,17 @@ mutate: install-dev ## Run mutation tests (ARGS="--sample 40")
 	@scripts/mutate $(ARGS)
 
 .PHONY: lint
-lint: install-dev ## Check style, types and the Dockerfile
+lint: style types ## Check style, types and the Dockerfile
+
+.PHONY: style
+style: install-dev ## Check style and the Dockerfile
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo 'make format would change the files above'; exit 1; }
-	@$(BIN)/mypy
 	@$(BIN)/hadolint Dockerfile
+
+.PHONY: types
+types: install-dev ## Check types
+	@$(BIN)/mypy
 
 .PHONY: format
 format: install-dev ## Format the code
