@@ -53,7 +53,7 @@ REQUIRED_BY_DEPENDENCY = {"forecast.forecasters.prophet": {"get_state", "set_sta
 MAX_LINES = 350
 MEASURED = {".py", ".md", ".html", ".css", ".js", ".toml", ".yaml", ".yml", ".sh", ""}
 # Licences, lists, reference documents and third-party files.
-UNMEASURED = {"LICENSE", "CHANGELOG.md", "api.md", "operations.md", "rapidoc.js"}
+UNMEASURED = {"LICENSE", "CHANGELOG.md", "operations.md", "rapidoc.js"}
 TEXT = MEASURED | {".csv", ".json", ".mako", ".txt", ".svg", ".ini", ".cfg"}
 
 STIGMATISING = re.compile(

@@ -109,13 +109,6 @@ class ScenarioBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            queries.refuse_unknown(cls, data, "keys")
-        return data
-
     level_percent: float = _number(
         0.0, scenario.LEVEL_PERCENT, "Change in the level of arrivals, in per cent."
     )
@@ -145,6 +138,13 @@ class ScenarioBody(BaseModel):
     model: str = Field(
         "champion", max_length=64, description="A model of the forecast, or `champion`."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            queries.refuse_unknown(cls, data, "keys")
+        return data
 
 
 @blueprint.post("/<series_id>/scenarios")

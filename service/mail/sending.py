@@ -144,7 +144,8 @@ def _count_domains(results: Iterable[Result]) -> int:
 
 def _fault(what: str, results: Sequence[Result]) -> str:
     code = results[-1][1].code or "no answer"
-    return f"the SMTP server {what}, for {len(results)} readers ({code})"
+    readers = "1 reader" if len(results) == 1 else f"{len(results)} readers"
+    return f"the SMTP server {what}, for {readers} ({code})"
 
 
 def _send_each(

@@ -78,14 +78,13 @@ def _with_charts(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its scored rows and their charts."""
     inside, apart = count_inside(record["weeks"])
     judged = [row | {"counted": _counted(row)} for row in record["rows"] if row["n"]]
+    last = record["weeks"][-1]["to"] if record["weeks"] else record["to"]
     return record | {
         "judged": judged,
         "week": next((row for row in judged if row["measure"] == "total_7"), None),
         "inside": inside,
         "apart": apart,
-        "weeks_to": long_day(record["weeks"][-1]["to"] if record["weeks"] else record["to"])
-        if judged
-        else "",
+        "weeks_to": long_day(last) if judged else "",
         "coverage_charts": [
             (row, _coverage_chart(row, _MEASURES[row["measure"]])) for row in judged
         ],

@@ -1,4 +1,4 @@
-"""Prune: delete only what is older than is kept."""
+"""Prune: delete issues, runs, weather forecasts, scores and raw documents no longer needed."""
 
 __all__ = ["prune"]
 

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -260,3 +261,9 @@ def run_server(settings: Settings, bound: bool = False, **more: object) -> Itera
         finally:
             server.terminate()
             server.communicate(timeout=BOUND)
+
+
+def unpack(archive: Path) -> dict[str, bytes]:
+    """Return the members of a tar archive by name."""
+    with tarfile.open(archive) as tar:
+        return {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]

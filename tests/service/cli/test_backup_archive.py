@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import shutil
-import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from service.core.database import connect, this_migration
 from service.core.settings import Settings
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, ROOT, ManualClock, record_run
+from tests.service.support import NOW, ROOT, ManualClock, record_run, unpack
 
 HEAD = "backup.json"
 V1 = "/v1/series/people"
@@ -221,11 +220,6 @@ def test_backup_contains_only_whole_transactions(
         stop.set()
         writer.join()
     restore(target, tmp_path / "1.tar.gz")
-
-
-def unpack(archive: Path) -> dict[str, bytes]:
-    with tarfile.open(archive) as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
 
 
 def test_backup_skips_unusable_versions_but_keeps_broken_declarations(

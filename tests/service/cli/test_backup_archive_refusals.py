@@ -14,6 +14,7 @@ import pytest
 from service.cli.backup_archive import BackupError, back_up, restore
 from service.core.context import open_context
 from service.core.settings import Settings
+from tests.service.support import unpack
 
 HEAD = "backup.json"
 
@@ -42,7 +43,7 @@ def target(tmp_path: Path) -> Settings:
 
 
 def pack(members: dict[str, bytes], archive: Path, head: bytes | None = None) -> Path:
-    """Write `content` as a backup, with `head` or else a header with the right checksums."""
+    """Write `members` as a backup, with `head` or else a header with the right checksums."""
     sums = {name: hashlib.sha256(v).hexdigest() for name, v in members.items() if name != HEAD}
     new = json.dumps(json.loads(members[HEAD]) | {"sha256": sums}).encode()
     with tarfile.open(archive, "w:gz") as tar:
@@ -53,13 +54,8 @@ def pack(members: dict[str, bytes], archive: Path, head: bytes | None = None) ->
     return archive
 
 
-def unpack(archive: Path) -> dict[str, bytes]:
-    with tarfile.open(archive) as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
-
-
 def restore_error(settings: Settings, archive: Path) -> str:
-    """The message with which `file` is rejected; checks that nothing is restored."""
+    """The message with which `archive` is rejected; checks that nothing is restored."""
     with pytest.raises(BackupError) as caught:
         restore(settings, archive, overwrite=True)
     assert not settings.var_dir.exists()

@@ -12,6 +12,7 @@ from service.cli.config import config
 from service.core import settings as module
 from service.core.settings import Settings, variable_of
 from tests.service.support import ROOT, Crossings, command, environment, read_table
+from tests.support.waiting import PROCESS
 
 
 def read_values(text: str) -> dict[str, tuple[str, str]]:
@@ -82,6 +83,7 @@ def test_config_read_back_by_a_shell_is_the_same(crossings: Crossings, tmp_path:
             capture_output=True,
             text=True,
             check=False,
+            timeout=PROCESS,
         )
         assert (again.stdout, again.stderr) == (shown.stdout, "")
 

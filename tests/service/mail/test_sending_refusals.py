@@ -122,6 +122,6 @@ def test_refusal_beside_deferrals_is_no_bounce(
 ) -> None:
     subscribe(mailer, "a@one.example", "b@two.example")
     mailbox.rcpt = lambda a: "550 blocked" if "one" in a else "450 not now"
-    with pytest.raises(JobError, match=r"rejects our emails in general, for 1 readers \(550\)"):
+    with pytest.raises(JobError, match=r"rejects our emails in general, for 1 reader \(550\)"):
         digest(mailer, clock=hand)
     assert count_deliveries(mailer) == {"later": 2}
