@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.options import open_for_command, pass_settings
+from service.cli.options import pass_context, pass_settings
+from service.core.context import Context
 
 if TYPE_CHECKING:
     from service.cli.backup_archive import Head
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
-@pass_settings
-def backup(settings: Settings, file: Path, overwrite: bool) -> None:
+@pass_context("back up")
+def backup(context: Context, file: Path, overwrite: bool) -> None:
     """Back up the database and the models to FILE while the service runs.
 
     The file holds subscriber addresses and key hashes: only you can read it.
@@ -31,7 +32,7 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """
     from service.cli import backup_archive as archive
 
-    head = archive.back_up(open_for_command(settings, "back up"), file, overwrite)
+    head = archive.back_up(context, file, overwrite)
     click.echo(f"wrote {file}: {_describe(head)}, {file.stat().st_size:,} bytes")
 
 

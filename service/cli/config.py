@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["config", "doctor"]
 
-import difflib
 import os
 import shlex
 from typing import TYPE_CHECKING
@@ -49,19 +48,13 @@ def config(settings: Settings, form: str) -> None:
     else:
         print_table(("setting", "value", "from"), rows)
         click.echo(_requests(settings))
-    names = [name for name, _, _ in rows]
-    files = [name.lower() for name in names]
-    unknown = [(name, name) for name in os.environ if name not in names]
-    unknown += [
-        (str(file), file.name.upper()) for file in FOLDER.glob("*") if file.name not in files
-    ]
-    for shown, name in sorted(unknown):
-        if name.startswith("CROSSINGS_"):
-            # Without the prefix, which makes all names similar.
-            near = difflib.get_close_matches(name[10:], [one[10:] for one in names], 1)
-            likely = near and (variable_of(near[0]) if shown == name else file_of(near[0]).name)
-            meant = f"; did you mean {likely}?" if likely else ""
-            click.echo(f"warning: {shown} is not a setting and has no effect{meant}", err=True)
+    names = {name for name, _, _ in rows}
+    files = {name.lower() for name in names}
+    unknown = [name for name in os.environ if name not in names]
+    unknown += [str(file) for file in FOLDER.glob("*") if file.name not in files]
+    for name in sorted(unknown):
+        if name.rpartition("/")[2].upper().startswith("CROSSINGS_"):
+            click.echo(f"warning: {name} is not a setting and has no effect", err=True)
 
 
 def _requests(settings: Settings) -> str:
@@ -109,7 +102,7 @@ def doctor(settings: Settings, form: str) -> int:
             console().print(f"{finding.state:<5}", style=styles[finding.state], end="")
             console().print(f"{finding.check}: {finding.said}{remedy}", soft_wrap=True)
     states = [finding.state for finding in findings]
-    worst = next((state for state in (FAIL, WARN) if state in states), OK)
+    worst = max(states, key=[OK, WARN, FAIL].index)
     if form == "json":
         rows = [
             {name: getattr(one, name) for name in ("check", "state", "said", "remedy")}

@@ -7,8 +7,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -37,7 +36,6 @@ _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_v
 _RESTORE = "restore the last complete backup, or move the database away to start afresh"
 _APART = dt.timedelta(minutes=1)
 _LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may run first
-_OPTIONAL = ("Open-Meteo", "weather")  # not a failure if absent
 _ABOVE = "see the findings above"
 _MAIL = "check CROSSINGS_SMTP_*, CROSSINGS_MAIL_FROM and CROSSINGS_PUBLIC_URL; emails wait"
 _START = "start it with `crossings scheduler`, or everything with `crossings run`"
@@ -57,7 +55,6 @@ _REMEDIES = {  # for each reason of the forecast's state
     "no_issue": "`crossings refit` publishes one",
 }
 _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
-_RouteCheck: TypeAlias = Callable[[Settings, Route], Iterator["Finding"] | str]
 
 
 class Finding(NamedTuple):
@@ -76,54 +73,45 @@ class Finding(NamedTuple):
 
 def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
     """Check everything in `settings`; write only a temporary file."""
-    mask, at = Masker(settings.secrets()), now()
+    mask = Masker(settings.secrets())
+    for finding in _examine(settings, now()):
+        yield finding._replace(said=mask(finding.said))
+
+
+def _examine(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
+    yield clock(now)
+    yield from _guarded("disk", lambda: _disks(settings))
     routes: tuple[Route, ...] = ()
-
-    def declared() -> Iterator[Finding]:
-        nonlocal routes
+    try:
         routes = enabled_routes(settings.series_dir, settings.routes)
-        for route in routes:
-            yield Finding("routes", f"{route.name}: {', '.join(route.series)}")
-
-    def each(check: _RouteCheck, remedy: str = "it is retried later") -> _Check:
-        return lambda: _of_routes(settings, routes, check, remedy)
-
-    for name, check, remedy in (
-        ("clock", lambda: clock(at), _ABOVE),
-        ("disk", lambda: _disks(settings), _ABOVE),
-        ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
-        (
-            "database",
-            lambda: _database(settings, at),
-            "see CROSSINGS_DATABASE_URL and CROSSINGS_VAR_DIR",
-        ),
-        ("models", each(_models, "see CROSSINGS_MODELS_DIR"), _ABOVE),
-        ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
-        ("source", each(check_source), _ABOVE),
-        ("Open-Meteo", each(check_weather, "forecasts do not use it"), _ABOVE),
-        ("mail", lambda: check_server(settings), _MAIL),
-    ):
-        for finding in _guarded(name, check, remedy):
-            yield finding._replace(said=mask(finding.said))
-
-
-def _of_routes(
-    settings: Settings, routes: Sequence[Route], check: _RouteCheck, remedy: str
-) -> Iterator[Finding]:
-    """Return the findings of a check for each enabled route."""
+    except RegistryError as error:
+        yield Finding("routes", str(error), "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES")
+    yield from (Finding("routes", f"{one.name}: {', '.join(one.series)}") for one in routes)
+    remedy = "see CROSSINGS_DATABASE_URL and CROSSINGS_VAR_DIR"
+    yield from _guarded("database", lambda: _database(settings, now), remedy)
+    remedy = "see CROSSINGS_MODELS_DIR"
     for route in routes:
-        name = f"{check.__name__.rpartition('_')[2]} of {route.name}"
-        yield from _guarded(name, partial(check, settings, route), remedy)
+        yield from _guarded(f"models of {route.name}", partial(_models, settings, route), remedy)
+    remedy = "delete it: the next refit fits it again"
+    yield from _guarded("fitted", lambda: _fitted(settings), remedy)
+    for route in routes:
+        check, remedy = partial(check_source, settings, route), "it is retried later"
+        yield from _guarded(f"source of {route.name}", check, remedy)
+        check, remedy = partial(check_weather, settings, route), "forecasts do not use it"
+        yield from _guarded(f"weather of {route.name}", check, remedy, WARN)
+    yield from _guarded("mail", lambda: check_server(settings), _MAIL)
 
 
-def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding]:
+def _guarded(
+    name: str, check: _Check, remedy: str = _ABOVE, severity: str = FAIL
+) -> Iterator[Finding]:
     """Yield the findings of a check, or that it passed; an exception becomes a finding."""
     try:
         result = check()
         yield from [Finding(name, result)] if isinstance(result, str) else result
     except (DatabaseError, MailError, RegistryError, SourceError) as error:
-        severity = WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
-        yield Finding(name, str(error), remedy, severity)
+        is_damaged = any(words in str(error) for words in _DAMAGED)
+        yield Finding(name, str(error), _RESTORE if is_damaged else remedy, severity)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         yield Finding(name, message, f"let user {os.geteuid()} read and write there")
@@ -132,22 +120,19 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
         yield Finding(name, message[:300], _ABOVE)
 
 
-def clock(now: dt.datetime) -> Iterator[Finding]:
+def clock(now: dt.datetime) -> Finding:
     """Check that the clock is plausible."""
     message = f"{format_instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
     is_past = now.year < 2026  # year of the last embedded figures
     remedy = "set the clock, which is in the past, and run a time service" if is_past else ""
-    yield Finding("clock", message, remedy)
+    return Finding("clock", message, remedy)
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:
     places = {"CROSSINGS_VAR_DIR": settings.var_dir, "CROSSINGS_FITTED_DIR": settings.fitted_folder}
-    disks: dict[int, tuple[list[str], int]] = {}
     for name, place in (places | {"temporary files": Path(tempfile.gettempdir())}).items():
         existing = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
-        names, _ = disks.setdefault(existing.stat().st_dev, ([], shutil.disk_usage(existing).free))
-        names.append(name)
-    yield from (space(f"disk of {', '.join(names)}", free) for names, free in disks.values())
+        yield space(f"disk of {name}", shutil.disk_usage(existing).free)
 
 
 def space(check: str, free: int) -> Finding:
@@ -164,16 +149,8 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
         yield Finding("database", f"{path} does not exist", "`crossings run` creates and fills it")
         return
     with contextlib.closing(connect(settings.database)) as opened:
-        where, began = mask_url(opened.engine.url.render_as_string()), time.perf_counter()
-        try:
-            revision, head = opened.pending()
-        except DatabaseError as error:
-            if not any(words in str(error) for words in _DAMAGED):
-                raise
-            yield Finding("database", f"{where}: {error}", _RESTORE)
-            return
-        took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
-        yield from _guarded("database", lambda: _state(opened, f"{where} {took}"))
+        revision, head = opened.pending()
+        yield from _guarded("database", lambda: _state(opened))
         message, remedy, state = f"at {revision}; this version needs {head}", opened.remedy(), FAIL
         if revision is None:
             message, remedy, state = "no tables yet", "`crossings run` creates and fills them", WARN
@@ -188,16 +165,16 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             yield from _guarded("forecast", lambda: _forecast(Context(settings, opened), now))
 
 
-def _state(database: Database, message: str) -> Iterator[Finding]:
+def _state(database: Database) -> Iterator[Finding]:
     with database.reading() as connection:
         damage = service_metrics_store.find_damage(connection)
         server = service_metrics_store.get_server_time(connection)
-    result = (f"{message}: {damage}", _RESTORE) if damage else (message, "")
-    yield Finding("database", *result)
+    where = mask_url(database.engine.url.render_as_string())
+    yield Finding("database", f"{where}: {damage or 'answers'}", _RESTORE if damage else "")
     if server is not None:
         apart = abs(utc_now() - server)
-        remedy = "run a time service on both machines" if apart > _APART else ""
         message = f"{apart.total_seconds():.0f} s different from this machine's"
+        remedy = "run a time service on both machines" if apart > _APART else ""
         yield Finding("clock of the database", message, remedy)
 
 
@@ -245,13 +222,8 @@ def _models(settings: Settings, route: Route) -> Iterator[Finding]:
 
 def _fitted(settings: Settings) -> Iterator[Finding]:
     folder = settings.fitted_folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        remedy = f"let user {os.getuid()} write there, or change CROSSINGS_FITTED_DIR"
-        yield Finding("fitted", f"{folder}: {error.strerror}", remedy)
-        return
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
     number, unsound = examine_versions(folder)
     remedy = "delete that file: `crossings refit --force` fits the model again"
     yield from (Finding("fitted", message, remedy, WARN) for message in unsound)

@@ -75,7 +75,4 @@ def select_models(
     if names == ["all"]:
         names = list(of_route)
     chosen = [specs.champion(of_route) if name == "champion" else name for name in names]
-    try:
-        return [(name, specs.build(name, declarations)) for name in chosen]
-    except specs.SpecError as error:
-        raise click.UsageError(str(error)) from error
+    return [(name, specs.build(name, declarations)) for name in chosen]

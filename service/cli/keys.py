@@ -5,16 +5,13 @@ from __future__ import annotations
 __all__ = ["keys"]
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.options import open_for_command, pass_settings
+from service.cli.options import pass_context
 from service.cli.output import Group, print_table
 from service.core.clock import format_instant, utc_now
-
-if TYPE_CHECKING:
-    from service.core.settings import Settings
+from service.core.context import Context
 
 
 @click.group(cls=Group)
@@ -35,8 +32,8 @@ def keys() -> None:
 @click.option(
     "--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day on which it is invalid."
 )
-@pass_settings
-def create(settings: Settings, name: str, scope: str, expires: dt.datetime | None) -> None:
+@pass_context()
+def create(context: Context, name: str, scope: str, expires: dt.datetime | None) -> None:
     """Create a key and print it; it is not shown again.
 
     \b
@@ -53,7 +50,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     if ends is not None and ends <= now:
         raise click.UsageError(f"--expires: expected a day after today, found {ends.date()}")
     try:
-        with open_for_command(settings).database.writing() as connection:
+        with context.database.writing() as connection:
             # Within the transaction: a key that cannot be shown is not stored.
             click.echo(store.create_key(connection, name, scope, now, ends))
     except store.NameTaken as error:
@@ -62,13 +59,13 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
 
 
 @keys.command("list")
-@pass_settings
-def show(settings: Settings) -> None:
+@pass_context("read")
+def show(context: Context) -> None:
     """List keys with their names, scopes and last use."""
     from service.api import key_store as store
 
     now = utc_now()
-    with open_for_command(settings, "read").database.reading() as connection:
+    with context.database.reading() as connection:
         listed = store.list_keys(connection)
     print_table(
         ("name", "key", "scope", "state", "made", "expires", "last used"),
@@ -89,8 +86,8 @@ def show(settings: Settings) -> None:
 
 @keys.command()
 @click.argument("name")
-@pass_settings
-def revoke(settings: Settings, name: str) -> None:
+@pass_context("change")
+def revoke(context: Context, name: str) -> None:
     """Revoke a key at once, by its name or the ten digits of its prefix.
 
     \b
@@ -99,7 +96,7 @@ def revoke(settings: Settings, name: str) -> None:
     """
     from service.api import key_store as store
 
-    with open_for_command(settings, "change").database.writing() as connection:
+    with context.database.writing() as connection:
         if not (_is_name(name) and store.revoke_key(connection, name, utc_now())):
             raise click.ClickException(f"there is no key {name!r} to revoke")
     click.echo(f"revoked {name}")

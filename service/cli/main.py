@@ -2,8 +2,6 @@
 
 __all__ = ["group", "main"]
 
-import codecs
-import errno
 import io
 import os
 import sys
@@ -20,12 +18,11 @@ from service.cli import (
     operate,
     run,
     series,
+    status,
     subscribers,
-    times,
 )
+from service.cli.options import exit_status
 from service.cli.output import Group
-
-_PLAIN = {"–": "-", "…": "...", "×": "x", "’": "'"}
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,7 +48,7 @@ def group(is_child: bool) -> None:
 # Their help is read from here, so these modules must not import libraries at load time.
 for _command in (
     *(run.run, operate.ingest, operate.weather, operate.refit, operate.compare, operate.score),
-    *(operate.hindcast, run.serve, run.scheduler, times.schedule, times.prune, operate.status),
+    *(operate.hindcast, run.serve, run.scheduler, status.schedule, operate.prune, status.status),
     *(config.config, config.doctor, backup.backup, backup.restore, keys.keys, mail.digest),
     *(mail.warn, subscribers.subscribers, offline.forecast, offline.backtest, series.series),
 ):
@@ -76,7 +73,7 @@ def main() -> None:
         _drop_output()
         sys.exit(1)  # as click does
     except Exception as error:
-        status = _status_of(error)
+        status = exit_status(error)
         if status is None:
             raise
         message = str(error)
@@ -89,45 +86,16 @@ def main() -> None:
 
 
 def _set_up_streams() -> None:
-    """Open what is closed as nowhere; replace characters that cannot be printed by similar ones."""
+    """Open what is closed as nowhere; print ``?`` for characters that the encoding lacks."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, mode))
-
-    def replace(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeEncodeError)
-        wrong = error.object[error.start : error.end]
-        return "".join(_PLAIN.get(one, "?") for one in wrong), error.end
-
-    codecs.register_error("plain", replace)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="plain")
+            stream.reconfigure(errors="replace")
 
 
 def _drop_output() -> None:
     """Discard pending output, which would make the interpreter fail at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
-
-
-def _status_of(error: Exception) -> int | None:
-    """Return the exit status of an error that a person can act on; None for a defect."""
-    from forecast.forecasters.base import FitError
-    from service.core.database import DatabaseError
-    from service.core.files import RegistryError
-    from service.core.job_runner import JobError
-    from service.core.settings import SettingsError
-    from service.data.source import SourceError, Unreachable
-
-    if isinstance(error, (RegistryError, SettingsError)):
-        return 2
-    source = error if isinstance(error, SourceError) else error.__cause__
-    if isinstance(source, SourceError):
-        return 1 if isinstance(source, Unreachable) else 2
-    if isinstance(error, (JobError, FitError, DatabaseError)):
-        return 1
-    # Without a file name, the output of a command has no space.
-    if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
-        return 1
-    return None

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import WholeNumber, csv_options, form_option, pass_settings
+from service.cli.options import csv_options, form_option, pass_settings
 from service.cli.output import console, count_progress, print_json, print_table, write_out
 from service.core.files import csv_text
 
 if TYPE_CHECKING:
-    from forecast.paths import Paths
     from service.cli.inputs import Inputs
     from service.core.settings import Settings
 
@@ -49,9 +48,9 @@ def _offline(command: Callable[..., None]) -> Callable[..., None]:
         help="CSV with a column date and one for each series; - for standard input.",
     )
     @click.option("--series", help="Column to forecast. Default: the leading series.")
-    @click.option("--horizon", default=28, show_default=True, type=WholeNumber(1, 400))
-    @click.option("--paths", default=1000, show_default=True, type=WholeNumber(10, 100_000))
-    @click.option("--seed", default=1, show_default=True, type=WholeNumber(0))
+    @click.option("--horizon", default=28, show_default=True, type=click.IntRange(1, 400))
+    @click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
+    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
     @click.option(
         "--covariates",
         type=_CSV,
@@ -66,17 +65,11 @@ def _offline(command: Callable[..., None]) -> Callable[..., None]:
     @form_option("table", "json", "csv")
     @pass_settings
     @wraps(command)
-    def call(
-        settings: Settings,
-        data: Any,
-        series: str | None,
-        covariates: Any,
-        covariate_forecasts: Any,
-        **options: Any,
-    ) -> None:
+    def call(settings: Settings, **options: Any) -> None:
         from service.cli.inputs import read_inputs
 
-        inputs = read_inputs(settings, data, series, covariates, covariate_forecasts)
+        names = ("data", "series", "covariates", "covariate_forecasts")
+        inputs = read_inputs(settings, **{name: options.pop(name) for name in names})
         command(settings, inputs, **options)
 
     return call
@@ -111,6 +104,8 @@ def forecast(
       crossings forecast --data figures.csv --paths-out paths.npz --format csv > days.csv
       crossings forecast --data figures.csv --as-of 2024-10-18 --covariates wind.csv
     """
+    import numpy as np
+
     from forecast import joint
     from forecast.covariates import CovariatesError
     from forecast.series import ONE_DAY, as_date
@@ -130,7 +125,9 @@ def forecast(
         raise click.UsageError(f"{inputs.drivers_file}: {error}") from error
     simulated = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
-        _write_paths(paths_out, simulated)
+        stream = io.BytesIO()
+        np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
+        write_out(paths_out, stream.getvalue())
     declared = route.series[series] if series in route.forecast else None
     rows = bands(Ahead.of(simulated), horizon, _LEVELS, declared)
     first = as_date(simulated.start)
@@ -157,15 +154,10 @@ def forecast(
 @_offline
 @click.option("--first", required=True, type=_DAY, help="First origin.")
 @click.option("--last", required=True, type=_DAY, help="Last possible origin.")
-@click.option("--every", default=14, show_default=True, type=WholeNumber(1), help="Days.")
+@click.option("--every", default=14, show_default=True, type=click.IntRange(1), help="Days.")
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
-@click.option(
-    "--covariate-days",
-    type=WholeNumber(1, 400),
-    help="Days ahead with covariates. Default: the whole horizon.",
-)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
-@click.option("--workers", default=1, show_default=True, type=WholeNumber(1, 256), help="Local.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
 def backtest(
     settings: Settings,
@@ -177,7 +169,6 @@ def backtest(
     models: str,
     paths: int,
     seed: int,
-    covariate_days: int | None,
     form: str,
     out: Path | None,
     workers: int,
@@ -200,9 +191,6 @@ def backtest(
     from service.cli import inputs as reading
     from service.cli.workers import choose_mapper
 
-    if last < first:
-        expected = f"a day not before --first, {first.date()}"
-        raise click.UsageError(f"--last: expected {expected}, found {last.date()}")
     protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )
@@ -210,19 +198,18 @@ def backtest(
     judged, data = inputs.figures[inputs.series], inputs.data
     requested = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(judged.data_through)
-    ends = f"{data} ends on {judged.data_through}"
-    if not origins:
-        expected = f"an origin with {horizon} days of figures after it"
-        raise click.UsageError(f"expected {expected}, found none: {ends}")
-    if origins[0] < judged.start:
-        raise click.UsageError(f"--first: expected a day from {judged.start} on")
+    if not origins or origins[0] < judged.start:
+        raise click.UsageError(
+            f"--first, --last: expected an origin from {judged.start} with {horizon} days of "
+            f"figures after it, found none: {data} ends on {judged.data_through}"
+        )
     if left_out := requested - len(origins):
-        rest = f"{ends}, less than {horizon} days after them"
-        click.echo(f"{left_out} of {requested} origins are left out: {rest}", err=True)
+        why = f"{data} ends on {judged.data_through}, less than {horizon} days after them"
+        click.echo(f"{left_out} of {requested} origins are left out: {why}", err=True)
     mapper = choose_mapper(workers, dask)
     with count_progress("origins x models", len(origins) * len(chosen)) as progress:
         run = backtests.rolling_origin(
-            chosen, inputs.figures, protocol, progress, mapper, inputs.drivers, covariate_days
+            chosen, inputs.figures, protocol, progress, mapper, inputs.drivers
         )
     summary = backtests.summary(protocol, *run)
     if out:
@@ -239,17 +226,9 @@ def backtest(
             click.echo(f"{name} declined at {reason}", err=True)
 
 
-def _write_paths(file: Path, simulated: Paths) -> None:
-    import numpy as np
-
-    stream = io.BytesIO()
-    np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
-    write_out(file, stream.getvalue())
-
-
 def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> None:
     def cells(row: dict[str, Any], name: str, *between: str) -> list[str]:
-        ranges = (f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS)
+        ranges = (f"{row[f'lo{level}']:,} to {row[f'hi{level}']:,}" for level in _LEVELS)
         return [name, f"{row['median']:,}", f"{row['mean']:,.1f}", *between, *ranges]
 
     columns = ("date", "median", "mean", "P(0)", "crossings", "50%", "80%", "95%")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 __all__ = [
-    "WholeNumber",
     "count_models",
     "csv_options",
-    "fit_each_route",
-    "for_each_route",
+    "each_route",
+    "exit_status",
     "form_option",
     "open_for_command",
+    "pass_context",
     "pass_settings",
+    "route_option",
+    "run_each_route",
     "select_contexts",
 ]
 
-import re
+import errno
 from collections.abc import Callable, Collection
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
@@ -26,16 +28,7 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
 
 _Command = Callable[..., Any]
-
-
-class WholeNumber(click.IntRange):
-    """Digits within bounds; `int` would also accept 1_000 and digits of other scripts."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; see `click.ParamType`."""
-        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
-            self.fail(f"expected a whole number such as 28, found {value!r:.60}", param, ctx)
-        return super().convert(value, param, ctx)
+route_option = click.option("--route", default="", help="Route. Default: all enabled routes.")
 
 
 def pass_settings(command: _Command) -> _Command:
@@ -51,6 +44,20 @@ def pass_settings(command: _Command) -> _Command:
         return command(settings, *arguments, **options)
 
     return call
+
+
+def pass_context(only_to: str = "") -> Callable[[_Command], _Command]:
+    """Call a command with a context first: see `open_for_command`."""
+
+    def decorate(command: _Command) -> _Command:
+        @pass_settings
+        @wraps(command)
+        def call(settings: Settings, **options: Any) -> Any:
+            return command(open_for_command(settings, only_to), **options)
+
+        return call
+
+    return decorate
 
 
 def open_for_command(settings: Settings, only_to: str = "") -> Context:
@@ -69,49 +76,77 @@ def open_for_command(settings: Settings, only_to: str = "") -> Context:
     return context
 
 
-def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
-    """Run `work`, which fits models, for all routes in parallel; print its results.
-
-    Raises `JobError` at the end, with the reasons of all failures; at once if the cluster is
-    unavailable.
-    """
-    from service.core.job_runner import run_in_parallel
-    from service.issues.cluster import connect
-
-    if context.settings.dask:
-        connect(context.settings.dask)  # one error, not one per route
-    if len(context.routes) == 1 or context.settings.workers == 1:
-        for_each_route(context, lambda one: click.echo(work(one)))
-        return
-    results = {one.route.name: result for one, result in run_in_parallel(context, work)}
-
-    def show(one: Context) -> None:
-        result = results[one.route.name]
-        if isinstance(result, Exception):
-            raise result
-        click.echo(result)
-
-    for_each_route(context, show)
-
-
-def for_each_route(context: Context, work: Callable[[Context], object], name: str = "") -> None:
-    """Run `work` for each enabled route, or the named one; a failure does not affect the others.
-
-    Raises `JobError` at the end, with the reasons of all failures.
-    """
+def exit_status(error: Exception) -> int | None:
+    """Return the exit status of an error that a person can act on; None for a defect."""
+    from forecast.forecasters.base import FitError
+    from forecast.specs import SpecError
+    from service.answers.errors import BadQuestion, NoAnswer
+    from service.core.addresses import AddressError
+    from service.core.database import DatabaseError
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
+    from service.core.settings import SettingsError
+    from service.data.source import SourceError, Unreachable
+    from service.mail.smtp import MailError
 
-    chosen = select_contexts(context, (name,) if name else ())
-    if len(chosen) == 1:
-        work(chosen[0])
-        return
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    if isinstance(error, (AddressError, BadQuestion, RegistryError, SettingsError, SpecError)):
+        return 2
+    source = error if isinstance(error, SourceError) else error.__cause__
+    if isinstance(source, SourceError):
+        return 1 if isinstance(source, Unreachable) else 2
+    if isinstance(error, (DatabaseError, FitError, JobError, MailError, NoAnswer)):
+        return 1
+    # Without a file name, the output of a command has no space.
+    if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+        return 1
+    return None
+
+
+def each_route(in_parallel: bool = False) -> Callable[[_Command], _Command]:
+    """Make a command of a function of a route's context: see `run_each_route`."""
+
+    def decorate(command: _Command) -> _Command:
+        @pass_context()
+        @wraps(command)
+        def call(context: Context, route: str = "", **options: Any) -> None:
+            run_each_route(context, partial(command, **options), route, in_parallel)
+
+        return call
+
+    return decorate
+
+
+def run_each_route(
+    context: Context, work: Callable[[Context], str], route: str = "", in_parallel: bool = False
+) -> None:
+    """Run `work` for each enabled route, or the named one, and print what it returns.
+
+    A failure does not affect the other routes: `JobError` at the end has the reasons of all.
+    Raises `ClusterError` before, if fits `in_parallel` need a cluster that is unavailable.
+    """
+    from service.core.job_runner import JobError, run_in_parallel
+    from service.issues.cluster import connect
+
+    chosen = select_contexts(context, (route,) if route else ())
+    results: dict[str, str | Exception] = {}
+    if in_parallel:
+        if context.settings.dask:
+            connect(context.settings.dask)  # one error, not one per route
+        results = {one.route.name: result for one, result in run_in_parallel(context, work)}
     failed = []
     for one in chosen:
-        click.echo(f"{one.route.title}:")
+        if len(chosen) > 1:
+            click.echo(f"{one.route.title}:")
         try:
-            work(one)
-        except (JobError, RegistryError) as error:
+            result = results[one.route.name] if in_parallel else work(one)
+            if isinstance(result, Exception):
+                raise result
+            click.echo(result)
+        except Exception as error:
+            if len(chosen) == 1 or exit_status(error) is None:
+                raise
             failed.append(f"{one.route.name}: {error}")
     if failed:
         raise JobError("; ".join(failed))
@@ -122,7 +157,7 @@ def select_contexts(context: Context, names: Collection[str]) -> list[Context]:
     enabled = {one.route.name: one for one in context.each_route()}
     if unknown := [name for name in names if name not in enabled]:
         raise click.UsageError(
-            f"--route: expected one of the routes {', '.join(enabled)}, found {unknown[0]!r}"
+            f"expected one of the routes {', '.join(enabled)}, found {unknown[0]!r}"
         )
     return [enabled[name] for name in dict.fromkeys(names or enabled)]
 

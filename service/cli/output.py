@@ -32,10 +32,6 @@ _log = logging.getLogger(__name__)
 class Group(click.Group):
     """A group whose help shows complete summaries in the order of the commands."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names in the order in which they were added."""
-        return list(self.commands)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands with full summaries, which click would truncate."""
         with formatter.section("Commands"):
@@ -45,12 +41,7 @@ class Group(click.Group):
 
 
 def write_out(file: Path, content: bytes) -> None:
-    """Write `content` to `file`, completely or not at all.
-
-    Anything other than a plain file, such as ``/dev/stdout`` or a link, is not replaced.
-
-    Raises `OSError` with `file` as its `filename`.
-    """
+    """Write `content` to `file` completely or not at all, or into a link or device."""
     from service.core.files import write_atomically
 
     if file.is_symlink() or (file.exists() and not file.is_file()):
@@ -60,10 +51,9 @@ def write_out(file: Path, content: bytes) -> None:
 
 
 def console(width: int = 200) -> Console:
-    """Return standard output for lines and tables, printing text literally.
+    """Return standard output; off a terminal it is `width` wide, so that nothing is cut.
 
-    Off a terminal it is `width` wide, so that nothing is cut. Names and reasons come from others,
-    so brackets in them are not markup.
+    Names and reasons come from others, so brackets in them are not markup.
     """
     from rich.console import Console
 
@@ -78,12 +68,7 @@ def print_table(
     numbers_from: int | None = None,
     is_dense: bool = False,
 ) -> None:
-    """Print a table.
-
-    - `rows`: Rows of cells; None is an empty cell. An empty row is a horizontal line.
-    - `numbers_from`: The first right-aligned column.
-    - `is_dense`: Whether to leave out the lines between columns.
-    """
+    """Print a table, right-aligned `numbers_from` a column; an empty row is a horizontal line."""
     from rich.table import Table
 
     table = Table(*columns, box=None, pad_edge=False) if is_dense else Table(*columns)

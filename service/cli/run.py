@@ -6,7 +6,6 @@ __all__ = ["CHILD", "exit_with_stdin", "run", "scheduler", "serve"]
 
 import contextlib
 import datetime as dt
-import errno
 import os
 import signal
 import socket
@@ -17,12 +16,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.options import count_models, open_for_command, pass_settings
+from service.cli.options import (
+    count_models,
+    exit_status,
+    open_for_command,
+    pass_context,
+    pass_settings,
+)
 from service.cli.output import fit_progress
 from service.core.context import Context
 
@@ -37,15 +41,10 @@ The parent holds the other end of the pipe; the system closes it however the par
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LATELY = dt.timedelta(hours=12)
 FREE_WEATHER = (
     "from Open-Meteo without a key, for non-commercial use only; CROSSINGS_WEATHER=off reads none"
 )
-
-
-class _Stopped(BaseException):
-    """The process was told to stop; a BaseException, so that no error handler catches it."""
 
 
 @click.command()
@@ -60,7 +59,7 @@ def run(settings: Settings) -> int:
       crossings run
       CROSSINGS_PORT=8080 crossings run
     """
-    with contextlib.suppress(_Stopped):
+    with contextlib.suppress(KeyboardInterrupt):
         _handle_signals()
         _require_free_port(settings)
         return _serve(open_for_command(settings))
@@ -84,8 +83,8 @@ def serve(settings: Settings) -> None:
 
 
 @click.command()
-@pass_settings
-def scheduler(settings: Settings) -> None:
+@pass_context()
+def scheduler(context: Context) -> None:
     """Run scheduled jobs until stopped. One such process is enough.
 
     \b
@@ -94,21 +93,18 @@ def scheduler(settings: Settings) -> None:
     """
     from service.scheduler.scheduler import run
 
-    run(open_for_command(settings))
+    run(context)
 
 
 def _require_free_port(settings: Settings) -> None:
     """Fail before the fits, not after, if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise click.ClickException(
-                f"{settings.bind}: {error.strerror}; choose another with CROSSINGS_HOST and "
-                "CROSSINGS_PORT"
-            ) from error
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        hint = "choose another with CROSSINGS_HOST and CROSSINGS_PORT"
+        raise click.ClickException(f"{settings.bind}: {reason}; {hint}") from error
 
 
 def exit_with_stdin() -> None:
@@ -125,29 +121,27 @@ def exit_with_stdin() -> None:
 
 
 def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = lambda: None) -> None:
-    """Read the figures and publish; failures do not stop an existing forecast being served.
+    """Read the figures and publish; call `serve` once a route has a forecast, unless one is served.
 
-    Unless a forecast is already served, call `serve` once a route has one.
-
-    Raises the first failure, if no route has a forecast to serve: `DatabaseError`, `JobError`,
-    `RegistryError` or `OSError`.
+    Raises the last failure only if no route has a forecast to serve.
     """
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import published_series
-    from service.core.database import DatabaseError
-    from service.core.files import RegistryError
-    from service.core.job_runner import JobError, run_in_parallel
+    from service.core.job_runner import run_in_parallel
 
-    parts = (("figures", _ingest), ("weather", _weather), ("forecast", _refit))
-    failed: list[tuple[str, Exception]] = []
+    errors: list[Exception] = []
 
     def prepare(one: Context) -> None:
         of = f" for {one.route.name}" if len(context.routes) > 1 else ""
-        for name, work in parts:
+        served = ", the last forecast is served" if is_served else ""
+        for name, work in (("figures", _ingest), ("weather", _weather), ("forecast", _refit)):
             try:
-                work(one)
-            except (DatabaseError, JobError, RegistryError, OSError) as error:
-                failed.append((f"{name:10}not updated{of}", error))
+                _print(f"{name:10}{work(one)}")
+            except Exception as error:
+                if exit_status(error) is None:
+                    raise
+                errors.append(error)
+                _print(f"{name:10}not updated{of}{served}: {error}", err=True)
 
     has_forecast = is_served
     for _, result in run_in_parallel(context, prepare):
@@ -156,48 +150,41 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
         if not has_forecast and published_series(IssueLoader(context)):
             has_forecast = True
             serve()
-    if failed and not has_forecast:
-        raise failed[0][1]
-    for subject, error in failed:
-        served = ", the last forecast is served" if is_served else ""
-        _print(f"{subject}{served}: {error}", err=True)
+    if errors and not has_forecast:
+        raise errors[-1]
 
 
-def _ingest(context: Context) -> None:
+def _ingest(context: Context) -> str:
     """Store the embedded figures, the base of all others; the scheduler reads newer ones."""
     from service.data.ingest import ingest
 
-    _print(f"figures   {ingest(context, 'figures').reason}")
+    return ingest(context, "figures").reason
 
 
-def _weather(context: Context) -> None:
-    """Read the weather once, unless a recent reading exists; a failure is not fatal."""
+def _weather(context: Context) -> str:
+    """Read the weather once, unless a recent reading exists."""
     from service.core.clock import utc_now
-    from service.core.job_runner import JobError
     from service.data import weather_store
     from service.data.ingest_weather import weather
 
     settings = context.settings
     if not context.reads_weather:
-        return
+        return "off"
     if not settings.weather_key.get_secret_value():
         _print(f"weather   {FREE_WEATHER}")
     with context.database.reading() as connection:
         read = weather_store.get_last_read(connection, context.route, "ensemble")
     if read is not None and utc_now() - read[0] < _LATELY:
-        return
-    once = replace(context, settings=settings.model_copy(update={"fetch_attempts": 1}))
-    try:
-        _print(f"weather   {weather(once).reason}")
-    except JobError as error:
-        _print(f"weather   not read: {error}", err=True)
+        return "read in the last 12 hours"
+    once = settings.model_copy(update={"fetch_attempts": 1})
+    return weather(replace(context, settings=once)).reason
 
 
-def _refit(context: Context) -> None:
+def _refit(context: Context) -> str:
     from service.issues.refit import refit
 
     with fit_progress(count_models(context)) as progress:
-        _print(f"forecast  {refit(context, progress=progress).reason}")
+        return refit(context, progress=progress).reason
 
 
 def _serve(context: Context) -> int:
@@ -252,12 +239,9 @@ def _serve(context: Context) -> int:
 
 
 def _print(text: str, err: bool = False) -> None:
-    """Print; a full disk behind the output is no reason to stop."""
-    try:
+    """Print; a full disk or a closed pipe behind the output is no reason to stop."""
+    with contextlib.suppress(OSError):
         click.echo(text, err=err)
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:
@@ -290,11 +274,11 @@ def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> No
 def _handle_signals() -> None:
     """Convert stop signals into one clean shutdown."""
 
-    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def stop(*_: object) -> None:
         # Once: a second signal must not interrupt the shutdown.
         for number in _ENDS:
             signal.signal(number, signal.SIG_IGN)
-        raise _Stopped
+        raise KeyboardInterrupt  # no error handler catches it
 
     for number in _ENDS:
         # Under nohup the end of the terminal is ignored.

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["series", "verdict"]
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,7 +14,6 @@ from service.cli.options import pass_settings
 from service.cli.output import Group, console, count_progress, print_table
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from forecast.bootstrap import Interval
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.data.source import Document
 
+T = TypeVar("T")
 _EVERY, _SHOWN = 28, 3  # days between origins; rows at each end
 _FEWEST, _MOST = 13, 26  # origins: one or two years
 _MEASURES = {"days_1_7": "for days 1-7", "total_7": "for the 7-day total"}
@@ -69,38 +69,36 @@ def _show_figures(route: Route, document: Document) -> None:
     figures = {name: document.figures[name] for name in route.series if name in document.figures}
     days = sorted(document.reports or set().union(*figures.values()))
     click.echo(f"{route.title}, read from {document.name}")
-    values = {day: [_count(one.get(day)) for one in figures.values()] for day in days}
-    _show_ends(("date", *figures), values)
+    rows = [[day, *(_count(one.get(day)) for one in figures.values())] for day in days]
+    print_table(("date", *figures), _ends(rows, ["…"]), numbers_from=1, is_dense=True)
     for name, counts in figures.items():
         left_out = [str(day) for day in days if day not in counts]
-        ends = left_out if len(left_out) <= 2 * _SHOWN else [left_out[0], "…", left_out[-1]]
-        which = f" ({', '.join(ends)})" if left_out else ""
+        which = f" ({', '.join(_ends(left_out, '…'))})" if left_out else ""
         zeros = sum(count == 0 for count in counts.values())
         click.echo(
             f"{name}: {len(days):,} days, {len(left_out):,} without a count{which}, "
             f"{zeros:,} with a count of 0"
         )
-    repeated = {day: rows for day in days if len(rows := document.reports.get(day, ())) > 1}
+    repeated = [day for day in days if len(document.reports.get(day, ())) > 1]
     for name, counts in figures.items() if repeated else ():
-        reports = {day: [row.get(name) for row in rows] for day, rows in repeated.items()}
+        reports = {day: [row.get(name) for row in document.reports[day]] for day in repeated}
         revised = sum(len({*stated} - {None}) > 1 for stated in reports.values())
         click.echo(
             f"{name}: days reported more than once: {len(repeated):,}, "
             f"with different counts: {revised:,}"
         )
-        values = {
-            day: [", ".join(map(_count, stated)), _count(counts.get(day))]
+        rows = [
+            [day, ", ".join(map(_count, stated)), _count(counts.get(day))]
             for day, stated in reports.items()
-        }
-        _show_ends(("date", "reports", "the one that counts"), values)
+        ]
+        columns = ("date", "reports", "the one that counts")
+        print_table(columns, _ends(rows, ["…"]), numbers_from=1, is_dense=True)
 
 
-def _show_ends(columns: Sequence[str], rows: Mapping[dt.date, Sequence[str]]) -> None:
-    """Print a table of the first and last days of `rows`."""
-    shown: list[Sequence[object]] = [[day, *cells] for day, cells in rows.items()]
-    if len(shown) > 2 * _SHOWN:
-        shown = [*shown[:_SHOWN], ["…"], *shown[-_SHOWN:]]
-    print_table(columns, shown, numbers_from=1, is_dense=True)
+def _ends(items: Sequence[T], gap: T) -> Sequence[T]:
+    """Return `items`, or the first and last of many."""
+    many = len(items) > 2 * _SHOWN
+    return [*items[:_SHOWN], gap, *items[-_SHOWN:]] if many else items
 
 
 def _count(value: int | None) -> str:
@@ -128,9 +126,10 @@ def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, Da
     first = max(one.start for one in figures.values())
     last = min(one.data_through for one in figures.values())
     days_needed = (_FEWEST + 1) * _EVERY
-    if (last - first) // ONE_DAY < days_needed:
+    number = (last - first) // ONE_DAY + 1
+    if number <= days_needed:
         expected = f"more than {days_needed} days in a row to score forecasts, or --no-scores"
-        raise SourceError(document.name, expected, str(max((last - first) // ONE_DAY + 1, 0)))
+        raise SourceError(document.name, expected, str(max(number, 0)))
     return {name: one.between(first, last) for name, one in figures.items()}
 
 

@@ -4,7 +4,7 @@ Each worker receives the shared data once, then one task at a time. Tasks that a
 undone are tried again; the outcomes are bit-identical.
 """
 
-__all__ = ["WorkersError", "choose_mapper", "on_cluster", "on_processes"]
+__all__ = ["choose_mapper", "on_cluster", "on_processes"]
 
 import multiprocessing
 import signal
@@ -24,34 +24,22 @@ from service.core.processes import end_with_parent
 _MOST_TRIES = 4
 
 
-class WorkersError(click.ClickException):
-    """Workers that repeatedly die on a task."""
-
-
 def choose_mapper(workers: int, dask: str | None) -> Mapper:
     """Return the mapper for these options: a cluster, processes, or sequential."""
-    if dask and workers > 1:
-        raise click.UsageError("expected --workers or --dask, found both")
-    if dask:
-        _require_scheduler(dask)
-        return on_cluster(dask)
-    return on_processes(workers) if workers > 1 else in_turn
-
-
-def _require_scheduler(address: str) -> None:
-    """Refuse what the setting of this name would refuse."""
+    if not dask:
+        return on_processes(workers) if workers > 1 else in_turn
     # Not above: each process of `on_processes` would load these libraries too.
     from pydantic import TypeAdapter, ValidationError
 
-    from service.core.secrets import mask_url
     from service.core.setting_types import DaskScheduler
-    from service.core.validation import explain_invalid
 
+    if workers > 1:
+        raise click.UsageError("expected --workers or --dask, found both")
     try:
-        TypeAdapter(DaskScheduler).validate_python(address)
-    except ValidationError as error:
-        message = explain_invalid(error.errors()[0]["msg"], mask_url(address))
-        raise click.UsageError(f"--dask: {message}") from None
+        TypeAdapter(DaskScheduler).validate_python(dask)
+    except ValidationError:
+        raise click.UsageError("--dask: expected a scheduler such as tcp://host:8786") from None
+    return on_cluster(dask)
 
 
 def on_processes(count: int) -> Mapper:
@@ -144,5 +132,6 @@ def _itself(work: Work) -> Work:
     return work
 
 
-def _task_error(task: Task) -> WorkersError:
-    return WorkersError(f"{_MOST_TRIES} workers in a row died on {task.model} at {task.origin}")
+def _task_error(task: Task) -> click.ClickException:
+    message = f"{_MOST_TRIES} workers in a row died on {task.model} at {task.origin}"
+    return click.ClickException(message)

@@ -1,8 +1,10 @@
-"""Every step of docs/tutorial.md."""
+"""Every step of docs/tutorial.md and docs/your-own-series.md prints what is written there."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,40 +13,71 @@ from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, run_server
 from tests.support.waiting import PROCESS
 
-TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 STEP = re.compile(r"```sh\n([^`]*)```\n```text\n([^`]*)```")
+
+
+def read_steps(name: str) -> list[tuple[str, str]]:
+    text = (ROOT / "docs" / name).read_text("utf-8")
+    steps = STEP.findall(text)
+    assert len(steps) == text.count("```text") >= 5
+    return steps
 
 
 def shape(text: str) -> str:
     """The text without its numbers, which depend on the day and the paths; dates do not."""
     number = r"(\d{4}-\d\d-\d\d)|\d([\d,]*\d)?(\.\d+)?"
-    return re.sub(number, lambda found: found[1] or "#", text.strip())
+    return re.sub(number, lambda found: found[1] or "#", re.sub(" +\n", "\n", text).strip())
 
 
-def write_command(folder: Path) -> Path:
-    """Write the command ``crossings`` of this checkout to `folder`."""
-    file = folder / "crossings"
-    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
-    file.chmod(0o755)
-    return file
+def run_step(folder: Path, settings: Settings, step: str, expected: str, base: str = "") -> None:
+    """Run a step with the command of this checkout, in `folder`, which is like the project's."""
+    crossings = folder / "crossings"
+    crossings.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
+    crossings.chmod(0o755)
+    script = step.replace("http://127.0.0.1:8000", base)
+    script = script.replace(".venv/bin/crossings", shlex.quote(str(crossings)))
+    done = subprocess.run(
+        ["sh", "-ec", script.replace("service/data", shlex.quote(f"{ROOT}/service/data"))],
+        env=as_environment(settings) | {"CROSSINGS_SOURCE": settings.source},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert shape(done.stdout) == shape(expected), f"{step}{done.stdout}{done.stderr}"
 
 
-def test_tutorial_steps_print_the_documented_output(settings: Settings, tmp_path: Path) -> None:
-    crossings = write_command(tmp_path)
-    steps = STEP.findall(TUTORIAL)
-    assert len(steps) == TUTORIAL.count("```text") >= 6
+def test_tutorial(settings: Settings, tmp_path: Path) -> None:
     with run_server(settings) as base:
-        for step, expected in steps:
-            script = step.replace("http://127.0.0.1:8000", base)
-            done = subprocess.run(
-                ["sh", "-ec", script.replace(".venv/bin/crossings", str(crossings))],
-                env=as_environment(settings),
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                timeout=PROCESS,
-            )
-            assert shape(done.stdout) == shape(expected), f"{step}{done.stdout}{done.stderr}"
+        for step, expected in read_steps("tutorial.md"):
+            run_step(tmp_path, settings, step, expected, base)
+
+
+def declare_quick_pool(folder: Path) -> Path:
+    """Copy the declared models, but pool only the member that is quick to fit."""
+    shutil.copytree(ROOT / "models", folder, ignore=shutil.ignore_patterns("fitted"))
+    pool = folder / "pool.toml"
+    lines = pool.read_text("utf-8").splitlines(keepends=True)
+    pool.write_text("".join(line for line in lines if not line.startswith("level_hurdle")), "utf-8")
+    return folder
+
+
+def test_tutorial_of_your_own_series(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (ROOT / "docs" / "your-own-series.md").read_text("utf-8")
+    declaration = re.search(r"```toml\n([^`]*)```", text)
+    assert declaration
+    (folder / "strait.toml").write_text(declaration[1])
+    folders = {"series_dir": folder, "var_dir": folder / "var", "fitted_dir": folder / "fitted"}
+    models = declare_quick_pool(tmp_path / "models")
+    settings = Settings(**folders, models_dir=models, paths=200, fit_seconds=0, source="declared")
+    steps = read_steps("your-own-series.md")
+    for step, expected in steps[:3]:
+        run_step(tmp_path, settings, step, expected)
+    with run_server(settings) as base:
+        for step, expected in steps[3:]:
+            run_step(tmp_path, settings, step, expected, base)
 
 
 def test_shape_ignores_numbers_other_than_dates() -> None:

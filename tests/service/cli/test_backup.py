@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,7 @@ from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.support import (
-    ROOT,
     Crossings,
-    command,
-    drop_file_capabilities,
-    environment,
     record_run,
 )
 
@@ -101,41 +95,3 @@ def test_restore_is_rejected_while_a_scheduler_runs(
         assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
         with context.database.reading() as connection:
             assert len(run_store.list_recent(connection, "later")) == is_running
-
-
-def test_restore_to_a_read_only_models_folder(
-    crossings: Crossings, context: Context, tmp_path: Path
-) -> None:
-    """Identical declarations are left alone; a changed one is an error before the restore."""
-    models = tmp_path / "models"
-    shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
-    options = context.settings.model_dump(exclude_defaults=True) | {"models_dir": models}
-    archive, sarimax = str(tmp_path / "crossings.tar.gz"), models / "sarimax.toml"
-    assert crossings("backup", archive, **options).returncode == 0
-    extra = context.settings.fitted_folder / "extra"
-    for addition, status in ((b"", 0), (b"# ours\n", 1)):
-        with sarimax.open("ab") as stream:
-            stream.write(addition)
-        extra.mkdir()
-        record_run(context.database, job="later")
-        models.chmod(0o500)
-        try:
-            done = subprocess.run(
-                command("restore", "--overwrite", archive),
-                env=environment(**options),
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                preexec_fn=drop_file_capabilities,
-            )
-        finally:
-            models.chmod(0o700)
-        assert done.returncode == status, done.stderr
-        with context.database.reading() as connection:
-            assert len(run_store.list_recent(connection, "later")) == status
-        assert extra.exists() == bool(status)
-    assert done.stderr.splitlines()[-1] == (
-        f"Error: {sarimax} cannot be written (Permission denied): nothing is restored"
-    )
-    assert sarimax.read_bytes().endswith(b"# ours\n")
-    assert not list(context.settings.fitted_folder.glob(".*"))

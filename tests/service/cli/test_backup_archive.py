@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
+import io
 import json
 import shutil
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +16,6 @@ import pytest
 
 from service.api import key_store
 from service.app import create_app
-from service.cli import backup_archive as module
 from service.cli.backup_archive import BackupError, back_up, check, restore
 from service.core import run_store
 from service.core.context import Context, open_context
@@ -26,19 +28,9 @@ from tests.service.support import NOW, ROOT, ManualClock, record_run, unpack
 HEAD = "backup.json"
 V1 = "/v1/series/people"
 PAGES = [
-    *("/v1/series", "/v1/status", "/v1/series/boats/forecast?horizon=400&levels=50,80,95"),
-    f"{V1}/forecast?model=hurdle",
-    f"{V1}/forecast?format=hubverse",
-    f"{V1}/totals?periods=next_7_days,this_month,calendar_year",
-    f"{V1}/exceedance?threshold=500&window=7&horizon=14",
-    f"{V1}/capacity",
-    f"{V1}/briefing",
-    f"{V1}/observations?format=csv",
-    f"{V1}/revisions",
-    f"{V1}/issues",
-    f"{V1}/track-record",
-    f"{V1}/explanation",
-    *("/", "/plan", "/record"),
+    *("/v1/series", "/v1/status", f"{V1}/forecast?format=hubverse", f"{V1}/capacity"),
+    *(f"{V1}/observations?format=csv", f"{V1}/revisions", f"{V1}/issues", f"{V1}/track-record"),
+    *(f"{V1}/explanation", "/", "/record"),
 ]
 
 
@@ -222,35 +214,92 @@ def test_backup_contains_only_whole_transactions(
     restore(target, tmp_path / "1.tar.gz")
 
 
-def test_backup_skips_unusable_versions_but_keeps_broken_declarations(
-    source: Context, target: Settings, tmp_path: Path
+def pack(members: dict[str, bytes], archive: Path, head: bytes | None = None) -> Path:
+    """Write `members` as a backup, with `head` or else a header with the right checksums."""
+    sums = {name: hashlib.sha256(v).hexdigest() for name, v in members.items() if name != HEAD}
+    new = json.dumps(json.loads(members[HEAD]) | {"sha256": sums}).encode()
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, value in {**members, HEAD: head or new}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(value)
+            tar.addfile(member, io.BytesIO(value))
+    return archive
+
+
+def restore_error(settings: Settings, archive: Path) -> str:
+    """The message with which `archive` is rejected; checks that nothing is restored."""
+    with pytest.raises(BackupError) as caught:
+        restore(settings, archive, overwrite=True)
+    assert not settings.var_dir.exists()
+    assert not settings.fitted_folder.exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0.02, 0.5, 0.999])
+def test_truncated_backup_is_rejected(archive: Path, target: Settings, keep: float) -> None:
+    members = archive.read_bytes()
+    archive.write_bytes(members[: int(len(members) * keep)])
+    assert "expected a complete backup" in restore_error(target, archive)
+
+
+def test_altered_backup_is_rejected(archive: Path, target: Settings, tmp_path: Path) -> None:
+    members, packed = unpack(archive), tmp_path / "altered.tar.gz"
+    cases = [("models/more.toml", {"models/more.toml": b"", **members})]
+    for name in ("crossings.sqlite", "models/hurdle.toml"):
+        cases.append((name, members | {name: members[name].replace(b"a", b"b", 1)}))
+        cases.append((name, {n: v for n, v in members.items() if n != name}))
+    for name, changed in cases:
+        message = restore_error(target, pack(changed, packed, members[HEAD]))
+        assert message.endswith(f"{name} differs from what was written")
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"none\n", "expected a header of format 3 in backup.json"),
+        ({"format": 2}, "expected a header of format 3 in backup.json"),
+        ({"migration": "0101"}, "found '0101': restore it with the version that made it"),
+        ({"sha256": {}}, "crossings.sqlite differs from what was written"),
+    ],
+)
+def test_invalid_header_is_rejected(
+    archive: Path, target: Settings, tmp_path: Path, head: bytes | dict[str, Any], message: str
 ) -> None:
-    version = next(source.settings.fitted_folder.glob("people/hurdle/*"))
-    for name in ("my notes.npz", "a..b.npz"):
-        version.with_name(name).write_text("x")
-    version.unlink()
-    version.symlink_to("gone")  # like a version that is deleted during the backup
-    (source.settings.models_dir / "broken.toml").write_text("family = ")
-    (source.settings.models_dir / "my model.toml").write_text("family = ")
-    archive = tmp_path / "x.tar.gz"
-    back_up(source, archive)
-    members = unpack(archive)
-    assert members["models/broken.toml"] == b"family = " and "models/hurdle.toml" in members
-    assert not any(name.startswith("fitted/people/hurdle/") for name in members)
-    restore(target, archive)
+    members, packed = unpack(archive), tmp_path / "invalid.tar.gz"
+    if isinstance(head, dict):
+        head = json.dumps(json.loads(members[HEAD]) | head).encode()
+    rejected = restore_error(target, pack(members, packed, head))
+    assert rejected.startswith(f"{packed}: ") and rejected.endswith(message)
 
 
-def test_failed_backup_leaves_no_files(
-    source: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_backup_of_an_invalid_database_is_not_restored(
+    archive: Path, target: Settings, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
+    packed, members = tmp_path / "invalid.tar.gz", unpack(archive)
+    for content in (b"no database" * 9, b""):
+        pack(members | {"crossings.sqlite": content}, packed)
+        with pytest.raises(BackupError, match=r"invalid.tar.gz is not restored: "):
+            restore(target, packed, overwrite=True)
+    assert not any(target.fitted_folder.iterdir())
 
-    def fail_without_space(settings: Settings) -> Iterator[tuple[str, bytes]]:
-        raise OSError(28, "No space left on device")
-        yield "", b""
 
-    monkeypatch.setattr(module, "read_model_files", fail_without_space)
-    with pytest.raises(OSError, match="No space"):
-        back_up(source, folder / "backup.tar.gz")
-    assert not list(folder.iterdir())
+@pytest.mark.parametrize("name", ["../../etc/x", "models/../../x", "x"])
+def test_unexpected_member_is_rejected(
+    name: str, archive: Path, target: Settings, tmp_path: Path
+) -> None:
+    packed = pack({name: b"x"} | unpack(archive), tmp_path / "unexpected.tar.gz")
+    assert "expected files of a backup, found" in restore_error(target, packed)
+
+
+def test_file_that_is_not_a_backup_is_rejected(
+    archive: Path, target: Settings, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    for content in (
+        b"date,people\n",
+        gzip.compress(b"date,people\n" * 1000),
+        archive.read_bytes() + b"junk",
+    ):
+        other.write_bytes(content)
+        assert "expected a complete backup" in restore_error(target, other)

@@ -113,39 +113,6 @@ def test_unreachable_database(tmp_path: Path) -> None:
     assert findings["models of channel"].state == "ok", "other checks still run"
 
 
-def test_folder_in_place_of_the_database_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "crossings.sqlite"
-    file.mkdir()
-    finding = diagnose(Settings(var_dir=tmp_path, fitted_dir=tmp_path / "x"))["database"]
-    assert finding.state == "fail"
-    assert finding.said == (
-        f"database: unable to open database file: {file}: expected a file that user "
-        f"{os.geteuid()} can read and write"
-    )
-    assert "CROSSINGS_VAR_DIR" in finding.remedy
-
-
-def test_path_that_cannot_be_examined_is_named(tmp_path: Path) -> None:
-    file = tmp_path / ("x" * 300)
-    settings = Settings(database_url=f"sqlite:///{file}", fitted_dir=tmp_path / "x")
-    finding = diagnose(settings)["database"]
-    assert (finding.state, finding.said) == ("fail", f"{file}: File name too long")
-    assert finding.remedy == f"let user {os.geteuid()} read and write there"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
-def test_database_without_permission_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "crossings.sqlite"
-    file.touch(0o000)
-    settings = Settings(var_dir=tmp_path, fitted_dir=tmp_path / "x")
-    assert f"{file}: expected a file that user" in diagnose(settings)["database"].said
-    tmp_path.chmod(0o600)
-    try:
-        assert diagnose(settings)["database"].said == f"{file}: Permission denied"
-    finally:
-        tmp_path.chmod(0o700)
-
-
 def test_corrupt_database_file(healthy: Settings, context: Context) -> None:
     file = healthy.var_dir / "crossings.sqlite"
     execute(context, "CREATE TABLE filler AS SELECT * FROM observations")
@@ -156,19 +123,11 @@ def test_corrupt_database_file(healthy: Settings, context: Context) -> None:
     assert get_faults(diagnose(healthy))["database"] == "fail"
 
 
-def test_file_that_is_not_a_database(tmp_path: Path) -> None:
-    (tmp_path / "crossings.sqlite").write_text("date,people\n" * 500)
-    findings = diagnose(Settings(var_dir=tmp_path, fitted_dir=tmp_path / "fitted"))
-    assert findings["database"].state == "fail"
-    assert "not a database" in findings["database"].said
-
-
 def test_clock_before_the_latest_record(healthy: Settings) -> None:
     findings = diagnose(healthy, NOW)
     assert findings["clock"].state == "fail"
     assert "latest record is from" in findings["clock"].said
-    (finding,) = clock(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
-    assert finding.state == "fail"
+    assert clock(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).state == "fail"
 
 
 @pytest.mark.parametrize(
@@ -187,29 +146,16 @@ def test_missing_scheduler_and_dead_run(context: Context) -> None:
     assert "its process died" in findings["job renew"].said
 
 
-@pytest.mark.parametrize(("minutes", "is_overdue"), [(29, False), (31, True)])
-def test_job_request_that_waits_too_long(
-    healthy: Settings, context: Context, minutes: int, is_overdue: bool
-) -> None:
+def test_job_request_that_waits_too_long(healthy: Settings, context: Context) -> None:
     now = utc_now()
     with context.database.writing() as connection:
-        requested_at = now - dt.timedelta(minutes=minutes)
-        request_store.add_request(connection, "ingest", "a key", requested_at, ROUTE.name)
+        for job, minutes in (("ingest", 31), ("weather", 29)):
+            requested_at = now - dt.timedelta(minutes=minutes)
+            request_store.add_request(connection, job, "a key", requested_at, ROUTE.name)
     findings = diagnose(healthy, now)
-    assert findings["scheduler"].state == "ok"
-    assert ("job ingest" in findings) is is_overdue
-    if is_overdue:
-        assert get_faults(findings)["job ingest"] == "warn"
-        assert "still waiting" in findings["job ingest"].said
-
-
-def test_unreadable_model_declaration(healthy: Settings, tmp_path: Path) -> None:
-    models = tmp_path / "models"
-    models.mkdir()
-    (models / "odd.toml").write_text("family = ")
-    findings = diagnose(healthy.model_copy(update={"models_dir": models}))
-    assert findings["models of channel"].state == "fail"
-    assert "odd" in findings["models of channel"].said
+    assert "job weather" not in findings
+    assert get_faults(findings)["job ingest"] == "warn"
+    assert "still waiting" in findings["job ingest"].said
 
 
 def test_corrupt_fitted_versions(healthy: Settings) -> None:
@@ -243,19 +189,13 @@ def test_models_are_checked_for_each_route(healthy: Settings, tmp_path: Path) ->
     assert "found nothere" in findings["models of b"].said
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_read_only_fitted_folder(healthy: Settings) -> None:
-    healthy.fitted_folder.chmod(0o500)
-    try:
-        assert diagnose(healthy)["fitted"].state == "fail"
-    finally:
-        healthy.fitted_folder.chmod(0o700)
-
-
 def test_file_in_place_of_the_fitted_folder(healthy: Settings) -> None:
     shutil.rmtree(healthy.fitted_folder)
     healthy.fitted_folder.write_text("a file")
-    assert diagnose(healthy)["fitted"].state == "fail"
+    finding = diagnose(healthy)["fitted"]
+    assert finding.state == "fail"
+    assert finding.said == f"{healthy.fitted_folder}: File exists"
+    assert finding.remedy == f"let user {os.geteuid()} read and write there"
 
 
 def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
@@ -304,11 +244,6 @@ def test_mail_server(
     finding = diagnose(wrong)["mail"]
     assert (finding.state, "refuses the login" in finding.said) == ("fail", True)
     assert PASSWORD not in repr(finding)
-    without_url = settings.model_copy(update={"public_url": ""})
-    finding = diagnose(without_url)["mail"]
-    assert "CROSSINGS_PUBLIC_URL" in finding.said and "CROSSINGS_PUBLIC_URL" in finding.remedy
-    unreachable = settings.model_copy(update={"smtp_port": 9})
-    assert diagnose(unreachable)["mail"].state == "fail"
 
 
 def test_each_reason_of_the_forecast_has_its_remedy(healthy: Settings, context: Context) -> None:
@@ -325,26 +260,13 @@ def test_every_reason_has_a_remedy() -> None:
     assert set(module._REMEDIES) == CURRENT_STATE_REASONS | {"champion_failed", "no_issue"}
 
 
-def test_corrupt_database_header_suggests_a_restore(healthy: Settings) -> None:
-    file = healthy.var_dir / "crossings.sqlite"
-    content = file.read_bytes()
-    for offset in (0, 16, 18, 40):
-        file.write_bytes(content[:offset] + b"\xff" * 16 + content[offset + 16 :])
-        finding = diagnose(healthy)["database"]
-        if finding.state == "fail":
-            assert finding.remedy.startswith("restore the last complete backup"), (offset, finding)
-        assert offset > 18 or finding.state == "fail"
-
-
-@pytest.mark.parametrize(
-    "statement",
-    ["DELETE FROM alembic_version", "INSERT INTO alembic_version VALUES ('0099')"],
-    ids=["none", "two"],
-)
-def test_alembic_version_without_exactly_one_row(
-    healthy: Settings, context: Context, statement: str
-) -> None:
-    execute(context, statement)
+def test_damaged_database_suggests_a_restore(healthy: Settings, context: Context) -> None:
+    remedy = "restore the last complete backup, or move the database away to start afresh"
+    execute(context, "DELETE FROM alembic_version")
     finding = diagnose(healthy)["database"]
-    assert finding.state == "fail" and "alembic_version: expected one row" in finding.said
-    assert finding.remedy.startswith("restore the last complete backup")
+    assert "alembic_version: expected one row" in finding.said
+    assert (finding.state, finding.remedy) == ("fail", remedy)
+    file = healthy.var_dir / "crossings.sqlite"
+    file.write_bytes(b"\xff" * 16 + file.read_bytes()[16:])
+    finding = diagnose(healthy)["database"]
+    assert (finding.state, finding.remedy) == ("fail", remedy)

@@ -44,14 +44,6 @@ def test_keys_create_rejects_invalid_options(crossings: Crossings) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_keys_list_does_not_interpret_markup_in_names(crossings: Crossings) -> None:
-    for name in ("[x] loader", "loader [/b]", ":smile:"):
-        assert crossings("keys", "create", "--name", name).returncode == 0
-        listing = crossings("keys", "list")
-        assert listing.returncode == 0, listing.stderr
-        assert name in listing.stdout
-
-
 def test_keys_create_offers_the_scopes_of_the_store() -> None:
     scope = next(param for param in keys.commands["create"].params if param.name == "scope")
     assert tuple(scope.to_info_dict()["type"]["choices"]) == SCOPES

@@ -22,8 +22,8 @@ def run(mailer: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"light", "dark": b"dark"})
 
-    def call(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(group, arguments, input=stdin)
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(group, arguments)
 
     return call
 
@@ -31,10 +31,10 @@ def run(mailer: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox) -> None:
     warnings = ("--no-weekly", "--warn-at", "40", "--week-threshold", "2000")
     addition = run("subscribers", "add", "a@example.org", *warnings)
-    assert addition.stdout.startswith("added: an early warning when the chance of more than 500")
-    run(
-        "subscribers", "import", "-", "--warn-at", "1", stdin="address,threshold\nb@example.org,0\n"
+    assert addition.stdout.startswith(
+        "added (channel): an early warning when the chance of more than 500"
     )
+    run("subscribers", "add", "b@example.org", "--warn-at", "1", "--threshold", "0")
     rows = read_table(run("subscribers", "list").stdout)
     assert [(row["weekly"], row["warn at"], row["week threshold"]) for row in rows] == [
         ("False", "40", "2000"),
@@ -48,13 +48,6 @@ def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox
     assert run("warn").stdout.endswith(": 2 sent\n")
     assert run("warn", "--dry-run").stdout == "0 would be sent\n"
     assert all("Early warning" in message["Subject"] for message in mailbox.messages())
-    without_mail = run("subscribers", "add", "c@example.org", "--no-weekly")
-    assert without_mail.exit_code == 2 and "nothing would be sent" in without_mail.output
-    without_warning = run("subscribers", "add", "c@example.org", "--week-threshold", "5")
-    assert (
-        without_warning.exit_code == 2
-        and "--week-threshold needs --warn-at" in without_warning.output
-    )
 
 
 def test_digest_dry_run_writes_a_preview_and_sends_nothing(
@@ -74,37 +67,33 @@ def test_digest_dry_run_writes_a_preview_and_sends_nothing(
 
 
 def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: Mailbox) -> None:
-    add_readers(mailer, "a", "b", threshold=123)
-    addresses = ["me@example.org", "a@reader.example.org", "a@reader.example.org"]
-    for to in addresses:
-        result = run("digest", "--week", "2026-W01", "--to", to)
+    add_readers(mailer, "a", "b")
+    copy = ("digest", "--week", "2026-W01", "--to", "me@example.org")
+    for _ in range(2):
+        result = run(*copy)
         assert result.stdout.startswith("sent a copy: "), result.output
-    assert mailbox.readers() == addresses
+    assert mailbox.readers() == ["me@example.org"] * 2
     ids = {message["Message-ID"] for message in mailbox.messages()}
-    assert len(ids) == 3, "a mailbox may drop the second of two emails with one id"
-    can_leave = ["List-Unsubscribe" in message for message in mailbox.messages()]
-    assert can_leave == [False, True, True]
-    own_copy = mailbox.messages()[1].get_body(("plain",))
-    assert own_copy and "YOUR THRESHOLD: 123 PEOPLE" in own_copy.get_content()
-    for code in ("550", "451"):
-        mailbox.rcpt = {"me@example.org": f"{code} not now"}.get
-        result = run("digest", "--week", "2026-W01", "--to", "me@example.org")
-        assert result.exit_code == 1 and f"the server answered {code}" in str(result.exception)
+    assert len(ids) == 2, "a mailbox may drop the second of two emails with one id"
+    mailbox.rcpt = {"me@example.org": "451 not now"}.get
+    result = run(*copy)
+    assert result.exit_code == 1 and "the server answered 451" in str(result.exception)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--week", "2026-W60", "--dry-run"], "--week: expected an ISO week such as 2026-W02"),
-        (["--week", "2026-W54"], "--week: expected an ISO week such as 2026-W02, found 2026-W54"),
+        (["--week", "2026-W54"], "week: expected an ISO week such as 2026-W02, found 2026-W54"),
         (["--to", "nobody"], "expected one plain email address"),
-        (["--out", "x"], "needs --to or --dry-run"),
+        (["--out", "x"], "--out needs --dry-run"),
     ],
 )
-def test_digest_rejects_invalid_options(arguments: list[str], message: str, run: Any) -> None:
-    result = run("digest", *arguments)
-    assert result.exit_code == 2
-    assert message in result.output + str(result.exception)
+def test_digest_rejects_invalid_options(
+    arguments: list[str], message: str, crossings: Crossings
+) -> None:
+    done = crossings("digest", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
 
 
 def test_digest_names_the_missing_setting(crossings: Crossings) -> None:

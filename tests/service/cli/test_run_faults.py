@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.cli import run as run_module
 from service.core.context import open_context
 from service.core.settings import Settings
 from service.data.ingest import ingest
@@ -166,16 +165,6 @@ def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Set
 
         wait_until(is_served_with, reason, 0.2)
     stop_cleanly(service, signal.SIGHUP)
-
-
-def test_run_tolerates_broken_models_once_a_forecast_is_served(
-    home: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    break_models(home)
-    context = open_context(home)
-    with contextlib.closing(context.database):
-        run_module._prepare(context, is_served=True)
-    assert "forecast  not updated, the last forecast is served: " in capsys.readouterr().err
 
 
 def test_run_fails_on_broken_models_without_a_forecast(

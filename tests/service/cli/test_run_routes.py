@@ -1,36 +1,28 @@
-"""Two routes: the first start, commands, hindcasts and backups."""
+"""Two routes: the first start, commands and hindcasts."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import click
 import pytest
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.track_record import track_record
 from service.app import create_app
-from service.cli import run as run_module
-from service.cli.backup_archive import back_up, restore
-from service.cli.options import fit_each_route
+from service.cli.options import run_each_route
 from service.cli.run import _prepare as prepare
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
-from service.core.files import RegistryError
-from service.core.job_runner import JobError, Outcome, run_job
+from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import fit_task, hindcast
-from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
-from service.issues.declared_models import declared
 from service.issues.refit import refit
 from tests.service.support import Crossings, declare_quick_models
 
@@ -75,7 +67,7 @@ def italy_killed(
 
 @pytest.mark.parametrize("italy_killed", [1, 2], indirect=True)
 def test_first_start_serves_the_other_route_when_one_fails(
-    italy_killed: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    italy_killed: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare(italy_killed, is_served=False)
     message = (
@@ -86,14 +78,6 @@ def test_first_start_serves_the_other_route_when_one_fails(
     assert client.get("/readyz").status_code == 200
     assert client.get("/v1/series/people/forecast").status_code == 200
     assert client.get("/v1/series/italy_people/forecast").status_code == 503
-
-    process = SimpleNamespace(poll=lambda: 0, wait=lambda _: 0, returncode=0)
-    monkeypatch.setattr(run_module, "_wait_until_ready", lambda *_: None)
-    monkeypatch.setattr(run_module, "_prepare", lambda *_: None)
-    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: process)
-    with pytest.raises(click.ClickException, match="process ended"):
-        run_module._serve(italy_killed)
-    assert "/v1/series/people/forecast\n" in capsys.readouterr().out, "the ready message"
 
 
 def test_hindcast_continues_when_one_route_has_no_figures(
@@ -126,33 +110,23 @@ def test_server_starts_once_the_first_route_is_published(tmp_path: Path) -> None
         assert len(at_start) == 2, "the server is not started again"
 
 
-def test_first_start_fails_when_every_route_fails(tmp_path: Path) -> None:
-    with open_two_routes(tmp_path) as context:
-        for file in context.settings.models_dir.glob("*.toml"):
-            file.unlink()
-        with pytest.raises(RegistryError):
-            prepare(context, is_served=False)
-
-
 @pytest.mark.parametrize("italy_killed", [2], indirect=True)
-def test_fit_each_route_runs_all_routes_despite_a_failure(
+def test_fits_in_parallel_run_all_routes_despite_a_failure(
     italy_killed: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for context in italy_killed.each_route():
         ingest(context)
     with pytest.raises(JobError, match=r"^italy: no model could be fitted: .*its process ended"):
-        fit_each_route(italy_killed, lambda context: refit(context).reason)
+        run_each_route(italy_killed, lambda context: refit(context).reason, in_parallel=True)
     lines = capsys.readouterr().out.splitlines()
     italy, channel = (route.title for route in italy_killed.routes)
     assert lines[:2] == [f"{italy}:", f"{channel}:"]
     assert lines[2].startswith("published people-20251231")
-    fit_each_route(italy_killed, lambda context: compare(context).outcome)
+    run_each_route(italy_killed, lambda context: compare(context).outcome, in_parallel=True)
     assert capsys.readouterr().out.splitlines() == [f"{italy}:", "done", f"{channel}:", "done"]
 
 
-def test_hindcasts_and_backup_cover_both_routes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_replayed_weeks_cover_both_routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hindcast, "ORIGINS", 2)
     with open_two_routes(tmp_path, fit_seconds=0) as context:
         prepare(context, is_served=False)
@@ -161,28 +135,3 @@ def test_hindcasts_and_backup_cover_both_routes(
             assert outcome.reason == "2 of 2 weeks before the first start replayed"
             assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
             assert hindcast.replay(loader.context).outcome == "skipped"
-        chosen = {"champion": "seasonal_naive", "declared": "climatology"}
-        run_job(context, "compare", lambda _: Outcome("done", "better", chosen))
-        back_up(context, tmp_path / "both.tar.gz")
-        folders = {f"{name}_dir": tmp_path / "restored" / name for name in ("var", "fitted")}
-        settings = context.settings.model_copy(update=folders)
-        restore(settings, tmp_path / "both.tar.gz")
-        with contextlib.closing(open_context(settings).database) as database:
-            restored = Context(settings, database)
-            specs = declared(settings.models_dir)
-            with database.reading() as connection:
-                comparisons = [last_comparison(connection, route) for route in restored.routes]
-            champions = [choose_champion(specs, comparison) for comparison in comparisons]
-            assert champions == ["seasonal_naive", "climatology"]
-            client, restored_client = (
-                create_app(one, utc_now).test_client() for one in (context, restored)
-            )
-            for name in ("people", "boats", "italy_people"):
-                for path in ("forecast?horizon=5", "observations?format=csv", "track-record"):
-                    address = f"/v1/series/{name}/{path}"
-                    response = restored_client.get(address)
-                    assert response.status_code == 200
-                    assert response.data == client.get(address).data, address
-            italy, channel = restored.each_route()
-            assert refit(italy).outcome == "done", "its champion has changed"
-            assert refit(channel).outcome == "skipped"
