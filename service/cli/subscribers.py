@@ -70,7 +70,7 @@ def _subscribe_or_change(
 ) -> tuple[str, Preferences, bool]:
     """Subscribe `address` to a route, or change the `given` columns of a subscriber.
 
-    Return what was done, the preferences, and whether the subscriber is suspended.
+    Return what was done, the preferences, and whether the subscriber was suspended.
     """
     from service.mail import subscriber_store as store
 
@@ -87,7 +87,7 @@ def _subscribe_or_change(
             raise click.UsageError("--week-threshold needs --warn-at")
     elif one.route.is_closed:
         raise click.UsageError(f"the source of {one.route.name} has ended: it has no warnings")
-    is_suspended = old is not None and old.state != "active" and "state" not in given
+    is_suspended = old is not None and old.state != "active"
     if old and given.items() <= vars(old).items():  # later bounces still count
         return "unchanged", preferences, is_suspended
     is_new = store.add_subscriber(connection, address, preferences, utc_now(), given)
