@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,9 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
 
     `make` makes the WSGI application in each worker; default: ours.
     """
-    _require_extra(settings)
     Limits(settings)  # raises here, not in the workers
-    gc.disable()  # libraries load a third faster, as they leave no garbage
+    if settings.tracing == "otlp" and find_spec("opentelemetry") is None:
+        raise SettingsError("CROSSINGS_TRACING: expected the extra `otel` to be installed")
     with _shared_metrics(settings.bind):
         # Load before the fork, so that the workers share memory, but after setting the folder that
         # the metrics library reads on import.
@@ -63,23 +64,9 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
             app = make(settings) if make else create_app(open_context(settings))
             end_with_parent()  # else the next server could not bind the address
             gc.freeze()  # a full collection would walk all modules while readers wait
-            gc.enable()
             return _Gateway(app, settings.threads)
 
         _server(settings).serve(target_loader=load, wrap_loader=False)
-
-
-def _require_extra(settings: Settings) -> None:
-    """Refuse to start if spans are enabled but their package is missing."""
-    if settings.tracing == "off":
-        return
-    try:
-        import service.api.spans  # noqa: F401
-    except ImportError as error:
-        raise SettingsError(
-            "CROSSINGS_TRACING: expected the extra `otel` of this project to be installed, "
-            f"found no {error.name}"
-        ) from None
 
 
 def _server(settings: Settings) -> MPServer:

@@ -2,17 +2,16 @@
 
 All endpoints except `OPEN` require a key with scope ``read``; those in `OPERATE` require
 ``operate``, even locally. Keys are looked up in the database each time, so that revocation is
-immediate; if the database is unavailable, a key is accepted if this process saw it valid within the
-hour.
+immediate. While it does not answer, a key is accepted that was found within the hour, so that
+``/metrics`` can say so.
 """
 
 __all__ = ["OPEN", "OPERATE", "register_auth"]
 
+import datetime as dt
 import ipaddress
 import logging
 import threading
-import time
-from functools import lru_cache
 
 from cachetools import TTLCache
 from flask import Flask, g, request
@@ -44,7 +43,7 @@ _FORWARDED = {
     f"HTTP_{name}"
     for name in ("FORWARDED", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_REAL_IP", "VIA")
 }
-_USED_SECONDS = 60.0
+_USED = dt.timedelta(minutes=1)
 _BELIEVED_SECONDS = 3600.0
 _MOST_KEYS = 1024
 _log = logging.getLogger(__name__)
@@ -52,8 +51,28 @@ _log = logging.getLogger(__name__)
 
 def register_auth(app: Flask, limits: Limits) -> None:
     """Count each request against the limits, then look up its key, if it needs one."""
-    keys = _Keys(app.extensions["loader"])
-    settings: Settings = app.extensions["loader"].context.settings
+    loader: IssueLoader = app.extensions["loader"]
+    found: TTLCache[str, Key] = TTLCache(_MOST_KEYS, _BELIEVED_SECONDS)
+    lock = threading.Lock()
+
+    def identify(presented: str) -> Key:
+        name = key_store.hash_key(presented)
+        with lock:
+            earlier = found.get(name)
+        limits.count(name, is_guess=earlier is None)
+        try:
+            with loader.context.database.reading_once() as connection:
+                key = key_store.find_key(connection, presented)
+        except Unavailable:
+            if earlier is None:
+                raise
+            return _require_active(earlier, loader.clock())
+        if key is not None:
+            with lock:
+                found[name] = key
+        active = _require_active(key, loader.clock())
+        _record_use(loader, active)
+        return active
 
     def check() -> None:
         g.key = None
@@ -62,13 +81,11 @@ def register_auth(app: Flask, limits: Limits) -> None:
         if presented is None:
             limits.count("", is_guess=False)
         else:
-            is_guess = keys.recently_confirmed(presented) is None
-            limits.count(key_store.hash_key(presented), is_guess)
-            g.key = keys.identify(presented)
+            g.key = identify(presented)
         if is_for_all:  # no key is needed, and so no database
             return
         must_operate = request.endpoint in OPERATE
-        if g.key is None and (must_operate or not _is_open(settings)):
+        if g.key is None and (must_operate or not _is_open(loader.context.settings)):
             raise _unauthorised("expected a key")
         if must_operate and g.key.scope != "operate":
             _log.warning("refused %s: key %s may only read", request.endpoint, g.key.prefix)
@@ -104,7 +121,6 @@ def _is_open(settings: Settings) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -120,60 +136,23 @@ def _unauthorised(why: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": challenge})
 
 
-def _loggable_prefix(presented: str) -> str:
-    """Return the loggable part of a key: its prefix, or nothing if it is not a key."""
-    prefix = presented[:20]
-    return prefix if prefix.startswith("crossings_") and prefix.isascii() else "of another form"
+def _require_active(key: Key | None, now: dt.datetime) -> Key:
+    """Return `key` if it is valid, otherwise raise `Problem` 401."""
+    state = key.state(now) if key else "not known"
+    if key is None or state != "active":
+        shown = f" ({key.prefix})" if key else ""
+        _log.warning("refused %s: the key is %s%s", request.endpoint, state, shown)
+        raise _unauthorised(f"the key is {state}")
+    return key
 
 
-class _Keys:
-    """Looks up keys and caches those that the database last confirmed as valid."""
-
-    def __init__(self, loader: IssueLoader) -> None:
-        self._loader = loader
-        self._seen: TTLCache[str, Key] = TTLCache(_MOST_KEYS, _BELIEVED_SECONDS, time.monotonic)
-        self._used: TTLCache[int, bool] = TTLCache(_MOST_KEYS, _USED_SECONDS, time.monotonic)
-        self._lock = threading.Lock()
-
-    def recently_confirmed(self, presented: str) -> Key | None:
-        """Return the key if it was confirmed within the hour."""
-        with self._lock:
-            return self._seen.get(key_store.hash_key(presented))
-
-    def identify(self, presented: str) -> Key:
-        """Return the presented key if it is valid, otherwise raise `Problem` 401.
-
-        Raises `Unavailable` if the database does not answer and the key was not recently valid.
-        """
-        name, is_confirmed = key_store.hash_key(presented), True
-        try:
-            with self._loader.context.database.reading_once() as connection:
-                key = key_store.find_key(connection, presented)
-        except Unavailable:
-            key, is_confirmed = self.recently_confirmed(presented), False
-            if key is None:
-                raise
-        state = key.state(self._loader.clock()) if key else "not known"
-        if key is None or state != "active":
-            with self._lock:
-                self._seen.pop(name, None)
-            shown = _loggable_prefix(presented)
-            _log.warning("refused %s: the key is %s (%s…)", request.endpoint, state, shown)
-            raise _unauthorised(f"the key is {state}")
-        if is_confirmed:  # the hour counts from the last database lookup
-            with self._lock:
-                self._seen[name] = key
-        self._record_use(key)
-        return key
-
-    def _record_use(self, key: Key) -> None:
-        """Record the use of `key`, at most once a minute to avoid a write per request."""
-        with self._lock:
-            if key.key_id in self._used:
-                return
-            self._used[key.key_id] = True
-        try:
-            with self._loader.context.database.writing(waits=False) as connection:
-                key_store.record_use(connection, key.key_id, self._loader.clock())
-        except Unavailable as error:  # do not fail the read; retry in a minute
-            _log.debug("the use of key %s was not recorded: %s", key.prefix, error)
+def _record_use(loader: IssueLoader, key: Key) -> None:
+    """Record the use of `key`, at most once a minute and only if nothing else is writing."""
+    now = loader.clock()
+    if key.last_used_at and now - key.last_used_at < _USED:
+        return
+    try:
+        with loader.context.database.writing(waits=False) as connection:
+            key_store.record_use(connection, key.key_id, now)
+    except Unavailable as error:
+        _log.debug("the use of key %s was not recorded: %s", key.prefix, error)

@@ -5,13 +5,13 @@ __all__ = ["Problem", "ProblemDetails", "error_response", "register_errors"]
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, make_response, render_template, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
@@ -109,15 +109,9 @@ def _problem(error: Exception) -> Problem:
         _log.error("no answer from the %s", error)
         return Problem(503, "the database is not available", headers=again)
     if isinstance(error, HTTPError):
-        return _bad_parameters(error)
-    if isinstance(error, BadRequest) and request.is_json and not request.get_data():
-        return Problem(400, "expected a JSON object", [{"name": "body", "detail": "found nothing"}])
+        return _invalid_input(error)
     if isinstance(error, HTTPException):
-        headers = {
-            name: value
-            for name, value in error.get_headers()
-            if name not in ("Content-Type", "Content-Length")
-        }
+        headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         is_unknown = error.code == 404 and request.url_rule is None
         detail = "there is nothing at this address: check the spelling" if is_unknown else ""
         return Problem(error.code or 500, detail or error.description or "", headers=headers)
@@ -127,29 +121,18 @@ def _problem(error: Exception) -> Problem:
     return Problem(500, "an unexpected error, which has been logged")
 
 
-def _bad_parameters(error: HTTPError) -> Problem:
+def _invalid_input(error: HTTPError) -> Problem:
     """Convert the framework's validation errors of parameters and bodies."""
-    messages_by_place = error.detail if isinstance(error.detail, dict) else {}
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return Problem(error.status_code, error.message or "")
+    place = "body" if "json" in error.detail else "query"
     errors = [
         {
-            "name": ("body" if place == "json" else place) if name == "_schema" else name,
-            "detail": "; ".join(explain_invalid(one, _value(place, name)) for one in messages),
+            "name": ".".join(map(str, one["loc"])) or place,
+            "detail": explain_invalid(one["msg"], one["input"] if one["loc"] else ...),
         }
-        for place, messages_by_name in messages_by_place.items()
-        for name, messages in messages_by_name.items()
+        for one in cause.errors()
     ]
-    detail = "; ".join(f"{e['name']}: {e['detail']}" for e in errors) or error.message or ""
+    detail = "; ".join(f"{one['name']}: {one['detail']}" for one in errors)
     return Problem(error.status_code, detail, errors)
-
-
-def _value(place: str, name: str) -> Any:
-    """Return what the request has as `name`, such as ``levels.0``; an ellipsis if nothing."""
-    value: Any = request.get_json() if place == "json" else request.args
-    with suppress(LookupError, TypeError, ValueError):  # a name that is no path, such as _schema
-        keys = name.split(".")
-        if keys[-1] == "[key]":  # the key before is what is invalid
-            return keys[-2]
-        for key in keys:
-            value = value[int(key) if isinstance(value, list) else key]
-        return value
-    return ...

@@ -3,43 +3,42 @@
 __all__ = ["blueprint"]
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
-from service.api.representation import loader
-from service.core.declared_series import Route
+from service.api.responses import loader
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
 _FIELDS = [name for name in COLUMNS[2:] if name != "likelihood"]  # points must be numbers
 
 
+_Moment = Annotated[  # within the calendar of every time zone
+    AwareDatetime,
+    Field(gt=dt.datetime(1900, 1, 1, tzinfo=dt.UTC), lt=dt.datetime(9000, 1, 1, tzinfo=dt.UTC)),
+]
+
+
 class SimpodRange(BaseModel):
     """Time range of a chart."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    first: AwareDatetime = Field(alias="from")
-    last: AwareDatetime = Field(alias="to")
+    first: _Moment = Field(alias="from")
+    last: _Moment = Field(alias="to")
 
 
 class SimpodTarget(BaseModel):
     """A metric to draw, such as ``people.median``."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     target: str = Field(max_length=64)
 
 
 class SimpodQuery(BaseModel):
     """A query of the simPod data source; extra keys are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     range: SimpodRange
     targets: tuple[SimpodTarget, ...] = Field(max_length=100)
@@ -75,10 +74,7 @@ def query(json_data: SimpodQuery) -> Response:
     tables = {}
     for series_id in {_parts(target.target)[0] for target in json_data.targets}:
         series_loader = loader().for_series(series_id)
-        days = (
-            _day(series_loader.route, "range.from", first),
-            _day(series_loader.route, "range.to", last),
-        )
+        days = map(series_loader.route.day, (first, last))
         tables[series_id] = panel(series_loader, series_loader.view(series_id), *days)
     return jsonify([_points(target.target, tables) for target in json_data.targets])
 
@@ -87,14 +83,6 @@ def query(json_data: SimpodQuery) -> Response:
 def variable() -> Response:
     """List the series, for a dashboard variable."""
     return jsonify([{"__text": name, "__value": name} for name in _forecast()])
-
-
-def _day(route: Route, name: str, moment: dt.datetime) -> dt.date:
-    """Return the day of a moment; moments at the ends of the calendar have none."""
-    try:
-        return route.day(moment)
-    except OverflowError:
-        raise BadQuestion(name, "a moment such as 2024-10-18T14:00:00Z", moment) from None
 
 
 def _forecast() -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from service.answers import status as answers
 from service.answers.errors import NotReady
 from service.api import queries
-from service.api.representation import loader, represent
+from service.api.responses import loader, question, represent
 from service.api.schemas import Open, Standing, StatusName
 
 blueprint = APIBlueprint(
@@ -112,27 +112,21 @@ class Health(Open):
     status: str
 
 
-@blueprint.get("/v1/status")
-@blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(Status)
-def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/v1/status", queries.NoQuery, Status)
+def status(query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get data freshness, problems and job status."""
-    return represent(answers.status(loader()), rows=None, max_age_seconds=0)
+    return represent(answers.status(loader()), table=False, cache="max-age=0")
 
 
-@blueprint.get("/livez")
-@blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(Health)
-def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/livez", queries.NoQuery, Health)
+def livez(query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Liveness check."""
-    return represent({"status": "alive"}, rows=None, max_age_seconds=0)
+    return represent({"status": "alive"}, table=False, cache="max-age=0")
 
 
-@blueprint.get("/readyz")
-@blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(Health)
-def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/readyz", queries.NoQuery, Health)
+def readyz(query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Readiness check: database reachable and a forecast exists."""
     if answers.published_series(loader()) is None:
         raise NotReady
-    return represent({"status": "ready"}, rows=None, max_age_seconds=0)
+    return represent({"status": "ready"}, table=False, cache="max-age=0")

@@ -2,13 +2,12 @@
 
 __all__ = ["blueprint"]
 
-import datetime as dt
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from service.answers import gauges, scenario
 from service.answers import issues as issue_answers
@@ -18,14 +17,17 @@ from service.answers.bands import Level
 from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
 from service.api.media_types import JSON
-from service.api.query_types import DATE, Day, Moment
-from service.api.representation import choose_format, loader, render, reply, represent
 from service.api.responses import (
     answer_about_issue,
+    choose_format,
     horizon_of,
     issue_fields,
+    loader,
     question,
     question_of_issue,
+    render,
+    reply,
+    represent,
     series_fields,
 )
 
@@ -37,7 +39,7 @@ blueprint = APIBlueprint(
 )
 
 
-@question(blueprint, "issues", queries.IssuesQuery, schemas.Issues)
+@question(blueprint, "/<series_id>/issues", queries.IssuesQuery, schemas.Issues)
 def issues(series_id: str, query: queries.IssuesQuery) -> Response:
     """List the published forecasts of a series, newest first, one page at a time."""
     rows, after = issue_answers.list_issues(loader(), series_id, query.limit, query.after)
@@ -49,20 +51,20 @@ def issues(series_id: str, query: queries.IssuesQuery) -> Response:
     return answer
 
 
-@question(blueprint, "issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
+@question(blueprint, "/<series_id>/issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
 def issue(series_id: str, issue_id: str, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get one published forecast, without its paths (immutable)."""
     kind = choose_format(table=False)
     body = series_fields(series_id) | issue_answers.describe_issue(loader(), series_id, issue_id)
-    return reply(render(body, kind), immutable=True)
+    return reply(render(body, kind), "max-age=31536000, immutable")
 
 
-@question(blueprint, "panel", queries.PanelQuery, answer_schemas.Panel)
+@question(blueprint, "/<series_id>/panel", queries.PanelQuery, answer_schemas.Panel)
 def panel(series_id: str, query: queries.PanelQuery) -> Response:
     """Return past figures and forecast days in one table, for charts."""
 
     def answer(view: IssueView) -> dict[str, Any]:
-        return {"rows": panels.panel(loader(), view, query.first, query.last, query.as_of)}
+        return {"rows": panels.panel(loader(), view, query.begin, query.end, query.as_of)}
 
     version = loader().figures_version()
     return answer_about_issue(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
@@ -75,22 +77,13 @@ def chance(view: IssueView, query: queries.ChanceQuery) -> dict[str, Any]:
     return {"rows": [gauges.chance(view, threshold, query.window, horizon_of(query, view))]}
 
 
-@question(blueprint, "gauges/age", queries.TableQuery, answer_schemas.Age)
+@question(blueprint, "/<series_id>/gauges/age", queries.TableQuery, answer_schemas.Age)
 def age(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return the age of the latest forecast and figures, in one row for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address
     rows = [gauges.age(view, loader().clock()) | {"page": address}]
-    return represent(issue_fields(view) | {"rows": rows}, max_age_seconds=0)
-
-
-def _by_day(value: Any) -> Any:
-    """Accept JSON keys of the form ``YYYY-MM-DD`` only."""
-    if isinstance(value, dict):
-        invalid = [str(day)[:40] for day in value if not DATE.fullmatch(str(day))]
-        if invalid:
-            raise ValueError(f"expected dates such as 2026-01-05, found {invalid[0]!r}")
-    return value
+    return represent(issue_fields(view) | {"rows": rows}, cache="max-age=0")
 
 
 def _integer(value: Any) -> Any:
@@ -99,15 +92,14 @@ def _integer(value: Any) -> Any:
 
 
 def _number(default: float | None, bounds: tuple[float, float], words: str) -> Any:
-    """Return a field for a finite number within `bounds`, not text."""
-    least, most = bounds
-    return Field(default, strict=True, allow_inf_nan=False, ge=least, le=most, description=words)
+    """Return a field for a number within `bounds`, not text."""
+    return Field(default, strict=True, ge=bounds[0], le=bounds[1], description=words)
 
 
-class ScenarioBody(BaseModel):
+class ScenarioBody(queries.NoQuery):
     """Assumptions, at least one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
     level_percent: float = _number(
         0.0, scenario.LEVEL_PERCENT, "Change in the level of arrivals, in per cent."
@@ -115,14 +107,12 @@ class ScenarioBody(BaseModel):
     people_per_boat: float | None = _number(
         None, scenario.PEOPLE_PER_BOAT, "Mean number of people per boat over the horizon."
     )
-    weather: Annotated[
-        dict[dt.date, Literal["calm", "mixed", "rough"]], BeforeValidator(_by_day)
-    ] = Field(
+    weather: dict[queries.Day, Literal["calm", "mixed", "rough"]] = Field(
         default_factory=dict,
         max_length=MOST_HORIZON,
         description="Weather by day, if the model uses weather.",
     )
-    first: Day | None = Field(
+    first: queries.Day | None = Field(
         None, alias="from", description="First day of the answer, as for the forecast."
     )
     horizon: Annotated[int, BeforeValidator(_integer)] = Field(
@@ -133,18 +123,9 @@ class ScenarioBody(BaseModel):
         json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",
     )
-    issue: str = Field("latest", max_length=64, description="ID of an issue, or `latest`.")
-    as_of: Moment | None = Field(None, description="The latest forecast at that time.")
-    model: str = Field(
-        "champion", max_length=64, description="A model of the forecast, or `champion`."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            queries.refuse_unknown(cls, data, "keys")
-        return data
+    issue: queries.IssueName = "latest"
+    as_of: queries.Moment | None = Field(None, description="The latest forecast at that time.")
+    model: queries.ModelName = "champion"
 
 
 @blueprint.post("/<series_id>/scenarios")
@@ -164,6 +145,4 @@ def scenarios(series_id: str, inputs: ScenarioBody, query_data: queries.NoQuery)
         people_per_boat=inputs.people_per_boat,
         weather=inputs.weather,
     )
-    answer = reply(render(issue_fields(view) | result, JSON))
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return reply(render(issue_fields(view) | result, JSON), "no-store")

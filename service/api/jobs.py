@@ -11,7 +11,7 @@ from flask import Response, g, url_for
 from service.answers import job_requests
 from service.api import queries
 from service.api.media_types import JSON
-from service.api.representation import loader, render, reply, represent
+from service.api.responses import loader, question, render, reply, represent
 from service.api.schemas import Open
 
 blueprint = APIBlueprint(
@@ -42,16 +42,15 @@ class JobRequest(Open):
 def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
     job_request = job_requests.request_job(loader(), job, g.key.name, query_data.route)
-    answer = reply(render(job_request, JSON))
+    answer = reply(render(job_request, JSON), "no-store")
     answer.status_code = 202
     answer.headers["Location"] = url_for("jobs.state", request_id=job_request["request_id"])
-    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-@blueprint.get("/requests/<int:request_id>")
-@blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(JobRequest)
-def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/requests/<int:request_id>", queries.NoQuery, JobRequest)
+def state(request_id: int, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get the status of a job request: waiting, running, done, skipped or failed."""
-    return represent(job_requests.request_state(loader(), request_id), rows=None, max_age_seconds=0)
+    return represent(
+        job_requests.request_state(loader(), request_id), table=False, cache="max-age=0"
+    )

@@ -31,7 +31,6 @@ from service.core.tables import keys
 SCOPES = ("read", "operate")
 """``read`` allows queries; ``operate`` also allows job requests."""
 _FORM = re.compile(r"crossings_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
-_NOBODY = "0" * 64
 
 
 class NameTaken(ValueError):
@@ -92,10 +91,10 @@ def create_key(
 def find_key(connection: sa.Connection, presented: str) -> Key | None:
     """Return the key that matches `presented`, whatever its state; None if unknown."""
     form = _FORM.fullmatch(presented)
-    query = sa.select(keys).where(keys.c.prefix == (form.group(1) if form else ""))
-    row = connection.execute(query).first()
-    same = hmac.compare_digest(hash_key(presented), row.secret_hash if row else _NOBODY)
-    if row is None or not same:
+    if form is None:
+        return None
+    row = connection.execute(sa.select(keys).where(keys.c.prefix == form.group(1))).first()
+    if row is None or not hmac.compare_digest(hash_key(presented), row.secret_hash):
         return None
     return Key(**{column.name: row._mapping[column] for column in _SHOWN})
 

@@ -58,7 +58,7 @@ class Limits:
     def count(self, key_hash: str, is_guess: bool) -> None:
         """Count this request; raise `Problem` 429 with Retry-After if it is over a limit.
 
-        A key not recently confirmed may be a guess; it also counts for its address.
+        A key not recently used may be a guess; it also counts for its address.
         """
         if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
             return

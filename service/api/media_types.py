@@ -2,43 +2,28 @@
 
 __all__ = ["CSV", "HTML", "JSON", "NDJSON", "PROBLEM", "RECORDS", "preferred_type"]
 
+import re
+
 from flask import request
-from werkzeug.http import parse_options_header
+from werkzeug.datastructures import MIMEAccept
 
 CSV, HTML, JSON, PROBLEM = "text/csv", "text/html", "application/json", "application/problem+json"
 NDJSON = "application/x-ndjson"
 # A separate type: OpenAPI allows only one schema for `application/json`.
 RECORDS = "application/vnd.crossings.records+json"
-_UTF_8 = {"charset": "utf-8"}
-# Parameters that hold even if the Content-Type does not state them.
-_PARAMETERS = {CSV: _UTF_8 | {"header": "present"}}
+_UTF_8 = re.compile("; *charset=utf-8", re.IGNORECASE)  # which all answers are
 
 
 def preferred_type(*offers: str) -> str | None:
-    """Return the offer that the Accept header prefers, the first of equals; None if none fits.
+    """Return the offer that the Accept header prefers; None if none fits.
 
-    The most specific range that matches an offer counts, and all its parameters must match. A
-    header without a valid range allows everything (RFC 9110, section 12.5.1).
+    Of equals, it is one that the header names, or else the first.
     """
-    ranges = [(*_parsed(text), quality) for text, quality in request.accept_mimetypes]
-    ranges = [one for one in ranges if "/" in one[0]]
-    if not ranges:
+    accepted = MIMEAccept(
+        [(_UTF_8.sub("", name), quality) for name, quality in request.accept_mimetypes]
+    )
+    if not accepted:
         return offers[0]
-    best, best_rank = None, (0.0, (0, 0))
-    for offer in offers:
-        of_type = f"{offer.partition('/')[0]}/*"
-        holds = _PARAMETERS.get(offer, _UTF_8).items()
-        matches = [
-            ((("*/*", of_type, offer).index(name), len(parameters)), quality)
-            for name, parameters, quality in ranges
-            if name in ("*/*", of_type, offer) and parameters.items() <= holds
-        ]
-        specificity, quality = max(matches, default=((0, 0), 0.0))
-        if quality > 0 and (quality, specificity) > best_rank:
-            best, best_rank = offer, (quality, specificity)
-    return best
-
-
-def _parsed(text: str) -> tuple[str, dict[str, str]]:
-    name, parameters = parse_options_header(text)
-    return name.lower(), {key: value.lower() for key, value in parameters.items()}
+    named = {*accepted.values()}
+    best = max(offers, key=lambda offer: (accepted.quality(offer), offer in named))
+    return best if accepted.quality(best) else None

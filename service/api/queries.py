@@ -1,18 +1,20 @@
 """Query parameters of each path; unknown ones are rejected by name."""
 
 __all__ = [
-    "AheadQuery",
     "BriefingQuery",
     "CapacityQuery",
     "ChanceQuery",
     "ChangesQuery",
     "ComparisonQuery",
+    "Day",
     "ExceedanceQuery",
     "ExplanationQuery",
     "ForecastQuery",
-    "IssueQuery",
+    "IssueName",
     "IssuesQuery",
     "JobQuery",
+    "ModelName",
+    "Moment",
     "NoQuery",
     "ObservationsQuery",
     "PanelQuery",
@@ -23,80 +25,145 @@ __all__ = [
     "TrackRecordQuery",
     "WhichQuery",
     "YearQuery",
-    "refuse_unknown",
 ]
 
-from collections.abc import Mapping
-from functools import cache
-from typing import Any, Literal, Self
+import datetime as dt
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from service.answers.ahead import LEAST_SHARE, MOST_HORIZON
 from service.answers.bands import LEVELS
 from service.answers.comparison import MOST_FORECASTS
-from service.answers.errors import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
+from service.answers.errors import (
+    MOST_ISSUES,
+    MOST_STAY_DAYS,
+    MOST_THRESHOLD,
+    SHARES,
+    BadQuestion,
+)
 from service.answers.totals import PERIODS
-from service.api import query_types
-from service.api.errors import Problem
+from service.api.responses import loader
+from service.data.observation_store import AsOf
 
-_LEVELS = Field(
-    (50, 80, 95),
-    description=f"Levels of the central ranges in per cent, from {', '.join(map(str, LEVELS))}.",
-    json_schema_extra={"default": "50,80,95"},
-)
-_THRESHOLD = f"Arrivals to exceed, 0 to {MOST_THRESHOLD:,}. Default: the declared threshold."
-_OUR_SHARE = Field(
-    100, description="Your share of the arrivals in per cent; counts are rounded up."
-)
-_HORIZON = "Number of days from `from` on, at most to the end of the forecast: 400 days."
-_AS_OF = Field(
-    None,
-    description="A date: figures for days up to it. An instant: what was known then. Not after "
-    "today.",
-)
-_FROM = Field(
-    None,
-    alias="from",
-    description="First day of the answer. Default: today; with `as_of`, the day after a date "
-    "or the day of an instant in the time zone of the route; with the ID of an "
-    "`issue`, the day after its figures.",
-)
-_MODEL = Field("champion", max_length=64, description="A model of the forecast, or `champion`.")
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = WithJsonSchema({"type": "string", "format": "date"})
+_EITHER = [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
+_DAY_OR_MOMENT = WithJsonSchema({"type": "string", "anyOf": _EITHER})
+_MOMENT = "2024-10-18 or 2024-10-18T14:00:00Z"
+
+
+def _read(expected: str, read: Callable[[str], Any]) -> BeforeValidator:
+    """Parse text, or say what was `expected`."""
+
+    def validate(value: Any) -> Any:
+        try:
+            if isinstance(value, str):
+                return read(value)
+        except (ValueError, OverflowError):  # an invalid or extreme date
+            pass
+        raise ValueError(f"expected {expected}, found {str(value)[:40]!r}")
+
+    return BeforeValidator(validate)
+
+
+def _read_list(expected: str, read: Callable[[str], Any]) -> BeforeValidator:
+    return _read(expected, lambda text: tuple(map(read, text.split(","))))
+
+
+def _text(example: str, pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "examples": [example], "pattern": f"^{pattern}$"})
+
+
+def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
+    one = "|".join(map(str, names))
+    return _text(example, f"({one})(,({one}))*")
+
+
+def _read_moment(text: str) -> AsOf:
+    moment = dt.datetime.fromisoformat(text.replace(" ", "+"))  # an unescaped "+" is a space
+    if len(text) <= len("2024-10-18"):
+        return moment.date()
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(dt.UTC)
+
+
+def _read_day_of(text: str) -> dt.date:
+    """Parse a date, or the day of an instant, which charts send."""
+    moment = _read_moment(text)
+    return loader().route.day(moment) if isinstance(moment, dt.datetime) else moment
+
+
+Day = Annotated[dt.date, _read("a date such as 2024-10-18", dt.date.fromisoformat), _DAY]
+_DayOf = Annotated[dt.date, _read(_MOMENT, _read_day_of), _DAY_OR_MOMENT]
+Moment = Annotated[AsOf, _read(_MOMENT, _read_moment), _DAY_OR_MOMENT]
+_Weeks = Annotated[
+    int,
+    _read("weeks such as 26w", lambda text: int(text[: text.index("w")])),
+    _text("26w", "[1-9][0-9]{0,2}w"),
+]
+_Days = Annotated[
+    tuple[dt.date, ...],
+    _read_list("dates such as 2024-10-18,2024-11-15", dt.date.fromisoformat),
+    _text("2024-10-18,2024-11-15", f"{_DATE}(,{_DATE}){{0,{MOST_FORECASTS - 1}}}"),
+]
+_Models = Annotated[
+    tuple[str, ...],
+    _read_list("names", str),
+    _text("champion,climatology", "[a-z0-9_]+(,[a-z0-9_]+)*"),
+]
+_Periods = Annotated[
+    tuple[str, ...], _read_list("names", str), _list_of(PERIODS, "next_7_days,calendar_year")
+]
+_Levels = Annotated[
+    tuple[int, ...],
+    _read_list("numbers such as 50,80,95", int),
+    _list_of(LEVELS, "50,80,95"),
+    Field(
+        description=f"Levels of the central ranges in per cent: {', '.join(map(str, LEVELS))}.",
+        json_schema_extra={"default": "50,80,95"},
+    ),
+]
+# `service.api.middleware` rejects control characters in parameters, the pattern those in bodies.
+_Name = Annotated[str, Field(max_length=64, pattern=r"^[^\u0000-\u001f\u007f-\u009f]*$")]
+IssueName = Annotated[_Name, Field(description="ID of an issue, or `latest`.")]
+ModelName = Annotated[_Name, Field(description="A model of the forecast, or `champion`.")]
+_FROM = "First day of the answer. Default: today; of a past issue, the day after its figures."
+_From = Annotated[Day | None, Field(alias="from", description=_FROM)]
+_AS_OF = "A date: figures or forecast at the end of it. An instant: what was known then."
+_AsOf = Annotated[Moment | None, Field(description=_AS_OF)]
+_DAYS = "Number of days from `from` on, at most 400."
+_Horizon = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_DAYS)]
+_WINDOW = "Number of days in a row to add up, at most the horizon."
+_Window = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_WINDOW)]
+_MORE_THAN = "Arrivals to exceed. Default: the declared threshold."
+_Threshold = Annotated[int | None, Field(ge=0, le=MOST_THRESHOLD, description=_MORE_THAN)]
+_YOURS = "Your share of the arrivals in per cent; counts are rounded up."
+_OurShare = Annotated[float, Field(ge=LEAST_SHARE, le=100, description=_YOURS)]
 
 
 class NoQuery(BaseModel):
     """No query parameters; the base of all query models."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown(cls, data, "query parameters")
+        """Raise `BadQuestion` if `data` has an unknown name: list those that are known."""
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        if unknown := [name for name in data if name not in names]:
+            expected = f"only {', '.join(names)}" if names else "no query parameters"
+            raise BadQuestion(unknown[0][:40], f"expected {expected}")
         return data
-
-
-def refuse_unknown(schema: type[BaseModel], data: Mapping[str, Any], what: str) -> None:
-    """Raise `Problem` 400 if `data` has names that are not of `schema`: list those that are."""
-    names = _names(schema)
-    if unknown := [name for name in data if name not in names]:
-        expected = f"only the {what} {', '.join(names)}" if names else f"no {what}"
-        detail = f"expected {expected}, found {unknown[0][:40]!r}"
-        raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
-
-
-@cache
-def _names(schema: type[BaseModel]) -> list[str]:
-    """Return the names of the fields, own ones first, then inherited ones."""
-    annotations = schema.__annotations__
-    fields = sorted(schema.model_fields.items(), key=lambda item: item[0] not in annotations)
-    return [field.alias or name for name, field in fields]
 
 
 class JobQuery(NoQuery):
     """The route of a job request."""
 
-    route: str = Field("", max_length=32, description="An enabled route. Default: the first.")
+    route: _Name = Field("", description="An enabled route. Default: the first.")
 
 
 class TableQuery(NoQuery):
@@ -112,66 +179,55 @@ class TableQuery(NoQuery):
 class WhichQuery(TableQuery):
     """Choice of a published forecast."""
 
-    issue: str = Field("latest", max_length=64, description="ID of an issue, or `latest`.")
-    as_of: query_types.Moment | None = Field(
-        None,
-        description="The latest forecast at that instant, or at the end of that day; not after "
-        "today. Not with `issue`.",
-    )
+    issue: IssueName = "latest"
+    as_of: _AsOf = None
 
 
 class IssueQuery(WhichQuery):
     """Published forecast and model."""
 
-    model: str = _MODEL
+    model: ModelName = "champion"
 
 
 class AheadQuery(IssueQuery):
     """First day of the answer."""
 
-    first: query_types.Day | None = _FROM
+    first: _From = None
 
 
 class QuietQuery(AheadQuery):
     """Horizon."""
 
-    horizon: query_types.Horizon = Field(28, description=_HORIZON)
+    horizon: _Horizon = 28
 
 
-class ForecastQuery(AheadQuery):
+class ForecastQuery(QuietQuery):
     """Horizon and range levels."""
 
-    horizon: query_types.Horizon = Field(28, description=_HORIZON)
-    levels: query_types.Levels = _LEVELS
+    levels: _Levels = (50, 80, 95)
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
-        description="`json`, or only the rows: `csv`, `records` (a list) or `ndjson` (one per "
-        "line); or `hubverse`: 23 quantiles and 100 sample paths of each day after the figures as "
-        "CSV. Default: as the Accept header asks.",
+        description="As elsewhere, or `hubverse`: 23 quantiles and 100 sample paths of each day "
+        "after the figures as CSV.",
     )
 
 
 class YearQuery(AheadQuery):
     """Range levels and published forecast."""
 
-    levels: query_types.Levels = _LEVELS
+    levels: _Levels = (50, 80, 95)
 
 
 class TotalsQuery(AheadQuery):
     """Periods and range levels."""
 
-    periods: query_types.Periods | None = Field(
+    periods: _Periods | None = Field(
         None, description=f"Names of periods: {', '.join(PERIODS)}. Default: all."
     )
-    first: query_types.Day | None = Field(
-        None,
-        alias="from",
-        description="First day of the answer, as elsewhere; with `to`, of your own period.",
+    last: Day | None = Field(
+        None, alias="to", description="Last day of your own period, which starts at `from`."
     )
-    last: query_types.Day | None = Field(
-        None, alias="to", description="Last day of your own period."
-    )
-    levels: query_types.Levels = _LEVELS
+    levels: _Levels = (50, 80, 95)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -183,7 +239,7 @@ class TotalsQuery(AheadQuery):
 class SpanQuery(QuietQuery):
     """Horizon, as a number of days or as a last day for charts with a time range."""
 
-    last: query_types.DayOf | None = Field(
+    last: _DayOf | None = Field(
         None,
         alias="to",
         description="Last day, instead of `horizon`, or the nearest day that can be answered.",
@@ -193,49 +249,45 @@ class SpanQuery(QuietQuery):
 class ExceedanceQuery(SpanQuery):
     """Threshold, window and horizon."""
 
-    threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
-    window: query_types.Horizon = Field(
-        1, description="Number of days in a row to add up, from 1 to the horizon."
-    )
-    our_share: query_types.OurShare = _OUR_SHARE
+    threshold: _Threshold = None
+    window: _Window = 1
+    our_share: _OurShare = 100
 
 
 class CapacityQuery(SpanQuery):
     """Length of stay, certainty and horizon."""
 
-    stay_days: query_types.StayDays = Field(
-        4, description=f"Days that each person stays, from 1 to {MOST_STAY_DAYS}."
+    stay_days: int = Field(4, ge=1, le=MOST_STAY_DAYS, description="Days that each person stays.")
+    share: float = Field(
+        0.9, ge=SHARES[0], le=SHARES[1], description="Probability that there are enough places."
     )
-    share: query_types.Share = Field(
-        0.9, description="Probability that there are enough places, {} to {}.".format(*SHARES)
-    )
-    our_share: query_types.OurShare = _OUR_SHARE
-    levels: query_types.Levels = _LEVELS
+    our_share: _OurShare = 100
+    levels: _Levels = (50, 80, 95)
 
 
 class ExplanationQuery(WhichQuery):
     """Published forecast and first day."""
 
-    first: query_types.Day | None = _FROM
+    first: _From = None
 
 
 class ChangesQuery(WhichQuery):
     """Later and earlier forecast."""
 
-    since: str | None = Field(
-        None, max_length=64, description="ID of an earlier issue. Default: the one before."
+    since: _Name | None = Field(
+        None, description="ID of an earlier issue. Default: the one before."
     )
 
 
 class ComparisonQuery(TableQuery):
     """Days and models of past forecasts."""
 
-    days: query_types.Days | None = Field(
+    days: _Days | None = Field(
         None,
         description=f"Up to {MOST_FORECASTS} days: for each the latest forecast at its end, or a "
         "hindcast before the first forecast. Default: days 4 weeks apart.",
     )
-    models: query_types.Models = Field(
+    models: _Models = Field(
         ("champion",),
         description="One model for all `days`, or one for each; `champion` is the published one.",
         json_schema_extra={"default": "champion"},
@@ -245,59 +297,52 @@ class ComparisonQuery(TableQuery):
 class TrackRecordQuery(TableQuery):
     """Number of weeks, model, and live or replayed forecasts."""
 
-    window: query_types.Weeks = Field(
-        "26w",
-        validate_default=True,
+    window: _Weeks = Field(
+        26,
         description="Number of weeks up to the newest scored issue, such as 26w.",
+        json_schema_extra={"default": "26w"},
     )
-    model: str = _MODEL
-    kind: str = Field(
+    model: ModelName = "champion"
+    kind: Literal["live", "hindcast"] = Field(
         "live",
         description="`live`, or `hindcast`: past days forecast afterwards from the figures known "
         "then.",
-        json_schema_extra={"enum": ["live", "hindcast"]},
     )
 
 
 class ObservationsQuery(TableQuery):
     """First and last day, and when the figures were known."""
 
-    first: query_types.Day | None = Field(None, alias="from", description="First day.")
-    last: query_types.Day | None = Field(None, alias="to", description="Last day.")
-    as_of: query_types.Moment | None = _AS_OF
+    first: Day | None = Field(None, alias="from", description="First day.")
+    last: Day | None = Field(None, alias="to", description="Last day.")
+    as_of: _AsOf = None
 
 
 class BriefingQuery(NoQuery):
     """Date of the briefing."""
 
-    as_of: query_types.Moment | None = _AS_OF
+    as_of: _AsOf = None
 
 
 class IssuesQuery(TableQuery):
     """Page."""
 
-    limit: query_types.Limit = Field(100, description=f"Issues per page, from 1 to {MOST_ISSUES}.")
-    after: str | None = Field(None, max_length=120, description="`next` of the previous page.")
+    limit: int = Field(100, ge=1, le=MOST_ISSUES, description="Issues per page.")
+    after: _Name | None = Field(None, description="`next` of the previous page.")
 
 
 class PanelQuery(IssueQuery):
     """Days; charts may give them as instants."""
 
-    first: query_types.DayOf | None = Field(
-        None,
-        alias="from",
-        description="First day. Default: the first of the last 60 days of figures.",
+    begin: _DayOf | None = Field(
+        None, alias="from", description="First day. Default: 60 days before the last figure."
     )
-    last: query_types.DayOf | None = Field(
-        None, alias="to", description="Last day. Default: the 28th day from today."
-    )
+    end: _DayOf | None = Field(None, alias="to", description="Default: the 28th day from today.")
 
 
 class ChanceQuery(SpanQuery):
     """Threshold, window and horizon."""
 
-    threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
-    window: query_types.Horizon = Field(
-        7, description="Number of days in a row to add up, from 1 to the horizon."
-    )
-    horizon: query_types.Horizon = Field(7, description=_HORIZON)
+    threshold: _Threshold = None
+    window: _Window = 7
+    horizon: _Horizon = 7

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint, APIFlask
 from flask import Response, current_app, render_template
 
 from service.api.middleware import CONTENT_POLICY
-from service.api.representation import Rendered, compute_etag, reply
+from service.api.responses import Rendered, compute_etag, reply
 
 blueprint = APIBlueprint(
     "docs",
@@ -24,15 +24,6 @@ blueprint = APIBlueprint(
 
 # The viewer uses inline styles; its scripts are static files.
 _VIEWER_POLICY = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-
-
-@blueprint.after_request
-def _send_unstreamed(answer: Response) -> Response:
-    """Send a static file unstreamed, so that it is compressed."""
-    if answer.direct_passthrough:
-        answer.direct_passthrough = False
-        answer.make_sequence()
-    return answer
 
 
 @blueprint.get("/docs")
@@ -50,23 +41,16 @@ def reference() -> Response:
 
 
 def _page(template: str) -> Response:
-    """Return the page, rendered once."""
-    app = current_app
-    assert isinstance(app, APIFlask)
-    pages: dict[str, Rendered] = app.extensions.setdefault("docs", {})
-    if template not in pages:
-        spec = app.spec
-        assert isinstance(spec, dict)
-        schemas = spec["components"]["schemas"]
+    assert isinstance(current_app, APIFlask)
+    spec: Any = current_app.spec
 
-        def resolve(schema: dict[str, Any]) -> dict[str, Any]:
-            name = schema.get("$ref", "").rpartition("/")[2]
-            resolved: dict[str, Any] = schemas[name] if name else schema
-            return resolved
+    def resolve(schema: dict[str, Any]) -> dict[str, Any]:
+        name = schema.get("$ref", "").rpartition("/")[2]
+        resolved: dict[str, Any] = spec["components"]["schemas"][name] if name else schema
+        return resolved
 
-        text = render_template(template, spec=spec, resolve=resolve, type_of=_type_of).encode()
-        pages[template] = Rendered(text, "text/html; charset=utf-8", compute_etag(text))
-    return reply(pages[template], max_age_seconds=300)
+    text = render_template(template, spec=spec, resolve=resolve, type_of=_type_of).encode()
+    return reply(Rendered(text, "text/html; charset=utf-8", compute_etag(text)))
 
 
 def _type_of(schema: dict[str, Any]) -> str:

@@ -1,40 +1,158 @@
-"""Answers about published forecasts: their common head, and a cache of their bytes."""
+"""Answers over HTTP: their format, ETag and lifetime, their common fields, and a cache of bytes."""
+
+from __future__ import annotations
 
 __all__ = [
+    "STATE_HEADERS",
+    "Rendered",
     "answer_about_issue",
-    "issue_fields",
+    "choose_format",
+    "compute_etag",
     "horizon_of",
-    "series_fields",
+    "issue_fields",
+    "loader",
     "question",
     "question_of_issue",
     "register_answers",
+    "render",
+    "reply",
+    "represent",
+    "series_fields",
 ]
 
+import hashlib
+import json
+import re
 from collections.abc import Callable, Hashable, Iterable
-from contextlib import suppress
+from dataclasses import dataclass
 from functools import wraps
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
-from cachetools import LRUCache
+from cachetools import LRUCache, cached
 from cachetools.keys import hashkey
 from flask import Flask, Response, current_app, request
 
-from service.answers.issue_loader import IssueView
-from service.api.queries import (
-    AheadQuery,
-    ExplanationQuery,
-    IssueQuery,
-    NoQuery,
-    SpanQuery,
-    WhichQuery,
-)
-from service.api.representation import Rendered, choose_format, loader, render, reply
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.api.errors import Problem
+from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred_type
 from service.api.schemas import Open
 from service.core.clock import format_instant
+from service.core.files import csv_text
+
+if TYPE_CHECKING:
+    from service.api.queries import NoQuery, SpanQuery, WhichQuery
 
 _MOST_BYTES = 32 * 1024 * 1024
+_FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
+STATE_HEADERS = {
+    "status": "X-Crossings-Status",
+    "issue_id": "X-Crossings-Issue-Id",
+    "data_through": "X-Crossings-Data-Through",
+    "from": "X-Crossings-From",
+}
+"""Headers that carry what the rows alone leave out, by key of the full answer."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """An answer as bytes, immutable."""
+
+    content: bytes
+    content_type: str
+    etag: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def loader() -> IssueLoader:
+    """Return the loader of the requested series' route, or of the first route."""
+    issue_loader: IssueLoader = current_app.extensions["loader"]
+    return issue_loader.for_series((request.view_args or {}).get("series_id", ""))
+
+
+def represent(
+    body: dict[str, Any],
+    table: bool = True,
+    cache: str = "max-age=60",
+    columns: Iterable[str] = (),
+) -> Response:
+    """Return `body` in the preferred format, or 304 if the client already has it.
+
+    The rows of a `table` are shown alone in all formats but JSON; `columns` are its headings, for
+    when it has no rows.
+    """
+    return reply(render(body, choose_format(table), columns), cache)
+
+
+def choose_format(table: bool) -> str:
+    """Return the preferred format: by `format`, otherwise by the Accept header."""
+    offered = [JSON, CSV, RECORDS, NDJSON] if table else [JSON]
+    named = _FORMATS.get(request.args.get("format", ""))
+    if named in offered:
+        return named
+    if request.headers.get("Accept", "*/*") == "*/*":
+        return JSON
+    kind = preferred_type(*offered)
+    if kind is None:
+        raise Problem(406, f"expected Accept to allow {' or '.join(offered[:2])}")
+    return kind
+
+
+def render(body: dict[str, Any], kind: str, columns: Iterable[str] = ()) -> Rendered:
+    """Serialise `body` or its rows as `kind` and compute its ETag."""
+    rows = body.get("rows", [])
+    if kind == JSON:
+        text = _json(body)
+    elif kind == CSV:
+        cells = ({name: _cell(value) for name, value in row.items()} for row in rows)
+        text = csv_text(cells, rows[0] if rows else columns)
+    elif kind == NDJSON:
+        text = "".join(f"{_json(row)}\n" for row in rows)
+    else:
+        text = _json(rows)
+    content_type = f"{CSV}; charset=utf-8" if kind == CSV else kind
+    content = text.encode()
+    headers = tuple(
+        (header, str(body[name])) for name, header in STATE_HEADERS.items() if body.get(name)
+    )
+    # Rows alone do not show the status, which the ETag must cover.
+    etag = compute_etag(content + repr(headers).encode())
+    return Rendered(content, content_type, etag, headers)
+
+
+def reply(rendered: Rendered, cache: str = "max-age=60") -> Response:
+    """Send the bytes, or 304 if the client already has them; `cache` says how long they hold."""
+    # Answers read with a key must not enter shared caches.
+    scope = "private" if "Authorization" in request.headers else "public"
+    answer = Response(rendered.content, 200, rendered.headers, content_type=rendered.content_type)
+    answer.set_etag(rendered.etag)
+    answer.headers["Cache-Control"] = f"{scope}, {cache}"
+    answer.headers["Vary"] = "Accept"
+    answer.make_conditional(request)
+    return answer
+
+
+def compute_etag(content: bytes) -> str:
+    """Return a strong ETag of `content`."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _cell(value: Any) -> Any:
+    """Format a value as a CSV cell: booleans as in JSON, reasons by name.
+
+    Instants, always UTC, are written in a form that spreadsheets parse.
+    """
+    if isinstance(value, str):
+        return _INSTANT.sub(r"\1 \2", value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(one["name"] for one in value) if isinstance(value, list) else value
 
 
 def series_fields(series_id: str) -> dict[str, str]:
@@ -47,23 +165,19 @@ def series_fields(series_id: str) -> dict[str, str]:
 def question(
     blueprint: APIBlueprint, path: str, query_schema: type[NoQuery], answer_schema: type[Open]
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Decorate a function of ``series_id`` and ``query`` to answer GET for `path` of a series."""
+    """Decorate a function of ``query`` and the path's parameters to answer GET for `path`."""
 
     def register(view: Callable[..., Response]) -> Callable[..., Response]:
         view = blueprint.output(answer_schema)(view)
         view = blueprint.input(query_schema, location="query", arg_name="query")(view)
         endpoint = view.__name__.removeprefix("get_")
-        return blueprint.get(f"/<series_id>/{path}", endpoint=endpoint)(view)
+        return blueprint.get(path, endpoint=endpoint)(view)
 
     return register
 
 
 def question_of_issue(
-    blueprint: APIBlueprint,
-    path: str,
-    query_schema: type[WhichQuery],
-    answer_schema: type[Open],
-    columns: Iterable[str] = (),
+    blueprint: APIBlueprint, path: str, query_schema: type[WhichQuery], answer_schema: type[Open]
 ) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
     """Decorate a function of a view and the query to answer GET for `path` with its keys.
 
@@ -73,9 +187,9 @@ def question_of_issue(
     def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:
         @wraps(of_view)
         def view(series_id: str, query: WhichQuery) -> Response:
-            return answer_about_issue(series_id, query, lambda view: of_view(view, query), columns)
+            return answer_about_issue(series_id, query, lambda view: of_view(view, query))
 
-        return question(blueprint, path, query_schema, answer_schema)(view)
+        return question(blueprint, f"/<series_id>/{path}", query_schema, answer_schema)(view)
 
     return register
 
@@ -110,20 +224,16 @@ def answer_about_issue(
     extra_key: Hashable = None,
 ) -> Response:
     """Return the issue's answer, cached by query, issue and `extra_key`: all that it depends on."""
-    model = query.model if isinstance(query, IssueQuery) else "champion"
-    first = query.first if isinstance(query, AheadQuery | ExplanationQuery) else None
+    model = getattr(query, "model", "champion")
+    first = getattr(query, "first", None)
     view = loader().view(series_id, query.issue, model, query.as_of, first)
     kind = choose_format(table=True)
     days = view.today, view.first
     issue_id = view.issue.issue_id
     key = hashkey(request.path, query, kind, issue_id, view.entry, view.state, days, extra_key)
-    lock, cache = current_app.extensions["answers"]
-    with lock:
-        rendered = cache.get(key)
-    if rendered is None:
-        rendered = render(issue_fields(view) | answer(view), kind, columns=columns)
-        with lock, suppress(ValueError):  # larger than the cache
-            cache[key] = rendered
+    rendered = current_app.extensions["answers"](
+        key, lambda: render(issue_fields(view) | answer(view), kind, columns=columns)
+    )
     return reply(rendered)
 
 
@@ -132,4 +242,5 @@ def register_answers(app: Flask) -> None:
     cache: LRUCache[Hashable, Rendered] = LRUCache(
         _MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024
     )
-    app.extensions["answers"] = Lock(), cache
+    remember = cached(cache, key=lambda key, make: key, lock=Lock())  # noqa: ARG005
+    app.extensions["answers"] = remember(lambda key, make: make())  # noqa: ARG005

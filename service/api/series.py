@@ -26,8 +26,14 @@ from service.answers import (
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
-from service.api.representation import loader, represent
-from service.api.responses import horizon_of, question, question_of_issue, series_fields
+from service.api.responses import (
+    horizon_of,
+    loader,
+    question,
+    question_of_issue,
+    represent,
+    series_fields,
+)
 
 blueprint = APIBlueprint(
     "series",
@@ -37,17 +43,15 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.get("")
-@blueprint.input(queries.TableQuery, location="query")
-@blueprint.output(schemas.Catalogue)
-def list_series(query_data: queries.TableQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "", queries.TableQuery, schemas.Catalogue)
+def list_series(query: queries.TableQuery) -> Response:  # noqa: ARG001
     """List the available series."""
     rows = status.catalogue(loader())
     attributions = dict.fromkeys(row["attribution"] for row in rows)
     return represent({"attribution": " ".join(attributions), "rows": rows})
 
 
-@question(blueprint, "observations", queries.ObservationsQuery, schemas.Observations)
+@question(blueprint, "/<series_id>/observations", queries.ObservationsQuery, schemas.Observations)
 def get_observations(series_id: str, query: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     rows = figures.figures(loader(), series_id, query.first, query.last, query.as_of)
@@ -56,7 +60,7 @@ def get_observations(series_id: str, query: queries.ObservationsQuery) -> Respon
     )
 
 
-@question(blueprint, "revisions", queries.TableQuery, schemas.Revisions)
+@question(blueprint, "/<series_id>/revisions", queries.TableQuery, schemas.Revisions)
 def get_revisions(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
     """List revised figures."""
     answer = figures.revisions(loader(), series_id)
@@ -86,13 +90,7 @@ def get_totals(view: IssueView, query: queries.TotalsQuery) -> dict[str, Any]:
     return {"levels": list(levels), "rows": rows}
 
 
-@question_of_issue(
-    blueprint,
-    "year-so-far",
-    queries.YearQuery,
-    answer_schemas.YearSoFar,
-    ("time", "date", "value", "median"),
-)
+@question_of_issue(blueprint, "year-so-far", queries.YearQuery, answer_schemas.YearSoFar)
 def get_year_so_far(view: IssueView, query: queries.YearQuery) -> dict[str, Any]:
     """Return totals since 1 January by day, published then simulated, with earlier years."""
     answer = year_so_far.year_so_far(view.observed, view.ahead, query.levels)
@@ -137,25 +135,25 @@ def get_changes(view: IssueView, query: queries.ChangesQuery) -> dict[str, Any]:
     return changes.changes(loader(), view, query.since)
 
 
-@question(blueprint, "track-record", queries.TrackRecordQuery, schemas.TrackRecord)
+@question(blueprint, "/<series_id>/track-record", queries.TrackRecordQuery, schemas.TrackRecord)
 def get_track_record(series_id: str, query: queries.TrackRecordQuery) -> Response:
     """Return the accuracy of past forecasts."""
     answer = track_record.track_record(loader(), series_id, query.window, query.model, query.kind)
     return represent(answer | series_fields(series_id))
 
 
-@question(blueprint, "comparison", queries.ComparisonQuery, answer_schemas.Comparison)
+@question(blueprint, "/<series_id>/comparison", queries.ComparisonQuery, answer_schemas.Comparison)
 def get_comparison(series_id: str, query: queries.ComparisonQuery) -> Response:
     """Compare past forecasts with each other and with the outcomes."""
     answer = comparison.compare_days(loader(), series_id, query.days or (), query.models)
     return represent(series_fields(series_id) | answer)
 
 
-@question(blueprint, "briefing", queries.BriefingQuery, schemas.Briefing)
+@question(blueprint, "/<series_id>/briefing", queries.BriefingQuery, schemas.Briefing)
 def get_briefing(series_id: str, query: queries.BriefingQuery) -> Response:
     """Compare the last day, the last 7 days and the year so far with earlier years."""
     answer = briefing.briefing(loader(), series_id, query.as_of)
-    return represent(answer | _figures_fields(series_id), rows=None)
+    return represent(answer | _figures_fields(series_id), table=False)
 
 
 def _figures_fields(series_id: str) -> dict[str, Any]:

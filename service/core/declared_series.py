@@ -279,10 +279,6 @@ class Route(Declaration):
         """Return the last second of a calendar day, in UTC."""
         return dt.datetime.combine(day, _LAST_SECOND, self.zone).astimezone(dt.UTC)
 
-    def seconds_left(self, moment: dt.datetime) -> int:
-        """Return the seconds from `moment` to the end of its day, which may have 23 or 25 hours."""
-        return int((self.end_of_day(self.day(moment)) - moment).total_seconds()) + 1
-
     def assumed_known_at(self, day: dt.date) -> dt.datetime:
         """Return when the figure of `day` counts as known if its source does not say."""
         published_on = day + dt.timedelta(days=self.publication_lag_days)

@@ -252,16 +252,14 @@ def test_answers_begin_today_everywhere(publish: Publish, now: dt.datetime, toda
         assert not page.css("p.caution")
 
 
-def test_etag_and_max_age_change_at_midnight(publish: Publish) -> None:
+def test_etag_changes_at_midnight(publish: Publish) -> None:
     interfaces = publish(utc(2026, 3, 29, 12), utc(2026, 3, 29, 22, 59, 30))
     before = interfaces.client.get(f"{BASE}/forecast")
-    assert before.headers["Cache-Control"] == "public, max-age=30"
     assert before.headers["X-Crossings-From"] == "2026-03-29"
     interfaces.clock.now += dt.timedelta(seconds=30)
     headers = {"If-None-Match": before.headers["ETag"]}
     after = interfaces.client.get(f"{BASE}/forecast", headers=headers)
     assert (after.status_code, after.get_json()["from"]) == (200, "2026-03-30")
-    assert after.headers["Cache-Control"] == "public, max-age=60"
     assert interfaces.client.get("/", headers=headers).status_code == 200
 
 

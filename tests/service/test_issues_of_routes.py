@@ -74,16 +74,6 @@ def client(context: Context) -> FlaskClient:
     return create_app(context, utc_now).test_client()
 
 
-def test_max_age_ends_at_midnight_of_the_route(context: Context) -> None:
-    """Midnight in Rome is an hour before midnight in London."""
-    _, italy = context.routes
-    last_second = italy.end_of_day(utc_now().date())
-    client = create_app(context, lambda: last_second - dt.timedelta(seconds=29)).test_client()
-    for path, seconds in (("/italy_people/forecast", 30), ("/people/forecast", 60), ("", 30)):
-        answer = client.get(f"/v1/series{path}")
-        assert answer.headers["Cache-Control"] == f"public, max-age={seconds}"
-
-
 def test_requested_time_is_a_day_of_each_route(client: FlaskClient) -> None:
     """The first is at 00:30 in Rome and 23:30 in London."""
     moments = {"from": "2024-07-01T22:30:00Z", "to": "2024-07-04T12:00:00Z"}

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, abort
+from flask import Flask
 from flask.testing import FlaskClient
 
 from service.answers.wording import sentence
-from service.api.errors import Problem
 from service.app import create_app
 from service.core.context import Context
 from tests.service.support import ROUTE, ManualClock
@@ -37,13 +36,8 @@ def check_problem(response: Any, status: int, title: str) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", f"{FORECAST}/", "/static/none.css", "/v1//"])
-def test_404(shared: FlaskClient, path: str) -> None:
-    assert check_problem(shared.get(path), 404, "Not Found")["instance"] == path
-
-
-@pytest.mark.parametrize("path", ["/nope", "/plan/", "/records"])
-def test_404_is_a_page_for_a_browser(shared: FlaskClient, path: str) -> None:
+def test_404_is_a_page_for_a_browser(shared: FlaskClient) -> None:
+    path = "/nope"
     response = shared.get(path, headers=BROWSER)
     assert response.status_code == 404
     assert response.mimetype == "text/html"
@@ -57,18 +51,17 @@ def test_404_is_a_page_for_a_browser(shared: FlaskClient, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/static/../app.py", "/static/%2e%2e/pages.py", "/static//etc"),
-        *("/docs/static/..%2fdocs.py", "/v1/series/../../etc/passwd", "//v1/status", "/v1//status"),
-        *("/v1/series/people/forecast/", "/%ff%fe", "/v1/series/" + "a" * 3000 + "/forecast"),
+        *("/nothing", "/static/none.css", "/static/../app.py", "/static/%2e%2e/pages.py"),
+        *("/docs/static/..%2fdocs.py", "//v1/status", "/v1//status", f"{FORECAST}/", "/%ff%fe"),
+        "/v1/series/" + "a" * 3000 + "/forecast",
     ],
 )
-def test_path_traversal_and_malformed_paths_are_404(shared: FlaskClient, path: str) -> None:
+def test_unknown_and_malformed_paths_are_404(shared: FlaskClient, path: str) -> None:
     check_problem(shared.get(path), 404, "Not Found")
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_405(shared: FlaskClient, method: str) -> None:
-    response = getattr(shared, method)(FORECAST, json={"horizon": 1})
+def test_405_lists_the_methods(shared: FlaskClient) -> None:
+    response = shared.post(FORECAST, json={"horizon": 1})
     check_problem(response, 405, "Method Not Allowed")
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
@@ -79,9 +72,6 @@ def test_405(shared: FlaskClient, method: str) -> None:
         (FORECAST, "image/png"),
         (FORECAST, "application/json;q=0, text/csv;q=0"),
         ("/v1/status", "text/csv"),
-        ("/v1/status", "application/x-ndjson"),
-        ("/v1/series/people/briefing", "text/csv"),
-        ("/readyz", "text/html"),
     ],
 )
 def test_406(shared: FlaskClient, path: str, accept: str) -> None:
@@ -104,14 +94,6 @@ def test_500_is_logged_and_reveals_nothing(app: Flask, caplog: pytest.LogCapture
         body = check_problem(app.test_client().get("/broken"), 500, "Internal Server Error")
     assert body["detail"] == "an unexpected error, which has been logged"
     assert "ZeroDivisionError" in caplog.text
-
-
-def test_aborts_are_problem_details(app: Flask) -> None:
-    app.add_url_rule("/aborted/<int:status>", view_func=lambda status: abort(status))
-    for status in (401, 403, 404, 405, 413, 422, 429, 500, 503):
-        response = app.test_client().get(f"/aborted/{status}")
-        assert response.status_code == response.json["status"] == status
-        assert response.content_type == "application/problem+json"
 
 
 def test_503_while_the_database_is_missing(
@@ -183,33 +165,25 @@ def test_500_page_for_a_browser_does_not_log_the_token(
 
 
 @pytest.mark.parametrize("path", ["/v1/series/people/scenarios", "/grafana/query"])
-@pytest.mark.parametrize("body", ["[]", '"x"', "7", "null", "true"])
-def test_body_must_be_a_json_object(shared: FlaskClient, path: str, body: str) -> None:
-    response = shared.post(path, data=body, content_type="application/json")
-    errors = check_problem(response, 400, "Bad Request")["errors"]
-    assert errors == [{"name": "body", "detail": "expected a JSON object"}]
-    empty = shared.post(path, data=b"", content_type="application/json")
-    assert check_problem(empty, 400, "Bad Request")["errors"][0]["name"] == "body"
-
-
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    ("body", "detail"),
     [
-        ('{"level_percent": 20, "level_percent": -50}', "(a repeated key in an object)"),
-        ('{"weather": {"2026-01-01": "calm", "2026-01-01": "calm"}}', "(a repeated key in an obj"),
-        ('{"level_percent": 20', "(Expecting ',' delimiter"),
-        ("[" * 30_000, "(maximum recursion depth"),
+        (b"[]", "body: expected a JSON object"),
+        (b"null", "body: expected a JSON object"),
+        (b"", "body: expected valid JSON, found '' (Expecting value"),
+        (b'{"level_percent": 20', "(Expecting ',' delimiter"),
+        (b'{"levels": [80], "levels": [50]}', "(a repeated key in an object)"),
+        (b"[" * 30_000, "(maximum recursion depth"),
+        (b"\xff\xfe", "body: expected valid JSON, found "),
     ],
 )
-def test_body_must_be_valid_json_without_repeats(
-    shared: FlaskClient, body: str, reason: str
+def test_body_must_be_a_json_object(
+    shared: FlaskClient, path: str, body: bytes, detail: str
 ) -> None:
-    path = "/v1/series/people/scenarios"
     response = shared.post(path, data=body, content_type="application/json")
     (error,) = check_problem(response, 400, "Bad Request")["errors"]
     assert error["name"] == "body"
-    assert error["detail"].startswith("expected a body of valid JSON, found '")
-    assert reason in error["detail"]
+    assert detail in error["detail"]
 
 
 def test_errors_name_no_python_class(shared: FlaskClient) -> None:
@@ -223,16 +197,9 @@ def test_errors_name_no_python_class(shared: FlaskClient) -> None:
         assert "query" not in {error["name"] for error in problem["errors"]}
 
 
-def test_str_of_problem_is_its_detail() -> None:
-    assert str(Problem(400, "expected a day", [{"name": "from", "detail": "expected a day"}])) == (
-        "expected a day"
-    )
-
-
 @pytest.mark.parametrize(
     ("body", "name", "detail"),
     [
-        ({"level_percent": 1000}, "level_percent", "expected at most 400, found 1000"),
         ({"levels": [80, 1]}, "levels.1", "expected 50, 80, 90, 95 or 99, found 1"),
         (
             {"weather": {"2026-01-01": "wet"}},
@@ -253,9 +220,3 @@ def test_invalid_part_of_a_body_is_shown(
     problem = check_problem(response, 400, "Bad Request")
     assert problem["errors"] == [{"name": name, "detail": detail}]
     assert problem["detail"] == f"{name}: {detail}"
-
-
-def test_invalid_parameter_is_shown(shared: FlaskClient) -> None:
-    body = check_problem(shared.get(f"{FORECAST}?format=xml"), 400, "Bad Request")
-    assert body["detail"].startswith("format: expected 'json', 'csv', ")
-    assert body["detail"].endswith(" or 'hubverse', found 'xml'")

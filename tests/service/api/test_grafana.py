@@ -91,16 +91,6 @@ def test_charts_follow_the_time_range() -> None:
         assert "${__timeTo:date:iso}" in panel["targets"][0]["url"], panel["title"]
 
 
-def test_forecast_rows_end_with_the_time_range(shared: FlaskClient) -> None:
-    for path in ("exceedance?window=1", "capacity?stay_days=4", "gauges/chance?window=1"):
-        url = f"/v1/series/people/{path}&to=2026-01-08T23:00:00Z"
-        table = shared.get(url).json["rows"]
-        if "chance" in path:
-            assert table[0]["horizon"] == 7
-        else:
-            assert [table[0]["date"], table[-1]["date"]] == ["2026-01-02", "2026-01-08"]
-
-
 def test_variables_offer_declared_series_and_thresholds(shared: FlaskClient) -> None:
     assert choices(shared, "series") == list(ROUTE.forecast)
     for series_id in ROUTE.forecast:
@@ -122,14 +112,6 @@ def test_dashboard_links_open_the_forecast_page(shared: FlaskClient) -> None:
         response = shared.get(link.removeprefix("http://127.0.0.1:8000"))
         assert response.status_code == 200
         assert "boats" in response.text.lower()
-
-
-def test_annotations_show_the_issues(shared: FlaskClient) -> None:
-    issues, *others = DASHBOARD["annotations"]["list"]
-    (row,) = shared.get(address(issues["target"])).json["rows"]
-    assert {c["selector"] for c in issues["target"]["columns"]} <= set(row)
-    for annotation in others:
-        assert shared.get(address(annotation["target"])).status_code == 200
 
 
 def test_package_lock_names_no_registry() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import yaml
 from flask.testing import FlaskClient
@@ -41,18 +39,7 @@ def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
             declared = ROUTE.series[series_id]
             assert row["threshold"] == declared.week_threshold
             assert f"More than {declared.week_threshold:,} {declared.unit}" in text
-    people = {rule["uid"]: rule for rule in group["rules"] if rule["labels"]["series"] == "people"}
-    for rule in group["rules"]:  # rules of other series are copies, as in docs/clients.md
-        translated = json.loads(json.dumps(rule).replace("boats", "people"))
-        original = people[rule["uid"].removesuffix("-boats")]
-        for name in ("title", "labels", "data", "condition", "panelId"):
-            assert translated[name] == original[name]
-    for name in ("uid", "title"):
-        assert len({rule[name] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
-    kinds = {
-        (rule["uid"].removesuffix("-boats"), rule["labels"]["series"]) for rule in group["rules"]
-    }
-    assert len(kinds) == len(group["rules"])
+    assert len({rule["uid"] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
 
 
 @pytest.mark.parametrize(

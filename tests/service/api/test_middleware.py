@@ -11,7 +11,7 @@ from service.core.context import open_context
 from tests.service.mailbox import free_port, mail_settings, publish_sample
 from tests.service.support import ManualClock
 
-PATHS = ["/", "/docs", "/v1/status", "/v1/series/people/forecast", "/livez", "/v1/nothing"]
+PATHS = ["/", "/docs", "/v1/status", "/v1/series/people/forecast", "/livez?x=1", "/v1/nothing"]
 ORIGIN = "https://planning.example"
 V1 = "/v1/series/people"
 
@@ -21,37 +21,10 @@ def test_responses_have_security_headers(shared: FlaskClient, path: str) -> None
     headers = shared.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
-    assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert "Access-Control-Allow-Origin" not in headers
-    assert len(headers.getlist("Content-Security-Policy")) == 1
-
-
-@pytest.mark.parametrize("path", PATHS[:-1])
-def test_head_equals_get_without_its_body(shared: FlaskClient, path: str) -> None:
-    get, head = shared.get(path), shared.head(path)
-    assert (head.status_code, head.data) == (200, b"")
-    assert head.headers["Content-Length"] == get.headers["Content-Length"]
-    assert head.headers.get("ETag") == get.headers.get("ETag")
-
-
-@pytest.mark.parametrize(
-    ("path", "allowed"),
-    [
-        ("/v1/series/people/forecast", {"GET", "HEAD", "OPTIONS"}),
-        ("/v1/series/people/scenarios", {"POST", "OPTIONS"}),
-        ("/v1/jobs/refit", {"POST", "OPTIONS"}),
-    ],
-)
-def test_options_and_405_list_the_methods(
-    shared: FlaskClient, path: str, allowed: set[str]
-) -> None:
-    options = shared.options(path)
-    assert (options.status_code, options.data) == (204, b"")
-    assert set(options.headers["Allow"].split(", ")) == allowed
-    response = shared.delete(path)
-    assert response.status_code in (401, 405)
-    if response.status_code == 405:
-        assert set(response.headers["Allow"].split(", ")) == allowed
+    assert headers["Referrer-Policy"] == "same-origin"
+    (policy,) = headers.getlist("Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; ") and "frame-ancestors 'none'" in policy
+    assert "Access-Control-Allow-Origin" not in headers and "Set-Cookie" not in headers
 
 
 def test_cors_allows_the_configured_origins(client_with: Callable[..., FlaskClient]) -> None:
@@ -102,25 +75,15 @@ def test_control_characters_in_urls_are_rejected(any_client: FlaskClient) -> Non
 
 
 def test_control_characters_in_bodies_are_rejected(any_client: FlaskClient) -> None:
+    days = {"from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
     for text in ("\x00", "a\x00b", "\n", "\x7f", "\ud800"):
-        bodies = [
-            {"issue": text},
-            {"model": text},
+        for body in (
+            *({"issue": text}, {"model": text}, {text: 1}, {"levels": [[text]]}),
             {"weather": {text: "calm"}},
-            {text: 1},
-            {"levels": [[text]]},
-        ]
-        for body in bodies:
-            response = any_client.post(f"{V1}/scenarios", json=body)
-            assert (response.status_code, "control character" in response.text) == (400, True), body
-        days = {"from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
+        ):
+            assert any_client.post(f"{V1}/scenarios", json=body).status_code == 400, body
         query = {"range": days, "targets": [{"target": text}]}
-        assert "control character" in any_client.post("/grafana/query", json=query).text
+        assert any_client.post("/grafana/query", json=query).status_code == 400
         if text.isascii():
             for form in ({"address": f"a{text}@example.org"}, {"threshold": text}, {text: "1"}):
                 assert any_client.post("/subscribe", data=form).status_code == 400, form
-
-
-def test_unicode_text_is_accepted(shared: FlaskClient) -> None:
-    assert shared.get(f"{V1}/forecast?model=\u00e9\U0001f6a4").status_code == 404
-    assert shared.post(f"{V1}/scenarios", json={"model": "\U0001f6a4"}).status_code == 404

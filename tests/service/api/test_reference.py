@@ -35,15 +35,6 @@ def test_reference_lists_every_operation_without_scripts(shared: FlaskClient) ->
     assert "<script" not in page
 
 
-def test_viewer_script_is_compressed_and_cached(shared: FlaskClient) -> None:
-    path, gzip = "/docs/static/rapidoc.js", {"Accept-Encoding": "gzip"}
-    response = shared.get(path, headers=gzip, buffered=True)
-    assert response.headers["Content-Encoding"] == "gzip"
-    assert len(response.data) < 300_000
-    tag = {"If-None-Match": response.headers["ETag"]}
-    assert shared.get(path, headers=gzip | tag, buffered=True).status_code == 304
-
-
 def test_only_the_viewer_allows_inline_styles(shared: FlaskClient) -> None:
     policies = {
         path: shared.get(path).headers["Content-Security-Policy"]

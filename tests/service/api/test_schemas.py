@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,34 +11,11 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation import OpenAPIV31SpecValidator
 
-from service.api import key_store
 from service.app import create_app
 from service.core.context import Context
 from tests.service.support import NOW, ManualClock
 
-PATHS = [
-    "/v1/series",
-    *(
-        f"/v1/series/people/{question}"
-        for question in (
-            *("observations?from=2025-12-01", "revisions", "forecast?levels=50,90,99"),
-            *("totals", "totals?from=2026-01-01&to=2026-02-01", "exceedance", "capacity"),
-            *("quiet", "explanation", "track-record", "briefing", "panel", "issues"),
-            *("gauges/chance", "gauges/age", "issues/ISSUE", "year-so-far", "comparison"),
-        )
-    ),
-    *(f"/v1/series/boats/{question}" for question in ("totals", "quiet", "briefing")),
-    "/v1/series/preventions/revisions",
-    *("/v1/status", "/livez", "/readyz"),
-]
-# Posted, or about two issues: tested in the modules of their own.
-ELSEWHERE = {
-    "/v1/series/{series_id}/changes",
-    "/v1/series/{series_id}/scenarios",
-    "/v1/jobs/{job}",
-    "/v1/jobs/requests/{request_id}",
-}
-PROBLEMS = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503")
+MORE = {"totals": ["?from=2026-01-01&to=2026-02-01"], "forecast": ["?levels=50,90,99"]}
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +64,6 @@ def validate_response(response: Any, schema: dict[str, Any], document: dict[str,
 def success_content(operation: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = next(iter(operation["responses"].values()))["content"]
     return content
-
-
-def documented_path(path: str) -> str:
-    """The path in the document of a path that is requested."""
-    template = re.sub(r"/(people|boats|preventions)/", "/{series_id}/", path.partition("?")[0])
-    return template.replace("ISSUE", "{issue_id}")
 
 
 def test_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
@@ -172,19 +142,19 @@ def test_errors_are_problem_details(document: dict[str, Any]) -> None:
                 assert problem["examples"]["answer"]["value"]["status"] == int(status)
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_responses_match_their_schemas(
-    client: FlaskClient, document: dict[str, Any], path: str
-) -> None:
+def test_responses_match_their_schemas(client: FlaskClient, document: dict[str, Any]) -> None:
     newest = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
-    response = client.get(path.replace("ISSUE", newest))
-    assert response.status_code == 200, response.text
-    content = success_content(document["paths"][documented_path(path)]["get"])
-    validate_response(response.json, content["application/json"]["schema"], document)
-
-
-def test_every_path_is_tested(document: dict[str, Any]) -> None:
-    assert {documented_path(path) for path in PATHS} | ELSEWHERE == set(document["paths"])
+    names = {"series_id": "people", "issue_id": newest}
+    asked = [path for path, one in operations(document) if "200" in one["responses"]]
+    # Posted, or about two issues: tested in the modules of their own.
+    elsewhere = {"requests/{request_id}", "scenarios", "changes"}
+    for path in asked:
+        end = path.rpartition("{series_id}/")[2].removeprefix("/v1/jobs/")
+        for query in ("", *MORE.get(end, ())) if end not in elsewhere else ():
+            response = client.get(path.format_map(names) + query)
+            assert response.status_code == 200, response.text
+            content = success_content(document["paths"][path]["get"])
+            validate_response(response.json, content["application/json"]["schema"], document)
 
 
 def test_examples_match_their_schemas(document: dict[str, Any]) -> None:
@@ -196,45 +166,3 @@ def test_examples_match_their_schemas(document: dict[str, Any]) -> None:
     for response in document["components"]["responses"].values():
         for content in response.get("content", {}).values():
             validate_response(content["examples"]["answer"]["value"], problem, document)
-
-
-def test_problem_examples_are_real_responses(app: Flask, document: dict[str, Any]) -> None:
-    problems = [
-        content["examples"]["answer"]["value"]
-        for response in document["components"]["responses"].values()
-        for content in response.get("content", {}).values()
-    ]
-    examples = {str(problem["status"]): problem for problem in problems}
-    assert set(examples) == set(PROBLEMS)
-    people, client = "/v1/series/people", app.test_client()
-    with app.extensions["loader"].context.database.writing() as connection:
-        key = key_store.create_key(connection, "reader", "read", NOW)
-    newest = client.get(f"{people}/issues").json["rows"][0]["issue_id"]
-    scenario = f"{people}/scenarios"
-    responses = [
-        client.get(f"{people}/forecast?horizon=500"),
-        client.get(f"{people}/forecast", headers={"Authorization": "Bearer x"}),
-        client.post("/v1/jobs/refit", headers={"Authorization": f"Bearer {key}"}),
-        client.get(f"{people}/forecast?model=none"),
-        client.delete(f"{people}/forecast"),
-        client.get(f"{people}/forecast", headers={"Accept": "image/png"}),
-        client.post(scenario, json={"weather": {"2026-01-05": "calm"}}),
-        client.post(scenario, data=b"x" * 70_000, content_type="application/json"),
-        client.post(scenario, data=b"<a/>", content_type="text/xml"),
-    ]
-    for response in responses:
-        text = json.dumps(examples[str(response.status_code)])
-        assert response.json == json.loads(re.sub("people-[0-9a-f]+-[0-9a-f]+", newest, text))
-    assert [str(response.status_code) for response in responses] == list(PROBLEMS[:9])
-
-
-def test_documented_query_parameters(document: dict[str, Any]) -> None:
-    def query_parameters(name: str) -> set[str]:
-        parameters = document["paths"][f"/v1/series/{{series_id}}/{name}"]["get"]["parameters"]
-        return {p["name"] for p in parameters if p["in"] == "query"}
-
-    issue = {"issue", "as_of", "model", "format"}
-    assert query_parameters("forecast") == {"from", "horizon", "levels"} | issue
-    assert query_parameters("totals") == {"periods", "from", "to", "levels"} | issue
-    assert query_parameters("observations") == {"from", "to", "as_of", "format"}
-    assert query_parameters("briefing") == {"as_of"}

@@ -74,28 +74,11 @@ def test_forecast_and_totals_match_the_stored_paths(client: FlaskClient, context
     assert span["known"] == sum(row["value"] for row in figures)
 
 
-def test_our_share_scales_capacity_and_exceedance(shared: FlaskClient) -> None:
-    whole = get(shared, f"{PEOPLE}/capacity?stay_days=1")
-    tenth = get(shared, f"{PEOPLE}/capacity?stay_days=1&our_share=10")
-    assert (whole["our_share"], tenth["our_share"]) == (100, 10)
-    assert tenth["places_peak"] == -(-whole["places_peak"] // 10)
-    above = get(shared, f"{PEOPLE}/exceedance?threshold=500&window=1")
-    tenth = get(shared, f"{PEOPLE}/exceedance?threshold=50&window=1&our_share=10")
-    assert [row["p_above"] for row in tenth["rows"]] == [row["p_above"] for row in above["rows"]]
-    for invalid in ("0", "101", "3.333"):
-        response = shared.get(f"{PEOPLE}/capacity?our_share={invalid}")
-        assert response.status_code == 400
-        assert response.json["errors"][0]["name"] == "our_share"
-    response = shared.get(f"{PEOPLE}/capacity?our_share=3%25")
-    assert "expected a number such as 12.5, found '3%'" in response.json["detail"]
-
-
 @pytest.mark.parametrize(
     "path",
     [
         f"{PEOPLE}/forecast?horizon=40&levels=80,99",
         f"{PEOPLE}/totals",
-        f"{PEOPLE}/observations?from=2025-11-01",
         f"{PEOPLE}/observations?from=2027-01-01",
         "/v1/series/boats/forecast",
     ],
@@ -148,42 +131,26 @@ def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: ManualCl
     ]
 
 
-def test_briefing_compares_with_earlier_years(shared: FlaskClient) -> None:
-    body = get(shared, f"{PEOPLE}/briefing?as_of=2024-10-18")
-    assert body["last_day"]["value"] == 647
-    assert body["last_day"]["beside"] == {"boats": 10}
-    assert body["year_to_date"]["value"] == 28_204
-    assert [row["per_cent"] for row in body["year_to_date"]["against"][:2]] == [8.0, -25.0]
-    assert "Open Government Licence" in body["attribution"]
-
-
-def test_year_and_comparison_equal_those_of_the_page(client: FlaskClient, context: Context) -> None:
-    for seed, day in enumerate((1, 15)):
-        paths = {
-            name: random_paths(f"2025-12-{day:02}", 28, seed=2 * seed + at)
-            for at, name in enumerate(("climatology", "seasonal_naive"))
-        }
-        publish(context.database, paths, 1, utc(2025, 12, day, 15))
-    year = get(client, f"{PEOPLE}/year-so-far")
-    page = list(csv.DictReader(io.StringIO(client.get("/now/year.csv").text)))
-    assert [row["date"] for row in page] == [row["date"] for row in year["rows"]]
+def test_year_equals_that_of_the_page(shared: FlaskClient) -> None:
+    year = get(shared, f"{PEOPLE}/year-so-far")
+    page = list(csv.DictReader(io.StringIO(shared.get("/now/year.csv").text)))
     for row, cells in zip(year["rows"], page, strict=True):
         assert {name: format_cell(row[name]) for name in cells} == cells
     assert f"year_{year['earlier'][-1]}" in year["rows"][0]
-    query = "days=2025-12-20,2025-12-02&models=seasonal_naive,champion"
-    comparison = get(client, f"{PEOPLE}/comparison?{query}")
-    query = "on1=2025-12-20&model1=seasonal_naive&on2=2025-12-02&model2=champion"
-    page = list(csv.DictReader(io.StringIO(client.get(f"/compare/comparison.csv?{query}").text)))
-    page_rows = {row["date"]: row for row in page}
-    models = [forecast["model"] for forecast in comparison["forecasts"]]
-    assert (len(comparison["rows"]), models) == (56, ["seasonal_naive", "climatology"])
-    for at, row in enumerate(comparison["rows"]):
-        number, cells = at // 28 + 1, page_rows[row["date"]]
-        assert row["issue_id"] == comparison["forecasts"][number - 1]["issue_id"]
-        assert str(row["median"]) == cells[f"median_{number}"]
-        assert str(row["hi80"]) == cells[f"hi80_{number}"]
-        assert format_cell(row["came"]) == cells["value"]
-    one_model = get(client, f"{PEOPLE}/comparison?days=2025-12-20,2025-12-02&models=climatology")
+
+
+def test_comparison_of_other_models(client: FlaskClient, context: Context) -> None:
+    for day in (1, 15):
+        paths = {
+            name: random_paths(f"2025-12-{day:02}", 28, seed=day + at)
+            for at, name in enumerate(("climatology", "seasonal_naive"))
+        }
+        publish(context.database, paths, 1, utc(2025, 12, day, 15))
+    days = "days=2025-12-20,2025-12-02"
+    two_models = get(client, f"{PEOPLE}/comparison?{days}&models=seasonal_naive,champion")
+    models = [forecast["model"] for forecast in two_models["forecasts"]]
+    assert (len(two_models["rows"]), models) == (56, ["seasonal_naive", "climatology"])
+    one_model = get(client, f"{PEOPLE}/comparison?{days}&models=climatology")
     assert {row["model"] for row in one_model["rows"]} == {"climatology"}
 
 
@@ -191,7 +158,6 @@ def test_year_and_comparison_equal_those_of_the_page(client: FlaskClient, contex
     ("question", "status", "words"),
     [
         ("days=2025-12-20,2025-12-02&models=a,b,c", 400, "one for all days or 2"),
-        (f"days={','.join(5 * ['2026-01-02'])}", 400, "at most 4 days"),
         ("days=2025-12-20,tomorrow", 400, "dates such as 2024-10-18,2024-11-15"),
         ("days=2017-12-20", 404, "there is no forecast from 2017-12-20; the first is from"),
         ("models=none", 404, "expected a model of this issue"),
@@ -204,15 +170,6 @@ def test_invalid_comparison_is_rejected(
     assert (response.status_code, words in response.json["detail"]) == (status, True)
 
 
-def test_totals_are_coherent(shared: FlaskClient) -> None:
-    """The mean of a sum is the sum of the means; its bounds are not the sums of the bounds."""
-    days = get(shared, f"{PEOPLE}/forecast?from=2026-01-01&horizon=365")["rows"]
-    (year,) = get(shared, f"{PEOPLE}/totals?periods=calendar_year")["rows"]
-    assert year["mean"] == pytest.approx(sum(row["mean"] for row in days), abs=2)
-    assert year["hi95"] < sum(row["hi95"] for row in days)
-    assert year["lo95"] > sum(row["lo95"] for row in days)
-
-
 def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: ManualClock) -> None:
     issue_id = get(client, f"{PEOPLE}/totals")["issue_id"]
     clock.now = utc(2026, 5, 1, 12)
@@ -221,17 +178,8 @@ def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: ManualClock) -
         assert [row["to"] for row in rows if row["period"] == "year_to_date"] == [last_day]
 
 
-def test_issue_too_old_for_today_cannot_answer(client: FlaskClient, clock: ManualClock) -> None:
-    clock.now = utc(2027, 3, 1, 12)
-    for path in ("forecast", "totals", "totals?to=2027-03-07", "capacity", "exceedance", "quiet"):
-        response = client.get(f"{PEOPLE}/{path}")
-        assert response.status_code == 409, path
-        assert "a newer forecast is needed" in response.json["detail"]
-
-
 def test_other_models_of_the_issue(shared: FlaskClient) -> None:
     champion = get(shared, f"{PEOPLE}/forecast")
-    assert get(shared, f"{PEOPLE}/forecast?model=calibrated_pool")["rows"] == champion["rows"]
     naive = get(shared, f"{PEOPLE}/forecast?model=seasonal_naive")
     assert naive["model"] == "seasonal_naive"
     assert naive["rows"] != champion["rows"]

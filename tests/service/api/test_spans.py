@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -9,31 +8,8 @@ import pytest
 
 from service import server
 from service.core.settings import Settings, SettingsError
-from tests.service.support import ROOT, as_environment, run_server
+from tests.service.support import run_server
 from tests.support.loopback import Loopback, QuietHandler
-from tests.support.waiting import PROCESS
-
-READ_STATUS = """
-import sys
-from service.core import settings
-from service.app import create_app
-from service.core.context import open_context
-client = create_app(open_context(settings.load_settings())).test_client()
-assert client.get("/v1/status").status_code == 200
-print(sorted(name for name, module in sys.modules.items() if module and "opentelemetry" in name))
-"""
-
-
-def test_opentelemetry_is_not_imported_by_default(settings: Settings) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", READ_STATUS],
-        env=as_environment(settings),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
-    )
-    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
 def test_tracing_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,6 @@ def test_hour_repeated_at_midnight_belongs_to_ending_day() -> None:
     day, end = dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)
     assert chile.end_of_day(day) == end
     assert chile.day(end) == day
-    assert chile.seconds_left(utc(2026, 4, 5, 3, 30)) == 1800
 
 
 def test_assumed_known_time_is_14_local_next_day() -> None:
@@ -170,17 +169,3 @@ def test_assumed_known_time_is_14_local_next_day() -> None:
     assert CHANNEL.assumed_known_at(dt.date(2025, 6, 30)) == utc(2025, 7, 1, 13)
     assert CHANNEL.assumed_known_at(dt.date(2025, 3, 29)) == utc(2025, 3, 30, 13)
     assert CHANNEL.assumed_known_at(dt.date(2024, 2, 28)) == utc(2024, 2, 29, 14)
-
-
-@pytest.mark.parametrize(
-    ("moment", "seconds"),
-    [
-        (utc(2026, 1, 1, 23, 59, 30), 30),
-        (utc(2026, 1, 2), 86_400),
-        (utc(2026, 3, 29), 23 * 3600),
-        (utc(2026, 10, 24, 23), 25 * 3600),
-        (utc(2026, 6, 30, 22, 59, 59), 1),
-    ],
-)
-def test_seconds_left_in_days_of_23_to_25_hours(moment: dt.datetime, seconds: int) -> None:
-    assert CHANNEL.seconds_left(moment) == seconds
