@@ -152,7 +152,7 @@ async def _body(environ: dict[str, Any], protocol: Any) -> bytes:
 
 
 def _environ(scope: Any) -> dict[str, Any]:
-    """Return the request as a PEP 3333 environ, without a body."""
+    """Return what Flask reads of a PEP 3333 environ, without a body."""
     server, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
@@ -163,14 +163,10 @@ def _environ(scope: Any) -> dict[str, Any]:
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
     }
     for name, value in scope.headers.items():
         if "_" in name:  # could imitate a name with a hyphen

@@ -36,9 +36,6 @@ class Problem(Exception):
     errors: Sequence[dict[str, str]] = ()  # name and detail of each invalid parameter
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        return self.detail
-
 
 class ErrorItem(Open):
     """An invalid parameter."""

@@ -183,15 +183,10 @@ class WhichQuery(TableQuery):
     as_of: _AsOf = None
 
 
-class IssueQuery(WhichQuery):
-    """Published forecast and model."""
+class AheadQuery(WhichQuery):
+    """Model and first day of the answer."""
 
     model: ModelName = "champion"
-
-
-class AheadQuery(IssueQuery):
-    """First day of the answer."""
-
     first: _From = None
 
 
@@ -331,9 +326,10 @@ class IssuesQuery(TableQuery):
     after: _Name | None = Field(None, description="`next` of the previous page.")
 
 
-class PanelQuery(IssueQuery):
-    """Days; charts may give them as instants."""
+class PanelQuery(WhichQuery):
+    """Model, and days; charts may give them as instants."""
 
+    model: ModelName = "champion"
     begin: _DayOf | None = Field(
         None, alias="from", description="First day. Default: 60 days before the last figure."
     )

@@ -1,7 +1,5 @@
 """Answers over HTTP: their format, ETag and lifetime, their common fields, and a cache of bytes."""
 
-from __future__ import annotations
-
 __all__ = [
     "STATE_HEADERS",
     "Rendered",
@@ -27,12 +25,13 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apiflask import APIBlueprint
 from cachetools import LRUCache, cached
 from cachetools.keys import hashkey
 from flask import Flask, Response, current_app, request
+from pydantic import BaseModel
 
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.api.errors import Problem
@@ -40,9 +39,6 @@ from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred_type
 from service.api.schemas import Open
 from service.core.clock import format_instant
 from service.core.files import csv_text
-
-if TYPE_CHECKING:
-    from service.api.queries import NoQuery, SpanQuery, WhichQuery
 
 _MOST_BYTES = 32 * 1024 * 1024
 _FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
@@ -163,7 +159,7 @@ def series_fields(series_id: str) -> dict[str, str]:
 
 
 def question(
-    blueprint: APIBlueprint, path: str, query_schema: type[NoQuery], answer_schema: type[Open]
+    blueprint: APIBlueprint, path: str, query_schema: type[BaseModel], answer_schema: type[Open]
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
     """Decorate a function of ``query`` and the path's parameters to answer GET for `path`."""
 
@@ -177,7 +173,7 @@ def question(
 
 
 def question_of_issue(
-    blueprint: APIBlueprint, path: str, query_schema: type[WhichQuery], answer_schema: type[Open]
+    blueprint: APIBlueprint, path: str, query_schema: type[BaseModel], answer_schema: type[Open]
 ) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
     """Decorate a function of a view and the query to answer GET for `path` with its keys.
 
@@ -186,7 +182,7 @@ def question_of_issue(
 
     def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:
         @wraps(of_view)
-        def view(series_id: str, query: WhichQuery) -> Response:
+        def view(series_id: str, query: Any) -> Response:
             return answer_about_issue(series_id, query, lambda view: of_view(view, query))
 
         return question(blueprint, f"/<series_id>/{path}", query_schema, answer_schema)(view)
@@ -194,7 +190,7 @@ def question_of_issue(
     return register
 
 
-def horizon_of(query: SpanQuery, view: IssueView) -> int:
+def horizon_of(query: Any, view: IssueView) -> int:
     """Return the horizon of the answer in days."""
     return view.ahead.horizon_to(query.last) if query.last else query.horizon
 
@@ -218,14 +214,13 @@ def issue_fields(view: IssueView) -> dict[str, Any]:
 
 def answer_about_issue(
     series_id: str,
-    query: WhichQuery,
+    query: Any,
     answer: Callable[[IssueView], dict[str, Any]],
     columns: Iterable[str] = (),
     extra_key: Hashable = None,
 ) -> Response:
     """Return the issue's answer, cached by query, issue and `extra_key`: all that it depends on."""
-    model = getattr(query, "model", "champion")
-    first = getattr(query, "first", None)
+    model, first = getattr(query, "model", "champion"), getattr(query, "first", None)
     view = loader().view(series_id, query.issue, model, query.as_of, first)
     kind = choose_format(table=True)
     days = view.today, view.first

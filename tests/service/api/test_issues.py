@@ -76,20 +76,6 @@ def test_as_of_selects_the_issue_current_then(
     assert (both.status_code, both.json["errors"][0]["name"]) == (400, "as_of")
 
 
-def test_panel_joins_figures_and_forecast(shared: FlaskClient) -> None:
-    rows = shared.get(f"{PEOPLE}/panel?from=2025-12-20&to=2026-01-10").json["rows"]
-    assert [row["date"] for row in rows] == [
-        str(dt.date(2025, 12, 20) + dt.timedelta(days=n)) for n in range(22)
-    ]
-    figures = shared.get(f"{PEOPLE}/observations?from=2025-12-20").json["rows"]
-    assert [row["actual"] for row in rows[:12]] == [row["value"] for row in figures]
-    ahead = shared.get(f"{PEOPLE}/forecast?from=2026-01-01&horizon=10").json["rows"]
-    for row, forecast in zip(rows[12:], ahead, strict=True):
-        assert {name: row[name] for name in row if name != "actual"} == {
-            name: forecast[name] for name in row if name != "actual"
-        }
-
-
 def test_panel_accepts_times_and_updates_with_figures(
     client: FlaskClient, context: Context
 ) -> None:

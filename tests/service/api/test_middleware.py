@@ -53,21 +53,14 @@ def any_client(database_url: str, tmp_path: Path, clock: ManualClock) -> Iterato
     opened.database.close()
 
 
-NAMES = ("issue", "model", "as_of", "from", "levels", "horizon", "format", "nothing")
-
-
 def test_control_characters_in_urls_are_rejected(any_client: FlaskClient) -> None:
-    for text in ("%00", "a%00b", "%01", "%0A", "%7F", "%C2%85"):
-        paths = [
-            *(f"{V1}/forecast?{name}={text}" for name in NAMES),
-            *(f"{V1}/{path}={text}" for path in ("changes?since", "issues?after")),
-            *(f"{V1}/track-record?kind={text}", f"{V1}/forecast?{text}=1", f"{V1}/issues/{text}"),
-            *(f"/v1/series/{text}/forecast", f"/?issue={text}", f"/?series={text}", f"/?on={text}"),
-            *(f"/record?window={text}", f"/plan?share={text}", f"/plan/plan.csv?share={text}"),
-            *(f"/u/{text}", f"/subscribe/confirm/{text}", f"/static/{text}"),
-            *(f"/nothing/{text}", f"/livez?{text}"),
-        ]
-        for path in paths:
+    for text in ("%00", "a%00b", "%0A", "%7F", "%C2%85"):
+        for path in (
+            *(f"{V1}/forecast?issue={text}", f"{V1}/forecast?nothing={text}"),
+            *(f"{V1}/forecast?{text}=1", f"{V1}/issues/{text}", f"/v1/series/{text}/forecast"),
+            *(f"/?series={text}", f"/record?window={text}", f"/plan/plan.csv?share={text}"),
+            *(f"/u/{text}", f"/static/{text}", f"/nothing/{text}", f"/livez?{text}"),
+        ):
             response = any_client.get(path)
             assert (response.status_code, "control character" in response.text) == (400, True), path
         for path in (f"/u/{text}", f"/subscribe/confirm/{text}", f"/v1/jobs/{text}"):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from service.api import reference
 from tests.service.page.conftest import idle_windows, site, visit  # noqa: F401
-from tests.service.page.test_templates import CONTRAST, violations
+from tests.service.page.test_templates import violations
 from tests.service.support import ROOT
 
 
@@ -69,13 +69,6 @@ def test_viewer_sends_a_request(visit: Any) -> None:  # noqa: F811
     page.set_viewport_size({"width": 320, "height": 900})
     assert not violations(page, contrast=False)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
-
-
-def test_dark_viewer_has_contrast(visit: Any) -> None:  # noqa: F811
-    page = visit("/docs", dark=True)
-    page.get_by_text("/v1/series/{series_id}/totals").click()
-    expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
-    assert not violations(page, [CONTRAST])
 
 
 def test_viewer_sends_the_entered_key(visit: Any) -> None:  # noqa: F811

@@ -20,17 +20,6 @@ def test_tracing_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         server.serve(Settings(tracing="otlp"))
 
 
-def test_error_of_a_span_has_no_message() -> None:
-    trace = pytest.importorskip("opentelemetry.sdk.trace", reason="`otel` is not installed")
-    from opentelemetry.trace import Status, StatusCode
-
-    from service.api.spans import _without_private_attributes
-
-    span = trace.ReadableSpan("no route", status=Status(StatusCode.ERROR, "hush"))
-    status = _without_private_attributes(span).status
-    assert (status.status_code, status.description) == (StatusCode.ERROR, None)
-
-
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     """The URL of a collector, and the path and body of each request to it."""
