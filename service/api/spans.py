@@ -1,21 +1,32 @@
-"""Request spans for OpenTelemetry; imported only if enabled.
+"""Request spans by OpenTelemetry's Flask instrumentation; imported only if enabled.
 
-They name the route instead of the path, which may contain a token, and neither client nor query.
+The instrumentation records path, query, client address and user agent. A path may contain a
+token, so only the attributes listed here are exported.
 """
 
 __all__ = ["instrument"]
 
+import os
+from collections.abc import Sequence
 from importlib import metadata
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, request
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.propagate import extract
+from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.trace import Span, Status
 
 from service.core.logs import request_id
+
+_EXPORTED_ATTRIBUTES = (
+    "http.request.method",
+    "http.route",
+    "http.response.status_code",
+    "crossings.request_id",
+)
 
 
 def instrument(app: Flask) -> None:
@@ -26,28 +37,42 @@ def instrument(app: Flask) -> None:
     version = metadata.version("channel-crossings-forecast")
     resource = Resource({"service.name": "crossings", "service.version": version})
     provider = TracerProvider(resource=resource.merge(OTELResourceDetector().detect()))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    tracer = provider.get_tracer("crossings")
-
-    def begin() -> None:
-        rule = request.url_rule
-        name = f"{request.method} {rule.rule}" if rule else "no route"
-        g.span = tracer.start_span(name, extract(request.headers), SpanKind.SERVER)
-        g.span.set_attribute("http.request.method", request.method)
-        g.span.set_attribute("crossings.request_id", request_id.get())
-        if rule:
-            g.span.set_attribute("http.route", rule.rule)
-
-    def end(answer: Response) -> Response:
-        g.span.set_attribute("http.response.status_code", answer.status_code)
-        if answer.status_code >= 500:
-            g.span.set_status(StatusCode.ERROR)
-        return answer
-
-    def leave(error: BaseException | None) -> None:  # noqa: ARG001
-        g.span.end()
-
-    app.before_request(begin)
-    app.after_request(end)
-    app.teardown_request(leave)
+    provider.add_span_processor(BatchSpanProcessor(_Exporter()))
+    # The instrumentation uses the current attribute names only if this is set.
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
+    FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
+        app, request_hook=_describe, tracer_provider=provider, enable_commenter=False
+    )
     app.extensions["tracer_provider"] = provider
+
+
+def _describe(span: Span, environ: dict[str, Any]) -> None:  # noqa: ARG001
+    span.set_attribute("crossings.request_id", request_id.get())
+    if request.url_rule is None:
+        span.update_name("no route")  # instead of the path
+
+
+class _Exporter(OTLPSpanExporter):
+    """Exports spans without attributes that may identify a person or hold a secret.
+
+    A hook of the instrumentation can set span attributes but not remove them.
+    """
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return super().export([_without_private_attributes(span) for span in spans])
+
+
+def _without_private_attributes(span: ReadableSpan) -> ReadableSpan:
+    attributes = span.attributes or {}
+    return ReadableSpan(
+        name=span.name,
+        context=span.get_span_context(),
+        parent=span.parent,
+        resource=span.resource,
+        attributes={name: attributes[name] for name in _EXPORTED_ATTRIBUTES if name in attributes},
+        kind=span.kind,
+        status=Status(span.status.status_code),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )

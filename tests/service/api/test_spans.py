@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -8,8 +9,31 @@ import pytest
 
 from service import server
 from service.core.settings import Settings, SettingsError
-from tests.service.support import run_server
+from tests.service.support import ROOT, as_environment, run_server
 from tests.support.loopback import Loopback, QuietHandler
+from tests.support.waiting import PROCESS
+
+READ_STATUS = """
+import sys
+from service.core import settings
+from service.app import create_app
+from service.core.context import open_context
+client = create_app(open_context(settings.load_settings())).test_client()
+assert client.get("/v1/status").status_code == 200
+print(sorted(name for name, module in sys.modules.items() if module and "opentelemetry" in name))
+"""
+
+
+def test_opentelemetry_is_not_imported_by_default(settings: Settings) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READ_STATUS],
+        env=as_environment(settings),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
 def test_tracing_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,6 +42,17 @@ def test_tracing_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(server, "MPServer", None)  # no server is started
     with pytest.raises(SettingsError, match="^CROSSINGS_TRACING: expected the extra `otel`"):
         server.serve(Settings(tracing="otlp"))
+
+
+def test_error_of_a_span_has_no_message() -> None:
+    trace = pytest.importorskip("opentelemetry.sdk.trace", reason="`otel` is not installed")
+    from opentelemetry.trace import Status, StatusCode
+
+    from service.api.spans import _without_private_attributes
+
+    span = trace.ReadableSpan("no route", status=Status(StatusCode.ERROR, "hush"))
+    status = _without_private_attributes(span).status
+    assert (status.status_code, status.description) == (StatusCode.ERROR, None)
 
 
 @pytest.fixture
