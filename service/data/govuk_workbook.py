@@ -5,7 +5,7 @@ parts are read within limits, counted, and passed on in a new zip file: what was
 read.
 """
 
-__all__ = ["FORM", "read", "unpack"]
+__all__ = ["FORM", "read"]
 
 import datetime as dt
 import io
@@ -30,15 +30,12 @@ _HEADERS = {
 }
 _SAVED = re.compile(r"<dc:date>\s*([0-9T:.+Z-]{10,40})\s*</dc:date>")
 _CONTENT, _META = "content.xml", "meta.xml"
-# The official workbooks have contents of 2,300,000 bytes.
-_LARGEST_PARTS = {_CONTENT: 20_000_000, _META: 1_000_000, "mimetype": 100}
-_MOST_PARTS = 500
-_MOST_CELLS = 500_000  # the official workbooks have 18,000
-_STRAY_PARTS = {
-    "mimetype": _TYPE,
-    "META-INF/manifest.xml": '<?xml version="1.0"?><manifest:manifest '
-    'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
-}
+# The official workbooks have contents of 2,300,000 bytes, and 18,000 cells.
+_MOST_BYTES, _MOST_CELLS = 20_000_000, 500_000
+_MANIFEST = (
+    '<?xml version="1.0"?><manifest:manifest '
+    'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+)
 Cells = Sequence[object]
 
 
@@ -50,8 +47,7 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
 
     Raises `SourceError`; the header of a sheet is row 1.
     """
-    clean, meta = unpack(content, name)
-    daily, weekly = _sheets(clean, name)
+    (daily, weekly), meta = _sheets(content, name)
     rows = [_row(cells, where) for cells, where in _body(daily, _DAILY, name)]
     weeks = [_week(cells, where) for cells, where in _body(weekly, _WEEKLY, name)]
     document = rules.document("workbook", name, rows, _saved_at(meta), today)
@@ -65,25 +61,59 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
 FORM = Form((_TYPE, "application/octet-stream", "binary/octet-stream"), 10_000_000, ".ods", read)
 
 
-def _sheets(clean: bytes, name: str) -> list[list[Cells]]:
-    """Return the rows of SB_01 and of SB_02."""
+def _sheets(content: bytes, name: str) -> tuple[list[list[Cells]], str]:
+    """Return the rows of SB_01 and of SB_02, and the metadata as XML, empty if there is none."""
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(clean))
-        for title in _HEADERS:
-            if book.sheet_names.count(title) != 1:
-                titles = ", ".join(book.sheet_names)[:200] or "none"
-                raise SourceError(name, f"one sheet {title}", f"the sheets {titles}")
-        return [
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            cells = _part(packed, _CONTENT)
+            meta = _part(packed, _META) if _META in packed.namelist() else b""
+        _check_cells(cells)
+        checked = io.BytesIO()
+        with zipfile.ZipFile(checked, "w", zipfile.ZIP_STORED) as packed:
+            packed.writestr("mimetype", _TYPE)
+            packed.writestr("META-INF/manifest.xml", _MANIFEST)
+            packed.writestr(_CONTENT, cells)
+        book = CalamineWorkbook.from_filelike(io.BytesIO(checked.getvalue()))
+        sheets = [
             list(book.get_sheet_by_name(title).to_python(skip_empty_area=False))
             for title in _HEADERS
         ]
-    except SourceError:
-        raise
-    except BaseException as error:
-        # A panic in the reader's Rust code is raised as an exception outside `Exception`.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+    except BaseException as error:  # anything, from damaged files; a panic of Rust code too
+        if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        raise SourceError(name, "an OpenDocument spreadsheet", str(error)[:200]) from error
+        expected = f"an OpenDocument spreadsheet with sheets {_DAILY} and {_WEEKLY}"
+        raise SourceError(name, expected, f"{type(error).__name__}: {error}"[:200]) from error
+    return sheets, meta.decode("utf-8", "replace")
+
+
+def _part(packed: zipfile.ZipFile, part: str) -> bytes:
+    info = packed.getinfo(part)
+    if info.file_size > _MOST_BYTES:
+        raise ValueError(f"over {_MOST_BYTES:,} bytes of {part}: {info.file_size:,}")
+    return packed.read(info)  # no more than the declared size; verifies the checksum
+
+
+def _check_cells(content: bytes) -> None:
+    """Raise an error if a table, which is read up to its last filled cell, has too many cells."""
+    row = column = rows = columns = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal row, column, rows, columns
+        if tag == "table:table":
+            row = rows = columns = 0
+        elif tag == "table:table-row":
+            column = 0
+            row += int(attributes.get("table:number-rows-repeated", 1))
+        elif tag in ("table:table-cell", "table:covered-table-cell"):
+            column += int(attributes.get("table:number-columns-repeated", 1))
+        if tag == "text:p" or any(key.endswith("value-type") for key in attributes):
+            rows, columns = max(rows, row), max(columns, column)
+            if rows * columns > _MOST_CELLS:
+                raise ValueError(f"over {_MOST_CELLS:,} cells: {rows:,} rows of {columns:,}")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.Parse(content, True)
 
 
 def _body(sheet: list[Cells], title: str, name: str) -> list[tuple[Cells, str]]:
@@ -95,18 +125,11 @@ def _body(sheet: list[Cells], title: str, name: str) -> list[tuple[Cells, str]]:
         first_row = (" | ".join(seen) or "an empty row")[:300]
         raise SourceError(f"{name}, {title}, row 1", f"the header {' | '.join(header)}", first_row)
     body = [(cells, f"{name}, {title}, row {number}") for number, cells in enumerate(sheet[1:], 2)]
-    while body and not any(map(_is_filled, body[-1][0])):
+    while body and not any(cell not in ("", None) for cell in body[-1][0]):
         body.pop()
     if not body:
         raise SourceError(f"{name}, {title}, row 2", "a row of figures", "none")
-    for cells, where in body:
-        if any(map(_is_filled, cells[len(header) :])):
-            raise SourceError(where, f"{len(header)} columns", "more")
     return [(cells[: len(header)], where) for cells, where in body]
-
-
-def _is_filled(cell: object) -> bool:
-    return cell not in ("", None)
 
 
 def _row(cells: Cells, where: str) -> Row:
@@ -125,17 +148,16 @@ def _week(cells: Cells, where: str) -> Row:
 
 
 def _day(cell: object, where: str) -> dt.date:
-    if isinstance(cell, dt.datetime) and cell.time() == dt.time():
-        cell = cell.date()
-    if isinstance(cell, dt.date) and not isinstance(cell, dt.datetime) and is_possible(cell):
-        return cell
+    day = cell.date() if isinstance(cell, dt.datetime) and cell.time() == dt.time() else cell
+    if type(day) is dt.date and is_possible(day):
+        return day
     raise SourceError(where, "a date", repr(cell)[:60])
 
 
 def _count(cell: object, where: str) -> int:
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        if 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # also rejects NaN
-            return int(cell)
+    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
+    if is_number and 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # also rejects NaN
+        return int(cell)
     raise SourceError(where, f"a whole number from 0 to {LARGEST_COUNT}", repr(cell)[:60])
 
 
@@ -152,95 +174,3 @@ def _saved_at(meta: str) -> dt.datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def unpack(content: bytes, name: str) -> tuple[bytes, str]:
-    """Check the workbook `content`, called `name` in errors; raises `SourceError`.
-
-    Returns a zip file of only the checked parts, and the workbook's metadata as XML, empty if there
-    is none.
-    """
-    if not content.startswith(b"PK"):
-        beginning = f"{content[:20]!r}" if content else "nothing"
-        raise SourceError(name, "an OpenDocument spreadsheet, which begins with b'PK'", beginning)
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if len(packed.namelist()) > _MOST_PARTS:
-                count = f"{len(packed.namelist()):,}"
-                raise SourceError(name, f"at most {_MOST_PARTS} parts", count)
-            kind = _part(packed, "mimetype", name).strip()
-            cells = _part(packed, _CONTENT, name)
-            meta = _part(packed, _META, name) if _META in packed.namelist() else b""
-    except SourceError:
-        raise
-    except Exception as error:  # damaged files may raise anything
-        raise SourceError(name, "an OpenDocument spreadsheet", f"a broken zip: {error}") from error
-    if kind != _TYPE.encode():
-        raise SourceError(f"{name}, mimetype", _TYPE, repr(kind[:80]))
-    _count_cells(cells, f"{name}, {_CONTENT}")
-    clean = io.BytesIO()
-    with zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as packed:
-        for part, stated in _STRAY_PARTS.items():
-            packed.writestr(part, stated)
-        packed.writestr(_CONTENT, cells)
-    return clean.getvalue(), meta.decode("utf-8", "replace")
-
-
-def _part(packed: zipfile.ZipFile, part: str, name: str) -> bytes:
-    parts = [info for info in packed.infolist() if info.filename == part]
-    if len(parts) != 1:
-        raise SourceError(name, f"one part {part}", f"{len(parts)}")
-    info = parts[0]
-    if info.file_size > _LARGEST_PARTS[part]:
-        expected = f"at most {_LARGEST_PARTS[part]:,} bytes unpacked"
-        raise SourceError(f"{name}, {part}", expected, f"{info.file_size:,}")
-    return packed.read(info)  # no more than the declared size; verifies the checksum
-
-
-class _CellCounter:
-    """Counts the cells in each expanded table, including repeats."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.row = self.rows = self.columns = self.column = 0
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "table:table":
-            self.row = self.rows = self.columns = 0
-        elif tag == "table:table-row":
-            self.column = 0
-            self.row += self._repeat(attributes, "table:number-rows-repeated")
-        elif tag in ("table:table-cell", "table:covered-table-cell"):
-            self.column += self._repeat(attributes, "table:number-columns-repeated")
-            if any(key.endswith("value-type") for key in attributes):
-                self._fill()
-        elif tag == "text:p":
-            self._fill()
-
-    def _fill(self) -> None:
-        self.rows, self.columns = max(self.rows, self.row), max(self.columns, self.column)
-        if self.rows * self.columns > _MOST_CELLS:
-            extent = f"{self.rows:,} rows of {self.columns:,}"
-            raise SourceError(self.where, f"tables of at most {_MOST_CELLS:,} cells", extent)
-
-    def _repeat(self, attributes: dict[str, str], name: str) -> int:
-        text = attributes.get(name, "1")
-        if not (text.isascii() and text.isdigit() and len(text) < 8):
-            raise SourceError(self.where, f"{name}, a whole number", repr(text[:40]))
-        return int(text)
-
-    def doctype(self, *_: object) -> None:
-        raise SourceError(self.where, "XML without a document type", "one")
-
-
-def _count_cells(content: bytes, where: str) -> None:
-    cells = _CellCounter(where)
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = cells.start
-    parser.StartDoctypeDeclHandler = cells.doctype
-    try:
-        parser.Parse(content, True)
-    except SourceError:
-        raise
-    except (expat.ExpatError, ValueError) as error:
-        raise SourceError(where, "well-formed XML", str(error)) from error
