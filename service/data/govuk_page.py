@@ -6,7 +6,7 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -14,9 +14,10 @@ from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
 from service.data.source import Document, Form, SourceError, decode
 
-# Time and memory grow with the square of the numbers of tags, tables and attributes of a tag. Real
-# pages have up to 90,000 bytes, 1,122 tags and one table.
-_MOST_BYTES, _MOST_TAGS, _MOST_TABLES = 300_000, 3_000, 50
+_MOST_BYTES = 300_000
+_MOST_TAGS = 3_000
+"""Time and memory grow with the square of their number. Real pages have up to 1,122 tags and 90,000
+bytes."""
 
 _HEADER = (
     "Date",
@@ -31,34 +32,16 @@ _DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCI
 _COUNT = re.compile(r"[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,5}|0", re.ASCII)
 _PLAIN = re.compile(r"(\s*<\w+[^<>]*>)+[^<>]*(</\w+>\s*)+", re.ASCII)
 """A cell with one text, and elements around the whole of it at most."""
-# Elements, attributes and style properties that cannot hide, strike out or replace a text.
+# Elements and attributes that cannot hide, strike out or replace a text.
 _TAGS = frozenset(
     ("html", "body", "main", "article", "section", "div", "table", "thead", "tbody", "tfoot")
-    + ("col", "colgroup", "tr", "th", "td", "p", "span", "strong", "b", "em")
+    + ("tr", "th", "td", "p", "span", "strong", "b", "em")
 )
-_ATTRIBUTES = frozenset(
-    ("class", "colspan", "dir", "id", "lang", "role", "rowspan", "scope", "style", "tabindex")
-)
-_ROLES = ("main", "region", "group")
-_STYLES = frozenset({"", "text-align", "font-weight", "white-space"})
-_SPANNING = ", ".join(
-    f'{cell}[{span}]:not([{span}="1"])' for cell in ("th", "td") for span in ("colspan", "rowspan")
-)
+_ATTRIBUTES = frozenset(("class", "dir", "id", "lang", "role", "scope", "style"))
+_HIDING_CLASS = re.compile("hidden|display-none", re.IGNORECASE)
+_HARMLESS_STYLE = re.compile(r"(text-align: *\w+;?)?")
 _STAMPS = 'meta[name="govuk:updated-at"], meta[name="govuk:public-updated-at"]'
 _ONE_DAY = dt.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class _Cell:
-    text: str
-    node: LexborNode
-
-    @property
-    def markup(self) -> str:
-        """The HTML if the text may differ from what a reader sees, otherwise empty."""
-        html = self.node.html or ""
-        changed = _markup((*self.node.css("*"), *_ancestors(self.node, "table")))
-        return changed or ("" if _PLAIN.fullmatch(html) else html)
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
@@ -71,121 +54,100 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     Raises `SourceError`; the header of the table is row 1.
     """
     tree = parse_html(content, name)
-    rows, notes = _with_right_years([_row(cells, where) for cells, where in _table(tree, name)])
+    rows, notes = _with_right_years([_row(texts, where) for texts, where in _table(tree, name)])
     if len(rows) != _USUAL_ROWS:
         notes.append(f"{name}: {len(rows)} days instead of {_USUAL_ROWS}; taken as stated")
     return rules.document("page", name, rows, _published_at(tree), today, notes)
 
 
-FORM = Form(("text/html",), 2_000_000, ".html", read)
+FORM = Form(("text/html",), _MOST_BYTES, ".html", read)
 
 
 def parse_html(content: bytes, name: str) -> LexborHTMLParser:
-    """Parse a page of limited size; raises `SourceError`."""
-    if len(content) > _MOST_BYTES:
-        raise SourceError(name, f"at most {_MOST_BYTES:,} bytes", f"{len(content):,}")
+    """Parse a page with a limited number of tags; raises `SourceError`."""
     if content.count(b"<") > _MOST_TAGS:
         raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
     return LexborHTMLParser(decode(content, name))
 
 
-def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[_Cell], str]]:
-    """Return the cells of each row below the header of the only table with that header."""
-    nodes = tree.css("table")
-    if len(nodes) > _MOST_TABLES:
-        raise SourceError(name, f"at most {_MOST_TABLES} tables", str(len(nodes)))
-    tables = [(node, _cells(node)) for node in nodes if len(node.css("table")) == 1]
-    header = [title.casefold() for title in _HEADER]
+def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[str], str]]:
+    """Return the texts of each row below the header of the only table with that header."""
+    tables = tree.css("table:not(:has(table)):has(tr)")
+    headers = [_texts(table.css("tr")[0]) for table in tables]
+    wanted = [title.casefold() for title in _HEADER]
     headed = [
-        (node, rows)
-        for node, rows in tables
-        if rows and [cell.text.casefold() for cell in rows[0]] == header
+        table
+        for table, header in zip(tables, headers, strict=True)
+        if [title.casefold() for title in header] == wanted
     ]
-    expected = f"one table headed {' | '.join(_HEADER)}"
-    if len(headed) > 1:
-        raise SourceError(name, expected, f"{len(headed)}")
-    if not headed:
-        begun = [f"a table that begins {_joined(rows[0])}" for _, rows in tables if rows]
-        heading = tree.css_first("h1") or tree.css_first("title")
-        title = repr(_plain(heading.text())[:120]) if heading else "a page without a heading"
-        raise SourceError(name, expected, (*begun, f"no table on {title}")[0][:200])
-    return _checked(*headed[0], name)
-
-
-def _checked(
-    table: LexborNode, rows: list[list[_Cell]], name: str
-) -> list[tuple[list[_Cell], str]]:
-    """Return the rows below the header, with their places."""
-    # A column may be hidden too.
-    if markup := _markup((*table.css("colgroup, col"), *_ancestors(table, "html"))):
-        raise SourceError(f"{name}, row 1", "plain text", repr(markup[:100]))
+    if len(headed) != 1:
+        begun = "; ".join(" | ".join(header) for header in headers)
+        expected = f"one table headed {' | '.join(_HEADER)}"
+        raise SourceError(name, expected, begun[:200] or "no table")
+    (table,) = headed
+    _check_shown(f"{name}, row 1", (*_ancestors(table), *table.css("thead, tbody, tfoot")))
+    rows = table.css("tr")
     if not 2 <= len(rows) <= _MOST_ROWS + 1:
         expected = f"1 to {_MOST_ROWS} rows of figures"
         raise SourceError(f"{name}, row 2", expected, str(len(rows) - 1))
-    placed = [(cells, f"{name}, row {number}") for number, cells in enumerate(rows, start=1)]
-    for cells, where in placed:
-        _check_cells(cells, where)
-    return placed[1:]
+    placed = [(row, f"{name}, row {number}") for number, row in enumerate(rows, 1)]
+    return [(_plain_texts(row, where), where) for row, where in placed][1:]
 
 
-def _check_cells(cells: list[_Cell], where: str) -> None:
-    if len(cells) != len(_HEADER):
-        row = f"{len(cells)}: {_joined(cells)}"[:200]
-        raise SourceError(where, f"{len(_HEADER)} cells", row)
-    for cell, column in zip(cells[:-1], _HEADER, strict=False):
-        if cell.markup:
-            raise SourceError(f"{where}, {column}", "plain text", repr(cell.markup[:100]))
+def _texts(row: LexborNode) -> list[str]:
+    """Return the text of each cell, with single spaces instead of any others."""
+    return [" ".join(cell.text().split()) for cell in row.css("th, td")]
 
 
-def _joined(cells: list[_Cell]) -> str:
-    return " | ".join(cell.text for cell in cells)
+def _plain_texts(row: LexborNode, where: str) -> list[str]:
+    """Return the texts of a row, whose cells must be plain; a note that is not is left out.
+
+    A struck-out "Revised" allows no jump.
+    """
+    texts = _texts(row)
+    if len(texts) != len(_HEADER):
+        found = f"{len(texts)}: {' | '.join(texts)}"[:200]
+        raise SourceError(where, f"{len(_HEADER)} cells", found)
+    _check_shown(where, [row])
+    for at, (cell, column) in enumerate(zip(row.css("th, td"), _HEADER, strict=True)):
+        html = cell.html or ""
+        if _PLAIN.fullmatch(html) and all(map(_is_harmless, cell.css("*"))):
+            continue
+        if column != _HEADER[-1]:
+            raise SourceError(f"{where}, {column}", "plain text", repr(html[:100]))
+        texts[at] = ""
+    return texts
 
 
-def _cells(table: LexborNode) -> list[list[_Cell]]:
-    """Return cells by row; none if one spans several, which would shift its neighbours."""
-    return [
-        []
-        if row.css(_SPANNING)
-        else [_Cell(_plain(cell.text()), cell) for cell in row.css("th, td")]
-        for row in table.css("tr")
-    ]
-
-
-def _ancestors(node: LexborNode, last: str) -> Iterator[LexborNode]:
-    """Yield each element around `node`, innermost first, up to the `last`."""
-    while node.parent is not None and node.tag != last:
+def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
+    """Yield `node` and each element around it."""
+    yield node
+    while node.parent is not None and node.tag != "html":
         node = node.parent
         yield node
 
 
-def _markup(nodes: Iterable[LexborNode]) -> str:
-    """Return the HTML of the first of the `nodes` that may change or hide its text, if any."""
-    return next((node.html or "hidden text" for node in nodes if not _is_harmless(node)), "")
+def _check_shown(where: str, nodes: Iterable[LexborNode]) -> None:
+    for node in nodes:
+        if not _is_harmless(node):
+            raise SourceError(where, "plain text", repr((node.html or "")[:100]))
 
 
 def _is_harmless(node: LexborNode) -> bool:
     """Whether the element, with its attributes, shows its text unchanged."""
     attributes = {name: value or "" for name, value in node.attributes.items()}
-    styles = attributes.get("style", "").lower().split(";")
     return (
         node.tag in _TAGS
         and all(name in _ATTRIBUTES or name.startswith("data-") for name in attributes)
-        and attributes.get("role", "main") in _ROLES
-        and not re.search("hidden|display-none", attributes.get("class", ""), re.IGNORECASE)
-        and _STYLES.issuperset(style.partition(":")[0].strip() for style in styles)
+        and not _HIDING_CLASS.search(attributes.get("class", ""))
+        and _HARMLESS_STYLE.fullmatch(attributes.get("style", "")) is not None
     )
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split())  # also replaces no-break spaces
-
-
-def _row(cells: list[_Cell], where: str) -> Row:
-    day, people, boats, uncontrolled, note = cells
-    date, counts = _day(day.text, where), (_count(people.text, where), _count(boats.text, where))
-    landings = None if uncontrolled.text == "-" else _count(uncontrolled.text, where)
-    # A struck-out "Revised" allows no jump.
-    return Row(where, date, *counts, landings, "" if note.markup else note.text)
+def _row(texts: list[str], where: str) -> Row:
+    day, people, boats, uncontrolled, note = texts
+    landings = None if uncontrolled == "-" else _count(uncontrolled, where)
+    return Row(where, _day(day, where), _count(people, where), _count(boats, where), landings, note)
 
 
 def _day(text: str, where: str) -> dt.date:
@@ -208,22 +170,17 @@ def _count(text: str, where: str) -> int:
 
 def _with_right_years(rows: list[Row]) -> tuple[list[Row], list[str]]:
     """Repair and report a year that both neighbours prove wrong."""
-    wrong = [
-        at
-        for at, (before, row, after) in enumerate(zip(rows, rows[1:], rows[2:], strict=False), 1)
-        if after.date - before.date == 2 * _ONE_DAY and row.date - before.date != _ONE_DAY
-    ]
-    if len(wrong) != 1:
-        return rows, []
-    before, row, after = rows[wrong[0] - 1 : wrong[0] + 2]
-    right = before.date + _ONE_DAY
-    if (row.date.month, row.date.day) != (right.month, right.day):
-        return rows, []
-    note = (
-        f"{row.where}: the year of {row.date:%-d %B} reads {row.date.year} between "
-        f"{before.date} and {after.date}; taken as {right.year}"
-    )
-    return [replace(one, date=right) if one is row else one for one in rows], [note]
+    repaired, notes = list(rows), []
+    for at, (before, row, after) in enumerate(zip(rows, rows[1:], rows[2:], strict=False), 1):
+        right, stated = before.date + _ONE_DAY, row.date
+        is_same_day = (stated.month, stated.day) == (right.month, right.day)
+        if stated != right and is_same_day and after.date == right + _ONE_DAY:
+            repaired[at] = replace(row, date=right)
+            notes.append(
+                f"{row.where}: the year of {stated:%-d %B} reads {stated.year} between "
+                f"{before.date} and {after.date}; taken as {right.year}"
+            )
+    return repaired, notes
 
 
 def _published_at(tree: LexborHTMLParser) -> dt.datetime | None:

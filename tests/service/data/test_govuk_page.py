@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,29 +38,24 @@ def read_page(content: bytes) -> Document:
     return govuk_page.read(content, "p.html", TODAY)
 
 
-def read_error(content: bytes, today: dt.date = TODAY) -> str:
+def read_error(content: bytes) -> str:
     with pytest.raises(SourceError) as caught:
-        govuk_page.read(content, "p.html", today)
+        read_page(content)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 @shared.needed
-@pytest.mark.parametrize("path", shared.pages(), ids=lambda p: p.stem)
-def test_real_pages_match_the_embedded_figures(path: Path, figures: dict[str, DailySeries]) -> None:
-    document = govuk_page.read(path.read_bytes(), path.name, TODAY)
-    for series_id, series in figures.items():
-        stated = document.figures[series_id]
-        assert stated == {day: series.on(day) for day in stated}
-        assert len(stated) == 7
-    assert document.notes == ()
-
-
-@shared.needed
-def test_real_pages_data_through_and_publication_time() -> None:
+def test_real_pages_match_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
     """The first has a public time on the 13th, yet covers the whole of the 13th."""
     documents = [govuk_page.read(path.read_bytes(), path.name, TODAY) for path in shared.pages()]
+    for document in documents:
+        for series_id, series in figures.items():
+            stated = document.figures[series_id]
+            assert stated == {day: series.on(day) for day in stated}
+            assert len(stated) == 7
+        assert document.notes == ()
     assert [f"{d.data_through} {d.published_at:%Y-%m-%dT%H:%M:%SZ}" for d in documents] == [
         "2025-12-13 2025-12-14T11:01:20Z",
         "2025-12-20 2025-12-21T09:17:35Z",
@@ -73,7 +67,7 @@ def test_real_pages_data_through_and_publication_time() -> None:
 def test_page_of_prose_is_rejected() -> None:
     message = read_error(shared.prose_page().read_bytes())
     assert "expected one table headed Date | Migrants arrived | Boats arrived" in message
-    assert "found no table on 'Migrants detected crossing the English Channel" in message
+    assert message.endswith("found no table")
 
 
 def test_counts_revisions_and_publication_time_are_read() -> None:
@@ -118,7 +112,6 @@ def test_wrong_year_on_1_january_is_repaired() -> None:
         set_cell(6, 0, "20 December 2024"),  # none after it
         set_cell(3, 0, "17 November 2025"),  # another month is another day
         lambda t: [t[at].__setitem__(0, f"{14 + at} December 2024") for at in (2, 3)],
-        lambda t: [t[at].__setitem__(0, f"{14 + at} December 2024") for at in (1, 4)],
     ],
 )
 def test_other_wrong_dates_are_rejected(change: Callable[[Rows], object]) -> None:
@@ -136,31 +129,16 @@ def test_number_of_days_other_than_seven_is_noted(n: int) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (
-            pages.table(rows(), header=None),
-            "found a table that begins 14 December 2025 | 52 | 1 | 0 |",
-        ),
-        (
-            "<p>" + "<br>".join(" ".join(row) for row in rows()) + "</p>",
-            "found no table on 'Small boat arrivals: last 7 days'",
-        ),
-        (pages.table(rows()) * 2, ", found 2"),
+        (pages.table(rows(), header=None), "found 14 December 2025 | 52 | 1 | 0 |"),
+        ("<p>" + "<br>".join(" ".join(row) for row in rows()) + "</p>", "found no table"),
+        (pages.table(rows()) * 2, "| Notes; Date |"),
         (
             pages.table(rows()).replace("<td>74</td>", '<td colspan="2">74</td>'),
-            "row 4: expected 5 cells, found 0",
+            "row 4, Migrants arrived: expected plain text",
         ),
         ("<div>" * 40_000, "at most 3,000 tags"),
-        (f"<p {' '.join(f'a{n}=1' for n in range(40_000))}>", "at most 300,000 bytes"),
-        ("<table><tr><td>" * 100, "at most 50 tables, found 100"),
-        (
-            pages.table(rows()).replace("<table>", '<table><col><col style="visibility:collapse">'),
-            "row 1: expected plain text, found '<col style",
-        ),
     ],
-    ids=[
-        *("no header", "plain text", "two tables", "cell spans two columns", "too many tags"),
-        *("too many attributes", "too many tables", "hidden column"),
-    ],
+    ids=["no header", "plain text", "two tables", "cell spans two columns", "too many tags"],
 )
 def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> None:
     assert message in read_error(pages.page(body))
@@ -170,7 +148,6 @@ def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> 
     ("change", "message"),
     [
         (lambda t: t.pop(3), "row 5: expected 2025-12-17, the day after 2025-12-16, found 2025-"),
-        (lambda t: t.insert(3, t[3]), "row 6: expected 2025-12-18, the day after 2025-12-17"),
         (lambda t: t.reverse(), "row 3: expected 2025-12-21, the day after 2025-12-20"),
         (lambda t: t.clear(), "row 2: expected 1 to 31 rows of figures, found 0"),
         (lambda t: t[2].pop(), "row 4: expected 5 cells, found 4: 16 December 2025 | 74 | 1 | 0"),
@@ -179,19 +156,12 @@ def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> 
         (set_cell(2, 0, "31 June 2025"), "row 4: expected a date such as"),
         (set_cell(2, 0, "16 December 2205"), "row 4: expected a date such as"),
         (set_cell(2, 0, "١٦ December 2025"), "row 4: expected a date such as"),
-        (set_cell(2, 1, "-"), "row 4: expected a whole number such as 437, found"),
         (set_cell(2, 1, ""), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "7.5"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "-74"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "٧٤"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "074"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "0,074"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "7,4"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "0,437"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "0437"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "999999"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "0"), "row 4: expected boats exactly when there are people"),
-        (set_cell(2, 2, "437"), "row 4: expected at least as many people as boats"),
         (set_cell(2, 3, "2"), "row 4: expected at most 1 boats in uncontrolled"),
     ],
 )
@@ -204,30 +174,25 @@ def test_invalid_row_is_rejected(change: Callable[[Rows], object], message: str)
     [
         *("43<sup>1</sup>", "4<span>97</span>", "<span>4</span><span>97</span>"),
         *("<del>49</del>7", "49<!-- -->7", "497<br>", "<p>49</p><p>7</p>", "<s>497</s>"),
-        *('<bdo dir="rtl">497</bdo>', "<template>497</template>497", "<span hidden>497</span>"),
-        '<span style="Display: none">497</span>',
+        *("<span hidden>497</span>", '<span style="display: none">497</span>'),
         '<span class="govuk-visually-hidden">497</span>',
-        '<span class="govuk-!-display-none">497</span>',
-        *('<p style="width:0">497</p>', '<p style="vertical-align:-999px">497</p>'),
-        *('<p aria-hidden="TRUE">497</p>', '<p aria-label="479">497</p>'),
-        *('<p role="deletion">497</p>', "<span popover>497</span>"),
+        '<p aria-label="479">497</p>',
     ],
 )
-@pytest.mark.parametrize("column", [0, 1, 2])
-def test_markup_that_changes_a_cell_is_rejected(cell: str, column: int) -> None:
-    message = read_error(page_with(set_cell(3, column, cell)))
-    place = f"p.html, row 5, {pages.HEADER[column]}"
-    assert message.startswith(f"{place}: expected plain text, found")
+def test_markup_that_changes_a_cell_is_rejected(cell: str) -> None:
+    for column in (0, 1, 2):
+        place = f"p.html, row 5, {pages.HEADER[column]}"
+        message = read_error(page_with(set_cell(3, column, cell)))
+        assert message.startswith(f"{place}: expected plain text, found")
 
 
 @pytest.mark.parametrize(
     "cell",
     [
         "<p>497</p>",
-        "<span>497</span>",
         " <strong>497</strong>\n",
         '<p class="govuk-body" id="a" data-module="b"><strong>497</strong></p>',
-        '<span dir="ltr" style="text-align: right;" role="group" tabindex="0">497</span>',
+        '<span dir="ltr" style="text-align: right;">497</span>',
         pytest.param("<span>" * 1000 + "497" + "</span>" * 1000, id="1,000 levels"),
     ],
 )
@@ -236,10 +201,7 @@ def test_elements_around_a_whole_number_are_ignored(cell: str) -> None:
     assert document.figures["people"][dt.date(2025, 12, 17)] == 497
 
 
-@pytest.mark.parametrize(
-    "attribute",
-    ["hidden", 'style="display:none"', 'role="deletion"', 'class="govuk-!-display-none"'],
-)
+@pytest.mark.parametrize("attribute", ["hidden", 'class="govuk-!-display-none"'])
 @pytest.mark.parametrize(
     "tag",
     ["<td>497", '<tr><th scope="row">17 Dec', '<th scope="col">Boats arrived', "<tbody", "<main"],
@@ -252,7 +214,7 @@ def test_hidden_cells_rows_and_tables_are_rejected(tag: str, attribute: str) -> 
     assert "expected plain text, found" in message
 
 
-@pytest.mark.parametrize("tag", "del s details dialog noscript object video canvas".split())
+@pytest.mark.parametrize("tag", ["del", "details"])
 def test_table_within_another_element_is_rejected(tag: str) -> None:
     table = pages.table(rows())
     message = read_error(pages.page(f"<{tag}>{table}</{tag}>"))
@@ -264,34 +226,14 @@ def test_struck_out_revision_mark_is_ignored() -> None:
     assert document.revised == frozenset()
 
 
-def test_last_day_long_before_publication_is_rejected() -> None:
-    table = pages.week(LAST.replace(year=2024), COUNTS)
-    content = pages.page(pages.table(table), "2025-12-21T09:17:35+00:00")
-    expected = "p.html: expected a last day within 180 days of the publication on 2025-12-21"
-    assert read_error(content) == f"{expected}, found 2024-12-20"
-
-
-def test_last_day_long_before_today_is_noted_if_publication_is_undated() -> None:
-    table = pages.week(LAST.replace(year=2024), COUNTS)
-    document = read_page(pages.page(pages.table(table)))
-    note = "p.html: its last day, 2024-12-20, is 376 days before today; taken as stated"
-    assert document.notes == (note,)
-
-
 def test_comma_after_thousands_is_accepted() -> None:
     document = read_page(page_with(set_cell(6, 1, "1,103")))
     assert document.figures["people"][LAST] == 1103
 
 
-def test_future_days_are_rejected() -> None:
-    message = read_error(page_with(len), dt.date(2025, 12, 19))
-    assert "row 8: expected a day up to today, 2025-12-19, found 2025-12-20" in message
-
-
 def test_content_not_in_utf_8_is_rejected() -> None:
     text = pages.page(pages.table(rows())).decode()
     assert "expected text in UTF-8, found the byte 0xa0" in read_error(text.encode("latin-1"))
-    assert "expected text in UTF-8, found the byte 0xff" in read_error(text.encode("utf-16"))
 
 
 def test_publication_time_before_end_of_last_day_is_ignored_and_noted() -> None:
@@ -301,13 +243,7 @@ def test_publication_time_before_end_of_last_day_is_ignored_and_noted() -> None:
     assert "is before the end of 2025-12-20, which it covers; not used" in document.notes[0]
 
 
-@pytest.mark.parametrize("stamp", ["2026-01-01T09:00:00+00:00", "9999-12-31T23:59:59-23:59"])
-def test_future_publication_time_is_rejected(stamp: str) -> None:
-    message = read_error(pages.page(pages.table(rows()), stamp))
-    assert "expected a publication time up to today, 2025-12-31" in message
-
-
-@pytest.mark.parametrize("stamp", ["", "yesterday", "2025-12-21", "2025-12-21T09:00:00"])
+@pytest.mark.parametrize("stamp", ["", "yesterday", "2025-12-21T09:00:00"])
 def test_invalid_publication_time_is_ignored(stamp: str) -> None:
     content = pages.page(pages.table(rows()), stamp)
     assert read_page(content).published_at is None
