@@ -165,12 +165,8 @@ def fetcher(settings: Settings) -> Fetcher:
     return Fetcher(
         contact=settings.agent_contact or settings.public_url,
         attempts=settings.fetch_attempts,
-        connect_seconds=min(5.0, settings.fetch_seconds),
-        read_seconds=min(15.0, settings.fetch_seconds),
         attempt_seconds=settings.fetch_seconds,
         longest_wait_seconds=settings.fetch_wait_seconds,
-        all_seconds=settings.fetch_attempts * (settings.fetch_seconds + 30)
-        + settings.fetch_wait_seconds,
     )
 
 

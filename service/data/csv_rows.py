@@ -148,8 +148,6 @@ def _text(content: bytes, table: Table) -> str:
             content = gunzip(content, LARGEST_BYTES)
         except ValueError as error:
             raise SourceError(str(file), "a whole gzip file", str(error)) from error
-        if len(content) > LARGEST_BYTES:
-            raise SourceError(str(file), f"at most {LARGEST_BYTES:,} bytes when unpacked", "more")
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":

@@ -5,11 +5,10 @@ from __future__ import annotations
 __all__ = ["Fetcher", "Response"]
 
 import contextlib
-import datetime as dt
+import json
 import logging
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -18,16 +17,8 @@ import httpx
 import stamina
 
 from service.core.clock import utc_now
-from service.data.network import Bound, TooLarge, client, describe_error
-from service.data.source import (
-    ErrorAnswer,
-    FetchError,
-    InvalidAnswer,
-    Unreachable,
-    Validators,
-    gunzip,
-    parse_json,
-)
+from service.data.network import Bound, TooLarge, client
+from service.data.source import ErrorAnswer, SourceError, Unreachable, Validators, gunzip
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -35,6 +26,8 @@ _PROJECT = "channel-crossings-forecast"
 _HEADS_BYTES = 200_000
 """Extra bytes for status lines, headers and redirects."""
 _REASON_BYTES = 2_000
+_CONNECT_SECONDS = 5.0
+_MOST_REDIRECTS = 5
 _LONGEST_VALIDATOR = 100
 
 
@@ -55,8 +48,7 @@ class Fetcher:
     - `contact`: Contact address of the operator, sent to every site; may be empty.
     - `sites`: Addresses at whose hosts, by the same scheme, documents and redirects may be; empty:
       only the requested one.
-    - `attempt_seconds`, `all_seconds`: Time limits of one attempt with redirects, and of all
-      attempts with pauses.
+    - `read_seconds`, `attempt_seconds`: Time limits of one read, and of one attempt with redirects.
     - `longest_wait_seconds`: Longest Retry-After to accept; give up if it is longer.
     - `passing`: Status codes to retry.
     """
@@ -64,15 +56,11 @@ class Fetcher:
     contact: str = ""
     sites: tuple[str, ...] = ()
     attempts: int = 4
-    connect_seconds: float = 5.0
     read_seconds: float = 15.0
     attempt_seconds: float = 60.0
-    all_seconds: float = 180.0
     first_pause_seconds: float = 1.0
     longest_wait_seconds: float = 120.0
-    most_redirects: int = 5
     passing: frozenset[int] = _PASSING
-    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     @property
     def user_agent(self) -> str:
@@ -88,7 +76,7 @@ class Fetcher:
         params: Mapping[str, str] | None = None,
         validators: Validators = (None, None),
     ) -> Response:
-        """Fetch `url` with the query `params`, which is never shown; raises `FetchError`.
+        """Fetch `url` with the query `params`, which is never shown; raises `SourceError`.
 
         - `kinds`: Accepted media types.
         - `largest_bytes`: Limit of the body, compressed and uncompressed; redirects and headers are
@@ -103,11 +91,12 @@ class Fetcher:
         }
         conditions = zip(("If-None-Match", "If-Modified-Since"), validators, strict=True)
         headers |= {name: value for name, value in conditions if value}
+        where = _without_secrets(url)
         try:
             for attempt in stamina.retry_context(
                 on=self._pause_after,
                 attempts=self.attempts,
-                timeout=self.all_seconds,
+                timeout=self.attempts * (self.attempt_seconds + 30) + self.longest_wait_seconds,
                 wait_initial=self.first_pause_seconds,
                 wait_max=30.0,
                 wait_jitter=self.first_pause_seconds,
@@ -119,19 +108,15 @@ class Fetcher:
             if error.status not in _PASSING:
                 raise
             raise Unreachable(error.where, error.expected, error.actual) from error
-        except FetchError:
+        except SourceError:
             raise
         except TooLarge as error:
-            raise InvalidAnswer(
-                _without_secrets(url), f"at most {largest_bytes:,} bytes", "more"
-            ) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            reason = f"{describe_error(error, url)}, after up to {self.attempts} attempts"
-            raise Unreachable(_without_secrets(url), "an answer", reason) from error
-        except (ValueError, OverflowError) as error:  # a host or URL that cannot be encoded
-            raise InvalidAnswer(
-                _without_secrets(url), "a valid address", describe_error(error)
-            ) from error
+            raise SourceError(where, f"at most {largest_bytes:,} bytes", "more") from error
+        except httpx.HTTPError as error:
+            reason = f"{_describe(error)}, after up to {self.attempts} attempts"
+            raise Unreachable(where, "an answer", reason) from error
+        except (httpx.InvalidURL, ValueError) as error:  # a host or URL that cannot be encoded
+            raise SourceError(where, "a valid address", _describe(error)) from error
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _attempt(
@@ -142,27 +127,21 @@ class Fetcher:
         largest_bytes: int,
     ) -> Response:
         """Make one request and follow redirects without reading their bodies."""
-        bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
+        bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds)
         allowed = {_site(httpx.URL(site)) for site in self.sites} or {_site(request.url)}
-        for _ in range(self.most_redirects + 1):
+        for _ in range(_MOST_REDIRECTS + 1):
             where, site = _without_secrets(str(request.url)), _site(request.url)
-            if "%" in site:  # of an address such as http://[
-                raise InvalidAnswer(where, "a valid address", where)
             if site not in allowed:
-                raise InvalidAnswer(where, f"one of the sites {', '.join(sorted(allowed))}", site)
-            remaining = bound.remaining_seconds()
-            request.extensions = {
-                "trace": bound.trace,
-                "timeout": httpx.Timeout(
-                    min(self.read_seconds, remaining), connect=min(self.connect_seconds, remaining)
-                ).as_dict(),
-            }
+                raise SourceError(where, f"one of the sites {', '.join(sorted(allowed))}", site)
+            read_seconds = min(self.read_seconds, bound.remaining_seconds())
+            timeout = httpx.Timeout(read_seconds, connect=min(_CONNECT_SECONDS, read_seconds))
+            request.extensions = {"trace": bound.trace, "timeout": timeout.as_dict()}
             answer = session.send(request, stream=True)
             with contextlib.closing(answer):
                 if answer.next_request is None:
                     return _response(answer, kinds, largest_bytes)
             request = answer.next_request
-        raise InvalidAnswer(where, "an answer", f"more than {self.most_redirects} redirects")
+        raise SourceError(where, "an answer", f"more than {_MOST_REDIRECTS} redirects")
 
     def _pause_after(self, error: Exception) -> bool | float:
         """Return whether to retry, or after how many seconds."""
@@ -176,7 +155,7 @@ class Fetcher:
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
     """Log a pause at debug level; the caller reports the final result."""
-    reason, wait = describe_error(details.caused_by), details.wait_for
+    reason, wait = _describe(details.caused_by), details.wait_for
     _log.debug("attempt %d failed (%s); trying again in %.1f s", details.retry_num, reason, wait)
 
 
@@ -191,23 +170,20 @@ def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
             raise _error_answer(answer, where)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in kinds:
-            raise InvalidAnswer(
-                where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type"
-            )
+            expected = f"content of type {' or '.join(kinds)}"
+            raise SourceError(where, expected, kind[:80] or "no type")
         content = _body(answer, largest_bytes, where)
     validators = _validator(answer, "etag"), _validator(answer, "last-modified")
     return Response(where, content, validators, is_unchanged)
 
 
 def _error_answer(answer: httpx.Response, where: str) -> ErrorAnswer:
-    """Return the error with the first words of a JSON answer, if any."""
+    """Return the error with the reason that a JSON answer of Open-Meteo gives, if any."""
     reason = f"{answer.status_code} {answer.reason_phrase[:80]}"
-    if answer.headers.get("content-type", "").partition(";")[0] == "application/json":
-        # If the body is unreadable, the status is enough.
-        with contextlib.suppress(TooLarge, httpx.DecodingError, ValueError, LookupError, TypeError):
-            body = parse_json(_body(answer, _REASON_BYTES, where), where)
-            reason += f" ({str(body['reason'])[:200]})"
-    wait = _retry_after(answer.headers.get("retry-after"))
+    with contextlib.suppress(Exception):  # the status is enough
+        stated = json.loads(_body(answer, _REASON_BYTES, where))["reason"]
+        reason += f" ({str(stated)[:200]})"
+    wait = _retry_after(answer.headers.get("retry-after", ""))
     if wait is not None:
         reason += f", which asks to wait {wait:.0f} s"
     return ErrorAnswer(where, "200 OK", reason, answer.status_code, wait)
@@ -223,17 +199,13 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity" or not content:
         return bytes(content)
-    if encoding not in ("gzip", "x-gzip"):
-        raise InvalidAnswer(
-            where, "a body compressed with gzip or uncompressed", repr(encoding[:80])
-        )
+    if encoding != "gzip":
+        expected = "a body compressed with gzip or uncompressed"
+        raise SourceError(where, expected, repr(encoding[:80]))
     try:
-        unpacked = gunzip(bytes(content), largest_bytes)
+        return gunzip(bytes(content), largest_bytes)
     except ValueError as error:
-        raise httpx.DecodingError(f"an incomplete or damaged gzip body: {error}") from error
-    if len(unpacked) > largest_bytes:
-        raise TooLarge
-    return unpacked
+        raise SourceError(where, "a whole gzip body", str(error)) from error
 
 
 def _validator(answer: httpx.Response, name: str) -> str | None:
@@ -243,19 +215,17 @@ def _validator(answer: httpx.Response, name: str) -> str | None:
     return value if value and is_sendable else None
 
 
-def _retry_after(text: str | None) -> float | None:
+def _retry_after(text: str) -> float | None:
     """Parse a Retry-After header into seconds, from a number or a date."""
-    if not text:
-        return None
-    if text.isascii() and text.strip().isdigit():
-        return float(text.strip().lstrip("0")[:9] or 0)
-    try:
-        until = parsedate_to_datetime(text[:80])
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=dt.UTC)
-    return max(0.0, (until - utc_now()).total_seconds())
+    with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
+        if text.isdigit():
+            return min(float(text), 1e9)
+        return max(0.0, (parsedate_to_datetime(text[:80]) - utc_now()).total_seconds())
+    return None
+
+
+def _describe(error: BaseException) -> str:
+    return str(error) or type(error).__name__
 
 
 def _site(url: httpx.URL) -> str:

@@ -4,12 +4,12 @@ __all__ = ["PUBLICATION", "documents"]
 
 import calendar
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urljoin, urlsplit
 
 from service.data import govuk_page, govuk_workbook
 from service.data.fetcher import Fetcher, Response
-from service.data.source import FetchError, Form, SourceError, parse_json
+from service.data.source import Form, SourceError, parse_json
 
 PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
@@ -33,21 +33,18 @@ def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[tuple[Callable[[],
 
 def _newest_workbook(fetcher: Fetcher, www: str, keep: Keep) -> str:
     """Return its address from the content API, otherwise from the page; never constructed."""
-    failures: list[SourceError] = []
-    ways: Sequence[tuple[str, str, str, Callable[[Response], list[tuple[str, str]]]]] = (
-        ("/api/content", "application/json", ".json", _listed),
-        ("", "text/html", ".html", _linked),
-    )
-    for prefix, kind, suffix, links in ways:
-        try:
-            url = www + prefix + PUBLICATION
-            answer = fetcher.get(url, (kind,), govuk_page.FORM.largest_bytes)
-            keep(answer.content, suffix)
-            return _choose(links(answer), www, answer.url)
-        except SourceError as error:
-            failures.append(error)
-    # A problem of the publication is more informative than one of the request.
-    raise next((e for e in failures if not isinstance(e, FetchError)), failures[-1])
+    try:
+        answer = _get(fetcher, f"{www}/api/content{PUBLICATION}", "application/json", keep)
+        return _choose(_listed(answer), www, answer.url)
+    except SourceError:
+        answer = _get(fetcher, www + PUBLICATION, "text/html", keep)
+        return _choose(_linked(answer), www, answer.url)
+
+
+def _get(fetcher: Fetcher, url: str, kind: str, keep: Keep) -> Response:
+    answer = fetcher.get(url, (kind,), govuk_page.FORM.largest_bytes)
+    keep(answer.content, f".{kind.rpartition('/')[2]}")
+    return answer
 
 
 def _listed(answer: Response) -> list[tuple[str, str]]:

@@ -155,9 +155,9 @@ def _day(cell: object, where: str) -> dt.date:
 
 
 def _count(cell: object, where: str) -> int:
-    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
-    if is_number and 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # also rejects NaN
-        return int(cell)
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        if 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # also rejects NaN
+            return int(cell)
     raise SourceError(where, f"a whole number from 0 to {LARGEST_COUNT}", repr(cell)[:60])
 
 

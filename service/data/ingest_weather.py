@@ -15,7 +15,7 @@ from service.data.collect import weather_service
 from service.data.covariates import why_no_weather
 from service.data.daily_weather import WeatherReading
 from service.data.openmeteo import Service
-from service.data.source import FetchError, InvalidAnswer, SourceError
+from service.data.source import ErrorAnswer, SourceError, Unreachable
 
 _BEGIN = dt.date(2018, 1, 1)
 _PART_DAYS = 366
@@ -45,7 +45,7 @@ def _weather(context: Context) -> Outcome:
             readings = ask()
         except SourceError as error:
             errors.append(error)
-            if isinstance(error, FetchError) and not isinstance(error, InvalidAnswer):
+            if isinstance(error, ErrorAnswer | Unreachable):
                 break  # further requests would prolong a limit
             continue
         with context.database.writing() as connection:

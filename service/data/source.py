@@ -4,7 +4,6 @@ __all__ = [
     "BOATS",
     "Counts",
     "Document",
-    "FetchError",
     "Form",
     "Unreachable",
     "PEOPLE",
@@ -12,7 +11,6 @@ __all__ = [
     "ErrorAnswer",
     "SourceError",
     "UK",
-    "InvalidAnswer",
     "Validators",
     "decode",
     "gunzip",
@@ -49,14 +47,6 @@ class SourceError(ValueError):
     """Figures that break a rule: where, what was expected and what was found.
 
     Nothing of such a document is stored.
-
-    ::
-
-        SourceError
-        └── FetchError        figures that could not be fetched; `where` has no query
-             ├── Unreachable    no whole answer or a temporary error, after all attempts
-             ├── ErrorAnswer    another error answer
-             └── InvalidAnswer  an answer of the wrong kind or size, or from the wrong place
     """
 
     def __init__(self, where: str, expected: str, actual: str) -> None:
@@ -73,20 +63,12 @@ def _printable(text: str) -> str:
     )
 
 
-class FetchError(SourceError):
-    """Something could not be fetched."""
+class Unreachable(SourceError):
+    """No whole answer of a site, or a temporary error, after all attempts."""
 
 
-class Unreachable(FetchError):
-    """No whole answer, or a temporary error."""
-
-
-class InvalidAnswer(FetchError):
-    """An answer that cannot be what was requested."""
-
-
-class ErrorAnswer(FetchError):
-    """An error answer, with its `status` and the requested wait."""
+class ErrorAnswer(SourceError):
+    """Another error answer of a site, with its `status` and the requested wait."""
 
     def __init__(
         self, where: str, expected: str, actual: str, status: int, wait_seconds: float | None
@@ -177,9 +159,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def gunzip(content: bytes, most_bytes: int) -> bytes:
-    """Decompress `content` up to one byte over `most_bytes`; raises `ValueError`."""
+    """Decompress `content` to `most_bytes` at most; raises `ValueError`."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            return stream.read(most_bytes + 1)
+            unpacked = stream.read(most_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(str(error)) from error
+    if len(unpacked) > most_bytes:
+        raise ValueError(f"over {most_bytes:,} bytes when unpacked")
+    return unpacked

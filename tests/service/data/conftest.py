@@ -15,10 +15,8 @@ def fetcher(sites: Sites) -> Fetcher:
         contact="https://example.org/contact",
         sites=(sites.url,),
         attempts=3,
-        connect_seconds=BOUND,
         read_seconds=BOUND,
         attempt_seconds=BOUND,
-        all_seconds=BOUND,
         first_pause_seconds=0.01,
         longest_wait_seconds=1.5,
     )

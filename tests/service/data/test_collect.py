@@ -128,7 +128,7 @@ def test_invalid_document_is_named_though_another_is_unreachable(
         (
             "workbook",
             SiteResponse(ods.pack(ods.parts({}) | {"content.xml": b"\0" * 59_000_000}), ODS),
-            "at most 20,000,000 bytes unpacked",
+            "over 20,000,000 bytes of content.xml",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -12,8 +12,10 @@ from dataclasses import replace
 
 import pytest
 
+from service.data import fetcher as fetcher_module
+from service.data import network
 from service.data.fetcher import Fetcher
-from service.data.source import ErrorAnswer, FetchError, InvalidAnswer, Unreachable
+from service.data.source import ErrorAnswer, SourceError, Unreachable
 from tests.support.sites import SiteResponse, Sites
 
 HTML = ("text/html",)
@@ -61,16 +63,11 @@ def fetch(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> b
     return fetcher.get(sites.url + path, HTML, 1000, **more).content  # type: ignore[arg-type]
 
 
-def slow(fetcher: Fetcher) -> Fetcher:
-    """Let ten seconds pass at each look at the clock, however busy the machine is."""
-    ticks = itertools.count(0.0, 10.0)
-    return replace(
-        fetcher,
-        attempts=1,
-        read_seconds=60.0,
-        attempt_seconds=500.0,
-        clock=lambda: next(ticks),
-    )
+@pytest.fixture
+def slow(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> Fetcher:
+    """A fetcher for which ten seconds pass at each look at the clock, however busy the machine."""
+    monkeypatch.setattr(network, "monotonic", itertools.count(0.0, 10.0).__next__)
+    return replace(fetcher, attempts=1, attempt_seconds=500.0)
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
@@ -89,15 +86,14 @@ GZIP_NAME = b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"  # a file name follows, up to a ze
         (OK + b"Content-Encoding: gzip\r\n\r\n" + GZIP_NAME, b"x"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1;x=x\r\nx\r\n"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n"),
-        (b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n", b" "),
     ],
 )
 def test_slow_response_ends_at_the_deadline(
-    fetcher: Fetcher, raw: RawServer, start: bytes, drip: bytes
+    slow: Fetcher, raw: RawServer, start: bytes, drip: bytes
 ) -> None:
     raw.parts, raw.pause = itertools.chain([start], itertools.repeat(drip)), 0.005
     with pytest.raises(Unreachable, match="no complete answer after 500 s"):
-        replace(slow(fetcher), sites=()).get(raw.url, HTML, 1_000_000)
+        replace(slow, sites=()).get(raw.url, HTML, 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +114,7 @@ def test_endless_response_ends_at_the_size_limit(
     """The socket buffers hold some megabytes that are never read."""
     raw.parts = itertools.chain([start], itertools.repeat(flood))
     once = replace(fetcher, attempts=1, sites=())
-    with pytest.raises(FetchError):
+    with pytest.raises(SourceError):
         once.get(raw.url, HTML, 1000)
     assert raw.sent < 20_000_000
 
@@ -132,10 +128,19 @@ def test_body_of_a_redirect_is_not_read(fetcher: Fetcher, raw: RawServer, sites:
     assert raw.sent < 20_000_000
 
 
-def test_deadline_covers_all_redirects(fetcher: Fetcher, sites: Sites) -> None:
+def test_slow_reason_of_an_error_is_left_out(slow: Fetcher, raw: RawServer) -> None:
+    raw.parts = itertools.chain([b"HTTP/1.1 500 No\r\n\r\n"], itertools.repeat(b" "))
+    with pytest.raises(Unreachable, match="found 500 No$"):
+        replace(slow, sites=()).get(raw.url, HTML, 1_000_000)
+
+
+def test_deadline_covers_all_redirects(
+    slow: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher_module, "_MOST_REDIRECTS", 1000)
     sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/a"})
     with pytest.raises(Unreachable, match="no complete answer after 500 s"):
-        fetch(replace(slow(fetcher), most_redirects=1000), sites)
+        fetch(slow, sites)
     assert sites.times("/a") < 50
 
 
@@ -143,7 +148,7 @@ def test_body_compressed_twice_is_rejected(fetcher: Fetcher, sites: Sites) -> No
     packed = gzip.compress(gzip.compress(b"x" * 10_000_000))
     assert len(packed) < 1000
     sites.replies["/a"] = SiteResponse(packed, headers={"Content-Encoding": "gzip, gzip"})
-    with pytest.raises(InvalidAnswer, match="expected a body compressed with gzip or uncompressed"):
+    with pytest.raises(SourceError, match="expected a body compressed with gzip or uncompressed"):
         fetch(fetcher, sites)
 
 
@@ -153,7 +158,7 @@ def test_gzip_body_is_unpacked_and_must_be_whole(fetcher: Fetcher, sites: Sites)
     assert fetch(fetcher, sites) == b"hello"
     for broken in (packed[:-4], packed + b"x", b"not packed"):
         sites.replies["/a"] = SiteResponse(broken, headers={"Content-Encoding": "gzip"})
-        with pytest.raises(Unreachable, match="an incomplete or damaged gzip body"):
+        with pytest.raises(SourceError, match="expected a whole gzip body"):
             fetch(fetcher, sites)
 
 
@@ -162,8 +167,6 @@ def test_gzip_body_is_unpacked_and_must_be_whole(fetcher: Fetcher, sites: Sites)
     [
         b'{"reason": "\\ud800\\u0000\\nsecond line"}',
         b"[" * 2000,
-        b"1" * 2000,
-        b'["reason"]',
         b"\xff",
         b"{" + b" " * 3000,
     ],
@@ -191,13 +194,19 @@ def test_validator_that_cannot_be_sent_is_not_kept(
 @pytest.mark.parametrize(
     "target",
     [
-        *(f"http://{'x' * 64}.example/", "http://a..b/", "http://127.0.0.1:99999/", "//"),
-        *("file:///etc/passwd", "ftp://127.0.0.1/x", "http://[", "\x7f"),
+        *(
+            "http://a..b/",
+            "http://127.0.0.1:99999/",
+            "//",
+            "file:///etc/passwd",
+            "http://[",
+            "\x7f",
+        ),
     ],
 )
 def test_redirect_to_invalid_address_is_rejected(
     fetcher: Fetcher, sites: Sites, target: str
 ) -> None:
     sites.replies["/a"] = SiteResponse(status=302, headers={"Location": target})
-    with pytest.raises(FetchError):
+    with pytest.raises(SourceError):
         fetch(replace(fetcher, sites=(), attempts=1), sites)
