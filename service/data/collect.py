@@ -12,12 +12,11 @@ __all__ = [
 ]
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from forecast.series import DailySeries, as_date
 from service.core.declared_series import GovUk, Route, Table
 from service.core.settings import Settings
 from service.data import (
@@ -34,7 +33,7 @@ from service.data.csv_rows import LARGEST_BYTES, CsvFile
 from service.data.fetcher import Fetcher
 from service.data.govuk import Keep
 from service.data.openmeteo import Service
-from service.data.source import Document, Form, SourceError, Validators, read_file
+from service.data.source import Document, Place, SourceError, Validators, read_file
 
 _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
@@ -70,28 +69,37 @@ def collect_documents(
     keep: Keep = (
         partial(raw_documents.save_document, settings.var_dir) if is_kept else lambda *_: None
     )
-    if source == "declared" and isinstance(route.source, GovUk):
-        how, www = _govuk_fetcher(settings), settings.govuk_url.rstrip("/")
-        return fetch_documents(how, govuk.documents(how, www, keep), today, keep, earlier)
-    if source == "declared" and isinstance(route.source, Table) and route.source.address:
-        address, form = route.source.address, declared_table.form(route, route.source)
-        return fetch_documents(fetcher(settings), [(lambda: address, form)], today, keep, earlier)
+    if source == "declared":
+        how, documents = _site(settings, route, keep)
+        if documents:
+            return fetch_documents(how, documents, today, keep, earlier)
     try:
         return Collected([_from_file(route, source, file, today, keep)])
     except SourceError as error:
         return Collected(refusals=[error])
 
 
+def _site(settings: Settings, route: Route, keep: Keep) -> tuple[Fetcher, list[Place]]:
+    """Return how and where the route's source is fetched; no places for a file."""
+    how, source = fetcher(settings), route.source
+    if isinstance(source, GovUk):
+        how = replace(how, sites=(settings.govuk_url, settings.govuk_assets_url))
+        return how, govuk.documents(how, settings.govuk_url.rstrip("/"), keep)
+    if source is None or not source.address:
+        return how, []
+    address = source.address
+    return how, [(lambda: address, declared_table.form(route, source))]
+
+
 def fetch_documents(
     how: Fetcher,
-    documents: Iterable[tuple[Callable[[], str], Form]],
+    documents: Iterable[Place],
     today: dt.date,
     keep: Keep,
     earlier: Mapping[str, Validators],
 ) -> Collected:
     """Fetch and read each document; a rejected one does not affect the others.
 
-    Each of `documents` has a function that returns its URL, or raises `SourceError`, and a form.
     `keep` is called with the bytes of each answer and its file suffix, before parsing.
     """
     collected = Collected()
@@ -113,17 +121,13 @@ def fetch_documents(
 
 def check_source(settings: Settings, route: Route) -> str:
     """Request the route's source once, if it is enabled; raises `SourceError`."""
-    source = route.source
     if settings.source != "declared":
         return "not read: CROSSINGS_SOURCE is figures"
-    if isinstance(source, GovUk):
-        how, form = _govuk_fetcher(settings), govuk_page.FORM
-        address = settings.govuk_url.rstrip("/") + govuk.PUBLICATION
-    elif source is not None and source.address:
-        how, form = fetcher(settings), declared_table.form(route, source)
-        address = source.address
-    else:
+    how, documents = _site(settings, route, lambda *_: None)
+    if not documents:
         return "a file, so no site is read"
+    locate, form = documents[-1]
+    address = locate()
     replace(how, attempts=1).get(address, form.media_types, form.largest_bytes)
     return f"{address} answers"
 
@@ -170,11 +174,6 @@ def fetcher(settings: Settings) -> Fetcher:
     )
 
 
-def _govuk_fetcher(settings: Settings) -> Fetcher:
-    """Return a fetcher for GOV.UK pages and the files they link to."""
-    return replace(fetcher(settings), sites=(settings.govuk_url, settings.govuk_assets_url))
-
-
 def _from_file(
     route: Route, source: str, file: CsvFile | Path | None, today: dt.date, keep: Keep
 ) -> Document:
@@ -199,44 +198,33 @@ def _beside_declaration(route: Route, source: str, today: dt.date) -> Document:
         return replace(document, source=source)
     if not route.figures:
         raise SourceError(f"{route.name}.toml", "a file of figures beside the declaration", "none")
-    path = route.folder / route.figures
-    content = read_file(path, LARGEST_BYTES)
-    series = figures_csv.read(Path(path.name), (route.leading,), route.forecast, content)
-    return _document("figures", "embedded figures", series)
+    file = CsvFile(route.folder / route.figures, name=route.figures)
+    return _figures(route, file, "figures", "embedded figures")
 
 
 def _from_csv(route: Route, file: CsvFile | Path, today: dt.date) -> Document:
     """Read a hand-written CSV file and apply the rules of every source."""
-    series = figures_csv.read(file, (route.leading,), route.forecast)
-    last = as_date(series[route.leading].data_through)
-    if last > today:
-        raise SourceError(str(file), f"days up to {today}", str(last))
-    document = _document("csv", str(file), series)
-    notes = _check_counts(route, document, today)
-    _, more = rules.check_stamp(None, last, today, document.name, route.zone)
-    return replace(document, notes=(*notes, *more))
-
-
-def _check_counts(route: Route, document: Document, today: dt.date) -> list[str]:
-    """Check the counts, and those of following series against the leading one."""
+    document = _figures(route, file, "csv", str(file))
+    if document.data_through > today:
+        raise SourceError(str(file), f"days up to {today}", str(document.data_through))
     for series_id, counts in document.figures.items():
-        largest = max(counts, key=lambda day: counts[day])
+        largest = max(counts, key=counts.__getitem__)
         if counts[largest] > rules.LARGEST_COUNT:
             where = f"{document.name}, {series_id} on {largest}"
             raise SourceError(where, f"at most {rules.LARGEST_COUNT}", str(counts[largest]))
     notes = []
-    for follower in route.followers:
-        if follower in document.figures:
-            counts = document.figures[follower]
-            rows = [
-                rules.Row(f"{document.name}, {day}", day, count, counts[day])
-                for day, count in document.figures[route.leading].items()
-            ]
-            notes += rules.check_rows(rows, today)
-    return notes
+    for follower in document.figures.keys() & route.followers:
+        rows = [
+            rules.Row(f"{file}, {day}", day, count, document.figures[follower][day])
+            for day, count in document.figures[route.leading].items()
+        ]
+        notes += rules.check_rows(rows, today)
+    notes += rules.check_stamp(None, document.data_through, today, str(file), route.zone)[1]
+    return replace(document, notes=tuple(notes))
 
 
-def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:
+def _figures(route: Route, file: CsvFile | Path, source: str, name: str) -> Document:
+    series = figures_csv.read(file, (route.leading,), route.forecast)
     figures = {
         series_id: dict(zip(one.dates.tolist(), one.values.tolist(), strict=True))
         for series_id, one in series.items()

@@ -4,7 +4,6 @@ __all__ = ["read", "read_forecasts"]
 
 import datetime as dt
 import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from service.data.csv_rows import CsvFile
 from service.data.rules import check_steps
 from service.data.source import SourceError
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 Values = dict[dt.date, dict[str, list[float]]]
 
 
@@ -68,7 +66,10 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
 
 
 def _number(cell: str, where: str) -> float:
-    value = float(cell) if _NUMBER.fullmatch(cell.strip()) else math.nan
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
         raise SourceError(where, "a finite number such as 0.85", repr(cell[:40]))
     return value

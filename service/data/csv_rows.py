@@ -27,7 +27,7 @@ class CsvFile:
 
     `encoding` None is UTF-8, or UTF-16 with a byte-order mark; `dayfirst` accepts 18/10/2024;
     `report` is called with one line on converted formats. Errors call the file `name`, by default
-    its path, and its encoding `option`.
+    its path.
     """
 
     path: Path
@@ -35,7 +35,6 @@ class CsvFile:
     dayfirst: bool = False
     report: Callable[[str], object] = lambda _: None
     name: str = ""
-    option: str = "--encoding"
 
     def __str__(self) -> str:
         return self.name or ("standard input" if str(self.path) == "-" else str(self.path))
@@ -43,7 +42,10 @@ class CsvFile:
 
 @dataclass
 class Table:
-    """Lower-case header, and rows: the last line of each, and its cells by column."""
+    """Lower-case header, and rows: the last line of each, and its cells by column.
+
+    `notes` say how something was converted, each once.
+    """
 
     file: CsvFile
     header: list[str] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Table:
                 raise SourceError(f"{self.file}, row 1", f"a column {column!r}", header)
 
     def note(self, text: str) -> None:
-        """Remember, once, how something was converted."""
+        """Add to the notes."""
         self.notes[text] = None
 
     def report(self) -> None:
@@ -95,13 +97,37 @@ class Table:
 
 def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "date") -> Table:
     """Read `file`, or its `content`, with a column `date` among others; raises `SourceError`."""
-    file, date = file if isinstance(file, CsvFile) else CsvFile(file), date.casefold()
+    table = Table(file if isinstance(file, CsvFile) else CsvFile(file))
     if content is None:
-        content = read_file(file.path, LARGEST_BYTES)
-    table = Table(file)
+        content = read_file(table.file.path, LARGEST_BYTES)
     text = _text(content, table)
-    first = text.lstrip("\r\n").partition("\n")[0]
-    separator = next((mark for mark in ",;\t" if _has_date(first, mark, date)), ",")
+    separator = max(",;\t", key=text.lstrip("\r\n").partition("\n")[0].count)
+    if separator != ",":
+        table.note(f"with {separator!r} between columns")
+    lines = _lines(text, separator, table.file)
+    filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
+    stated = [cell.strip() for cell in filled[0][1]] if filled else []
+    table.header = [cell.casefold() for cell in stated]
+    table.require([date.casefold()])
+    named = [name for name in table.header if name]
+    if len(set(named)) != len(named):
+        raise SourceError(f"{table.file}, row 1", "columns with different names", names(stated))
+    if table.header != stated:
+        table.note("with names of columns in lower case")
+    if len(filled) < len(lines):
+        table.note("without blank rows")
+    if len(filled) < 2:
+        raise SourceError(f"{table.file}, row 2", "a row such as 2024-10-18,647,10", "no rows")
+    for line, cells in filled[1:]:
+        if len(cells) != len(stated):
+            where = f"{table.file}, row {line}"
+            raise SourceError(where, f"{len(stated)} values", f"{len(cells)}")
+        table.rows.append((line, dict(zip(table.header, cells, strict=True))))
+    return table
+
+
+def _lines(text: str, separator: str, file: CsvFile) -> list[tuple[int, list[str]]]:
+    """Return the last line and the cells of each row."""
     reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
     try:
         lines = [(reader.line_num, cells) for cells in islice(reader, _MOST_ROWS + 1)]
@@ -110,33 +136,11 @@ def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "
         raise SourceError(where, "comma-separated values", str(error)) from error
     if len(lines) > _MOST_ROWS:
         raise SourceError(str(file), f"at most {_MOST_ROWS:,} rows", "more")
-    filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
-    stated = [cell.strip() for cell in filled[0][1]] if filled else []
-    table.header = [cell.casefold() for cell in stated]
-    _check_header(table.header, stated, f"{file}, row 1", date)
-    if separator != ",":
-        table.note(f"with {separator!r} between columns")
-    if table.header != stated:
-        table.note("with names of columns in lower case")
-    if len(filled) < len(lines):
-        table.note("without blank rows")
-    if len(filled) < 2:
-        raise SourceError(f"{file}, row 2", "a row such as 2024-10-18,647,10", "no rows")
-    for line, cells in filled[1:]:
-        if len(cells) != len(stated):
-            raise SourceError(f"{file}, row {line}", f"{len(stated)} values", f"{len(cells)}")
-        table.rows.append((line, dict(zip(table.header, cells, strict=True))))
-    return table
-
-
-def _has_date(header: str, separator: str, date: str) -> bool:
-    """Whether the column `date` is among others in a header with that separator."""
-    columns = header.split(separator)
-    return len(columns) > 1 and date in (one.strip(' "\r').casefold() for one in columns)
+    return lines
 
 
 def names(header: list[str]) -> str:
-    """Return the columns of a header in one printable line, truncated if long."""
+    """Return the columns of a header in one line, truncated if long."""
     return repr(",".join(header)[:200])[1:-1] or "nothing"
 
 
@@ -152,20 +156,5 @@ def _text(content: bytes, table: Table) -> str:
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":
         table.note("as UTF-16")
-    hint = "" if file.encoding else f", or its {file.option}, such as latin-1"
-    try:
-        return decode(content, str(file), encoding, hint).removeprefix("\ufeff")
-    except LookupError as error:
-        raise SourceError(file.option, "an encoding such as latin-1", encoding) from error
-    except UnicodeError as error:
-        raise SourceError(str(file), f"text in {encoding}", str(error)) from error
-
-
-def _check_header(header: list[str], stated: list[str], where: str, date: str) -> None:
-    named = [one for one in header if one]
-    if date not in header:
-        raise SourceError(where, f"a column {date!r}", names(stated))
-    if len(set(named)) != len(named):
-        raise SourceError(where, "columns with different names", names(stated))
-    if len(named) < 2:
-        raise SourceError(where, "a column of numbers beside the date", names(stated))
+    hint = "" if file.encoding else ", or its encoding, such as latin-1"
+    return decode(content, str(file), encoding, hint).removeprefix("\ufeff")

@@ -3,13 +3,12 @@
 __all__ = ["form", "read"]
 
 import datetime as dt
-import functools
 import json
+import math
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,6 @@ _MEDIA_TYPES = {
     "json": ("application/json", "application/geo+json", *_ANY_TYPE),
 }
 _MOST = 9_999_999
-_LONGEST = 40  # characters of a number or a moment
-_PARTS = re.compile(r"(?:%[GHIMSUVWYdjmuwy]){2,}")
-"""Parts of a date format with nothing between them, which only leading zeros tell apart."""
 _SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
 
 
@@ -82,7 +78,7 @@ def form(route: Route, table: Table) -> Form:
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
     """Yield the declared cells of each row by column, and the row's place."""
     encoding = None if table.encoding == "utf-8" else table.encoding
-    file = CsvFile(Path(name), encoding, name=name, option="encoding")
+    file = CsvFile(Path(name), encoding, name=name)
     read_rows = csv_rows.read_table(file, content, table.date)
     columns = {column: column.casefold() for column in _columns(table)}
     stated = [column for column, folded in columns.items() if folded in read_rows.header]
@@ -130,8 +126,7 @@ def _report(table: Table, cells: dict[str, Any], missing: Collection[str], where
         moment = dt.datetime.strptime(text, table.date_format)
     except ValueError:
         moment = None
-    parts = _PARTS.findall(table.date_format)
-    if not moment or any(moment.strftime(part) not in text for part in parts):
+    if not moment:
         example = dt.date(2024, 10, 18).strftime(table.date_format)
         place = f"{where}, column {table.date}"
         raise SourceError(place, f"a date such as {example}", repr(text[:40]))
@@ -143,40 +138,26 @@ def _report(table: Table, cells: dict[str, Any], missing: Collection[str], where
     return _Report(where, moment.date(), cells.get(table.order), counts)
 
 
-def _number(table: Table, cell: Any) -> Decimal | None:
-    """Return the number in `cell`, if it is one; only texts have the separators of the table."""
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        number = Decimal(cell)
-        return number if number.is_finite() else None
-    text = _text(cell)
-    form = _number_form(table.decimal, table.thousands)
-    match = form.fullmatch(text) if len(text) <= _LONGEST else None
-    if not match:
-        return None
-    whole = match[1].replace(table.thousands, "")
-    return Decimal(f"{whole}.{match[2] or 0}")
-
-
-@functools.cache
-def _number_form(decimal: str, thousands: str) -> re.Pattern[str]:
-    sign = re.escape(thousands)
-    grouped = rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+|" if sign else ""
-    # Three digits may follow an undeclared thousands separator.
-    decimals = r"\d+" if sign else r"\d{1,2}"
-    return re.compile(rf"(-?(?:{grouped}\d+))(?:{re.escape(decimal)}({decimals}))?", re.ASCII)
+def _separators(table: Table, cell: Any) -> tuple[str, str]:
+    """Return the decimal and thousands separators of a cell; only texts have those declared."""
+    return (table.decimal, table.thousands) if isinstance(cell, str) else (".", "")
 
 
 def _count(table: Table, cell: Any, where: str) -> int:
-    number, text = _number(table, cell), _text(cell)
-    if (
-        number is None
-        or number > _MOST
-        or number != int(number)
-        or re.match(r"-|0\d", text)  # leading zeros may be the rest of a longer number
-    ):
+    """Return the whole number in `cell`, without leading zeros: they may be its rest.
+
+    One or two zeros may follow the decimal separator, but not three: it may be that of thousands.
+    """
+    decimal, thousands = map(re.escape, _separators(table, cell))
+    grouped = rf"[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+|" if thousands else ""
+    form = rf"({grouped}0|[1-9]\d{{0,6}})(?:{decimal}0{{1,2}})?"
+    text = _text(cell)
+    match = re.fullmatch(form, text, re.ASCII)
+    count = int(match[1].replace(table.thousands, "")) if match else -1
+    if not 0 <= count <= _MOST:
         example = f"1{table.thousands}437" if table.thousands else "437"
         raise SourceError(where, f"a whole number such as {example}", repr(text[:40]))
-    return int(number)
+    return count
 
 
 def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int | None:
@@ -192,36 +173,37 @@ def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int |
     for other in stated[1:]:
         if other.counts[series_id] != first:
             where = f"{other.where}, column {table.columns[series_id]}"
-            equal = f" with the same {table.order}" if table.order else ""
-            expected = f"{first}, as {_row(stated[0])} says for {other.day}{equal}"
+            expected = f"{first}, as {_row(stated[0])} says for {other.day}"
             raise SourceError(where, expected, str(other.counts[series_id]))
     return first
 
 
 def _first_or_last(table: Table, reports: list[_Report]) -> list[_Report]:
     """Return the first or last report of a day; several if they are equal in order."""
-    at = 0 if table.reports == "first" else -1
+    choose = min if table.reports == "first" else max
     if not table.order or len(reports) == 1:
-        return [reports[at]]
+        return [reports[0 if choose is min else -1]]
     places = [_place(table, report) for report in reports]
-    for report, (kind, _) in zip(reports, places, strict=True):
-        if kind != places[0][0]:
-            where = f"{report.where}, column {table.order}"
-            expected = f"{places[0][0]}, as in {_row(reports[0])}"
-            raise SourceError(where, expected, repr(_text(report.order)))
-    end = sorted(places)[at]
+    try:
+        end = choose(places)
+    except TypeError as error:  # of a number and a moment, or of moments with and without a zone
+        where = f"{reports[0].where}, column {table.order}"
+        expected = f"the same kind of order for each report of {reports[0].day}"
+        raise SourceError(where, expected, ", ".join(map(str, places))[:200]) from error
     return [report for report, place in zip(reports, places, strict=True) if place == end]
 
 
-def _place(table: Table, report: _Report) -> tuple[str, Any]:
-    """Return the place of a report in the order of its day: its kind, and a comparable value."""
-    number, text = _number(table, report.order), _text(report.order)
-    if number is not None:
-        return "a number", number
-    for moment in (text, f"{report.day} {text}") if len(text) <= _LONGEST else ():
+def _place(table: Table, report: _Report) -> Any:
+    """Return the place of a report in the order of its day: a number, or a moment."""
+    text = _text(report.order)
+    decimal, thousands = _separators(table, report.order)
+    with suppress(ValueError):
+        number = float(text.replace(thousands, "").replace(decimal, "."))
+        if math.isfinite(number):
+            return number
+    for moment in (text, f"{report.day} {text}"):
         with suppress(ValueError):
-            at = dt.datetime.fromisoformat(moment)
-            return f"a moment {'with' if at.tzinfo else 'without'} a time zone", at
+            return dt.datetime.fromisoformat(moment)
     expected = "a number such as 12, or a moment such as 2024-10-18T15:30"
     raise SourceError(f"{report.where}, column {table.order}", expected, repr(text[:40]))
 

@@ -17,18 +17,13 @@ _WHOLE = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
 
 
 def read(
-    file: CsvFile | Path,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-    content: bytes | None = None,
+    file: CsvFile | Path, required: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, DailySeries]:
     """Read the series `required` and any `optional` ones from `file`; ignore other columns.
 
-    `content` replaces the content of the file. Raises `SourceError`; the header is row 1.
+    Raises `SourceError`; the header is row 1.
     """
-    table = csv_rows.read_table(file, content)
-    if "date" in required:
-        raise SourceError(str(table.file), "a series beside the column 'date'", "'date'")
+    table = csv_rows.read_table(file)
     table.require(required)
     chosen = [name for name in table.header if name in required or name in optional]
     if ignored := [name or "''" for name in table.header if name not in ("date", *chosen)]:

@@ -1,6 +1,6 @@
 """GOV.UK: the newest workbook, linked from the publication, and the page of the last days."""
 
-__all__ = ["PUBLICATION", "documents"]
+__all__ = ["documents"]
 
 import calendar
 import re
@@ -9,12 +9,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from service.data import govuk_page, govuk_workbook
 from service.data.fetcher import Fetcher, Response
-from service.data.source import Form, SourceError, parse_json
+from service.data.source import Place, SourceError, parse_json
 
-PUBLICATION = (
+_PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
 )
-_PAGE = f"{PUBLICATION}/{PUBLICATION.rpartition('/')[2]}-last-7-days"
+_PAGE = f"{_PUBLICATION}/{_PUBLICATION.rpartition('/')[2]}-last-7-days"
 _MONTHS = [month.casefold() for month in calendar.month_name]
 _DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
 _VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
@@ -23,7 +23,7 @@ Keep = Callable[[bytes, str], object]
 """Receives the bytes of an answer and its file suffix."""
 
 
-def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[tuple[Callable[[], str], Form]]:
+def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[Place]:
     """Return for each document at `www` a function that finds its address, and its form."""
     return [
         (lambda: _newest_workbook(fetcher, www, keep), govuk_workbook.FORM),
@@ -34,10 +34,10 @@ def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[tuple[Callable[[],
 def _newest_workbook(fetcher: Fetcher, www: str, keep: Keep) -> str:
     """Return its address from the content API, otherwise from the page; never constructed."""
     try:
-        answer = _get(fetcher, f"{www}/api/content{PUBLICATION}", "application/json", keep)
+        answer = _get(fetcher, f"{www}/api/content{_PUBLICATION}", "application/json", keep)
         return _choose(_listed(answer), www, answer.url)
     except SourceError:
-        answer = _get(fetcher, www + PUBLICATION, "text/html", keep)
+        answer = _get(fetcher, www + _PUBLICATION, "text/html", keep)
         return _choose(_linked(answer), www, answer.url)
 
 

@@ -61,7 +61,7 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
 FORM = Form((_TYPE, "application/octet-stream", "binary/octet-stream"), 10_000_000, ".ods", read)
 
 
-def _sheets(content: bytes, name: str) -> tuple[list[list[Cells]], str]:
+def _sheets(content: bytes, name: str) -> tuple[list[Sequence[Cells]], str]:
     """Return the rows of SB_01 and of SB_02, and the metadata as XML, empty if there is none."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
@@ -116,7 +116,7 @@ def _check_cells(content: bytes) -> None:
     parser.Parse(content, True)
 
 
-def _body(sheet: list[Cells], title: str, name: str) -> list[tuple[Cells, str]]:
+def _body(sheet: Sequence[Cells], title: str, name: str) -> list[tuple[Cells, str]]:
     header = _HEADERS[title]
     seen = [" ".join(str(cell).split()) for cell in sheet[0]] if sheet else []
     while seen and not seen[-1]:

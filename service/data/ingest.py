@@ -3,7 +3,6 @@
 __all__ = ["OTHER", "Reading", "ingest", "source_title", "read_source"]
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,28 +97,24 @@ def _ingest(
         "notes": reading.notes,
         "documents": [
             {
-                "source": document.source,
-                "published_at": format_instant(document.published_at)
-                if document.published_at
-                else None,
-                "data_through": document.data_through.isoformat(),
+                "source": one.source,
+                "published_at": one.published_at and format_instant(one.published_at),
+                "data_through": one.data_through.isoformat(),
             }
-            for document, _ in reading.taken
+            for one, _ in reading.taken
         ],
     }
-    if reading.refusals:
-        reason = _rejection(name, reading.refusals)
-        if reading.taken:
-            reason += f" (the other published figures are stored: {counted})"
-        raise JobError(reason, detail) from reading.refusals[0]
-    return Outcome("done", counted, detail)
-
-
-def _rejection(source: str, refusals: Sequence[SourceError]) -> str:
-    if not all(isinstance(refusal, Unreachable) for refusal in refusals):
-        return "; ".join(str(refusal) for refusal in refusals)
-    # Independent of which document was requested first.
-    return f"{source} could not be reached; the figures read before are served: {refusals[0]}"
+    if not reading.refusals:
+        return Outcome("done", counted, detail)
+    if all(isinstance(refusal, Unreachable) for refusal in reading.refusals):
+        # Independent of which document was requested first.
+        reason = f"{name} could not be reached; the figures read before are served: "
+        reason += str(reading.refusals[0])
+    else:
+        reason = "; ".join(map(str, reading.refusals))
+    if reading.taken:
+        reason += f" (the other published figures are stored: {counted})"
+    raise JobError(reason, detail) from reading.refusals[0]
 
 
 def read_source(
@@ -151,15 +146,16 @@ def _store_valid(
     now = utc_now()
     taken = []
     for document in sorted(collected.documents, key=lambda d: _known_at(route, d, now)):
+        known_at = _known_at(route, document, now)
         try:
             if not set(document.figures) <= set(route.stored):
                 expected = f"the declared series {', '.join(route.stored)}"
                 raise SourceError(document.name, expected, ", ".join(document.figures))
             if document.source not in _TRUSTED and not accept_jumps:
-                _check_changes(connection, route, document, now)
-            is_dated = document.published_at or document.source in _UNDATED
-            known_at = None if is_dated else _known_at(route, document, now)
-            stored = observation_store.store_figures(connection, route, document, now, known_at)
+                _check_changes(connection, route, document, min(known_at, now))
+            is_assumed = document.published_at is None and document.source not in _UNDATED
+            assumed = known_at if is_assumed else None
+            stored = observation_store.store_figures(connection, route, document, now, assumed)
             taken.append((document, stored))
         except SourceError as error:
             collected.refusals.append(error)
@@ -170,9 +166,9 @@ def _store_valid(
 
 
 def _check_changes(
-    connection: Connection, route: Route, document: Document, now: dt.datetime
+    connection: Connection, route: Route, document: Document, known_at: dt.datetime
 ) -> None:
-    just_before = min(_known_at(route, document, now), now) - dt.timedelta(microseconds=1)
+    just_before = known_at - dt.timedelta(microseconds=1)
     published = {}
     for series_id, counts in document.figures.items():
         if counts:

@@ -7,6 +7,7 @@ __all__ = [
     "Form",
     "Unreachable",
     "PEOPLE",
+    "Place",
     "PREVENTIONS",
     "ErrorAnswer",
     "SourceError",
@@ -117,6 +118,10 @@ class Form(NamedTuple):
     parse: Callable[[bytes, str, dt.date], Document]
 
 
+Place = tuple[Callable[[], str], Form]
+"""A document on a site: a function that returns its URL or raises `SourceError`, and its form."""
+
+
 def read_file(path: Path, most_bytes: int) -> bytes:
     """Read the file at `path`, or standard input for ``-``; raises `SourceError`."""
     try:
@@ -130,15 +135,17 @@ def read_file(path: Path, most_bytes: int) -> bytes:
     return content
 
 
-def decode(content: bytes, name: str, encoding: str = "utf-8-sig", hint: str = "") -> str:
+def decode(content: bytes, name: str, encoding: str = "utf-8", hint: str = "") -> str:
     """Decode `content`; raises `SourceError`, whose expectation includes the `hint`."""
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        expected = f"text in {encoding.removesuffix('-sig').upper()}{hint}"
+        expected = f"text in {encoding.upper()}{hint}"
         byte = f"the byte 0x{content[error.start]:02x}"
         raise SourceError(f"{name}, line {line}", expected, byte) from error
+    except (LookupError, UnicodeError) as error:  # no such encoding, or one of other things
+        raise SourceError(name, "an encoding such as latin-1", encoding) from error
 
 
 def parse_json(content: bytes, name: str) -> Any:

@@ -22,7 +22,7 @@ from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
 from tests.service.support import NOW, ROOT, ROUTE, declare_quick_models, record_run
-from tests.support.sites import SiteResponse, Sites
+from tests.support.sites import PAGE, SiteResponse, Sites
 from tests.support.waiting import BOUND
 
 
@@ -204,10 +204,9 @@ def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
     assert findings["source of channel"].state == "fail"
     assert findings["weather of channel"].state == "warn"
     assert "404" in findings["source of channel"].said
-    path = "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
-    sites.replies[path] = SiteResponse(b"<h1>Here</h1>")
+    sites.replies[PAGE] = SiteResponse(b"<h1>Here</h1>")
     assert diagnose(settings)["source of channel"].state == "ok"
-    assert [request.path for request in sites.requests].count(path) == 2, "one request per check"
+    assert sites.times(PAGE) == 2, "one request per check"
 
 
 @pytest.mark.parametrize(
