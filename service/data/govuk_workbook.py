@@ -74,7 +74,7 @@ def _sheets(content: bytes, name: str) -> tuple[list[Sequence[Cells]], str]:
             packed.writestr("META-INF/manifest.xml", _MANIFEST)
             packed.writestr(_CONTENT, cells)
         book = CalamineWorkbook.from_filelike(io.BytesIO(checked.getvalue()))
-        sheets = [
+        sheets: list[Sequence[Cells]] = [
             list(book.get_sheet_by_name(title).to_python(skip_empty_area=False))
             for title in _HEADERS
         ]

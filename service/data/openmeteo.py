@@ -8,7 +8,6 @@ __all__ = ["Service", "archive", "ensemble", "waves"]
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -114,38 +113,31 @@ def _hours(
     }
     url, n_points = service.address(host, path), len(service.points)
     answer = service.fetcher.get(url, ("application/json",), _LARGEST_BYTES, params)
-    expected = f"hours for each of {n_points} points"
     stated = parse_json(answer.content, answer.url)
-    if isinstance(stated, dict) and stated.get("error"):
-        raise SourceError(answer.url, expected, str(stated)[:200])
     try:
         # For one point the answer is not a list.
-        of_points = [stated] if n_points == 1 else stated
-        points = [_point(one, variables, answer.url) for one in of_points]
+        points = [_point(one, variables, url) for one in ([stated] if n_points == 1 else stated)]
+        hours = np.stack([values for values, _ in points], axis=1)
     except SourceError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        fault = f"{type(error).__name__}: {error}"[:200]
-        raise SourceError(answer.url, expected, fault) from error
-    shapes = {(values.shape, first) for values, first in points}
-    if len(points) != n_points or len(shapes) != 1:
-        actual = f"{len(points)} points, {len(shapes)} shapes"
-        raise SourceError(answer.url, f"the same {expected}", actual)
-    return np.stack([v for v, _ in points], axis=1), points[0][1], utc_now()
+    except Exception as error:  # any other structure
+        fault = f"{type(error).__name__}: {error} in {str(stated)[:200]}"
+        raise SourceError(answer.url, f"hours for each of {n_points} points", fault) from error
+    firsts = {first for _, first in points}
+    if len(points) != n_points or len(firsts) != 1:
+        actual = f"{len(points)} points from {len(firsts)} days on"
+        raise SourceError(answer.url, f"the same hours for each of {n_points} points", actual)
+    return hours, points[0][1], utc_now()
 
 
 def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, dt.date]:
     """Return hours of one point, shape (n_members, n_hours, n_variables), and their first day."""
     hourly, units = stated["hourly"], stated["hourly_units"]
-    times = [dt.datetime.fromisoformat(text) for text in hourly["time"]]
-    if (
-        not times
-        or len(times) % 24
-        or not is_possible(times[0])
-        or times[0] != dt.datetime.combine(times[0].date(), dt.time())
-        or times != [times[0] + at * dt.timedelta(hours=1) for at in range(len(times))]
-        or stated.get("utc_offset_seconds", 0) != 0
-    ):
+    times = np.array(hourly["time"], "datetime64[h]")
+    day = times[0].astype("datetime64[D]")
+    is_hourly = (times == day + np.arange(len(times)) * np.timedelta64(1, "h")).all()
+    is_utc = stated.get("utc_offset_seconds", 0) == 0
+    if not (is_hourly and is_utc and len(times) % 24 == 0 and is_possible(day.item())):
         actual = f"{hourly['time'][:3]} …"[:200]
         raise SourceError(where, "every hour of whole days, in UTC", actual)
     # The control run has the bare name, the others a suffix `_member01` and so on.
@@ -153,21 +145,15 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, 
     suffixes = sorted(key.removeprefix(lead) for key in hourly if key.startswith(lead))
     columns = []
     for variable in variables:
-        unit = _UNITS[variable]
+        place, unit = f"{where}, {variable}", _UNITS[variable]
         stated_units = {str(units[variable + suffix]) for suffix in suffixes}
         if stated_units != {unit}:
-            raise SourceError(f"{where}, {variable}", unit, ", ".join(sorted(stated_units))[:40])
-        stated_hours = [hourly[variable + suffix] for suffix in suffixes]
-        types = {type(hour) for hours in stated_hours for hour in hours}
-        if not types <= {int, float, NoneType}:  # numpy would read "1_0" and true as numbers
-            names = ", ".join(sorted(one.__name__ for one in types))
-            raise SourceError(f"{where}, {variable}", "numbers or null", names)
-        numbers = np.array(stated_hours, dtype=np.float64)
+            raise SourceError(place, unit, ", ".join(sorted(stated_units))[:40])
+        numbers = np.array([hourly[variable + suffix] for suffix in suffixes], dtype=np.float64)
         if numbers.shape != (len(suffixes), len(times)):
-            raise SourceError(f"{where}, {variable}", f"{len(times)} hours", f"{numbers.shape}")
-        present = numbers[~np.isnan(numbers)]
-        if ((present < 0) | (present > _RANGES[unit])).any():
-            extent = f"{present.min():g} to {present.max():g}"
-            raise SourceError(f"{where}, {variable}", f"0 to {_RANGES[unit]:g} {unit}", extent)
+            raise SourceError(place, f"{len(times)} hours", f"{numbers.shape}")
+        if ((numbers < 0) | (numbers > _RANGES[unit])).any():  # false for NaN, a missing hour
+            extent = f"{np.nanmin(numbers):g} to {np.nanmax(numbers):g}"
+            raise SourceError(place, f"0 to {_RANGES[unit]:g} {unit}", extent)
         columns.append(numbers)
-    return np.stack(columns, axis=-1), times[0].date()
+    return np.stack(columns, axis=-1), day.item()

@@ -140,8 +140,6 @@ def prune_readings(connection: Connection, before: dt.datetime) -> int:
 
 def _unpacked(row: sa.Row[tuple[object, ...]]) -> WeatherReading:
     """Unpack a reading; raise ValueError if the stored bytes are damaged."""
-    if row.encoding != _ENCODING:
-        raise ValueError(f"expected weather encoded as {_ENCODING}, found {row.encoding!r}")
     shape = row.n_members, (row.last_date - row.first_date).days + 1, len(row.names)
     try:
         content = zlib.decompress(row.content)

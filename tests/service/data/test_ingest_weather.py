@@ -68,7 +68,11 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"), [("application/json", "0 points, 0 shapes"), ("text/html", "text/html")]
+    ("kind", "error"),
+    [
+        ("application/json", "hours for each of 2 points, found ValueError"),
+        ("text/html", "text/html"),
+    ],
 )
 def test_other_parts_are_stored_if_one_is_invalid(
     reader: Context, sites: Sites, today: dt.date, kind: str, error: str
@@ -139,7 +143,7 @@ def test_invalid_part_of_the_archive_is_requested_again(
     usual = sites.replies[ARCHIVE]
     assert callable(usual)
     sites.replies[ARCHIVE] = [SiteResponse(b"[]", "application/json"), usual]
-    with pytest.raises(JobError, match="0 points"):
+    with pytest.raises(JobError, match="hours for each of 2 points"):
         read_weather(reader)
     sites.requests.clear()
     assert read_weather(reader).outcome == "done"

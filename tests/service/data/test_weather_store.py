@@ -100,17 +100,6 @@ def test_each_route_has_its_own_readings(database: Database) -> None:
         assert weather_store.prune_readings(connection, SEEN + DAY) == 1, "the newest of each stay"
 
 
-def test_unknown_encoding_is_rejected(database: Database) -> None:
-    put(database, reading("archive", D(2023, 12, 20), [[1, 1]]))
-    with database.writing() as connection:
-        connection.execute(sa.text("UPDATE weather SET encoding = 'other'"))
-    with (
-        database.reading() as connection,
-        pytest.raises(ValueError, match="expected weather encoded as float32-zlib, found 'other'"),
-    ):
-        sample_weather.newest_reading(connection, "archive")
-
-
 def test_last_read_ignores_corrupt_content(database: Database) -> None:
     put(database, reading("ensemble", D(2023, 12, 28), [[1, 1], [1, 1]]))
     with database.writing() as connection:
