@@ -44,9 +44,8 @@ def weather_ahead(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None
     with loader.context.database.reading() as connection:
         readings = weather_store.WeatherReadings(connection, loader.route)
         try:
-            ((wind,), (waves,)) = (
-                readings.newest_at(kind, [view.moment]) for kind in ("ensemble", "waves")
-            )
+            wind = readings.newest_at("ensemble", view.moment)
+            waves = readings.newest_at("waves", view.moment)
         except ValueError:  # a damaged reading only affects the weather; the refit reports it
             return None
         given = weather_used(connection, view.issue)

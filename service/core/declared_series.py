@@ -102,8 +102,8 @@ class Table(Declaration):
     - `columns`: The columns of the counts, by series_id.
     - `decimal`, `thousands`: The separators in texts; any other is refused. JSON numbers have none.
     - `placeholders`: Texts that stand for a missing number.
-    - `reports`: Which report of a day counts; ``refuse``: reports of a day must not differ.
-    - `order`: The column of numbers or moments that orders the reports; none: the order of rows.
+    - `reports`: Which report of a day counts, by the order of rows; ``refuse``: they must not
+      differ.
     - `encoding`: Of a CSV file.
     - `closed`: Whether the source has ended, so that no newer figures are expected.
     """
@@ -119,7 +119,6 @@ class Table(Declaration):
     thousands: Literal["", ",", ".", " ", "'"] = ""
     placeholders: Annotated[tuple[str, ...], Field(strict=False)] = ()
     reports: Literal["refuse", "first", "last", "largest"] = "refuse"
-    order: _Words = ""
     encoding: Annotated[_Text, AfterValidator(_checked_encoding)] = "utf-8"
     closed: bool = False
 
@@ -140,8 +139,6 @@ class Table(Declaration):
             yield f"source.thousands: {expected}, found {self.thousands!r}"
         if self.rows and self.kind == "csv":
             yield f"source.rows: expected only with json, found {self.rows!r}"
-        if self.order and self.reports not in ("first", "last"):
-            yield f"source.order: expected with reports first or last, found {self.reports!r}"
         for name in sorted(self.columns.keys() - series):
             expected = f"expected one of the series {', '.join(series)}"
             yield f"source.columns.{name}: {expected}, found {name!r}"

@@ -46,7 +46,6 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
     the same number of consecutive days from the day after the origin.
     """
     table = csv_rows.read_table(file)
-    name = str(table.file)
     table.require(("origin", "member", *names))
     rows = []
     for line, day, row in table.days():
@@ -56,10 +55,10 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
     rows.sort()
     issued = sorted({row[0] for row in rows})
     n_members, n_ahead = len({row[1] for row in rows}), max(row[2] for row in rows)
-    ahead = [row[2] for row in rows]
-    if ahead != list(range(1, n_ahead + 1)) * (len(issued) * n_members):
+    if [row[2] for row in rows] != list(range(1, n_ahead + 1)) * (len(issued) * n_members):
         expected = f"{n_members} members x {n_ahead} days for each of {len(issued)} origins"
-        raise SourceError(name, expected, f"{len(rows)} rows, or repeated or missing days")
+        found = f"{len(rows)} rows, or repeated or missing days"
+        raise SourceError(str(table.file), expected, found)
     values = np.array([row[3] for row in rows]).reshape(len(issued), n_members, n_ahead, -1)
     table.report()
     return ForecastArchive(names, np.array(issued, "datetime64[D]"), values)
@@ -85,11 +84,9 @@ def _table(name: str, names: tuple[str, ...], days: Values) -> CovariateTable:
     members = sorted(days[ordered[n_single]]) if n_single < len(days) else [""]
     for day in ordered[n_single:]:
         if sorted(days[day]) != members:
-            raise SourceError(
-                f"{name}, date {day}, column member",
-                f"the {len(members)} members of {ordered[n_single]}",
-                ", ".join(sorted(days[day]))[:80] or "none",
-            )
+            where, found = f"{name}, date {day}, column member", ", ".join(sorted(days[day]))[:80]
+            expected = f"the {len(members)} members of {ordered[n_single]}"
+            raise SourceError(where, expected, found or "none")
     past, ahead = ordered[:n_single], ordered[n_single:]
     values = [[days[d][""] for d in past] + [days[d][one] for d in ahead] for one in members]
     return CovariateTable(names, np.datetime64(ordered[0], "D"), np.array(values), n_single)

@@ -21,16 +21,12 @@ from service.data.daily_weather import WIND, Array
 from service.data.weather_store import STALE_HOURS, WeatherReadings, get_last_read
 
 _LEAST_DAYS = 365
+# Past forecasts used: every day of the last 90 days, every week of the last 400.
 _DAILY_ISSUES, _ISSUE_DAYS = 90, 400
-"""Past forecasts used: every day of the last 90 days, every week of the last 400."""
-
 LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
 """Age of the oldest reading that may be needed at a moment."""
-
 _LONGEST_GAP = 14
-_PRIOR_DAYS = 20.0
-"""Weight, in days, of the prior that ensemble and reanalysis agree."""
-
+_PRIOR_DAYS = 20.0  # weight of the prior that ensemble and reanalysis agree
 _ONE_DAY = dt.timedelta(days=1)
 _log = logging.getLogger(__name__)
 
@@ -39,9 +35,8 @@ _log = logging.getLogger(__name__)
 class Drivers:
     """Weather passed to fits, with the reason for its status.
 
-    - `status`: ``used``; ``missing``: expected but unavailable; ``off``: disabled.
-    - `covariates`: None unless used.
-    - `detail`: If used: when it was first read, and its last day.
+    `status` is ``used``, ``missing`` (expected but unavailable) or ``off``; only used weather has
+    `covariates`, and as `detail` what is noted of it.
     """
 
     status: str
@@ -116,7 +111,7 @@ def drivers_as_of(
     try:
         readings = readings or WeatherReadings(connection, route)
         return _weather_at(readings, as_date(origin), as_of, horizon)
-    except (CovariatesError, ValueError, KeyError, TypeError) as error:
+    except (CovariatesError, ValueError) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
 
@@ -124,13 +119,13 @@ def drivers_as_of(
 def _weather_at(
     readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horizon: int
 ) -> Drivers:
-    (ensemble,) = readings.newest_at("ensemble", [as_of])
+    ensemble = readings.newest_at("ensemble", as_of)
     if ensemble is None:
         last = get_last_read(readings.connection, readings.route, "ensemble", as_of)
         if last is None:
             return Drivers("missing", "no weather forecast has been read yet")
-        stale = f"at {format_instant(last[0])}, over {STALE_HOURS} hours ago"
-        return Drivers("missing", f"the weather forecast was last updated {stale}")
+        stale = f"{format_instant(last[0])}, over {STALE_HOURS} hours ago"
+        return Drivers("missing", f"the weather forecast was last updated at {stale}")
     first, past, shift = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
@@ -208,10 +203,10 @@ def _archive(
     first, past, shift = history
     n_members, n_ahead, _ = shape
     days_back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
-    origins = [origin - n * _ONE_DAY for n in days_back]
-    moments = [readings.route.assumed_known_at(day + gap * _ONE_DAY) for day in origins]
     usable, values = [], []
-    for day, reading in zip(origins, readings.newest_at("ensemble", moments), strict=True):
+    for day in (origin - n * _ONE_DAY for n in days_back):
+        moment = readings.route.assumed_known_at(day + gap * _ONE_DAY)
+        reading = readings.newest_at("ensemble", moment)
         if reading is None:
             continue
         at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap

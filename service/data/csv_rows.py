@@ -2,6 +2,7 @@
 
 __all__ = ["LARGEST_BYTES", "CsvFile", "Day", "Table", "names", "read_table"]
 
+import contextlib
 import csv
 import datetime as dt
 import io
@@ -17,8 +18,6 @@ LARGEST_BYTES = 50_000_000
 _MOST_ROWS = 1_000_000  # blank rows use memory too
 Day = tuple[int, dt.date, dict[str, str]]
 """The last line of a row, its day, and its cells by column."""
-_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
-_DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 
 
 @dataclass(frozen=True)
@@ -79,19 +78,17 @@ class Table:
     def day(self, text: str, line: int, column: str = "date") -> dt.date:
         """Return the day in `text`, a cell of `column`."""
         text = text.strip()
-        year_first, day_first = _DAY.fullmatch(text), _DAY_FIRST.fullmatch(text)
-        try:
-            if year_first:
-                if year_first[2]:
-                    self.note("without the time 00:00")
-                return dt.date.fromisoformat(year_first[1])
-            if day_first and self.file.dayfirst:
+        with contextlib.suppress(ValueError):
+            if self.file.dayfirst and not text[:4].isdigit():
+                day = dt.datetime.strptime(re.sub("[.-]", "/", text), "%d/%m/%Y").date()
                 self.note("with days as day, month, year")
-                return dt.date(int(day_first[3]), int(day_first[2]), int(day_first[1]))
-        except ValueError:
-            day_first = None
-        hint = ", or --dayfirst for 18/10/2024" if day_first else ""
-        expected = f"a date such as 2024-10-18{hint}"
+                return day
+            moment = dt.datetime.fromisoformat(text)
+            if moment.time() == dt.time():
+                if len(text) > len("2024-10-18"):
+                    self.note("without the time 00:00")
+                return moment.date()
+        expected = "a date such as 2024-10-18, or 18/10/2024 with --dayfirst"
         raise SourceError(self.where(line, column), expected, repr(text[:40]))
 
 

@@ -34,15 +34,10 @@ Array = npt.NDArray[np.float64]
 class WeatherReading:
     """Daily weather of consecutive days from the UTC day `first`, from one reading.
 
-    Attributes
-    ----------
-    kind : str
-        ``archive``, the reanalysis; ``recent``, the days after it; ``ensemble``, equally likely
-        futures; ``waves``, a single forecast.
-    names : tuple of str
-        One per column, with its unit.
-    values : ndarray, shape (n_members, n_days, n_columns)
-        NaN if too many hours are missing.
+    - `kind`: ``archive``, the reanalysis; ``recent``, the days after it; ``ensemble``, equally
+      likely futures; ``waves``, a single forecast.
+    - `names`: One per column, with its unit.
+    - `values`: Shape (n_members, n_days, n_columns); NaN if too many hours are missing.
     """
 
     kind: str

@@ -4,13 +4,10 @@ __all__ = ["form", "read"]
 
 import datetime as dt
 import json
-import math
 import re
 from collections.abc import Collection, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.core.declared_series import Route, Table
 from service.data import csv_rows
@@ -27,13 +24,11 @@ _MOST = 9_999_999
 _SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
 
 
-@dataclass(frozen=True)
-class _Report:
-    """Content of one row: its counts, and its order within the day."""
+class _Report(NamedTuple):
+    """Content of one row."""
 
     where: str
     day: dt.date
-    order: Any
     counts: dict[str, int]
 
 
@@ -106,7 +101,7 @@ def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[s
 
 
 def _columns(table: Table) -> list[str]:
-    return [table.date, *table.columns.values(), *([table.order] if table.order else [])]
+    return [table.date, *table.columns.values()]
 
 
 def _require(table: Table, columns: Any, where: str, actual: str) -> None:
@@ -135,25 +130,21 @@ def _report(table: Table, cells: dict[str, Any], missing: Collection[str], where
         for series_id, column in table.columns.items()
         if _text(cells[column]) not in missing
     }
-    return _Report(where, moment.date(), cells.get(table.order), counts)
-
-
-def _separators(table: Table, cell: Any) -> tuple[str, str]:
-    """Return the decimal and thousands separators of a cell; only texts have those declared."""
-    return (table.decimal, table.thousands) if isinstance(cell, str) else (".", "")
+    return _Report(where, moment.date(), counts)
 
 
 def _count(table: Table, cell: Any, where: str) -> int:
-    """Return the whole number in `cell`, without leading zeros: they may be its rest.
+    """Return the whole number in `cell`, without leading zeros: they may be the rest of another.
 
-    One or two zeros may follow the decimal separator, but not three: it may be that of thousands.
+    Only texts have the separators of the table. One or two zeros may follow the decimal separator,
+    but not three: it may be that of thousands.
     """
-    decimal, thousands = map(re.escape, _separators(table, cell))
-    grouped = rf"[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+|" if thousands else ""
-    form = rf"({grouped}0|[1-9]\d{{0,6}})(?:{decimal}0{{1,2}})?"
     text = _text(cell)
+    decimal, thousands = (table.decimal, table.thousands) if isinstance(cell, str) else (".", "")
+    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+|" if thousands else ""
+    form = rf"({grouped}0|[1-9]\d{{0,6}})(?:{re.escape(decimal)}0{{1,2}})?"
     match = re.fullmatch(form, text, re.ASCII)
-    count = int(match[1].replace(table.thousands, "")) if match else -1
+    count = int(match[1].replace(thousands, "")) if match else -1
     if not 0 <= count <= _MOST:
         example = f"1{table.thousands}437" if table.thousands else "437"
         raise SourceError(where, f"a whole number such as {example}", repr(text[:40]))
@@ -163,50 +154,16 @@ def _count(table: Table, cell: Any, where: str) -> int:
 def _choose_count(table: Table, series_id: str, reports: list[_Report]) -> int | None:
     """Return the count that applies among the reports of one day, if any has one."""
     stated = [report for report in reports if series_id in report.counts]
-    if not stated:
+    counts = [report.counts[series_id] for report in stated]
+    if not counts:
         return None
     if table.reports == "largest":
-        return max(report.counts[series_id] for report in stated)
-    if table.reports != "refuse":
-        stated = _first_or_last(table, stated)
-    first = stated[0].counts[series_id]
-    for other in stated[1:]:
-        if other.counts[series_id] != first:
-            where = f"{other.where}, column {table.columns[series_id]}"
-            expected = f"{first}, as {_row(stated[0])} says for {other.day}"
-            raise SourceError(where, expected, str(other.counts[series_id]))
-    return first
-
-
-def _first_or_last(table: Table, reports: list[_Report]) -> list[_Report]:
-    """Return the first or last report of a day; several if they are equal in order."""
-    choose = min if table.reports == "first" else max
-    if not table.order or len(reports) == 1:
-        return [reports[0 if choose is min else -1]]
-    places = [_place(table, report) for report in reports]
-    try:
-        end = choose(places)
-    except TypeError as error:  # of a number and a moment, or of moments with and without a zone
-        where = f"{reports[0].where}, column {table.order}"
-        expected = f"the same kind of order for each report of {reports[0].day}"
-        raise SourceError(where, expected, ", ".join(map(str, places))[:200]) from error
-    return [report for report, place in zip(reports, places, strict=True) if place == end]
-
-
-def _place(table: Table, report: _Report) -> Any:
-    """Return the place of a report in the order of its day: a number, or a moment."""
-    text = _text(report.order)
-    decimal, thousands = _separators(table, report.order)
-    with suppress(ValueError):
-        number = float(text.replace(thousands, "").replace(decimal, "."))
-        if math.isfinite(number):
-            return number
-    for moment in (text, f"{report.day} {text}"):
-        with suppress(ValueError):
-            return dt.datetime.fromisoformat(moment)
-    expected = "a number such as 12, or a moment such as 2024-10-18T15:30"
-    raise SourceError(f"{report.where}, column {table.order}", expected, repr(text[:40]))
-
-
-def _row(report: _Report) -> str:
-    return report.where.rpartition(", ")[2]
+        return max(counts)
+    if table.reports == "refuse":
+        for report, count in zip(stated, counts, strict=True):
+            if count != counts[0]:
+                where = f"{report.where}, column {table.columns[series_id]}"
+                row = stated[0].where.rpartition(", ")[2]
+                expected = f"{counts[0]}, as {row} says for {report.day}"
+                raise SourceError(where, expected, str(count))
+    return counts[-1 if table.reports == "last" else 0]

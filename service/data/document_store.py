@@ -36,8 +36,7 @@ _HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint
 class StoredDocument:
     """Figures of one source at one moment.
 
-    If `known_at` is None, each figure counts as known when its route says. The `fingerprint` is a
-    hash of content and publication time, not of the reading time.
+    If `known_at` is None, each figure counts as known when its route says.
     """
 
     source: str
@@ -76,9 +75,9 @@ def to_store(
 ) -> StoredDocument:
     """Return these `counts` of `document`, known since its publication, or else `known_at`."""
     published_at = document.published_at
-    stands = published_at or known_at
-    # A figure cannot be known later than it was seen, whatever the clock says.
-    since = min(stands, seen_at) if stands else None
+    since = published_at or known_at
+    if since:
+        since = min(since, seen_at)  # not known later than it was seen, whatever the clock says
     is_assumed = published_at is None and known_at is not None and known_at < seen_at
     marked = document.revised.intersection(counts)
     text = f"{document.source} {format_instant(since) if since else ''} {_text(counts, marked)}"
@@ -124,18 +123,15 @@ def list_overlapping(
 def list_newest(connection: Connection) -> list[dict[str, Any]]:
     """Return ``route source data_through published_at read_at`` of each source."""
     table = documents.c
-    query = (
-        sa.select(
-            table.route,
-            table.source,
-            sa.func.max(table.last_date).label("data_through"),
-            sa.func.max(table.published_at).label("published_at"),
-            sa.func.max(table.first_seen_at).label("read_at"),
-        )
-        .group_by(table.route, table.source)
-        .order_by(table.route, table.source)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    query = sa.select(
+        table.route,
+        table.source,
+        sa.func.max(table.last_date).label("data_through"),
+        sa.func.max(table.published_at).label("published_at"),
+        sa.func.max(table.first_seen_at).label("read_at"),
+    ).group_by(table.route, table.source)
+    rows = connection.execute(query.order_by(table.route, table.source))
+    return [dict(row) for row in rows.mappings()]
 
 
 def _text(counts: Mapping[Key, int], marked: Iterable[Key]) -> str:
@@ -155,7 +151,7 @@ def _decode(content: bytes) -> tuple[dict[Key, int], frozenset[Key]]:
 
 
 def get_validators(connection: Connection, route: Route) -> dict[str, Validators]:
-    """Return the HTTP validators of a route by URL, so that sites can answer "not modified"."""
+    """Return the HTTP validators of a route by URL."""
     rows = connection.execute(sa.select(fetches).where(fetches.c.route == route.name))
     return {row.url: (row.etag, row.last_modified) for row in rows}
 

@@ -6,8 +6,7 @@ __all__ = ["Fetcher", "Response"]
 
 import contextlib
 import json
-import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -18,17 +17,22 @@ import stamina
 
 from service.core.clock import utc_now
 from service.data.network import Bound, TooLarge, client
-from service.data.source import ErrorAnswer, SourceError, Unreachable, Validators, gunzip
+from service.data.source import SourceError, Unreachable, Validators, gunzip
 
-_log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _PROJECT = "channel-crossings-forecast"
-_HEADS_BYTES = 200_000
-"""Extra bytes for status lines, headers and redirects."""
+_HEADS_BYTES = 200_000  # for status lines, headers and redirects
 _REASON_BYTES = 2_000
 _CONNECT_SECONDS = 5.0
 _MOST_REDIRECTS = 5
 _LONGEST_VALIDATOR = 100
+
+
+class _TemporaryError(Unreachable):
+    """An error answer that may pass."""
+
+    status: int
+    wait_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,8 @@ class Fetcher:
         """Fetch `url` with the query `params`, which is never shown; raises `SourceError`.
 
         - `kinds`: Accepted media types.
-        - `largest_bytes`: Limit of the body, compressed and uncompressed; redirects and headers are
-          extra.
-        - `validators`: ETag and Last-Modified of the last answer, so that the site can answer
-          "not modified".
+        - `largest_bytes`: Limit of the body, compressed and uncompressed.
+        - `validators`: Those of the last answer, so that the site can answer "not modified".
         """
         headers = {
             "User-Agent": self.user_agent,
@@ -104,10 +106,6 @@ class Fetcher:
                 with attempt, client(headers=headers) as session:
                     request = session.build_request("GET", url, params=params)
                     return self._attempt(session, request, kinds, largest_bytes)
-        except ErrorAnswer as error:
-            if error.status not in _PASSING:
-                raise
-            raise Unreachable(error.where, error.expected, error.actual) from error
         except SourceError:
             raise
         except TooLarge as error:
@@ -120,14 +118,10 @@ class Fetcher:
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _attempt(
-        self,
-        session: httpx.Client,
-        request: httpx.Request,
-        kinds: tuple[str, ...],
-        largest_bytes: int,
+        self, session: httpx.Client, request: httpx.Request, kinds: Sequence[str], largest: int
     ) -> Response:
         """Make one request and follow redirects without reading their bodies."""
-        bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds)
+        bound = Bound(largest + _HEADS_BYTES, self.attempt_seconds)
         allowed = {_site(httpx.URL(site)) for site in self.sites} or {_site(request.url)}
         for _ in range(_MOST_REDIRECTS + 1):
             where, site = _without_secrets(str(request.url)), _site(request.url)
@@ -139,30 +133,23 @@ class Fetcher:
             answer = session.send(request, stream=True)
             with contextlib.closing(answer):
                 if answer.next_request is None:
-                    return _response(answer, kinds, largest_bytes)
+                    return _response(answer, kinds, largest)
             request = answer.next_request
         raise SourceError(where, "an answer", f"more than {_MOST_REDIRECTS} redirects")
 
     def _pause_after(self, error: Exception) -> bool | float:
         """Return whether to retry, or after how many seconds."""
-        if isinstance(error, ErrorAnswer) and error.status in self.passing:
-            if error.wait_seconds is None:
-                return True
-            return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False
+        if isinstance(error, _TemporaryError) and error.status in self.passing:
+            wait = error.wait_seconds
+            return True if wait is None else wait if wait <= self.longest_wait_seconds else False
         is_final = isinstance(error, httpx.UnsupportedProtocol)
         return isinstance(error, httpx.TransportError) and not is_final
 
 
-def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    """Log a pause at debug level; the caller reports the final result."""
-    reason, wait = _describe(details.caused_by), details.wait_for
-    _log.debug("attempt %d failed (%s); trying again in %.1f s", details.retry_num, reason, wait)
+stamina.instrumentation.set_on_retry_hooks([])  # the caller reports the final result
 
 
-stamina.instrumentation.set_on_retry_hooks([_log_retry])
-
-
-def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int) -> Response:
+def _response(answer: httpx.Response, kinds: Sequence[str], largest_bytes: int) -> Response:
     where, content = _without_secrets(str(answer.url)), b""
     is_unchanged = answer.status_code == 304
     if not is_unchanged:
@@ -177,7 +164,7 @@ def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
     return Response(where, content, validators, is_unchanged)
 
 
-def _error_answer(answer: httpx.Response, where: str) -> ErrorAnswer:
+def _error_answer(answer: httpx.Response, where: str) -> SourceError:
     """Return the error with the reason that a JSON answer of Open-Meteo gives, if any."""
     reason = f"{answer.status_code} {answer.reason_phrase[:80]}"
     with contextlib.suppress(Exception):  # the status is enough
@@ -186,7 +173,11 @@ def _error_answer(answer: httpx.Response, where: str) -> ErrorAnswer:
     wait = _retry_after(answer.headers.get("retry-after", ""))
     if wait is not None:
         reason += f", which asks to wait {wait:.0f} s"
-    return ErrorAnswer(where, "200 OK", reason, answer.status_code, wait)
+    if answer.status_code not in _PASSING:
+        return SourceError(where, "200 OK", reason)
+    error = _TemporaryError(where, "200 OK", reason)
+    error.status, error.wait_seconds = answer.status_code, wait
+    return error
 
 
 def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:

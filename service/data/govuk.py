@@ -3,6 +3,7 @@
 __all__ = ["documents"]
 
 import calendar
+import contextlib
 import re
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urljoin, urlsplit
@@ -16,8 +17,9 @@ _PUBLICATION = (
 )
 _PAGE = f"{_PUBLICATION}/{_PUBLICATION.rpartition('/')[2]}-last-7-days"
 _MONTHS = [month.casefold() for month in calendar.month_name]
-_DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
-_VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
+_DATED = re.compile(
+    r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})(.* v(\d{1,3})\b)?", re.ASCII
+)
 
 Keep = Callable[[bytes, str], object]
 """Receives the bytes of an answer and its file suffix."""
@@ -65,29 +67,25 @@ def _linked(answer: Response) -> list[tuple[str, str]]:
 
 
 def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
-    names = {}
+    """Return the address of the newest workbook among the `links`."""
+    ages = {}
     for title, href in links:
-        try:
+        with contextlib.suppress(ValueError):  # an invalid link
             url = urljoin(www + "/", href)
-            path = unquote(urlsplit(url).path)
-        except ValueError:  # an invalid link
-            continue
-        name = " ".join(re.split(r"[\s_%./+-]+", f"{title} {path.rpartition('/')[2]}".casefold()))
-        if path.casefold().endswith(".ods") and "time series" in name:
-            names[url] = name
-    ranked = sorted(names, key=lambda url: _age(names[url]), reverse=True)
-    if not ranked:
-        raise SourceError(where, "a link to a time-series workbook (.ods)", "none")
-    if len(ranked) > 1 and _age(names[ranked[0]]) == _age(names[ranked[1]]):
-        both = f"{ranked[0]} and {ranked[1]}"
-        raise SourceError(where, "one newest time-series workbook, by its name", both)
-    return ranked[0]
+            file = unquote(urlsplit(url).path).casefold().rpartition("/")[2]
+            name = " ".join(re.split(r"[\s_%./+-]+", f"{title.casefold()} {file}"))
+            if file.endswith(".ods") and "time series" in name:
+                ages[url] = _age(name)
+    newest = [url for url, age in ages.items() if age == max(ages.values())]
+    if len(newest) != 1:
+        expected = "a link to one newest time-series workbook (.ods), by its name"
+        raise SourceError(where, expected, " and ".join(newest) or "none")
+    return newest[0]
 
 
 def _age(name: str) -> tuple[int, int, int, int]:
     """Return year, month, day and version in a workbook's name, for sorting; zeros if absent."""
-    dated, version = _DATED.search(name), _VERSION.search(name)
-    number = int(version[1]) if version else 0
+    dated = _DATED.search(name)
     if not dated:
-        return 0, 0, 0, number
-    return int(dated[3]), _MONTHS.index(dated[2]), int(dated[1]), number
+        return 0, 0, 0, 0
+    return int(dated[3]), _MONTHS.index(dated[2]), int(dated[1]), int(dated[5] or 0)

@@ -2,7 +2,7 @@
 
 __all__ = ["FORM", "parse_html", "read"]
 
-import calendar
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
@@ -27,8 +27,6 @@ _HEADER = (
     "Notes",
 )
 _USUAL_ROWS, _MOST_ROWS = 7, 31
-_MONTHS = list(calendar.month_name)
-_DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,5}|0", re.ASCII)
 _PLAIN = re.compile(r"(\s*<\w+[^<>]*>)+[^<>]*(</\w+>\s*)+", re.ASCII)
 """A cell with one text, and elements around the whole of it at most."""
@@ -151,14 +149,11 @@ def _row(texts: list[str], where: str) -> Row:
 
 
 def _day(text: str, where: str) -> dt.date:
-    match = _DAY.fullmatch(text)
-    try:
-        day = dt.date(int(match[3]), _MONTHS.index(match[2]), int(match[1])) if match else None
-    except ValueError:
-        day = None
-    if day is None or not rules.is_possible(day):
-        raise SourceError(where, "a date such as 7 December 2025", repr(text[:60]))
-    return day
+    with contextlib.suppress(ValueError):
+        day = dt.datetime.strptime(text, "%d %B %Y").date()
+        if rules.is_possible(day):
+            return day
+    raise SourceError(where, "a date such as 7 December 2025", repr(text[:60]))
 
 
 def _count(text: str, where: str) -> int:
@@ -187,10 +182,6 @@ def _published_at(tree: LexborHTMLParser) -> dt.datetime | None:
     """Return the latest time on the page: the public one omits small corrections."""
     moments = []
     for node in tree.css(_STAMPS):
-        try:
-            moment = dt.datetime.fromisoformat(node.attributes.get("content") or "")
-        except ValueError:
-            continue
-        if moment.tzinfo:
-            moments.append(moment)
-    return max(moments, default=None)
+        with contextlib.suppress(ValueError):
+            moments.append(dt.datetime.fromisoformat(node.attributes.get("content") or ""))
+    return max((moment for moment in moments if moment.tzinfo), default=None)

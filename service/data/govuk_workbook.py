@@ -139,12 +139,8 @@ def _row(cells: Cells, where: str) -> Row:
 
 
 def _week(cells: Cells, where: str) -> Row:
-    *_, prevented, events, _ = cells
-    preventions = _optional_count(prevented, where)
-    if (preventions is None) != (_optional_count(events, where) is None):
-        pair = f"{prevented!r} and {events!r}"
-        raise SourceError(where, "people and events prevented, or neither", pair)
-    return replace(_row(cells, where), preventions=preventions)
+    *_, prevented, _, _ = cells
+    return replace(_row(cells, where), preventions=_optional_count(prevented, where))
 
 
 def _day(cell: object, where: str) -> dt.date:

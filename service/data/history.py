@@ -10,10 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 RANKS = {"figures": 0, "page": 1}
-"""Rank of sources that state the same day: the highest counts, among equals the newest.
-
-The workbook and every other source have rank 2.
-"""
+"""Of sources that state the same day the highest rank counts, 2 for all others; then the newest."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,7 @@ class Ruling(Statement):
 
 
 def history(statements: Iterable[Statement]) -> list[Ruling]:
-    """Return which statement about one figure applied when.
-
-    Values that never applied, because a source of higher rank took precedence, are included.
-    """
+    """Return which statement about one figure applied when, and those that never did."""
     past: list[Ruling] = []
     beside: list[Ruling] = []
     last: dict[str, int] = {}

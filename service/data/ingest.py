@@ -26,10 +26,7 @@ _TRUSTED = ("figures", "csv")  # our own, and a person's
 
 @dataclass(frozen=True)
 class Reading:
-    """Changes that a source would make, or has made; see `service.data.collect.Collected`.
-
-    Documents in `taken` are in order of publication.
-    """
+    """Changes that a source would make, or has made, in order of publication."""
 
     taken: list[tuple[Document, Stored]]
     refusals: list[SourceError]
@@ -74,10 +71,10 @@ def ingest(
 ) -> Outcome:
     """Read a source and store new and revised figures in one transaction.
 
-    A rejected document is rejected as a whole; the source's other documents are still stored, and
-    the run fails with the reason, a `JobError`. Sources other than the configured one, such as a
-    private file, have runs of another name, which do not affect the status. With `accept_jumps` a
-    published figure may change beyond the limit without a note, because a person has checked it.
+    If a document is rejected, others of the source are still stored, and the run fails: `JobError`.
+    Sources other than the configured one, such as a private file, have runs of another name, which
+    do not affect the status. With `accept_jumps` a published figure may change beyond the limit
+    without a note, because a person has checked it.
     """
     name = source or context.settings.source
     job = "ingest" if name == context.settings.source else OTHER
@@ -106,12 +103,12 @@ def _ingest(
     }
     if not reading.refusals:
         return Outcome("done", counted, detail)
+    reason = "; ".join(map(str, reading.refusals))
     if all(isinstance(refusal, Unreachable) for refusal in reading.refusals):
-        # Independent of which document was requested first.
-        reason = f"{name} could not be reached; the figures read before are served: "
-        reason += str(reading.refusals[0])
-    else:
-        reason = "; ".join(map(str, reading.refusals))
+        reason = (
+            f"{name} could not be reached; the figures read before are served: "
+            f"{reading.refusals[0]}"
+        )
     if reading.taken:
         reason += f" (the other published figures are stored: {counted})"
     raise JobError(reason, detail) from reading.refusals[0]
@@ -172,11 +169,8 @@ def _check_changes(
     published = {}
     for series_id, counts in document.figures.items():
         if counts:
-            # A table states every day from its first on; page and workbook only their own days.
-            last = None if document.source == "declared" else max(counts)
-            rows = observation_store.list_current(
-                connection, series_id, just_before, min(counts), last
-            )
+            first = min(counts)
+            rows = observation_store.list_current(connection, series_id, just_before, first)
             published[series_id] = {row.date: row.value for row in rows}
     rules.check_changes(document, published, route)
 

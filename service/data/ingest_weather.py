@@ -15,7 +15,7 @@ from service.data.collect import weather_service
 from service.data.covariates import why_no_weather
 from service.data.daily_weather import WeatherReading
 from service.data.openmeteo import Service
-from service.data.source import ErrorAnswer, SourceError, Unreachable
+from service.data.source import SourceError, Unreachable
 
 _BEGIN = dt.date(2018, 1, 1)
 _PART_DAYS = 366
@@ -28,9 +28,8 @@ Ask = Callable[[], Sequence[WeatherReading]]
 def weather(context: Context, period: str | None = None) -> Outcome:
     """Fetch the forecast, and any past days not stored yet.
 
-    Each part is stored separately. An invalid part does not stop the others; after a refusal, such
-    as a limit, or no answer there are no more requests this time. Raises `JobError` if a part could
-    not be fetched or was invalid.
+    Each part is stored separately, and an invalid one does not stop the others; after a limit or no
+    answer there are no more requests this time. Raises `JobError` if any part failed.
     """
     if not context.reads_weather:
         return Outcome("skipped", why_no_weather(context))
@@ -45,7 +44,7 @@ def _weather(context: Context) -> Outcome:
             readings = ask()
         except SourceError as error:
             errors.append(error)
-            if isinstance(error, ErrorAnswer | Unreachable):
+            if isinstance(error, Unreachable):
                 break  # further requests would prolong a limit
             continue
         with context.database.writing() as connection:
@@ -74,10 +73,10 @@ def _archive(service: Service, first: dt.date, last: dt.date) -> list[WeatherRea
 
 
 def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """Yield the days not stored yet, a year at a time, and always the last week.
+    """Yield the days not stored yet, a year at a time and a week into its neighbours.
 
-    Each part extends a week into its neighbours. So the last week is requested again, and days
-    unknown to the source are stored as missing once and for all.
+    So the last week is always requested again, and days unknown to the source are stored as missing
+    once and for all.
     """
     holes, start = [], begin
     for first, last in stretches:

@@ -39,7 +39,6 @@ AsOf = dt.date | dt.datetime
 """A date: current figures for days up to it. An instant: figures as known then."""
 
 _RECORDING = 0x66696775726573  # any constant
-_EMBEDDED = "figures"
 Current = dict[Key, sa.Row[*tuple[Any, ...]]]
 """The current value, its source and `known_at`."""
 
@@ -78,11 +77,8 @@ def store_figures(
     from its route's usual publication time; or from when it was read, `seen_at`, if its source
     stated another value before: that is a correction.
     """
-    stated = {
-        (series_id, day): value
-        for series_id, counts in document.figures.items()
-        for day, value in counts.items()
-    }
+    figures = document.figures.items()
+    stated = {(name, day): value for name, counts in figures for day, value in counts.items()}
     if not stated:
         return Stored(0, 0, 0)
     if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
@@ -102,12 +98,11 @@ def store_figures(
     if not touched:
         return Stored(0, 0, len(stated))
     _rebuild(connection, route, touched, before.keys())
-    now = _get_current(connection, stated)
     changes = []
-    for key in sorted(now):
+    for key, now in sorted(_get_current(connection, stated).items()):
         value = before[key].value if key in before else None
-        if now[key].value != value:
-            changes.append(Change(*key, value, now[key].value, now[key].source))
+        if now.value != value:
+            changes.append(Change(*key, value, now.value, now.source))
     added = sum(change.before is None for change in changes)
     return Stored(added, len(changes) - added, len(stated) - len(changes), tuple(changes))
 
@@ -134,10 +129,10 @@ def _undated(
 ) -> list[tuple[dict[Key, int], dt.datetime | None]]:
     """Return the new counts, and the corrected ones with the moment since which they are known."""
     before = {key: row.value for key, row in current.items()}
-    if source == _EMBEDDED:
+    if source == "figures":
         # Embedded figures are older than other stored ones: compare them only with themselves.
         before = {}
-        for document in document_store.list_overlapping(connection, route, stated, _EMBEDDED):
+        for document in document_store.list_overlapping(connection, route, stated, source):
             before |= document.counts
     new = {key: value for key, value in stated.items() if key not in before}
     corrected = {key: stated[key] for key in stated.keys() & before if stated[key] != before[key]}
@@ -162,12 +157,13 @@ def _rebuild(connection: Connection, route: Route, keys: frozenset[Key], stored:
     for document in document_store.list_overlapping(connection, route, keys):
         for key, one in document.statements(route, keys):
             statements.setdefault(key, []).append(one)
-    rows = []
-    for (series_id, day), stated in statements.items():
-        for ruling in history(stated):
-            row = {"series_id": series_id, "date": day, **vars(ruling)}
-            del row["tie"]
-            rows.append(row)
+    rows = [
+        {"series_id": series_id, "date": day, **vars(ruling)}
+        for (series_id, day), stated in statements.items()
+        for ruling in history(stated)
+    ]
+    for row in rows:
+        del row["tie"]
     of_key = observations.delete().where(
         observations.c.series_id == sa.bindparam("of_series"),
         observations.c.date == sa.bindparam("of_day"),
@@ -282,12 +278,8 @@ class Revision:
 def list_revisions(connection: Connection, series_id: str) -> list[Revision]:
     """Return every revision of a series, in order of publication."""
     table = observations.c
-    several = (
-        sa.select(table.date)
-        .where(table.series_id == series_id)
-        .group_by(table.date)
-        .having(sa.func.min(table.value) < sa.func.max(table.value))
-    )
+    days = sa.select(table.date).where(table.series_id == series_id).group_by(table.date)
+    several = days.having(sa.func.min(table.value) < sa.func.max(table.value))
     query = (
         sa.select(observations)
         .where(table.series_id == series_id, table.date.in_(several))

@@ -19,9 +19,7 @@ from service.data.rules import is_possible
 from service.data.source import SourceError, parse_json
 
 _RECENT_DAYS = 60
-"""Days of the ensemble's own past: the last five, which the reanalysis lacks, and others for
-comparing the two."""
-
+"""Past days of the ensemble: the last five, which the reanalysis lacks, and for comparison."""
 _AHEAD_DAYS = 15
 _WAVE_DAYS = 7
 _WIND_VARIABLES = ("wind_speed_10m", "wind_gusts_10m", "wind_direction_10m")
@@ -56,9 +54,8 @@ def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
     span = {"start_date": begin.isoformat(), "end_date": last.isoformat(), "models": "era5"}
     hours, stated, read_at = _hours(service, "archive-api", "/v1/archive", _WIND_VARIABLES, span)
     values = daily_wind(hours)
-    n_members, n_days, _ = values.shape
-    if n_members != 1 or stated != begin or n_days > (last - first).days + 1:
-        expected, actual = f"one member from {first} to {last}", f"{n_members} from {stated} on"
+    if len(values) != 1 or stated != begin or values.shape[1] > (last - first).days + 1:
+        expected, actual = f"one member from {first} to {last}", f"{len(values)} from {stated} on"
         raise SourceError("Open-Meteo, archive", expected, actual)
     return _reading("archive", WIND, first, values, read_at)
 

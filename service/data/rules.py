@@ -28,16 +28,14 @@ from service.data.source import BOATS, PEOPLE, UK, Counts, Document, SourceError
 LARGEST_COUNT = 99_999
 """Far above any day or week so far; larger numbers are typing errors."""
 
-_DAILY = (PEOPLE, BOATS)
-"""Series, as fields of `Row`."""
-
+_DAILY = (PEOPLE, BOATS)  # also fields of `Row`
 _MOST_LIKELY_PER_BOAT = 120
-# Limits for changes without "Revised": this share, or the series' declared number.
 _FREE_SHARE = 0.2
-_LONGEST_DELAY = dt.timedelta(days=180)
+"""Limit for changes without "Revised", or the series' declared number if that is more."""
+
+_LONGEST_DELAY_DAYS = 180
 """Documents are published within weeks of their last day; after this the year is wrong."""
 _ONE_DAY = dt.timedelta(days=1)
-_ONE_WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -93,11 +91,7 @@ def check_steps(days: Iterable[tuple[str, dt.date]], step: dt.timedelta = _ONE_D
 
 
 def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
-    """Check daily `rows`, and return notes on unlikely figures.
-
-    Raises `SourceError` if a day is repeated, missing, out of order or after `today`, or if the
-    numbers of a day contradict each other.
-    """
+    """Check daily `rows`, and return notes on unlikely figures; raises `SourceError`."""
     check_steps((row.where, row.date) for row in rows)
     notes = []
     for row in rows:
@@ -124,13 +118,9 @@ def _check_boats(row: Row) -> None:
 
 
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
-    """Check weekly totals against the daily `rows`.
-
-    Raises `SourceError` if a week does not end on a Sunday, is not consecutive, ends after the last
-    day, or has a total that is not the sum of its days.
-    """
+    """Check weekly totals against the daily `rows`; raises `SourceError`."""
     days = {row.date: row for row in rows}
-    check_steps(((week.where, week.date) for week in weeks), _ONE_WEEK)
+    check_steps(((week.where, week.date) for week in weeks), 7 * _ONE_DAY)
     for week in weeks:
         if week.date.weekday() != 6:
             ending = f"{week.date:%A} {week.date}"
@@ -152,28 +142,23 @@ def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
 def check_stamp(
     published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str, zone: ZoneInfo
 ) -> tuple[dt.datetime | None, list[str]]:
-    """Check a document's publication time against its `last` day, and return it.
+    """Check a document's publication time against its `last` day; raises `SourceError`.
 
-    A page may show a time on the very day whose full count it gives: that is the time of an earlier
-    version, and is ignored. A last day long before the publication means a wrong year. Without a
-    publication time the delay is measured up to `today` and only reported, as an old document may
-    be read on purpose.
-
-    It is None if missing or implausible; notes are returned too. Raises `SourceError` if the time
-    is in the future, or too long after the last day.
+    Returns the time, None if missing or implausible, and notes. Without a publication time the
+    delay is measured up to `today` and only reported, as an old document may be read on purpose.
     """
     if published_at is None:
-        if today - last <= _LONGEST_DELAY:
-            return None, []
-        age = f"its last day, {last}, is {(today - last).days} days before today"
-        return None, [f"{name}: {age}; taken as stated"]
+        days = (today - last).days
+        note = f"{name}: its last day, {last}, is {days} days before today; taken as stated"
+        return None, [note] if days > _LONGEST_DELAY_DAYS else []
     stated = f"{published_at:%Y-%m-%dT%H:%M:%SZ}"
     if not is_possible(published_at) or published_at.astimezone(zone).date() > today:
         raise SourceError(name, f"a publication time up to today, {today}", stated)
-    day, most = published_at.astimezone(zone).date(), _LONGEST_DELAY.days
-    if (day - last).days > most:
-        expected = f"a last day within {most} days of the publication on {day}"
+    day = published_at.astimezone(zone).date()
+    if (day - last).days > _LONGEST_DELAY_DAYS:
+        expected = f"a last day within {_LONGEST_DELAY_DAYS} days of the publication on {day}"
         raise SourceError(name, expected, str(last))
+    # A page may show the time of an earlier version on the very day whose full count it gives.
     if day <= last:
         early = f"its publication time {stated} is before the end of {last}, which it covers"
         return None, [f"{name}: {early}; not used"]

@@ -9,7 +9,6 @@ __all__ = [
     "PEOPLE",
     "Place",
     "PREVENTIONS",
-    "ErrorAnswer",
     "SourceError",
     "UK",
     "Validators",
@@ -45,10 +44,7 @@ Validators = tuple[str | None, str | None]
 
 
 class SourceError(ValueError):
-    """Figures that break a rule: where, what was expected and what was found.
-
-    Nothing of such a document is stored.
-    """
+    """A document that breaks a rule and is not stored: where, what was expected, what was found."""
 
     def __init__(self, where: str, expected: str, actual: str) -> None:
         self.where = _printable(where)
@@ -59,24 +55,11 @@ class SourceError(ValueError):
 
 def _printable(text: str) -> str:
     """Make `text` one printable line, whatever a site wrote in it."""
-    return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text
-    )
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 class Unreachable(SourceError):
     """No whole answer of a site, or a temporary error, after all attempts."""
-
-
-class ErrorAnswer(SourceError):
-    """Another error answer of a site, with its `status` and the requested wait."""
-
-    def __init__(
-        self, where: str, expected: str, actual: str, status: int, wait_seconds: float | None
-    ) -> None:
-        super().__init__(where, expected, actual)
-        self.status = status
-        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True)
@@ -85,7 +68,7 @@ class Document:
 
     - `source`: ``figures``, ``declared``, ``page``, ``workbook`` or ``csv``.
     - `name`: A file or a URL.
-    - `published_at`: Publication time, or None if missing or implausible.
+    - `published_at`: None if missing or implausible.
     - `figures`: Counts a day by series_id; days that the document does not state are absent.
     - `revised`: (series_id, date) of figures marked "Revised".
     - `notes`: Notes for people: repairs, and unlikely but possible figures.

@@ -15,7 +15,6 @@ import datetime as dt
 import hashlib
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -43,19 +42,15 @@ class WeatherReadings:
     def between(self, kind: str, after: dt.datetime, until: dt.datetime) -> list[WeatherReading]:
         """Return the readings of a kind first read within that time, in order."""
         moments, numbers = self._of(kind)
-        return self._unpack(numbers[bisect_right(moments, after) : bisect_right(moments, until)])
+        return self._load(numbers[bisect_right(moments, after) : bisect_right(moments, until)])
 
-    def newest_at(self, kind: str, moments: Sequence[dt.datetime]) -> list[WeatherReading | None]:
-        """Return the latest reading of a kind as of each of `moments`; None if missing or old."""
+    def newest_at(self, kind: str, moment: dt.datetime) -> WeatherReading | None:
+        """Return the latest reading of a kind as of `moment`; None if missing or old."""
         seen, numbers = self._of(kind)
-        oldest = dt.timedelta(hours=STALE_HOURS)
-        at = [bisect_right(seen, moment) - 1 for moment in moments]
-        fresh = [
-            numbers[i] if i >= 0 and moment - seen[i] <= oldest else None
-            for i, moment in zip(at, moments, strict=True)
-        ]
-        self._unpack(number for number in fresh if number is not None)
-        return [None if number is None else self._unpacked[number] for number in fresh]
+        at = bisect_right(seen, moment) - 1
+        if at < 0 or moment - seen[at] > dt.timedelta(hours=STALE_HOURS):
+            return None
+        return self._load([numbers[at]])[0]
 
     def _of(self, kind: str) -> tuple[list[dt.datetime], list[int]]:
         """Return when each reading of a kind was first read, in order, and its id."""
@@ -67,11 +62,11 @@ class WeatherReadings:
             self._heads[kind] = [row[0] for row in rows], [row[1] for row in rows]
         return self._heads[kind]
 
-    def _unpack(self, numbers: Iterable[int]) -> list[WeatherReading]:
-        numbers = list(numbers)
-        lacking = weather.c.weather_id.in_(set(numbers) - self._unpacked.keys())
-        for row in self.connection.execute(sa.select(weather).where(lacking)):
-            self._unpacked[int(row.weather_id)] = _unpacked(row)
+    def _load(self, numbers: list[int]) -> list[WeatherReading]:
+        lacking = set(numbers) - self._unpacked.keys()
+        query = sa.select(weather).where(weather.c.weather_id.in_(lacking))
+        for row in self.connection.execute(query) if lacking else ():
+            self._unpacked[int(row.weather_id)] = _unpack(row)
         return [self._unpacked[number] for number in numbers]
 
 
@@ -138,7 +133,7 @@ def prune_readings(connection: Connection, before: dt.datetime) -> int:
     return int(connection.execute(weather.delete().where(old, c.weather_id.not_in(last))).rowcount)
 
 
-def _unpacked(row: sa.Row[tuple[object, ...]]) -> WeatherReading:
+def _unpack(row: sa.Row[tuple[object, ...]]) -> WeatherReading:
     """Unpack a reading; raise ValueError if the stored bytes are damaged."""
     shape = row.n_members, (row.last_date - row.first_date).days + 1, len(row.names)
     try:

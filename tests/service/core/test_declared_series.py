@@ -94,8 +94,6 @@ def test_url_source_is_followed_and_named_by_host(tmp_path: Path) -> None:
         ('"arrived"', '"arrived\\t"', "source.columns: expected text without control characters"),
         ("columns", 'decimal = ","\nthousands = ","\ncolumns', "expected a different char"),
         ("columns", 'rows = "data"\ncolumns', "source.rows: expected only with json"),
-        ("columns", 'order = "at"\ncolumns', "source.order: expected with reports first or last"),
-        ("columns", 'order = "at"\nreports = "largest"\ncolumns', "first or last, found 'l"),
         ("columns", 'reports = "best"\ncolumns', "source.reports: expected 'refuse', 'first'"),
         ("columns", 'thousand = ","\ncolumns', "source.thousand: expected thousands, the nearest"),
         ("{landings", "{landing", "columns.landing: expected one of the series landings"),

@@ -16,7 +16,6 @@ from service.core.context import Context
 from service.core.tables import weather as table
 from service.data import covariates
 from service.data.daily_weather import WIND
-from service.data.ingest import ingest
 from service.issues import issue_store, note_store
 from service.issues import refit as refit_module
 from service.issues.compare import compare
@@ -209,9 +208,7 @@ def test_weather_of_days_with_figures_is_history(empty: Context) -> None:
     assert (weather.n_members, weather.n_ahead) == (3, 2)
 
 
-def test_changes_are_attributed_to_weather(
-    context: Context, clock: ManualClock, tmp_path: Path
-) -> None:
+def test_changes_are_attributed_to_weather(context: Context, clock: ManualClock) -> None:
     sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
     refit(context)
     clock.now += dt.timedelta(hours=1)
@@ -228,37 +225,6 @@ def test_changes_are_attributed_to_weather(
     for at in range(28):
         by_cause = sum(values[at] for values in changes["causes"].values())
         assert changes["before"][at] + by_cause == pytest.approx(changes["after"][at], abs=0.01)
-    # New figures alone: the weather is read as of the earlier issue and is no cause.
-    file = tmp_path / "new.csv"
-    file.write_text("date,people,boats\n2026-01-01,350,7\n")
-    ingest(context, "csv", file)
-    clock.now = utc(2026, 1, 2, 14, 30)
-    refit(context)
-    changes = read_note(context, note_store.CHANGES)
-    assert set(changes["causes"]["weather"]) == {0}
-    assert any(changes["causes"]["new_figures"])
-
-
-def test_weather_becoming_available_or_missing_is_a_cause(
-    context: Context, clock: ManualClock
-) -> None:
-    for _ in range(2):  # the second one can be compared with the first
-        refit(context, force=True)
-        clock.now += dt.timedelta(seconds=1)
-    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
-    refit(context)
-    gained = read_note(context, note_store.CHANGES)
-    assert sum(gained["causes"]["weather"][:7]) < -50
-    assert set(gained["causes"]["model"]) == {0}
-    clock.now += dt.timedelta(days=3)  # the weather forecast is stale
-    outcome = refit(context)
-    assert outcome.detail["weather"] == "missing"
-    lost = read_note(context, note_store.CHANGES)
-    assert sum(lost["causes"]["weather"][:7]) > 50
-    clock.now += dt.timedelta(seconds=1)
-    refit(context, force=True)
-    without = read_note(context, note_store.CHANGES)
-    assert list(without["causes"]) == ["model", "revision", "new_figures"]
 
 
 def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
@@ -280,10 +246,6 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     days = [dt.date(2025, 11, 10), dt.date(2025, 11, 23)]
     assert hindcast(context, days).detail["made"] == 2
     assert statuses == [("2025-11-10", "missing"), ("2025-11-23", "used")]
-    with context.database.reading() as connection:
-        (issue, _) = issue_store.list_issues_by_origin(connection, days[1], "hindcast")
-        with_weather = issue_store.load_paths(connection, issue, "swell")
-    assert with_weather is not None
     assert hindcast(context, days).detail["made"] == 0
     off = Context(sample_weather.without_weather(context.settings), context.database)
     assert hindcast(off, days).detail["made"] == 1  # the earlier one had no weather

@@ -36,11 +36,6 @@ def test_daily_wind_equals_a_loop_over_hours() -> None:
                 assert values[member, day - 1, at] == pytest.approx(mean), name
 
 
-def test_west_wind_has_positive_u() -> None:
-    hourly = np.broadcast_to([10.0, 15.0, 270.0], (1, 2, 48, 3))
-    assert daily_wind(hourly)[0, 0].tolist() == pytest.approx([10, 10, 15, 10, 10, 0])
-
-
 @pytest.mark.parametrize(
     ("variable", "hours", "missing"),
     [

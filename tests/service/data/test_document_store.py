@@ -104,7 +104,7 @@ def test_last_validators_are_kept_by_route(database: Database) -> None:
     other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
     with database.writing() as connection:
         both = {"a": ('"1"', None), "b": (None, "Wed")}
-        document_store.save_validators(connection, ROUTE, both, SEEN)
+        document_store.save_validators(connection, ROUTE, both | {"x" * 501: both["a"]}, SEEN)
         document_store.save_validators(connection, ROUTE, {"a": ('"2"', None)}, SEEN)
         document_store.save_validators(connection, ROUTE, {}, SEEN)
         assert document_store.get_validators(connection, other) == {}
@@ -112,11 +112,3 @@ def test_last_validators_are_kept_by_route(database: Database) -> None:
     with database.reading() as connection:
         assert document_store.get_validators(connection, ROUTE) == both | {"a": ('"2"', None)}
         assert document_store.get_validators(connection, other) == {"a": ('"1"', None)}
-
-
-def test_too_long_validators_are_not_kept(database: Database) -> None:
-    with database.writing() as connection:
-        validators = {"x" * 501: ("e", None), "c": (None, None)}
-        document_store.save_validators(connection, ROUTE, validators, SEEN)
-    with database.reading() as connection:
-        assert document_store.get_validators(connection, ROUTE) == {"c": (None, None)}

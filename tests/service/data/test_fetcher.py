@@ -11,8 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from service.data.fetcher import Fetcher
-from service.data.source import ErrorAnswer, SourceError, Unreachable
-from tests.support.sites import SiteResponse, Sites, endless, stalled, with_etag
+from service.data.source import SourceError, Unreachable
+from tests.support.sites import SiteResponse, Sites, stalled, with_etag
 
 HTML = ("text/html",)
 
@@ -58,16 +58,16 @@ def test_lasting_error_is_raised_after_all_attempts(fetcher: Fetcher, sites: Sit
 @pytest.mark.parametrize("status", [400, 404])
 def test_client_error_is_not_retried(fetcher: Fetcher, sites: Sites, status: int) -> None:
     sites.replies["/a"] = SiteResponse(status=status)
-    with pytest.raises(ErrorAnswer) as caught:
+    with pytest.raises(SourceError, match=f"found {status} ") as caught:
         fetch(fetcher, sites)
-    assert caught.value.status == status
+    assert not isinstance(caught.value, Unreachable)
     assert sites.times("/a") == 1
 
 
 def test_reason_in_error_body_is_reported(fetcher: Fetcher, sites: Sites) -> None:
     body = b'{"error":true,"reason":"Daily API request limit exceeded."}'
     sites.replies["/a"] = SiteResponse(body, "application/json", 400)
-    with pytest.raises(ErrorAnswer, match=r"400 Bad Request \(Daily API request limit exceeded.\)"):
+    with pytest.raises(SourceError, match=r"400 Bad Request \(Daily API request limit exceeded.\)"):
         fetch(fetcher, sites)
 
 
@@ -133,12 +133,6 @@ def test_cut_body_is_retried_then_not_reached(fetcher: Fetcher, sites: Sites) ->
         fetch(fetcher, sites)
 
 
-def test_redirect_is_followed(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/b"})
-    sites.replies["/b"] = SiteResponse(b"hello")
-    assert fetch(fetcher, sites) == b"hello"
-
-
 def test_redirect_loop_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/a"})
     with pytest.raises(SourceError, match="expected an answer, found more than 5 redirects"):
@@ -157,14 +151,6 @@ def test_redirect_to_another_host_or_scheme_is_rejected(
         fetch(replace(fetcher, sites=fetcher.sites if allowed else ()), sites)
 
 
-def test_endless_body_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = SiteResponse(behave=endless, length=2_000_000_000)
-    sites.replies["/b"] = SiteResponse(behave=endless)
-    for path in ("/a", "/b"):
-        with pytest.raises(SourceError, match="expected at most 1,000 bytes, found more"):
-            fetch(fetcher, sites, path)
-
-
 def test_body_too_large_when_unpacked_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
     packed = gzip.compress(b"x" * 100_000)
     assert len(packed) < 1000
@@ -178,11 +164,6 @@ def test_other_content_type_is_rejected(fetcher: Fetcher, sites: Sites, content_
     sites.replies["/a"] = SiteResponse(b"hello", content_type)
     with pytest.raises(SourceError, match="expected content of type text/html, found"):
         fetch(fetcher, sites)
-
-
-def test_refused_connection_is_not_reached(fetcher: Fetcher) -> None:
-    with pytest.raises(Unreachable, match="after up to 3 attempts"):
-        replace(fetcher, sites=()).get("http://127.0.0.1:9/a", HTML, 1000)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from service.data import fetcher as fetcher_module
 from service.data import network
 from service.data.fetcher import Fetcher
-from service.data.source import ErrorAnswer, SourceError, Unreachable
+from service.data.source import SourceError, Unreachable
 from tests.support.sites import SiteResponse, Sites
 
 HTML = ("text/html",)
@@ -175,7 +175,7 @@ def test_any_reason_is_reported_in_one_printable_line(
     fetcher: Fetcher, sites: Sites, reason: bytes
 ) -> None:
     sites.replies["/a"] = SiteResponse(reason, "application/json", 400)
-    with pytest.raises(ErrorAnswer, match="found 400 Bad Request") as caught:
+    with pytest.raises(SourceError, match="found 400 Bad Request") as caught:
         fetch(fetcher, sites)
     assert str(caught.value).isprintable()
     assert str(caught.value).encode()

@@ -23,37 +23,29 @@ NAME = "my figures.csv"
 BAD = [
     # content, place of the error, what was expected, what was found
     (HEAD + b"2025-01-01,1,1\n2025-01-03,1,1\n", "row 3, column date", "2025-01-02", "01-03"),
-    (HEAD + b"2025-01-03,1,1\n2025-01-01,1,1\n", "row 2, column date", "2025-01-02", "01-03"),
     (HEAD + GOOD + b"2025-01-02,1,1\n", "row 4, column date", "01-03, the day after", "01-02"),
     (HEAD + b"0999-12-31,1,1\n", "row 2, column date", "the years 1000 to 8999", "0999-12-31"),
     (HEAD + GOOD + b"2025-01-03,-5,1\n", "row 4, column people", "0 or more", "-5"),
     (HEAD + GOOD + b"2025-01-03,4.5,1\n", "row 4, column people", "whole number", "'4.5'"),
     (HEAD + GOOD + b"2025-01-03,,1\n", "row 4, column people", "whole number", "''"),
-    (HEAD + GOOD + b"2025-01-03,1e3,1\n", "row 4", "whole number", "'1e3'"),
     (b"date;people\n2025-01-03;437,0\n", "row 2, column people", "whole number", "'437,0'"),
     (HEAD + GOOD + b"2025-01-03,1_0,1\n", "row 4", "whole number", "'1_0'"),
-    (HEAD + GOOD + b'2025-01-03,"1,000",1\n', "row 4", "whole number", "'1,000'"),
     (HEAD + GOOD + "2025-01-03,٤,1\n".encode(), "row 4", "whole number", "'٤'"),
     (HEAD + GOOD + b"2025-01-03,9999999999,1\n", "row 4", "whole number", "'9999999999'"),
-    (HEAD + GOOD + b"2025-01-03,4\x00,1\n", "row 4", "whole number", "'4\\x00'"),
     (HEAD + GOOD + b"03/01/2025,4,1\n", "row 4, column date", "--dayfirst", "'03/01/2025'"),
     (HEAD + GOOD + b"2025-02-30,4,1\n", "row 4", "a date such as", "'2025-02-30'"),
-    (HEAD + GOOD + b"2025-W01-3,4,1\n", "row 4", "a date such as", "'2025-W01-3'"),
     (HEAD + GOOD + b"2025-01-03 06:00,4,1\n", "row 4", "a date such as", "'2025-01-03 06:00'"),
-    (HEAD + GOOD + b",4,1\n", "row 4", "a date such as", "''"),
     (HEAD + GOOD + b"2025-01-03,4\n", "row 4", "3 values", "2"),
     (HEAD + GOOD + b'2025-01-03,"4,1\n', "row 4", "comma-separated", "unexpected end"),
     (HEAD + GOOD + b'2025-01-03,4,"' + b"1" * 200_000 + b'"\n', "row 4", "comma-", "limit"),
     (b"date,boats\n2025-01-01,1\n", "row 1", "a column 'people'", "date,boats"),
     (b"day,people\n2025-01-01,1\n", "row 1", "a column 'date'", "day,people"),
-    (b"date|people|boats\n", "row 1", "a column 'date'", "date|people|boats"),
     (b"date,people,People\n2025-01-01,1,1\n", "row 1", "different names", "people,People"),
     (b"\x1b[31mdate,people\n2025-01-01,1\n", "row 1", "a column 'date'", "date"),
     (HEAD, "row 2", "a row such as 2024-10-18,647,10", "no rows"),
     (b"", "row 1", "a column 'date'", "nothing"),
     (b"\xff\xfed", "line 1", "UTF-16", "the byte 0x64"),
     (HEAD + GOOD + "2025-01-03,4,1 é\n".encode("latin-1"), "line 4", "its encoding", "byte 0xe9"),
-    (b"PK\x03\x04\x14\x00\x08\x08\x08\x00\xff" * 50, "line 1", "UTF-8", "the byte 0xff"),
 ]
 
 
@@ -200,11 +192,3 @@ def test_any_bytes_raise_only_source_error(content: bytes) -> None:
             read_content(head + content, ("people",), ("boats",))
         except SourceError as error:
             assert str(error).isprintable()
-
-
-def test_too_large_file_is_rejected(tmp_path: Path) -> None:
-    file = tmp_path / "large.csv"
-    with file.open("wb") as stream:
-        stream.truncate(50_000_001)
-    with pytest.raises(SourceError, match="expected a file of at most 50,000,000 bytes"):
-        read(file, ())

@@ -72,37 +72,26 @@ def test_page_of_prose_is_rejected() -> None:
 
 def test_counts_revisions_and_publication_time_are_read() -> None:
     table = rows()
-    table[3][4] = "Revised"
+    table[3][4], table[6][1] = "Revised", "1,103"
     document = read_page(pages.page(pages.table(table), "2025-12-21T09:17:35+00:00"))
     days = [LAST - dt.timedelta(days=6 - at) for at in range(7)]
-    assert document.figures["people"] == dict(zip(days, [p for p, _ in COUNTS], strict=True))
+    assert document.figures["people"] == dict(
+        zip(days, [*(p for p, _ in COUNTS[:-1]), 1103], strict=True)
+    )
     assert document.figures["boats"] == dict(zip(days, [b for _, b in COUNTS], strict=True))
     assert document.revised == {("people", days[3]), ("boats", days[3])}
     assert document.published_at == dt.datetime(2025, 12, 21, 9, 17, 35, tzinfo=dt.UTC)
     assert document.notes == ()
 
 
-@pytest.mark.parametrize(
-    ("at", "cell", "year", "date"),
-    [
-        (3, "17 December 2024", 2024, dt.date(2025, 12, 17)),
-        (5, "19 December 2026", 2026, dt.date(2025, 12, 19)),
-    ],
-)
-def test_wrong_year_between_correct_rows_is_repaired_and_noted(
-    at: int, cell: str, year: int, date: dt.date
-) -> None:
-    document = read_page(page_with(set_cell(at, 0, cell)))
-    assert document.figures["people"][date] == COUNTS[at][0]
-    assert f"row {at + 2}: the year of {date:%-d %B} reads {year} between" in document.notes[0]
-    assert document.notes[0].endswith("taken as 2025")
-
-
-def test_wrong_year_on_1_january_is_repaired() -> None:
-    table = pages.week(dt.date(2025, 1, 2), [(0, 0)] * 7)
-    table[5][0] = "1 January 2024"
+@pytest.mark.parametrize("year", [2024, 2026])
+def test_wrong_year_between_correct_rows_is_repaired_and_noted(year: int) -> None:
+    table = pages.week(dt.date(2025, 1, 2), COUNTS)
+    table[5][0] = f"1 January {year}"
     document = read_page(pages.page(pages.table(table)))
-    assert document.figures["people"][dt.date(2025, 1, 1)] == 0
+    assert document.figures["people"][dt.date(2025, 1, 1)] == COUNTS[5][0]
+    assert f"row 7: the year of 1 January reads {year} between" in document.notes[0]
+    assert "taken as 2025" in document.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -151,15 +140,11 @@ def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> 
         (lambda t: t.reverse(), "row 3: expected 2025-12-21, the day after 2025-12-20"),
         (lambda t: t.clear(), "row 2: expected 1 to 31 rows of figures, found 0"),
         (lambda t: t[2].pop(), "row 4: expected 5 cells, found 4: 16 December 2025 | 74 | 1 | 0"),
-        (lambda t: t[2].append("x"), "row 4: expected 5 cells, found 6"),
         (set_cell(2, 0, "16 Dec 2025"), "row 4: expected a date such as 7 December"),
-        (set_cell(2, 0, "31 June 2025"), "row 4: expected a date such as"),
         (set_cell(2, 0, "16 December 2205"), "row 4: expected a date such as"),
-        (set_cell(2, 0, "١٦ December 2025"), "row 4: expected a date such as"),
         (set_cell(2, 1, ""), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "7.5"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "٧٤"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "074"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "7,4"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "999999"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 3, "2"), "row 4: expected at most 1 boats in uncontrolled"),
@@ -226,11 +211,6 @@ def test_struck_out_revision_mark_is_ignored() -> None:
     assert document.revised == frozenset()
 
 
-def test_comma_after_thousands_is_accepted() -> None:
-    document = read_page(page_with(set_cell(6, 1, "1,103")))
-    assert document.figures["people"][LAST] == 1103
-
-
 def test_content_not_in_utf_8_is_rejected() -> None:
     text = pages.page(pages.table(rows())).decode()
     assert "expected text in UTF-8, found the byte 0xa0" in read_error(text.encode("latin-1"))
@@ -271,16 +251,3 @@ def test_any_cells_raise_only_source_error(edits: list[tuple[int, int, str]]) ->
         table[row][column] = value
     with contextlib.suppress(SourceError):
         read_page(pages.page(pages.table(table)))
-
-
-TAGS = "table tr td th thead tbody div p template select svg caption colgroup form a b".split()
-
-
-@given(
-    st.lists(
-        st.sampled_from([f"<{tag}>" for tag in TAGS] + [f"</{tag}>" for tag in TAGS] + ["x", "&"]),
-        max_size=60,
-    )
-)
-def test_any_tags_raise_only_source_error(tags: list[str]) -> None:
-    read_error("".join(tags).encode())

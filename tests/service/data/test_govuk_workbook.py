@@ -114,7 +114,7 @@ def test_dash_means_not_collected() -> None:
         (put("SB_02", 3, 1, 8), "SB_02, row 3: expected 350 people, the sum of the days"),
         (put("SB_02", 3, 2, 8), "SB_02, row 3: expected 7 boats, the sum of the days"),
         (put("SB_02", 3, 3, 1), "SB_02, row 3: expected 0 uncontrolled, the sum of the days"),
-        (put("SB_02", 3, 4, "-"), "SB_02, row 3: expected people and events prevented, or"),
+        (put("SB_02", 3, 4, "x"), "SB_02, row 3: expected a whole number"),
         (lambda s: s["SB_01"].pop(), "SB_02, row 5: expected a week of the days 2024-01-01 to"),
     ],
 )
@@ -137,11 +137,6 @@ def test_week_not_ending_on_sunday_is_rejected() -> None:
 @pytest.mark.parametrize("saved", [None, "2024-13-01T00:00:00Z"])
 def test_missing_or_invalid_save_time_is_ignored(saved: str | None) -> None:
     assert read_workbook(ods.workbook(DAYS, saved)).published_at is None
-
-
-@given(st.binary(max_size=2000) | st.binary(max_size=200).map(lambda b: b"PK\x03\x04" + b))
-def test_any_bytes_raise_only_source_error(content: bytes) -> None:
-    read_error(content)
 
 
 VALUES = (
@@ -171,30 +166,21 @@ def test_any_cells_raise_only_source_error(
         read_workbook(ods.pack(ods.parts(sheets)))
 
 
-FRAGMENTS = st.lists(
-    st.sampled_from(
-        [
-            '<table:table table:name="SB_01">',
-            "</table:table>",
-            "<table:table-row>",
-            '<table:table-row table:number-rows-repeated="3">',
-            "</table:table-row>",
-            ods.cell("Date"),
-            ods.cell(3),
-            ods.cell(FIRST),
-            '<table:table-cell office:value-type="float" office:value="x"/>',
-            '<table:table-cell office:value-type="date" office:date-value="2024-02-31"/>',
-            '<table:table-cell office:value-type="float"/>',
-            '<table:covered-table-cell table:number-columns-repeated="2"/>',
-            "<office:annotation><text:p>a</text:p></office:annotation>",
-            '<text:p>a<text:s text:c="9"/></text:p>',
-            "&amp;",
-        ]
-    ),
-    max_size=20,
+FRAGMENTS = st.sampled_from(
+    [
+        '<table:table table:name="SB_01">',
+        "</table:table>",
+        '<table:table-row table:number-rows-repeated="3">',
+        "</table:table-row>",
+        ods.cell(3),
+        '<table:table-cell office:value-type="date" office:date-value="2024-02-31"/>',
+        '<table:table-cell office:value-type="float"/>',
+        "<office:annotation><text:p>a</text:p></office:annotation>",
+        '<text:p>a<text:s text:c="9"/></text:p>',
+    ]
 )
 
 
-@given(FRAGMENTS)
+@given(st.lists(FRAGMENTS, max_size=20))
 def test_any_xml_raises_only_source_error(fragments: list[str]) -> None:
     read_error(ods.pack(ods.parts({}) | {"content.xml": ods.content("".join(fragments))}))

@@ -15,7 +15,7 @@ from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
 from tests.service.core.test_declared_series import declare
 from tests.service.support import declare_quick_models
-from tests.support.sites import SiteResponse, Sites, endless, run_sites
+from tests.support.sites import SiteResponse, Sites, endless
 from tests.support.waiting import BOUND
 
 PATH = "/landings.csv"
@@ -89,15 +89,6 @@ def test_contradicting_table_is_rejected_and_figures_are_kept(
         ingest(context)
     assert error in str(caught.value)
     assert read_stored(context) == before
-
-
-def test_redirect_to_another_site_is_rejected(context: Context, sites: Sites) -> None:
-    with run_sites() as other:
-        publish(other, *FIRST)
-        sites.replies[PATH] = SiteResponse(status=302, headers={"Location": other.url + PATH})
-        with pytest.raises(JobError, match="expected one of the sites"):
-            ingest(context)
-        assert other.requests == []
 
 
 def test_html_and_endless_response_are_rejected(

@@ -13,21 +13,10 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.data import ingest_weather, weather_store
 from service.data.daily_weather import WIND, WeatherReading
-from service.data.ingest import ingest
 from service.data.ingest_weather import weather as read_weather
-from service.issues import issue_store, note_store
-from service.issues.refit import refit
-from service.issues.reproduce import reproduce_issue
 from tests.service import sample_weather
 from tests.service.support import ROUTE
-from tests.support.sites import (
-    Request,
-    SiteResponse,
-    Sites,
-    act_as_openmeteo,
-    hourly_weather,
-    run_sites,
-)
+from tests.support.sites import Request, SiteResponse, Sites, act_as_openmeteo, hourly_weather
 
 DAY = dt.timedelta(days=1)
 ARCHIVE, MARINE = "/archive-api/v1/archive", "/marine-api/v1/marine"
@@ -110,33 +99,6 @@ def test_run_ends_at_a_rejected_request(
     assert sites.times(MARINE) == 1
 
 
-def test_redirect_to_another_site_is_rejected(
-    reader: Context, sites: Sites, today: dt.date
-) -> None:
-    with run_sites() as other:
-        act_as_openmeteo(other, today)
-        sites.replies = {
-            path: SiteResponse(status=302, headers={"Location": other.url + path})
-            for path in sites.replies
-        }
-        with pytest.raises(JobError, match="expected one of the sites"):
-            read_weather(reader)
-        assert other.requests == []
-
-
-def test_models_get_weather_if_waves_are_unavailable(
-    reader: Context, sites: Sites, today: dt.date
-) -> None:
-    sites.replies[MARINE] = SiteResponse(b"", "application/json", 503)
-    with pytest.raises(JobError, match="503"):
-        read_weather(reader)
-    with reader.database.reading() as connection:
-        assert (
-            sample_weather.usable_weather(connection, np.datetime64(today - DAY), utc_now()).n_ahead
-            == 15
-        )
-
-
 def test_invalid_part_of_the_archive_is_requested_again(
     reader: Context, sites: Sites, today: dt.date
 ) -> None:
@@ -201,30 +163,3 @@ def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"
     assert sites.requests == []
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_refit_uses_weather_once_it_is_read(
-    reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The figures end months ago: observed weather since then counts as forecast."""
-    today = ROUTE.day(utc_now())
-    monkeypatch.setattr(ingest_weather, "_BEGIN", dt.date(2024, 11, 1))
-    act_as_openmeteo(sites, today)
-    context = sample_weather.with_weather(reader)
-    ingest(context, "figures")
-    outcome = refit(context)
-    assert (outcome.outcome, outcome.detail["weather"]) == ("done", "missing")
-    read_weather(context)
-    outcome = refit(context)
-    assert (outcome.outcome, outcome.detail["weather"]) == ("done", "used")
-    with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, "people")
-        note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
-    # The ensemble has today and the next 14 days; earlier days are observed.
-    ahead = (today + 14 * DAY - issue.data_through).days
-    assert (note["days_ahead"], note["members"], note["models"]) == (ahead, 4, ["swell"])
-    assert reproduce_issue(context, issue.issued_at).outcome == "done", (
-        "not reproduced with the same weather"
-    )
-    assert note["columns"] == list(WIND)

@@ -48,17 +48,6 @@ def test_record_counts_new_revised_and_unchanged(database: Database) -> None:
     assert read_counts(database) == {1: 10, 2: 25, 3: 30}
 
 
-def test_record_reads_and_changes_only_rows_of_its_series(database: Database) -> None:
-    """Otherwise 200 routes in one database would each read the rows of all."""
-    for name in ("a", "b", "c"):
-        record(database, {1: 10, 2: 20}, series=name)
-    keys = {("b", D(2025, 6, 1)): 1, ("b", D(2025, 6, 2)): 1}
-    with database.reading() as connection:
-        assert observation_store._get_current(connection, keys).keys() == keys.keys()
-    assert record(database, {1: 11}, series="b").revised == 1
-    assert len(stored_figures.list_rows(database)) == 6 + 1, "the earlier value is kept"
-
-
 def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> None:
     record(database, {1: 10, 2: 20}, utc(2025, 6, 3, 12))
     record(database, {2: 25, 3: 30}, utc(2025, 6, 5, 12))
@@ -134,17 +123,6 @@ def test_version_differs_for_every_state(database: Database) -> None:
     assert versions == sorted(set(versions))
 
 
-@pytest.mark.parametrize("count", [3, 2500])
-def test_any_number_of_revisions_is_recorded(database: Database, count: int) -> None:
-    days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]
-    for value in (1, 2):
-        with database.writing() as connection:
-            counts = stored_figures.store_as_documents(
-                connection, ROUTE, [Figure("people", day, value, "test") for day in days], SEEN
-            )
-    assert counts == Stored(0, count, 0)
-
-
 def test_fingerprint_depends_on_names_days_and_values() -> None:
     def make(name: str, start: str, *values: int) -> DailySeries:
         return DailySeries.from_days(name, [D.fromisoformat(start)], [*values])
@@ -185,13 +163,6 @@ def test_revisions_are_listed_by_publication_time(database: Database) -> None:
             Revision(day, 730, 740, "workbook", "workbook", utc(2025, 12, 22, 14), False, True),
         ]
         assert list_revisions(connection, "boats") == []
-
-
-def test_unchanged_value_is_not_a_revision(database: Database) -> None:
-    record_two_days(database, "page", utc(2025, 12, 14, 11), 737, marked=False)
-    record_two_days(database, "workbook", utc(2025, 12, 19, 14), 737, marked=True)
-    with database.reading() as connection:
-        assert list_revisions(connection, "people") == []
 
 
 def test_mark_added_to_a_revised_value_is_kept(database: Database) -> None:

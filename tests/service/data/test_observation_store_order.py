@@ -8,12 +8,10 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.database import Database, connect
-from service.core.tables import documents
 from service.data import observation_store
 from service.data.observation_store import Stored
 from tests.service.stored_figures import Figure, delete_figures, list_rows, store_as_documents
@@ -124,16 +122,6 @@ def test_generated_documents_in_any_order_give_the_same_rows(
     assert dumps[0] == dumps[1]
 
 
-def test_repeated_document_is_stored_once(database: Database) -> None:
-    assert store(database, WORKBOOK_1).new == 4
-    before = list_rows(database)
-    assert store(database, WORKBOOK_1, SEEN + dt.timedelta(days=1)) == Stored(0, 0, 4)
-    assert list_rows(database) == before
-    with database.reading() as connection:
-        count = sa.select(sa.func.count()).select_from(documents)
-        assert connection.execute(count).scalar_one() == 1
-
-
 def test_embedded_figures_are_stored_once_and_revised_later(database: Database) -> None:
     store(database, FIGURES)
     before = list_rows(database)
@@ -159,12 +147,6 @@ def test_changes_are_returned_and_older_documents_add_history(database: Database
     older: Document = ("workbook", utc(2025, 12, 12, 9), {11: 3})
     assert store(database, older) == Stored(0, 0, 1)
     assert read_current(database, utc(2025, 12, 13)) == {11: (3, "workbook")}
-
-
-def test_future_publication_time_is_ignored(database: Database) -> None:
-    seen = utc(2025, 12, 14, 10)  # an hour before the page's publication time
-    store(database, PAGE_1, seen)
-    assert read_current(database, seen) == {12: (0, "page"), 13: (737, "page")}
 
 
 def test_csv_figures_are_known_from_when_they_were_read(database: Database) -> None:

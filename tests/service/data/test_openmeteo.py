@@ -208,48 +208,32 @@ def test_error_response_is_rejected_with_its_reason(sites: Sites, service: Servi
             openmeteo.waves(service)
 
 
-def test_rate_limit_is_reported_with_its_wait(sites: Sites, service: Service) -> None:
-    reason = b'{"error": true, "reason": "Minutely API request limit exceeded."}'
-    limited = SiteResponse(reason, "application/json", 429, {"Retry-After": "60"})
-    sites.replies["/marine-api/v1/marine"] = limited
-    with pytest.raises(SourceError, match=r"429 .*Minutely API request limit exceeded.*wait 60 s"):
-        openmeteo.waves(service)
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=6,
 )
 KEYS = st.sampled_from(["hourly", "hourly_units", "utc_offset_seconds"])
-UNITS = ("wind_speed_10m", "wind_gusts_10m", "wind_direction_10m")
 INNER = st.sampled_from(["time", "wind_gusts_10m", "wind_gusts_10m_member01", "wind_speed_10m"])
 
 
 def test_any_response_raises_only_source_error() -> None:
     """Any JSON replaces the response, one of its values or a value of a value."""
-    usual = hourly_weather(
-        Request("", {"hourly": [",".join(UNITS)], "latitude": ["51.05,50.85"]}, {}),
-        SPAN[0] - DAY,
-        4,
-    )
     with run_sites() as sites:
+        service = Service(Fetcher(attempts=1), ROUTE.weather_points, f"{sites.url}/{{service}}")
 
-        @given(JSON | st.tuples(KEYS, JSON) | st.tuples(KEYS, INNER, JSON))
-        def check(change: Any) -> None:
-            hours = json.loads(usual)
-            match change:
-                case (str(key), str(inner), value) if isinstance(hours[0].get(key), dict):
+        @given(JSON, st.none() | KEYS, INNER)
+        def check(value: Any, key: str | None, inner: str) -> None:
+            def change(hours: Hours) -> None:
+                if key is None:
+                    hours[:] = [value]
+                elif isinstance(hours[0][key], dict):
                     hours[0][key][inner] = value
-                case (str(key), value):
+                else:
                     hours[0][key] = value
-                case _:
-                    hours = change
-            sites.replies[ARCHIVE] = SiteResponse(json.dumps(hours).encode(), "application/json")
+
+            sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, change)
             with contextlib.suppress(SourceError):
-                openmeteo.archive(
-                    Service(Fetcher(attempts=1), ROUTE.weather_points, f"{sites.url}/{{service}}"),
-                    *SPAN,
-                )
+                openmeteo.archive(service, *SPAN)
 
         check()

@@ -32,8 +32,3 @@ def test_old_documents_are_deleted_unless_kept_again(tmp_path: Path) -> None:
     raw_documents.save_document(tmp_path, b"2", ".html")
     raw_documents.prune_documents(tmp_path, 90, NOW)
     assert (old.exists(), repeated.exists(), new.exists()) == (False, True, True)
-
-
-def test_prune_accepts_a_missing_folder(tmp_path: Path) -> None:
-    raw_documents.prune_documents(tmp_path / "none", 1, NOW)
-    assert list(tmp_path.iterdir()) == []

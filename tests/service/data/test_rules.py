@@ -67,7 +67,19 @@ def test_fewer_people_than_boats_are_rejected_by_day_and_week() -> None:
         rules.check_weeks([week], [sunday])
 
 
-@pytest.mark.parametrize("days", [0, 180, 181, 366])
+def test_days_are_consecutive_and_not_in_the_future() -> None:
+    first, second, later = (rules.Row("row", DAY + dt.timedelta(days=n), 3, 3) for n in (0, 1, 3))
+    assert rules.check_rows([first, second], second.date) == []
+    for rows, error in (
+        ([first, later], "expected 2025-12-18, the day after 2025-12-17, found 2025-12-20"),
+        ([first, first], "expected 2025-12-18, the day after 2025-12-17, found 2025-12-17"),
+        ([first, second], "expected a day up to today, 2025-12-17, found 2025-12-18"),
+    ):
+        with pytest.raises(SourceError, match=error):
+            rules.check_rows(rows, DAY)
+
+
+@pytest.mark.parametrize("days", [180, 181])
 def test_last_day_over_180_days_before_publication_is_rejected(days: int) -> None:
     published_at = dt.datetime(2025, 12, 21, 9, tzinfo=dt.UTC)
     today = published_at.date()

@@ -75,8 +75,8 @@ def test_newest_reading_at_each_time_is_loaded_once(database: Database) -> None:
     moments = [utc(2023, 12, *at) for at in ((1, 5), (1, 6), (2, 7), (3, 18), (3, 19), (6, 1))]
     with database.reading() as connection:
         readings = WeatherReadings(connection, ROUTE)
-        newest = readings.newest_at("ensemble", moments)
-        assert readings.newest_at("waves", moments) == [None] * 6
+        newest = [readings.newest_at("ensemble", moment) for moment in moments]
+        assert readings.newest_at("waves", moments[0]) is None
         between = readings.between("ensemble", utc(2023, 12, 1, 6), utc(2023, 12, 5, 6))
     assert [one and one.first for one in newest] == [None, *days[:2], days[1], None, days[2]]
     assert [one.first for one in between] == days[1:]

@@ -83,7 +83,7 @@ def test_weather_scores_and_requests_no_longer_needed_are_deleted(
     assert counts == dict.fromkeys(counts, 1)
     with filled.database.reading() as connection:
         readings = weather_store.WeatherReadings(connection, ROUTE)
-        seen = readings.newest_at("ensemble", read_at)
+        seen = [readings.newest_at("ensemble", moment) for moment in read_at]
         assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
     assert [reading and reading.read_at for reading in seen] == [None, *read_at[1:]]
 
