@@ -23,7 +23,7 @@ from forecast.series import as_day
 from service.core.files import RegistryError
 from service.core.route_files import enabled_routes
 from service.core.settings import PROJECT
-from service.data import figures_csv
+from service.data.csv_rows import read_series
 from service.data.source import SourceError
 from service.issues.declared_models import declared
 
@@ -78,7 +78,7 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
     try:
         data = given["second"] or given["data"] or _ROUTE.folder / _ROUTE.figures
         leading, every = (_ROUTE.leading,), _ROUTE.forecast
-        columns = figures_csv.read(data, leading, every)
+        columns = read_series(data, leading, every)
         series = {name: columns[name] for name in every if name in columns}
         entries, peers = _entries(given["models"], given["models_dir"], bool(given["drivers"]))
         option = "--weather"

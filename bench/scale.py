@@ -29,7 +29,7 @@ from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.route_files import enabled_routes
 from service.core.settings import PROJECT, Settings
-from service.data import figures_csv
+from service.data.csv_rows import read_series
 from service.data.ingest import ingest
 from service.issues.declared_models import declared
 from service.issues.issue_store import encode
@@ -84,7 +84,7 @@ def synthetic(number: int) -> DailySeries:
     calm spells and busy days.
     """
     route = enabled_routes(PROJECT / "series")[0]
-    real = figures_csv.read(route.folder / route.figures, (route.leading,))[route.leading]
+    real = read_series(route.folder / route.figures, (route.leading,))[route.leading]
     rng = np.random.default_rng(number)
     values = np.asarray(real.values, dtype=np.float64).copy()
     year, block = 364, 14

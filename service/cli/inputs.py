@@ -13,8 +13,8 @@ from forecast.series import DailySeries, as_day
 from service.core.declared_series import Route
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
-from service.data import covariate_csv, figures_csv
-from service.data.csv_rows import CsvFile
+from service.data import covariate_csv
+from service.data.csv_rows import CsvFile, read_series
 from service.issues.declared_models import declared
 
 
@@ -51,7 +51,7 @@ def read_inputs(
     routes = enabled_routes(settings.series_dir, settings.routes)
     series = (series or routes[0].leading).casefold()  # column names are read in lower case
     route = next((one for one in routes if series in one.series), routes[0])
-    columns = figures_csv.read(data, (series,), route.forecast)
+    columns = read_series(data, (series,), route.forecast)
     is_route = series in route.forecast and route.leading in columns
     used = [name for name in route.forecast if name in columns] if is_route else [series]
     columns = {name: columns[name] for name in used}

@@ -12,7 +12,7 @@ __all__ = [
 ]
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from service.core.declared_series import GovUk, Route, Table
 from service.core.settings import Settings
 from service.data import (
     declared_table,
-    figures_csv,
     govuk,
     govuk_page,
     govuk_workbook,
@@ -29,12 +28,13 @@ from service.data import (
     raw_documents,
     rules,
 )
-from service.data.csv_rows import LARGEST_BYTES, CsvFile
+from service.data.csv_rows import LARGEST_BYTES, CsvFile, read_series
 from service.data.fetcher import Fetcher
-from service.data.govuk import Keep
 from service.data.openmeteo import Service
 from service.data.source import Document, Place, SourceError, Validators, read_file
 
+Keep = Callable[[bytes, str], object]
+"""Receives the bytes of a document and its file suffix, before they are parsed."""
 _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
@@ -42,8 +42,7 @@ _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 class Collected:
     """Result of reading a source: valid documents, and reasons for rejecting others.
 
-    `validators`, by URL, are for the next `collect_documents` as `earlier`; documents at the
-    `unchanged` URLs are not among `documents`.
+    `validators` are by URL; documents at the `unchanged` URLs are not among `documents`.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -63,14 +62,14 @@ def collect_documents(
 ) -> Collected:
     """Read `source`: ``figures``, ``declared``, or a `file`: ``workbook``, ``page``, ``csv``.
 
-    `today` is that of the route; `earlier` has the HTTP validators of the last answers by URL; raw
-    bytes are stored if `is_kept`.
+    `today` is that of the route, `earlier` the validators of the last answers; raw bytes are stored
+    if `is_kept`.
     """
     keep: Keep = (
         partial(raw_documents.save_document, settings.var_dir) if is_kept else lambda *_: None
     )
     if source == "declared":
-        how, documents = _site(settings, route, keep)
+        how, documents = _site(settings, route)
         if documents:
             return fetch_documents(how, documents, today, keep, earlier)
     try:
@@ -79,12 +78,12 @@ def collect_documents(
         return Collected(refusals=[error])
 
 
-def _site(settings: Settings, route: Route, keep: Keep) -> tuple[Fetcher, list[Place]]:
+def _site(settings: Settings, route: Route) -> tuple[Fetcher, list[Place]]:
     """Return how and where the route's source is fetched; no places for a file."""
     how, source = fetcher(settings), route.source
     if isinstance(source, GovUk):
         how = replace(how, sites=(settings.govuk_url, settings.govuk_assets_url))
-        return how, govuk.documents(how, settings.govuk_url.rstrip("/"), keep)
+        return how, govuk.documents(how, settings.govuk_url.rstrip("/"))
     if source is None or not source.address:
         return how, []
     address = source.address
@@ -98,10 +97,7 @@ def fetch_documents(
     keep: Keep,
     earlier: Mapping[str, Validators],
 ) -> Collected:
-    """Fetch and read each document; a rejected one does not affect the others.
-
-    `keep` is called with the bytes of each answer and its file suffix, before parsing.
-    """
+    """Fetch and read each document; a rejected one does not affect the others."""
     collected = Collected()
     for locate, form in documents:
         try:
@@ -123,7 +119,7 @@ def check_source(settings: Settings, route: Route) -> str:
     """Request the route's source once, if it is enabled; raises `SourceError`."""
     if settings.source != "declared":
         return "not read: CROSSINGS_SOURCE is figures"
-    how, documents = _site(settings, route, lambda *_: None)
+    how, documents = _site(settings, route)
     if not documents:
         return "a file, so no site is read"
     locate, form = documents[-1]
@@ -133,9 +129,9 @@ def check_source(settings: Settings, route: Route) -> str:
 
 
 def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
-    """Read the route's declared table without storing anything; raises `SourceError`.
+    """Read the declared table, or else the local file of figures, and store nothing.
 
-    For a route without a declared table, read its local file of figures.
+    Raises `SourceError`.
     """
     source = "declared" if isinstance(route.source, Table) else "figures"
     collected = collect_documents(settings, route, source, None, today, {}, is_kept=False)
@@ -154,12 +150,9 @@ def check_weather(settings: Settings, route: Route) -> str:
 
 
 def weather_service(settings: Settings, route: Route) -> Service:
-    """Return the configured weather service for the points of `route`.
-
-    After a rate limit it sends no request before the next weather time.
-    """
+    """Return the configured weather service for the points of `route`."""
     usual = fetcher(settings)
-    how = replace(usual, passing=usual.passing - {429})
+    how = replace(usual, passing=usual.passing - {429})  # a limit lasts until the next weather time
     key = settings.weather_key.get_secret_value()
     return Service(how, route.weather_points, settings.weather_url, key)
 
@@ -224,7 +217,7 @@ def _from_csv(route: Route, file: CsvFile | Path, today: dt.date) -> Document:
 
 
 def _figures(route: Route, file: CsvFile | Path, source: str, name: str) -> Document:
-    series = figures_csv.read(file, (route.leading,), route.forecast)
+    series = read_series(file, (route.leading,), route.forecast)
     figures = {
         series_id: dict(zip(one.dates.tolist(), one.values.tolist(), strict=True))
         for series_id, one in series.items()

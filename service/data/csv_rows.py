@@ -1,23 +1,25 @@
-"""Read CSV files in common variants, and report what was converted."""
+"""Read CSV files in common variants, and the figures in them; report what was converted."""
 
-__all__ = ["LARGEST_BYTES", "CsvFile", "Day", "Table", "names", "read_table"]
+__all__ = ["LARGEST_BYTES", "CsvFile", "Table", "names", "read_series", "read_table"]
 
 import contextlib
 import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from forecast.series import DailySeries
+from service.data.rules import check_steps, is_possible
 from service.data.source import SourceError, decode, gunzip, read_file
 
 LARGEST_BYTES = 50_000_000
 _MOST_ROWS = 1_000_000  # blank rows use memory too
-Day = tuple[int, dt.date, dict[str, str]]
-"""The last line of a row, its day, and its cells by column."""
+# Reject "-5", "1e3", "٣", "1_000" and "437.5".
+_WHOLE = re.compile(r"([0-9]{1,9})(\.0+)?")
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,14 @@ class CsvFile:
 
 @dataclass
 class Table:
-    """Lower-case header, and rows: the last line of each, and its cells by column.
-
-    `notes` say how something was converted, each once.
-    """
+    """Lower-case header, rows (the last line, and cells by column), and notes on conversions."""
 
     file: CsvFile
     header: list[str] = field(default_factory=list)
     rows: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
 
-    def days(self) -> list[Day]:
+    def days(self) -> list[tuple[int, dt.date, dict[str, str]]]:
         """Return the rows with the day of their column ``date``."""
         return [(line, self.day(cells["date"], line), cells) for line, cells in self.rows]
 
@@ -84,7 +83,7 @@ class Table:
                 self.note("with days as day, month, year")
                 return day
             moment = dt.datetime.fromisoformat(text)
-            if moment.time() == dt.time():
+            if moment.time() == dt.time() and is_possible(moment):
                 if len(text) > len("2024-10-18"):
                     self.note("without the time 00:00")
                 return moment.date()
@@ -121,6 +120,42 @@ def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "
             raise SourceError(where, f"{len(stated)} values", f"{len(cells)}")
         table.rows.append((line, dict(zip(table.header, cells, strict=True))))
     return table
+
+
+def read_series(
+    file: CsvFile | Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, DailySeries]:
+    """Read the series `required` and any `optional` ones from `file`; ignore other columns.
+
+    Raises `SourceError`; the header is row 1.
+    """
+    table = read_table(file)
+    table.require(required)
+    chosen = [name for name in table.header if name in required or name in optional]
+    if ignored := [name or "''" for name in table.header if name not in ("date", *chosen)]:
+        table.note(f"without the columns {names(ignored)}")
+    rows = table.days()
+    ordered = sorted(rows, key=lambda row: row[1])
+    if ordered != rows:
+        table.note("in the order of its days")
+    check_steps((table.where(line, "date"), day) for line, day, _ in ordered)
+    days = [day for _, day, _ in ordered]
+    figures = {
+        name: DailySeries.from_days(name, days, [_count(table, *row, name) for row in ordered])
+        for name in chosen
+    }
+    table.report()
+    return figures
+
+
+def _count(table: Table, line: int, _: dt.date, cells: dict[str, str], series: str) -> int:
+    whole = _WHOLE.fullmatch(cells[series].strip())
+    if not whole:
+        text = repr(cells[series][:40])
+        raise SourceError(table.where(line, series), "a whole number such as 437", text)
+    if whole[2]:
+        table.note("with 437.0 as 437")
+    return int(whole[1])
 
 
 def _lines(text: str, separator: str, file: CsvFile) -> list[tuple[int, list[str]]]:

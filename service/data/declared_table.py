@@ -35,7 +35,7 @@ class _Report(NamedTuple):
 def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
     """Read the table `content`, called `name` in errors, as declared by `route`.
 
-    No day may be after `today` on the route; raises `SourceError`.
+    Raises `SourceError`.
     """
     table = route.source
     assert isinstance(table, Table)
@@ -73,12 +73,10 @@ def form(route: Route, table: Table) -> Form:
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
     """Yield the declared cells of each row by column, and the row's place."""
     encoding = None if table.encoding == "utf-8" else table.encoding
-    file = CsvFile(Path(name), encoding, name=name)
-    read_rows = csv_rows.read_table(file, content, table.date)
-    columns = {column: column.casefold() for column in _columns(table)}
-    stated = [column for column, folded in columns.items() if folded in read_rows.header]
-    _require(table, stated, f"{name}, row 1", csv_rows.names(read_rows.header))
-    for line, cells in read_rows.rows:
+    rows = csv_rows.read_table(CsvFile(Path(name), encoding, name=name), content, table.date)
+    columns = {column: column.casefold() for column in (table.date, *table.columns.values())}
+    rows.require(columns.values())
+    for line, cells in rows.rows:
         yield {column: cells[folded] for column, folded in columns.items()}, f"{name}, row {line}"
 
 
@@ -96,17 +94,10 @@ def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[s
         where = f"{name}, row {number}"
         if not isinstance(row, dict):
             raise SourceError(where, "an object with the columns as keys", repr(row)[:60])
-        _require(table, row, where, ", ".join(map(str, row))[:200])
+        for column in (table.date, *table.columns.values()):
+            if column not in row:
+                raise SourceError(where, f"a key {column!r}", ", ".join(row)[:200] or "none")
         yield row, where
-
-
-def _columns(table: Table) -> list[str]:
-    return [table.date, *table.columns.values()]
-
-
-def _require(table: Table, columns: Any, where: str, actual: str) -> None:
-    if missing := [column for column in _columns(table) if column not in columns]:
-        raise SourceError(where, f"the columns {', '.join(missing)}", actual or "none")
 
 
 def _text(value: Any) -> str:

@@ -6,17 +6,20 @@ __all__ = ["Fetcher", "Response"]
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from importlib.metadata import version
+from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import stamina
 
 from service.core.clock import utc_now
-from service.data.network import Bound, TooLarge, client
 from service.data.source import SourceError, Unreachable, Validators, gunzip
 
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -26,6 +29,12 @@ _REASON_BYTES = 2_000
 _CONNECT_SECONDS = 5.0
 _MOST_REDIRECTS = 5
 _LONGEST_VALIDATOR = 100
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+class _TooLarge(Exception):
+    """More bytes than the limit allows."""
 
 
 class _TemporaryError(Unreachable):
@@ -103,25 +112,26 @@ class Fetcher:
                 wait_max=30.0,
                 wait_jitter=self.first_pause_seconds,
             ):
-                with attempt, client(headers=headers) as session:
+                with attempt, _client(headers) as session:
                     request = session.build_request("GET", url, params=params)
                     return self._attempt(session, request, kinds, largest_bytes)
         except SourceError:
             raise
-        except TooLarge as error:
+        except _TooLarge as error:
             raise SourceError(where, f"at most {largest_bytes:,} bytes", "more") from error
         except httpx.HTTPError as error:
-            reason = f"{_describe(error)}, after up to {self.attempts} attempts"
+            described = str(error) or type(error).__name__
+            reason = f"{described}, after up to {self.attempts} attempts"
             raise Unreachable(where, "an answer", reason) from error
         except (httpx.InvalidURL, ValueError) as error:  # a host or URL that cannot be encoded
-            raise SourceError(where, "a valid address", _describe(error)) from error
+            raise SourceError(where, "a valid address", str(error)) from error
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _attempt(
         self, session: httpx.Client, request: httpx.Request, kinds: Sequence[str], largest: int
     ) -> Response:
         """Make one request and follow redirects without reading their bodies."""
-        bound = Bound(largest + _HEADS_BYTES, self.attempt_seconds)
+        bound = _Bound(largest + _HEADS_BYTES, self.attempt_seconds)
         allowed = {_site(httpx.URL(site)) for site in self.sites} or {_site(request.url)}
         for _ in range(_MOST_REDIRECTS + 1):
             where, site = _without_secrets(str(request.url)), _site(request.url)
@@ -144,6 +154,65 @@ class Fetcher:
             return True if wait is None else wait if wait <= self.longest_wait_seconds else False
         is_final = isinstance(error, httpx.UnsupportedProtocol)
         return isinstance(error, httpx.TransportError) and not is_final
+
+
+class _Bound:
+    """Remaining bytes and time of one attempt, over all its connections and redirects.
+
+    `remaining_bytes` counts headers, bodies and proxy responses.
+    """
+
+    def __init__(self, n_bytes: int, seconds: float) -> None:
+        self.remaining_bytes = n_bytes
+        self._seconds = seconds
+        self._deadline = monotonic() + seconds
+
+    def remaining_seconds(self) -> float:
+        """Return the time until the deadline; raises `httpx.ReadTimeout` after it."""
+        remaining = self._deadline - monotonic()
+        if remaining <= 0:
+            raise httpx.ReadTimeout(f"no complete answer after {self._seconds:g} s")
+        return remaining
+
+    def trace(self, event: str, details: dict[str, Any]) -> None:
+        """Apply the limits to each new connection; for the request extension "trace".
+
+        httpx limits the time of single reads, and not the number of headers: only the connection
+        itself sees everything that arrives.
+        """
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            stream = details["return_value"]
+            stream.read = partial(self._read, stream.read)
+
+    def _read(self, read: Callable[..., bytes], max_bytes: int, timeout: float) -> bytes:
+        content = read(max_bytes, min(self.remaining_seconds(), timeout))
+        self.remaining_bytes -= len(content)
+        if self.remaining_bytes < 0:
+            raise _TooLarge
+        return content
+
+
+def _client(headers: Mapping[str, str]) -> httpx.Client:
+    """Return a client that uses the machine's proxies and certificates.
+
+    Raises `Unreachable` with the names of the variables that may be invalid, but without their
+    values, which may hold a password.
+    """
+    try:
+        return httpx.Client(headers=headers)
+    except OSError as error:
+        where = _variables_set(_CERTIFICATES) or "certifi"
+        reason = error.strerror or str(error)
+        raise Unreachable(where, "files that can be used (PEM)", reason) from error
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        expected = "proxies such as http://proxy.example.org:3128, and hosts separated by commas"
+        raise Unreachable(_variables_set(_PROXIES), expected, "something else") from error
+
+
+def _variables_set(variables: tuple[str, ...]) -> str:
+    """Return those of the variables that are set, in capitals or in lower case."""
+    both = (name for one in variables for name in (one, one.lower()))
+    return ", ".join(name for name in both if name in os.environ)
 
 
 stamina.instrumentation.set_on_retry_hooks([])  # the caller reports the final result
@@ -186,7 +255,7 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     for part in answer.iter_raw():
         content += part
         if len(content) > largest_bytes:
-            raise TooLarge
+            raise _TooLarge
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity" or not content:
         return bytes(content)
@@ -213,10 +282,6 @@ def _retry_after(text: str) -> float | None:
             return min(float(text), 1e9)
         return max(0.0, (parsedate_to_datetime(text[:80]) - utc_now()).total_seconds())
     return None
-
-
-def _describe(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 def _site(url: httpx.URL) -> str:

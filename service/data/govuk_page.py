@@ -26,7 +26,6 @@ _HEADER = (
     "Boats involved in uncontrolled landings",
     "Notes",
 )
-_USUAL_ROWS, _MOST_ROWS = 7, 31
 _COUNT = re.compile(r"[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,5}|0", re.ASCII)
 _PLAIN = re.compile(r"(\s*<\w+[^<>]*>)+[^<>]*(</\w+>\s*)+", re.ASCII)
 """A cell with one text, and elements around the whole of it at most."""
@@ -46,15 +45,11 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     """Read the page `content`, called `name` in errors, on the UK day `today`.
 
     A wrong year in one row between two correct rows is repaired and reported. Any number of
-    consecutive days is accepted; a number other than seven is reported. Dates and numbers must be
-    plain text: a footnote mark or hidden text in a cell would change the figure.
-
-    Raises `SourceError`; the header of the table is row 1.
+    consecutive days is accepted. Dates and numbers must be plain text: a footnote mark or hidden
+    text in a cell would change the figure. Raises `SourceError`; the header of the table is row 1.
     """
     tree = parse_html(content, name)
     rows, notes = _with_right_years([_row(texts, where) for texts, where in _table(tree, name)])
-    if len(rows) != _USUAL_ROWS:
-        notes.append(f"{name}: {len(rows)} days instead of {_USUAL_ROWS}; taken as stated")
     return rules.document("page", name, rows, _published_at(tree), today, notes)
 
 
@@ -85,9 +80,8 @@ def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[str], str]]:
     (table,) = headed
     _check_shown(f"{name}, row 1", (*_ancestors(table), *table.css("thead, tbody, tfoot")))
     rows = table.css("tr")
-    if not 2 <= len(rows) <= _MOST_ROWS + 1:
-        expected = f"1 to {_MOST_ROWS} rows of figures"
-        raise SourceError(f"{name}, row 2", expected, str(len(rows) - 1))
+    if len(rows) < 2:
+        raise SourceError(f"{name}, row 2", "a row of figures", "none")
     placed = [(row, f"{name}, row {number}") for number, row in enumerate(rows, 1)]
     return [(_plain_texts(row, where), where) for row, where in placed][1:]
 
@@ -143,9 +137,8 @@ def _is_harmless(node: LexborNode) -> bool:
 
 
 def _row(texts: list[str], where: str) -> Row:
-    day, people, boats, uncontrolled, note = texts
-    landings = None if uncontrolled == "-" else _count(uncontrolled, where)
-    return Row(where, _day(day, where), _count(people, where), _count(boats, where), landings, note)
+    day, people, boats, _, note = texts
+    return Row(where, _day(day, where), _count(people, where), _count(boats, where), note)
 
 
 def _day(text: str, where: str) -> dt.date:

@@ -133,14 +133,13 @@ def _body(sheet: Sequence[Cells], title: str, name: str) -> list[tuple[Cells, st
 
 
 def _row(cells: Cells, where: str) -> Row:
-    day, people, boats, uncontrolled, *_, note = cells
-    date, counts = _day(day, where), (_count(people, where), _count(boats, where))
-    return Row(where, date, *counts, _optional_count(uncontrolled, where), str(note))
+    day, people, boats, *_, note = cells
+    return Row(where, _day(day, where), _count(people, where), _count(boats, where), str(note))
 
 
 def _week(cells: Cells, where: str) -> Row:
-    *_, prevented, _, _ = cells
-    return replace(_row(cells, where), preventions=_optional_count(prevented, where))
+    preventions = None if cells[4] == "-" else _count(cells[4], where)  # "-": not collected
+    return replace(_row(cells, where), preventions=preventions)
 
 
 def _day(cell: object, where: str) -> dt.date:
@@ -155,12 +154,6 @@ def _count(cell: object, where: str) -> int:
         if 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # also rejects NaN
             return int(cell)
     raise SourceError(where, f"a whole number from 0 to {LARGEST_COUNT}", repr(cell)[:60])
-
-
-def _optional_count(cell: object, where: str) -> int | None:
-    if isinstance(cell, str) and cell.strip() == "-":  # not collected
-        return None
-    return _count(cell, where)
 
 
 def _saved_at(meta: str) -> dt.datetime | None:

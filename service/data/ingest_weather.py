@@ -14,7 +14,6 @@ from service.data import weather_store as store
 from service.data.collect import weather_service
 from service.data.covariates import why_no_weather
 from service.data.daily_weather import WeatherReading
-from service.data.openmeteo import Service
 from service.data.source import SourceError, Unreachable
 
 _BEGIN = dt.date(2018, 1, 1)
@@ -22,7 +21,7 @@ _PART_DAYS = 366
 _ONE_DAY = dt.timedelta(days=1)
 _WEEK = 7 * _ONE_DAY  # the reanalysis of recent days is late
 Span = tuple[dt.date, dt.date]
-Ask = Callable[[], Sequence[WeatherReading]]
+Ask = Callable[[], list[WeatherReading]]
 
 
 def weather(context: Context, period: str | None = None) -> Outcome:
@@ -60,16 +59,12 @@ def _weather(context: Context) -> Outcome:
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     """Yield the requests: forecast inputs first, then the waves, which are only shown."""
     service = weather_service(context.settings, context.route)
-    yield "ensemble", lambda: openmeteo.ensemble(service)
+    yield "ensemble", partial(openmeteo.ensemble, service)
     with context.database.reading() as connection:
         stretches = store.list_spans(connection, context.route, "archive")
     for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
-        yield "archive", partial(_archive, service, first, last)
-    yield "waves", lambda: [openmeteo.waves(service)]
-
-
-def _archive(service: Service, first: dt.date, last: dt.date) -> list[WeatherReading]:
-    return [openmeteo.archive(service, first, last)]
+        yield "archive", partial(openmeteo.archive, service, first, last)
+    yield "waves", partial(openmeteo.waves, service)
 
 
 def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:

@@ -203,8 +203,7 @@ def get_series(
         return None
     first = rows[0].date.toordinal()
     length = next((i for i, (day, _) in enumerate(rows) if day.toordinal() - first != i), len(rows))
-    values = np.fromiter((value for _, value in rows[:length]), dtype=np.int64, count=length)
-    return DailySeries(series_id, rows[0].date, values)
+    return DailySeries(series_id, rows[0].date, np.array([value for _, value in rows[:length]]))
 
 
 def get_span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
@@ -219,8 +218,7 @@ def get_span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] 
 
 def get_version(connection: Connection) -> int:
     """Return a number that grows with every added or revised figure; 0 without figures."""
-    # Every change adds a document, and documents are never deleted. Rows of figures are recreated
-    # each time and may reuse ids.
+    # Every change adds a document, and none is ever deleted; rows of figures may reuse ids.
     return connection.scalar(sa.select(sa.func.max(documents.c.document_id))) or 0
 
 
@@ -261,8 +259,7 @@ def fingerprint(figures: Iterable[DailySeries]) -> str:
 class Revision:
     """A changed value for a day, published or read at `known_at`.
 
-    `marked_revised` says whether its source marks it "Revised"; `ruled` is False if a source of
-    higher rank kept the earlier value.
+    `ruled` is False if a source of higher rank kept the earlier value.
     """
 
     date: dt.date

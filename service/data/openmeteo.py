@@ -48,7 +48,7 @@ class Service:
         return self.url.format(service=name).rstrip("/") + path
 
 
-def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
+def archive(service: Service, first: dt.date, last: dt.date) -> list[WeatherReading]:
     """Return past wind from the ERA5 reanalysis, which lacks the last days."""
     begin = first - _ONE_DAY  # a day includes the previous evening
     span = {"start_date": begin.isoformat(), "end_date": last.isoformat(), "models": "era5"}
@@ -57,10 +57,10 @@ def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
     if len(values) != 1 or stated != begin or values.shape[1] > (last - first).days + 1:
         expected, actual = f"one member from {first} to {last}", f"{len(values)} from {stated} on"
         raise SourceError("Open-Meteo, archive", expected, actual)
-    return _reading("archive", WIND, first, values, read_at)
+    return [_reading("archive", WIND, first, values, read_at)]
 
 
-def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
+def ensemble(service: Service) -> list[WeatherReading]:
     """Return all members of the wind for 15 days from today, and their mean up to today."""
     span = {
         "models": "ecmwf_ifs025_ensemble",
@@ -74,14 +74,14 @@ def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
     values = values[n_days >= np.median(n_days)]
     recent = _reading("recent", WIND, first, values[:, : _RECENT_DAYS + 1].mean(axis=0)[None], at)
     today = first + _RECENT_DAYS * _ONE_DAY
-    return _reading("ensemble", WIND, today, values[:, _RECENT_DAYS:], at), recent
+    return [_reading("ensemble", WIND, today, values[:, _RECENT_DAYS:], at), recent]
 
 
-def waves(service: Service) -> WeatherReading:
+def waves(service: Service) -> list[WeatherReading]:
     """Return the forecast of the waves: a single one, as there are no documented members."""
     span = {"forecast_days": str(_WAVE_DAYS)}
     hours, first, read_at = _hours(service, "marine-api", "/v1/marine", ("wave_height",), span)
-    return _reading("waves", WAVES, first, daily_waves(hours)[:1], read_at)
+    return [_reading("waves", WAVES, first, daily_waves(hours)[:1], read_at)]
 
 
 def _reading(

@@ -19,8 +19,7 @@ _FOLDER = "raw"
 def save_document(var_dir: Path, content: bytes, suffix: str) -> Path:
     """Store `content` in a file that ends in `suffix`, and return its path.
 
-    A crash leaves no partial file under that name. An existing file is touched, so that it is not
-    pruned.
+    An existing file is touched, so that it is not pruned.
     """
     name = hashlib.sha256(content).hexdigest()
     path = var_dir / _FOLDER / name[:2] / f"{name}{suffix}"

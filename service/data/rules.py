@@ -40,13 +40,12 @@ _ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Row:
-    """One day, or the week ending on `date`, as stated by a source; None: not collected."""
+    """One day, or the week ending on `date`, as stated by a source."""
 
     where: str
     date: dt.date
     people: int
     boats: int
-    uncontrolled: int | None = None
     note: str = ""
     preventions: int | None = None
 
@@ -112,9 +111,6 @@ def _check_boats(row: Row) -> None:
         raise SourceError(row.where, "boats exactly when there are people", counts)
     if row.people < row.boats:
         raise SourceError(row.where, "at least as many people as boats", counts)
-    if (row.uncontrolled or 0) > row.boats:
-        expected = f"at most {row.boats} boats in uncontrolled landings, as many as arrived"
-        raise SourceError(row.where, expected, str(row.uncontrolled))
 
 
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
@@ -132,10 +128,10 @@ def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
         of_week = [days[day] for day in (week.date - n * _ONE_DAY for n in range(7)) if day in days]
         if len(of_week) < 7:  # the first week may start before the first day
             continue
-        for name in (*_DAILY, "uncontrolled"):
-            stated, parts = getattr(week, name), [getattr(row, name) for row in of_week]
-            if None not in (stated, *parts) and stated != sum(parts):
-                expected = f"{sum(parts)} {name}, the sum of the days of the week"
+        for name in _DAILY:
+            stated, total = getattr(week, name), sum(getattr(row, name) for row in of_week)
+            if stated != total:
+                expected = f"{total} {name}, the sum of the days of the week"
                 raise SourceError(week.where, expected, str(stated))
 
 

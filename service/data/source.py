@@ -90,10 +90,7 @@ class Document:
 
 
 class Form(NamedTuple):
-    """How to fetch and read a kind of document.
-
-    `parse` takes the content, its name in errors and today, and raises `SourceError`.
-    """
+    """How to fetch and read a document; `parse` takes its content, its name in errors and today."""
 
     media_types: tuple[str, ...]
     largest_bytes: int

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from forecast.series import DailySeries
-from service.data import figures_csv
+from service.data.csv_rows import read_series
 
 FILE = Path(__file__).resolve().parents[2] / "service" / "data" / "figures.csv"
 
@@ -14,4 +14,4 @@ FILE = Path(__file__).resolve().parents[2] / "service" / "data" / "figures.csv"
 @cache
 def read() -> dict[str, DailySeries]:
     """People and boats, every day from 2018-01-01 to 2025-12-31."""
-    return figures_csv.read(FILE, ("people", "boats"))
+    return read_series(FILE, ("people", "boats"))

@@ -120,7 +120,7 @@ def test_report_used_if_a_day_has_several(reports: str, count: int) -> None:
         (
             ["date,landed", "2025-02-01,5"],
             {},
-            "a.csv, row 1: expected the columns arrived, found date,landed",
+            "a.csv, row 1: expected a column 'arrived', found date,landed",
         ),
         (
             ["date,arrived", "2025-02-28,5", "2025-02-30,5"],
@@ -193,7 +193,7 @@ def test_report_used_if_a_day_has_several(reports: str, count: int) -> None:
         (
             ['[{"date": "2025-02-01"}]'],
             {"kind": "json"},
-            "a.csv, row 1: expected the columns arrived, found date",
+            "a.csv, row 1: expected a key 'arrived', found date",
         ),
         (
             ['{"data": []}'],
@@ -213,7 +213,7 @@ def test_content_other_than_declared_is_rejected(
 def test_table_is_named_as_it_is() -> None:
     address = "http://127.0.0.1:1/f.csv"
     for content, error in (
-        (b"date\n2025-02-01", f"{address}, row 1: expected the columns arrived, found date"),
+        (b"date\n2025-02-01", f"{address}, row 1: expected a column 'arrived', found date"),
         (b"\xff\n", f"{address}, line 1: expected text in UTF-8, or its encoding, such as latin-1"),
     ):
         with pytest.raises(SourceError) as caught:

@@ -13,7 +13,6 @@ from dataclasses import replace
 import pytest
 
 from service.data import fetcher as fetcher_module
-from service.data import network
 from service.data.fetcher import Fetcher
 from service.data.source import SourceError, Unreachable
 from tests.support.sites import SiteResponse, Sites
@@ -66,7 +65,7 @@ def fetch(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> b
 @pytest.fixture
 def slow(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> Fetcher:
     """A fetcher for which ten seconds pass at each look at the clock, however busy the machine."""
-    monkeypatch.setattr(network, "monotonic", itertools.count(0.0, 10.0).__next__)
+    monkeypatch.setattr(fetcher_module, "monotonic", itertools.count(0.0, 10.0).__next__)
     return replace(fetcher, attempts=1, attempt_seconds=500.0)
 
 

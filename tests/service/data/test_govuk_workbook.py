@@ -113,7 +113,6 @@ def test_dash_means_not_collected() -> None:
         (put("SB_02", 3, 0, dt.date(2024, 1, 13)), "SB_02, row 3: expected 2024-01-14, a week"),
         (put("SB_02", 3, 1, 8), "SB_02, row 3: expected 350 people, the sum of the days"),
         (put("SB_02", 3, 2, 8), "SB_02, row 3: expected 7 boats, the sum of the days"),
-        (put("SB_02", 3, 3, 1), "SB_02, row 3: expected 0 uncontrolled, the sum of the days"),
         (put("SB_02", 3, 4, "x"), "SB_02, row 3: expected a whole number"),
         (lambda s: s["SB_01"].pop(), "SB_02, row 5: expected a week of the days 2024-01-01 to"),
     ],

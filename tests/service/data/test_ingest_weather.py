@@ -59,7 +59,7 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("application/json", "hours for each of 2 points, found ValueError"),
+        ("application/json", r"one array to stack in \[\]"),
         ("text/html", "text/html"),
     ],
 )

@@ -56,7 +56,7 @@ def service(fetcher: Fetcher, sites: Sites) -> Service:
 
 
 def test_archive_request_and_daily_values(sites: Sites, service: Service) -> None:
-    reading = openmeteo.archive(service, *SPAN)
+    (reading,) = openmeteo.archive(service, *SPAN)
     assert (reading.kind, reading.names) == ("archive", WIND)
     assert (reading.first, reading.last) == SPAN
     # 1.0 at the first point, 2.0 at the second, plus 0.1 each hour.
@@ -112,7 +112,7 @@ def test_incomplete_members_or_days_are_omitted(
 
 
 def test_waves_request_and_days(sites: Sites, service: Service) -> None:
-    reading = openmeteo.waves(service)
+    (reading,) = openmeteo.waves(service)
     assert (reading.kind, reading.names, reading.first) == ("waves", WAVES, TODAY)
     assert reading.values.shape == (1, 7, len(WAVES))
     assert [request.path for request in sites.requests] == ["/marine-api/v1/marine"]
@@ -157,7 +157,7 @@ def test_incomplete_last_day_is_omitted(sites: Sites, service: Service) -> None:
         hours[1]["hourly"]["wind_speed_10m"][-9:] = [None] * 9
 
     sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, drop_last_hours)
-    assert openmeteo.archive(service, *SPAN).last == dt.date(2023, 12, 2)
+    assert openmeteo.archive(service, *SPAN)[0].last == dt.date(2023, 12, 2)
 
 
 def gusts(hours: Hours) -> list[Any]:
