@@ -129,10 +129,7 @@ def check_source(settings: Settings, route: Route) -> str:
 
 
 def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
-    """Read the declared table, or else the local file of figures, and store nothing.
-
-    Raises `SourceError`.
-    """
+    """Read the declared table, or else the local file of figures; raises `SourceError`."""
     source = "declared" if isinstance(route.source, Table) else "figures"
     collected = collect_documents(settings, route, source, None, today, {}, is_kept=False)
     if collected.refusals:

@@ -78,15 +78,14 @@ def drivers(
 ) -> Drivers:
     """Return the weather for a forecast from `origin`, as known at `as_of`.
 
-    The `horizon` defaults to the settings; pass `readings` of this connection when asking for many
-    moments.
+    Pass `readings` of this connection when asking for many moments.
     """
-    settings, route = context.settings, context.route
     if not context.reads_weather:
         return Drivers("off", why_no_weather(context))
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model uses the weather")
-    return drivers_as_of(connection, route, origin, as_of, horizon or settings.horizon, readings)
+    horizon = horizon or context.settings.horizon
+    return drivers_as_of(connection, context.route, origin, as_of, horizon, readings)
 
 
 def why_no_weather(context: Context) -> str:
@@ -168,10 +167,9 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array
     The past is the reanalysis, extended to the last days by the ensemble's own past, shifted by
     their mean difference on common days.
     """
-    since = as_of - LOOKBACK
     always = dt.datetime.min.replace(tzinfo=dt.UTC)
     archive = readings.between("archive", always, as_of)
-    recent = readings.between("recent", since, as_of)
+    recent = readings.between("recent", as_of - LOOKBACK, as_of)
     both = archive + recent
     if not both:
         return as_of.date(), np.empty((0, len(WIND))), np.zeros(len(WIND))

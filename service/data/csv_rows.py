@@ -125,10 +125,7 @@ def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "
 def read_series(
     file: CsvFile | Path, required: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, DailySeries]:
-    """Read the series `required` and any `optional` ones from `file`; ignore other columns.
-
-    Raises `SourceError`; the header is row 1.
-    """
+    """Read the series `required` and any `optional` ones from `file`; raises `SourceError`."""
     table = read_table(file)
     table.require(required)
     chosen = [name for name in table.header if name in required or name in optional]

@@ -95,11 +95,8 @@ class Fetcher:
         - `largest_bytes`: Limit of the body, compressed and uncompressed.
         - `validators`: Those of the last answer, so that the site can answer "not modified".
         """
-        headers = {
-            "User-Agent": self.user_agent,
-            "Accept": ", ".join(kinds),
-            "Accept-Encoding": "gzip",
-        }
+        headers = {"User-Agent": self.user_agent, "Accept": ", ".join(kinds)}
+        headers["Accept-Encoding"] = "gzip"
         conditions = zip(("If-None-Match", "If-Modified-Since"), validators, strict=True)
         headers |= {name: value for name, value in conditions if value}
         where = _without_secrets(url)
@@ -150,17 +147,15 @@ class Fetcher:
     def _pause_after(self, error: Exception) -> bool | float:
         """Return whether to retry, or after how many seconds."""
         if isinstance(error, _TemporaryError) and error.status in self.passing:
-            wait = error.wait_seconds
-            return True if wait is None else wait if wait <= self.longest_wait_seconds else False
+            if error.wait_seconds is None:
+                return True
+            return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False
         is_final = isinstance(error, httpx.UnsupportedProtocol)
         return isinstance(error, httpx.TransportError) and not is_final
 
 
 class _Bound:
-    """Remaining bytes and time of one attempt, over all its connections and redirects.
-
-    `remaining_bytes` counts headers, bodies and proxy responses.
-    """
+    """Remaining bytes and time of one attempt, over all its connections and redirects."""
 
     def __init__(self, n_bytes: int, seconds: float) -> None:
         self.remaining_bytes = n_bytes
@@ -177,8 +172,7 @@ class _Bound:
     def trace(self, event: str, details: dict[str, Any]) -> None:
         """Apply the limits to each new connection; for the request extension "trace".
 
-        httpx limits the time of single reads, and not the number of headers: only the connection
-        itself sees everything that arrives.
+        Only the connection sees all that arrives: httpx has no limit for headers or for the whole.
         """
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = details["return_value"]

@@ -42,10 +42,8 @@ Cells = Sequence[object]
 def read(content: bytes, name: str, today: dt.date) -> Document:
     """Read the workbook `content`, called `name` in errors, on the UK day `today`.
 
-    The publication time is the workbook's own last-saved time, minutes to hours before it was
-    public.
-
-    Raises `SourceError`; the header of a sheet is row 1.
+    Its publication time is when it was saved, minutes to hours before it was public. Raises
+    `SourceError`; the header of a sheet is row 1.
     """
     (daily, weekly), meta = _sheets(content, name)
     rows = [_row(cells, where) for cells, where in _body(daily, _DAILY, name)]

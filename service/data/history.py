@@ -1,7 +1,4 @@
-"""The history of one figure, derived from all statements about it.
-
-It depends only on the statements, not on the order in which they were read.
-"""
+"""The history of one figure, derived from all statements about it, in whatever order read."""
 
 __all__ = ["RANKS", "Ruling", "Statement", "history"]
 

@@ -33,8 +33,7 @@ _ONE_DAY = dt.timedelta(days=1)
 class Service:
     """How to request weather at `points`, (latitude, longitude), from Open-Meteo.
 
-    `url` has ``{service}`` for the host name: ``archive-api``, ``ensemble-api`` or ``marine-api``.
-    `key` is a customer's; empty for the free service, for non-commercial use only.
+    `url` has ``{service}`` for the host name; `key` is a customer's, or empty.
     """
 
     fetcher: Fetcher

@@ -1,7 +1,4 @@
-"""Raw documents, kept for a while, so that rejected ones can be inspected.
-
-Files are named by the SHA-256 of their content, so that the same bytes are stored once.
-"""
+"""Raw documents, kept for a while by their SHA-256, so that rejected ones can be inspected."""
 
 __all__ = ["save_document", "prune_documents"]
 

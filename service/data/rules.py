@@ -1,7 +1,4 @@
-"""Rules for published figures; a document that breaks one is rejected as a whole.
-
-Unlikely but possible figures are accepted: the functions return a note about them.
-"""
+"""Rules for published figures; notes are about unlikely but possible ones, which are accepted."""
 
 __all__ = [
     "LARGEST_COUNT",

@@ -96,10 +96,7 @@ def save_reading(connection: Connection, route: Route, reading: WeatherReading) 
 def get_last_read(
     connection: Connection, route: Route, kind: str, as_of: dt.datetime | None = None
 ) -> tuple[dt.datetime, dt.date] | None:
-    """Return when the newest reading of a kind was made, and its last day; None without one.
-
-    Does not unpack the reading, so that damage does not matter here.
-    """
+    """Return when the newest reading of a kind was made, and its last day; None without one."""
     c = weather.c
     query = sa.select(c.first_seen_at, c.last_date).where(c.route == route.name, c.kind == kind)
     if as_of is not None:
@@ -110,10 +107,7 @@ def get_last_read(
 
 
 def list_spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
-    """Return first and last day of each stored stretch of a kind, in order.
-
-    A missing day within a reading is not a gap: the source was asked for it.
-    """
+    """Return first and last day of each stretch of a kind for which the source was asked."""
     first, last = weather.c.first_date, weather.c.last_date
     is_of = sa.and_(weather.c.route == route.name, weather.c.kind == kind)
     query = sa.select(first, last).where(is_of).distinct().order_by(first)

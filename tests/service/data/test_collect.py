@@ -8,16 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.answers.issue_loader import IssueLoader
-from service.answers.status import status
 from service.core import run_store
 from service.core.context import Context
 from service.core.tables import documents
-from service.data import observation_store
 from service.data.collect import collect_documents
 from service.data.ingest import ingest, read_source
-from service.issues.refit import refit
-from tests.service import sample_weather
 from tests.service.stored_figures import (
     current_figures,
     delete_figures,
@@ -25,14 +20,13 @@ from tests.service.stored_figures import (
     list_raw_files,
     list_rows,
 )
-from tests.service.support import run_concurrently, utc
+from tests.service.support import run_concurrently
 from tests.support import ods, pages
 from tests.support.sites import ODS, PAGE, SiteResponse, Sites, act_as_govuk, endless, with_etag
 
 FIRST = dt.date(2024, 1, 1)
 DAYS = ods.some_days(FIRST, 26)
 WORKBOOK = ods.workbook(DAYS, "2024-01-27T13:00:00Z")
-NEXT_DAYS = [*DAYS, (dt.date(2024, 1, 27), 0, 0), (dt.date(2024, 1, 28), 90, 2)]
 COUNTS = [(DAYS[24][1], DAYS[24][2]), (DAYS[25][1], DAYS[25][2]), (0, 0), (90, 2)]
 
 
@@ -57,17 +51,6 @@ def test_workbook_and_page_are_merged(reader: Context, sites: Sites) -> None:
         "2024-01-27T13:00:00Z",
         "2024-01-29T13:20:00Z",
     ]
-
-
-def test_next_workbook_replaces_the_page(reader: Context, sites: Sites) -> None:
-    act_as_govuk(sites, WORKBOOK, make_page())
-    ingest(reader)
-    act_as_govuk(sites, ods.workbook(NEXT_DAYS, "2024-01-30T13:00:00Z"), make_page())
-    assert ingest(reader).detail["new"] == 1  # the fourth week of preventions
-    assert current_figures(reader)[dt.date(2024, 1, 28)] == (90, "workbook")
-    with reader.database.reading() as connection:
-        row = observation_store.list_current(connection, "people")[-1]
-    assert row.known_at == utc(2024, 1, 29, 13, 20)
 
 
 def test_unchanged_documents_are_not_read_again(reader: Context, sites: Sites) -> None:
@@ -215,21 +198,3 @@ def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path)
     ((unlikely, old),) = (document.notes for document in collected.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
     assert old.endswith("its last day, 2023-01-01, is 365 days before today; taken as stated")
-
-
-def test_failed_ingest_degrades_status_and_keeps_figures(
-    reader: Context, sites: Sites, tmp_path: Path
-) -> None:
-    reader = Context(sample_weather.without_weather(reader.settings), reader.database)
-    ingest(reader, "figures")
-    refit(reader)
-    loader = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))
-    assert status(loader)["status"] == "fresh"
-    sites.replies[PAGE] = SiteResponse(b"<h1>Sorry</h1>")
-    message = ingest_failure(reader)
-    response = status(loader)
-    assert response["status"] == "degraded"
-    (reason,) = [reason for reason in response["reasons"] if reason["name"] == "ingest_failed"]
-    assert message in reason["detail"]
-    assert response["series"][0]["data_through"] == "2025-12-31"
-    assert loader.view("people").state.status == "degraded"

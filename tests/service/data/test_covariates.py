@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from forecast.forecasters.base import FitError
-from forecast.forecasters.level_hurdle import LevelHurdle
 from service.core.context import Context
 from service.core.tables import weather as table
 from service.data import covariates
@@ -145,26 +143,6 @@ def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> N
     assert (weather.status, weather.covariates) == ("missing", None)
 
 
-def test_model_that_fails_with_weather_is_fitted_without_it(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
-    fit = LevelHurdle.fit
-
-    def fit_without_weather(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
-        if covariates is not None:
-            raise FitError("too many columns")
-        return fit(self, series)
-
-    monkeypatch.setattr(LevelHurdle, "fit", fit_without_weather)
-    outcome = refit(context)
-    assert latest_issue(context).champion == "swell"
-    assert outcome.detail["weather"] == "missing"
-    reason = "swell could not be fitted with it (too many columns)"
-    assert outcome.detail["weather_reason"] == reason
-    assert read_note(context) == {"status": "missing", "reason": reason}
-
-
 def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> None:
     models = context.settings.models_dir
     declare_model(models, "climatology", "climatology", "champion")
@@ -195,17 +173,6 @@ def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
     np.testing.assert_array_equal(later.future[:, 0], np.repeat(later.future[:1, 0], 5, axis=0))
     assert later.future[:, 1, 0].max() < 2.5
     assert earlier.fingerprint != later.fingerprint
-
-
-def test_weather_of_days_with_figures_is_history(empty: Context) -> None:
-    """The weather was forecast on the last day with figures."""
-    sample_weather.store_weather(
-        empty.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3
-    )
-    with empty.database.reading() as connection:
-        weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
-    assert weather.history[-1, 0] < 2.5
-    assert (weather.n_members, weather.n_ahead) == (3, 2)
 
 
 def test_changes_are_attributed_to_weather(context: Context, clock: ManualClock) -> None:

@@ -114,99 +114,69 @@ def test_report_used_if_a_day_has_several(reports: str, count: int) -> None:
     assert read_figures(*lines, reports=reports) == {D(2025, 2, 1): count}
 
 
+EXAMPLE = "a whole number such as"
+LOCAL = {"decimal": ",", "thousands": "."}
+
+
 @pytest.mark.parametrize(
-    ("lines", "source", "error"),
+    ("rows", "source", "error"),
     [
-        (
-            ["date,landed", "2025-02-01,5"],
-            {},
-            "a.csv, row 1: expected a column 'arrived', found date,landed",
-        ),
-        (
-            ["date,arrived", "2025-02-28,5", "2025-02-30,5"],
-            {},
-            "a.csv, row 3, column date: expected a date such as 2024-10-18, found '2025-02-30'",
-        ),
-        (
-            ["date,arrived", '2025-02-01,"1,437"'],
-            {},
-            "row 2, column arrived: expected a whole number such as 437, found '1,437'",
-        ),
-        (
-            ["date,arrived", "2025-02-01,14.37"],
-            {"decimal": ",", "thousands": "."},
-            "column arrived: expected a whole number such as 1.437, found '14.37'",
-        ),
-        (["date,arrived", "2025-02-01,1.000"], {}, "a whole number such as 437, found '1.000'"),
-        (
-            ['[{"date": "2025-02-01", "arrived": 5, "arrived": 7}]'],
-            {"kind": "json"},
-            "(a repeated key in an object)",
-        ),
+        ("2025-02-28,5 2025-02-30,5", {}, "row 3, column date: expected a date such as 2024-10-18"),
+        ('2025-02-01,"1,437"', {}, f"row 2, column arrived: expected {EXAMPLE} 437, found '1,437'"),
+        ("2025-02-01,14.37", LOCAL, f"expected {EXAMPLE} 1.437, found '14.37'"),
+        ("2025-02-01,1.000", {}, f"{EXAMPLE} 437, found '1.000'"),
+        ("2025-02-01,-5", {}, f"{EXAMPLE} 437, found '-5'"),
+        ("2025-02-01,", {}, f"{EXAMPLE} 437, found ''"),
+        ("2025-02-01,12345678", {}, f"{EXAMPLE} 437, found '12345678'"),
         *(
-            (
-                ["date,arrived", f'2025-02-01,"{cell}"'],
-                {"thousands": ","},
-                f"column arrived: expected a whole number such as 1,437, found '{cell}'",
-            )
-            for cell in ("0,437", "0437", "1,43", "-0", "1,437.000")
+            (f'2025-02-01,"{cell}"', {"thousands": ","}, f"{EXAMPLE} 1,437, found '{cell}'")
+            for cell in ("0,437", "0437", "1,43", "-0", "1,437.000", "99,999,999")
         ),
-        *(
-            (
-                [f'[{{"date": "2025-02-01", "arrived": {cell}}}]'],
-                {"kind": "json"},
-                "row 1, column arrived: expected a whole number such as 437, found",
-            )
-            for cell in ("1.437", "-5", "1e9", "NaN", "[5]", "true")
-        ),
+        ("2025-02-01,5 2025-02-01,6", {}, "row 3, column arrived: expected 5, as row 2 says for 2"),
+        ("2025-02-01,5 2025-02-03,6", {}, "row 3, column date: expected 2025-02-02, the day after"),
         (
-            ['[{"date": "2025-02-01", "arrived": 1.437}]'],
-            {"kind": "json", "decimal": ",", "thousands": "."},
-            "column arrived: expected a whole number such as 1.437, found '1.437'",
-        ),
-        (["date,arrived", "2025-02-01,-5"], {}, "expected a whole number such as 437, found '-5'"),
-        (["date,arrived", "2025-02-01,"], {}, "expected a whole number such as 437, found ''"),
-        (["date,arrived", "2025-02-01,12345678"], {}, "a whole number such as 437, found '1234567"),
-        (
-            ["date,arrived", "2025-02-01,5", "2025-02-01,6"],
+            "2025-03-01,5 2025-03-02,6",
             {},
-            "row 3, column arrived: expected 5, as row 2 says for 2025-02-01, found 6",
+            "row 3, column date: expected a day up to today, 2025-03",
         ),
+        ("2025-02-01,-", {"placeholders": ["-"]}, "expected a count in some row, found placehold"),
         (
-            ["date,arrived", "2025-02-01,5", "2025-02-03,6"],
-            {},
-            "row 3, column date: expected 2025-02-02, the day after 2025-02-01, found 2025",
-        ),
-        (
-            ["date,arrived", "2025-03-01,5", "2025-03-02,6"],
-            {},
-            "row 3, column date: expected a day up to today, 2025-03-01, found 2025-03-02",
-        ),
-        (
-            ["date,arrived", "2025-02-01,-"],
-            {"placeholders": ["-"]},
-            "a.csv: expected a count in some row, found placeholders alone",
-        ),
-        (["[1, 2"], {"kind": "json"}, "a.csv: expected JSON, found '[1, 2'"),
-        (["[]"], {"kind": "json"}, "a.csv: expected a list of rows, found none"),
-        (["[5]"], {"kind": "json"}, "a.csv, row 1: expected an object with the columns as keys"),
-        (
-            ['[{"date": "2025-02-01"}]'],
-            {"kind": "json"},
-            "a.csv, row 1: expected a key 'arrived', found date",
-        ),
-        (
-            ['{"data": []}'],
-            {"kind": "json", "rows": "items"},
-            "a.csv: expected a key 'items' of 'items', found data",
+            "2025-02-01,5",
+            {"columns": {"landings": "x"}},
+            "row 1: expected a column 'x', found date",
         ),
     ],
 )
-def test_content_other_than_declared_is_rejected(
-    lines: list[str], source: dict[str, Any], error: str
+def test_table_other_than_declared_is_rejected(
+    rows: str, source: dict[str, Any], error: str
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        read_figures(*lines, **source)
+        read_figures("date,arrived", *rows.split(), **source)
+    assert str(caught.value).startswith("a.csv")
+    assert error in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "source", "error"),
+    [
+        ('[{"date": "2025-02-01", "arrived": 5, "arrived": 7}]', {}, "a repeated key in an object"),
+        *(
+            (f'[{{"date": "2025-02-01", "arrived": {cell}}}]', {}, f"arrived: expected {EXAMPLE} 4")
+            for cell in ("1.437", "-5", "1e9", "NaN", "[5]", "true")
+        ),
+        ('[{"date": "2025-02-01", "arrived": 1.437}]', LOCAL, f"{EXAMPLE} 1.437, found '1.437'"),
+        ("[1, 2", {}, "a.csv: expected JSON, found '[1, 2'"),
+        ("[]", {}, "a.csv: expected a list of rows, found none"),
+        ("[5]", {}, "a.csv, row 1: expected an object with the columns as keys"),
+        ('[{"date": "2025-02-01"}]', {}, "a.csv, row 1: expected a key 'arrived', found date"),
+        ('{"data": []}', {"rows": "items"}, "a.csv: expected a key 'items' of 'items', found data"),
+    ],
+)
+def test_json_other_than_declared_is_rejected(
+    content: str, source: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        read_figures(content, kind="json", **source)
     assert error in str(caught.value)
 
 

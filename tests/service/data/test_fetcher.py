@@ -125,14 +125,6 @@ def test_stalled_body_is_retried_then_not_reached(fetcher: Fetcher, sites: Sites
     assert sites.times("/a") == 3
 
 
-def test_cut_body_is_retried_then_not_reached(fetcher: Fetcher, sites: Sites) -> None:
-    sites.replies["/a"] = [SiteResponse(b"hel", length=5), SiteResponse(b"hello")]
-    assert fetch(fetcher, sites) == b"hello"
-    sites.replies["/a"] = SiteResponse(b"hel", length=5)
-    with pytest.raises(Unreachable, match="without sending complete message body"):
-        fetch(fetcher, sites)
-
-
 def test_redirect_loop_is_rejected(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = SiteResponse(status=302, headers={"Location": "/a"})
     with pytest.raises(SourceError, match="expected an answer, found more than 5 redirects"):
@@ -156,13 +148,6 @@ def test_body_too_large_when_unpacked_is_rejected(fetcher: Fetcher, sites: Sites
     assert len(packed) < 1000
     sites.replies["/a"] = SiteResponse(packed, headers={"Content-Encoding": "gzip"})
     with pytest.raises(SourceError, match="found over 1,000 bytes when unpacked"):
-        fetch(fetcher, sites)
-
-
-@pytest.mark.parametrize("content_type", ["text/plain; charset=utf-8", ""])
-def test_other_content_type_is_rejected(fetcher: Fetcher, sites: Sites, content_type: str) -> None:
-    sites.replies["/a"] = SiteResponse(b"hello", content_type)
-    with pytest.raises(SourceError, match="expected content of type text/html, found"):
         fetch(fetcher, sites)
 
 

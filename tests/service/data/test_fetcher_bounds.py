@@ -166,8 +166,6 @@ def test_gzip_body_is_unpacked_and_must_be_whole(fetcher: Fetcher, sites: Sites)
     [
         b'{"reason": "\\ud800\\u0000\\nsecond line"}',
         b"[" * 2000,
-        b"\xff",
-        b"{" + b" " * 3000,
     ],
 )
 def test_any_reason_is_reported_in_one_printable_line(
@@ -190,19 +188,7 @@ def test_validator_that_cannot_be_sent_is_not_kept(
     assert (response.content, response.validators) == (b"hello", (None, None))
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        *(
-            "http://a..b/",
-            "http://127.0.0.1:99999/",
-            "//",
-            "file:///etc/passwd",
-            "http://[",
-            "\x7f",
-        ),
-    ],
-)
+@pytest.mark.parametrize("target", ["http://a..b/", "file:///etc/passwd", "http://[", "\x7f"])
 def test_redirect_to_invalid_address_is_rejected(
     fetcher: Fetcher, sites: Sites, target: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,25 +25,13 @@ PAGE_BYTES = pages.page(
 API = f"/api/content{PUBLICATION}"
 
 
-class Collector:
-    """Reads one site and collects the raw documents that are kept."""
-
-    def __init__(self, fetcher: Fetcher, sites: Sites) -> None:
-        self.fetcher, self.sites = fetcher, sites
-        self.documents: list[tuple[bytes, str]] = []
-
-    def read(self) -> Collected:
-        def keep(content: bytes, suffix: str) -> None:
-            self.documents.append((content, suffix))
-
-        documents = govuk.documents(self.fetcher, self.sites.url)
-        return fetch_documents(self.fetcher, documents, TODAY, keep, {})
-
-
 @pytest.fixture
-def collector(fetcher: Fetcher, sites: Sites) -> Collector:
+def collect(fetcher: Fetcher, sites: Sites) -> Callable[[], Collected]:
+    """Return a function that reads the site."""
     act_as_govuk(sites, WORKBOOK, PAGE_BYTES)
-    return Collector(fetcher, sites)
+    return lambda: fetch_documents(
+        fetcher, govuk.documents(fetcher, sites.url), TODAY, lambda *_: None, {}
+    )
 
 
 def publish_listing(sites: Sites, *attachments: dict[str, Any]) -> None:
@@ -62,32 +51,33 @@ def only_refusal(published: Collected) -> str:
     return str(error)
 
 
-def test_workbook_and_page_are_read_and_kept(collector: Collector) -> None:
-    published = collector.read()
+def test_workbook_and_page_are_read(collect: Callable[[], Collected]) -> None:
+    published = collect()
     assert [d.source for d in published.documents] == ["workbook", "page"]
     assert [str(d.data_through) for d in published.documents] == ["2024-01-26", "2024-01-29"]
     assert published.refusals == []
-    assert collector.documents == [(WORKBOOK, ".ods"), (PAGE_BYTES, ".html")]
 
 
-def test_links_are_read_from_the_page_if_the_api_fails(collector: Collector) -> None:
+def test_links_are_read_from_the_page_if_the_api_fails(
+    collect: Callable[[], Collected], sites: Sites
+) -> None:
     for response in (
         SiteResponse(status=404),
         SiteResponse(b"<html>", "text/html"),
         SiteResponse(b"{", "application/json"),
         SiteResponse(b'{"details": {"attachments": [1]}}', "application/json"),
     ):
-        collector.sites.replies[API] = response
-        published = collector.read()
+        sites.replies[API] = response
+        published = collect()
         assert [d.source for d in published.documents] == ["workbook", "page"]
 
 
-def test_page_is_read_if_there_is_no_workbook_link(collector: Collector) -> None:
-    publish_listing(collector.sites)
-    collector.sites.replies[PUBLICATION] = SiteResponse(
-        b'<a href="/x.pdf">x</a><a href="http://[">y</a>'
-    )
-    published = collector.read()
+def test_page_is_read_if_there_is_no_workbook_link(
+    collect: Callable[[], Collected], sites: Sites
+) -> None:
+    publish_listing(sites)
+    sites.replies[PUBLICATION] = SiteResponse(b'<a href="/x.pdf">x</a><a href="http://[">y</a>')
+    published = collect()
     assert "(.ods), by its name, found none" in only_refusal(published)
     assert [d.source for d in published.documents] == ["page"]
 
@@ -102,28 +92,32 @@ def test_page_is_read_if_there_is_no_workbook_link(collector: Collector) -> None
     ],
 )
 def test_newest_of_several_workbooks_is_read(
-    collector: Collector, names: list[str], newest: int
+    collect: Callable[[], Collected], sites: Sites, names: list[str], newest: int
 ) -> None:
     names = [name.replace(" ", "%20") for name in names]
-    publish_listing(collector.sites, *(publish_file(collector.sites, name) for name in names))
-    collector.read()
-    assert collector.sites.times(f"/media/1/{names[newest]}") == 1
-    assert collector.sites.times(f"/media/1/{names[1 - newest]}") == 0
+    publish_listing(sites, *(publish_file(sites, name) for name in names))
+    collect()
+    assert sites.times(f"/media/1/{names[newest]}") == 1
+    assert sites.times(f"/media/1/{names[1 - newest]}") == 0
 
 
-def test_workbooks_of_unclear_order_are_rejected(collector: Collector) -> None:
-    files = [publish_file(collector.sites, f"{name}_time_series.ods") for name in "ab"]
-    publish_listing(collector.sites, *files)
+def test_workbooks_of_unclear_order_are_rejected(
+    collect: Callable[[], Collected], sites: Sites
+) -> None:
+    files = [publish_file(sites, f"{name}_time_series.ods") for name in "ab"]
+    publish_listing(sites, *files)
     links = "".join(f'<a href="{file["url"]}">time series</a>' for file in files)
-    collector.sites.replies[PUBLICATION] = SiteResponse(links.encode())
-    assert "expected a link to one newest time-series workbook" in only_refusal(collector.read())
+    sites.replies[PUBLICATION] = SiteResponse(links.encode())
+    assert "expected a link to one newest time-series workbook" in only_refusal(collect())
 
 
 @pytest.mark.parametrize("name", ["\ud800", "\x00", "x" * 5000])
-def test_page_is_read_if_the_workbook_address_is_invalid(collector: Collector, name: str) -> None:
-    url = f"{collector.sites.url}/media/1/{name}_time_series.ods"
-    publish_listing(collector.sites, {"title": "time series", "url": url})
-    published = collector.read()
+def test_page_is_read_if_the_workbook_address_is_invalid(
+    collect: Callable[[], Collected], sites: Sites, name: str
+) -> None:
+    url = f"{sites.url}/media/1/{name}_time_series.ods"
+    publish_listing(sites, {"title": "time series", "url": url})
+    published = collect()
     assert only_refusal(published).isprintable()
     assert "/media/1/" in only_refusal(published)
     assert [d.source for d in published.documents] == ["page"]

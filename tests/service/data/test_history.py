@@ -64,13 +64,6 @@ def test_highest_ranked_newest_statement_is_current_at_any_time(
                 moment -= dt.timedelta(hours=1)
 
 
-@given(STATEMENTS, st.randoms())
-def test_order_of_statements_does_not_matter(statements: list[Statement], random: object) -> None:
-    shuffled = list(statements)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert history(shuffled) == history(statements)
-
-
 @given(STATEMENTS)
 def test_every_value_is_kept(statements: list[Statement]) -> None:
     assert {r.value for r in history(statements)} == {s.value for s in statements}

@@ -99,23 +99,6 @@ def test_run_ends_at_a_rejected_request(
     assert sites.times(MARINE) == 1
 
 
-def test_invalid_part_of_the_archive_is_requested_again(
-    reader: Context, sites: Sites, today: dt.date
-) -> None:
-    usual = sites.replies[ARCHIVE]
-    assert callable(usual)
-    sites.replies[ARCHIVE] = [SiteResponse(b"[]", "application/json"), usual]
-    with pytest.raises(JobError, match="hours for each of 2 points"):
-        read_weather(reader)
-    sites.requests.clear()
-    assert read_weather(reader).outcome == "done"
-    assert len(requested_spans(sites)) == 2  # the missing year and the last week
-    with reader.database.reading() as connection:
-        assert weather_store.list_spans(connection, ROUTE, "archive") == [
-            (today - 380 * DAY, today - DAY)
-        ]
-
-
 def requested_spans(sites: Sites) -> list[tuple[str, str]]:
     """Return the first and last day of each request for the archive."""
     return [

@@ -78,13 +78,6 @@ def test_known_time_of_a_new_figure(
     assert read_counts(database, known_at) == {day: 10}
 
 
-def test_revision_is_known_from_when_it_was_seen(database: Database) -> None:
-    record(database, {1: 10}, assume=True)
-    record(database, {1: 11}, utc(2025, 6, 20, 9), assume=True)
-    assert read_counts(database, utc(2025, 6, 20, 8)) == {1: 10}
-    assert read_counts(database, utc(2025, 6, 20, 9)) == {1: 11}
-
-
 def test_series_ends_before_the_first_gap(database: Database) -> None:
     record(database, {1: 10, 2: 20, 4: 40, 5: 50})
     with database.reading() as connection:
@@ -163,11 +156,3 @@ def test_revisions_are_listed_by_publication_time(database: Database) -> None:
             Revision(day, 730, 740, "workbook", "workbook", utc(2025, 12, 22, 14), False, True),
         ]
         assert list_revisions(connection, "boats") == []
-
-
-def test_mark_added_to_a_revised_value_is_kept(database: Database) -> None:
-    for day, value, marked in ((14, 225, False), (15, 737, False), (16, 737, True)):
-        record_two_days(database, "page", utc(2025, 12, day, 11), value, marked)
-    with database.reading() as connection:
-        (revision,) = list_revisions(connection, "people")
-    assert revision.marked_revised

@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
-import pytest
 import sqlalchemy as sa
 
 from service.core.database import Database
@@ -98,20 +97,6 @@ def test_each_route_has_its_own_readings(database: Database) -> None:
         assert [one.first for one in readings] == [first.first]
     with database.writing() as connection:
         assert weather_store.prune_readings(connection, SEEN + DAY) == 1, "the newest of each stay"
-
-
-def test_last_read_ignores_corrupt_content(database: Database) -> None:
-    put(database, reading("ensemble", D(2023, 12, 28), [[1, 1], [1, 1]]))
-    with database.writing() as connection:
-        connection.execute(sa.text("UPDATE weather SET content = :bytes"), {"bytes": b"no zlib"})
-    with database.reading() as connection:
-        assert weather_store.get_last_read(connection, ROUTE, "waves") is None
-        last = weather_store.get_last_read(connection, ROUTE, "ensemble")
-        with pytest.raises(ValueError, match="expected packed weather of 2023-12-28"):
-            sample_weather.newest_reading(connection, "ensemble")
-        assert last == (SEEN, D(2023, 12, 29))
-        assert weather_store.get_last_read(connection, ROUTE, "ensemble", SEEN) == last
-        assert weather_store.get_last_read(connection, ROUTE, "ensemble", SEEN - DAY) is None
 
 
 def test_prune_keeps_the_archive_and_the_newest_forecast_before(database: Database) -> None:
