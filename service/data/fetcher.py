@@ -117,7 +117,8 @@ class Fetcher:
         except _TooLarge as error:
             raise SourceError(where, f"at most {largest_bytes:,} bytes", "more") from error
         except httpx.HTTPError as error:
-            described = str(error) or type(error).__name__
+            # Without the beginning "[Errno 111]".
+            described = str(error).rpartition("] ")[2] or type(error).__name__
             reason = f"{described}, after up to {self.attempts} attempts"
             raise Unreachable(where, "an answer", reason) from error
         except (httpx.InvalidURL, ValueError) as error:  # a host or URL that cannot be encoded
