@@ -25,6 +25,7 @@ from service.issues.refit import refit
 from service.issues.score import score
 from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
+from tests.service.mailbox import read_body
 from tests.service.support import NOW, ROOT, ManualClock, declare_quick_models
 from tests.support import embedded
 from tests.test_layers import modules
@@ -181,8 +182,9 @@ def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> No
     loader = IssueLoader(strait, ManualClock(NOW))
     edition = build_edition(loader, "2026-W01")
     paths = loader.view("strait_entries", edition.issue_id).paths
-    text = MailRenderer(edition, paths, strait.settings).text(Reader("a@b.org", 5))
-    text = " ".join(text.split())
+    settings = strait.settings.model_copy(update={"mail_from": "a@b.org"})
+    message = MailRenderer(edition, paths, settings).message(Reader("a@b.org", 5))
+    text = " ".join(read_body(message).split())
     assert re.search(r"Next 7 days: about [\d,]+ arrivals", text)
     assert re.search(r"Vessels\. Next 7 days: about [\d,]+ vessels", text)
     assert f"{ATTRIBUTION} Licence: None. For planning" in text

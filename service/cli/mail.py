@@ -112,13 +112,17 @@ def _send(settings: Settings, renderer: MailRenderer, reader: Reader) -> str:
 
 def _write_preview(folder: Path, renderer: MailRenderer, reader: Reader) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    week, html = renderer.edition.period, renderer.html(reader)
+    week, message = renderer.edition.period, renderer.message(reader)
+    html, text = (
+        body.get_content() if (body := message.get_body((kind,))) else ""
+        for kind in ("html", "plain")
+    )
     for name, png in renderer.charts.items():
         file = f"{week}-{name}.png"
         write_atomically(folder / file, png)
         html = html.replace(f"cid:{renderer.cid(name)}", file)
-    content = renderer.message(reader).as_bytes()
-    texts = {"eml": content, "html": html.encode(), "txt": renderer.text(reader).encode()}
+    content = message.as_bytes()
+    texts = {"eml": content, "html": html.encode(), "txt": text.encode()}
     for form, written in texts.items():
         write_atomically(folder / f"{week}.{form}", written)
     files = f".eml, .html, .txt and .png in {folder}"

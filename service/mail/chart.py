@@ -1,15 +1,15 @@
 """The chart of the email as PNG, drawn once for all readers in a light and a dark version."""
 
-__all__ = ["THEMES", "alt_text", "draw"]
+__all__ = ["THEMES", "draw"]
 
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from service.answers.wording import long_day, number_of_days, short_day
+from service.answers.wording import short_day
 
 _AHEAD = 14
 _INCHES, _DPI = (4.4, 3.1), 200  # 11 points stay readable on a phone at 288 pixels
@@ -31,48 +31,16 @@ THEMES = {
 _EDGES: dict[int, Any] = {95: (0, (3, 3)), 80: "solid", 50: "solid"}
 """Style of the edge of each band, widest first, as on the page."""
 
-Rows: TypeAlias = Sequence[Mapping[str, Any]]
-
 
 def draw(content: Mapping[str, Any]) -> dict[str, bytes]:
     """Draw past days as bars and forecast days as nested bands around the median, by theme."""
-    parts = _parts(content)
-    return {theme: _png(_draw(*parts, colours)) for theme, colours in THEMES.items()}
+    return {theme: _png(_draw(content, colours)) for theme, colours in THEMES.items()}
 
 
-def alt_text(content: Mapping[str, Any]) -> str:
-    """Describe the chart in words for readers who cannot see it."""
-    past, waiting, days = _parts(content)
-    unit = content["unit"]
-    widest = max(days, key=lambda row: row["hi80"] - row["lo80"])
-    low, high = min(row["median"] for row in days), max(row["median"] for row in days)
-    medians = f"medians between {low:,} and {high:,}" if high else "a median of 0 on each day"
-    published = ""
-    if past:
-        highest = max(past, key=lambda row: row["value"])
-        published = (
-            f"{number_of_days(len(past))} as published: the highest {highest['value']:,} on "
-            f"{long_day(highest['date'])}, "
-            f"{number_of_days(sum(row['value'] == 0 for row in past))} with no arrivals. "
-        )
-    return (
-        f"Chart of {unit} per day. {published}"
-        + (f"{number_of_days(len(waiting))} not yet published. " if waiting else "")
-        + f"Then {len(days)} days of forecast: {medians}; on the widest day, "
-        f"{long_day(widest['date'])}, "
-        f"the 80% range is {widest['lo80']:,} to {widest['hi80']:,}. "
-        "The numbers are in the attached CSV file."
-    )
-
-
-def _parts(content: Mapping[str, Any]) -> tuple[Rows, Rows, Rows]:
-    """Return the published, the unpublished and the forecast days."""
-    return content["past"], content["waiting"], content["days"][:_AHEAD]
-
-
-def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -> Any:
+def _draw(content: Mapping[str, Any], colours: Mapping[str, str]) -> Any:
     from matplotlib.figure import Figure
 
+    past, waiting, coming = content["past"], content["waiting"], content["days"][:_AHEAD]
     figure = Figure(figsize=_INCHES, dpi=_DPI, facecolor=colours["paper"])
     axes = figure.add_axes((0.135, 0.105, 0.855, 0.635), facecolor=colours["paper"])
     first, today, days = len(past), len(past) + len(waiting), [*waiting, *coming]

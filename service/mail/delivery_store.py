@@ -22,6 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.core.database import insert
 from service.core.tables import deliveries, editions, subscribers
 
 BOUNCES = 3  # consecutive bounces that suspend a subscriber
@@ -43,6 +44,8 @@ class Edition:
 class Due:
     """An email that is due."""
 
+    route: str
+    period: str
     subscriber_id: int
     address: str
     threshold: int
@@ -50,7 +53,6 @@ class Due:
     attempts: int
     began_at: dt.datetime | None  # when it was planned or first tried
     content: dict[str, Any] | None  # content of this reader's early warning
-    route: str = ""
 
 
 def get_edition(connection: sa.Connection, period: str, route: str = "") -> Edition | None:
@@ -111,6 +113,7 @@ def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[D
     rows = connection.execute(
         sa.select(
             *(s.subscriber_id, s.address, s.threshold, s.token, s.route, d.began_at, d.content),
+            sa.literal(of.period).label("period"),
             sa.func.coalesce(d.attempts, 0).label("attempts"),
         )
         .select_from(subscribers.outerjoin(deliveries, here))
@@ -129,30 +132,27 @@ def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[D
     return [Due(**row._mapping) for row in rows]
 
 
-def claim_email(connection: sa.Connection, period: str, delivery: Due, now: dt.datetime) -> bool:
+def claim_email(connection: sa.Connection, email: Due, now: dt.datetime) -> bool:
     """Claim an email before sending; False if its reader has left or been suspended."""
     c = subscribers.c
-    query = sa.select(c.state).where(c.subscriber_id == delivery.subscriber_id)
+    query = sa.select(c.state).where(c.subscriber_id == email.subscriber_id)
     if connection.execute(query).scalar() != "active":
         return False
-    values = {"state": "sending", "attempts": delivery.attempts + 1, "next_at": now}
-    if delivery.began_at is not None:
-        connection.execute(deliveries.update().where(_of(period, delivery)).values(values))
-        return True
-    key = {"route": delivery.route, "period": period, "subscriber_id": delivery.subscriber_id}
-    values["began_at"] = now
-    connection.execute(deliveries.insert().values(key | values))
+    key = {"route": email.route, "period": email.period, "subscriber_id": email.subscriber_id}
+    values = {"state": "sending", "attempts": email.attempts + 1, "next_at": now}
+    claimed = insert(connection, deliveries).values(key | values | {"began_at": now})
+    index = ["period", "subscriber_id"]
+    connection.execute(claimed.on_conflict_do_update(index_elements=index, set_=values))
     return True
 
 
 def finish_email(
     connection: sa.Connection,
-    period: str,
-    delivery: Due,
+    email: Due,
     state: str,
     code: int | None,
     now: dt.datetime,
-    next_at: dt.datetime | None = None,
+    next_at: dt.datetime,
 ) -> bool:
     """Record the result of an email; return True if this suspends its subscriber.
 
@@ -160,24 +160,22 @@ def finish_email(
     """
     d, s = deliveries.c, subscribers.c
     ended = None if state == "later" else now
-    values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at or now}
-    connection.execute(deliveries.update().where(_of(period, delivery)).values(values))
+    values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at}
+    which = sa.and_(d.period == email.period, d.subscriber_id == email.subscriber_id)
+    connection.execute(deliveries.update().where(which).values(values))
     last = connection.scalars(
         sa.select(d.state)
         .join(subscribers, s.subscriber_id == d.subscriber_id)
         # Reset the bounce count after a suspension.
-        .where(d.subscriber_id == delivery.subscriber_id, d.began_at >= s.changed_at)
+        .where(d.subscriber_id == email.subscriber_id, d.began_at >= s.changed_at)
         .order_by(d.began_at.desc())
         .limit(BOUNCES)
     ).all()
-    if state != "bounced" or list(last) != ["bounced"] * BOUNCES:
+    if list(last) != ["bounced"] * BOUNCES:
         return False
-    changed = connection.execute(
-        subscribers.update()
-        .where(s.subscriber_id == delivery.subscriber_id)
-        .values(state="suspended", changed_at=now)
-    )
-    return bool(changed.rowcount)
+    suspended = subscribers.update().where(s.subscriber_id == email.subscriber_id)
+    connection.execute(suspended.values(state="suspended", changed_at=now))
+    return True
 
 
 def count_emails(connection: sa.Connection, period: str, route: str = "") -> dict[str, int]:
@@ -191,8 +189,3 @@ def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Editio
     query = sa.select(editions).where(which).order_by(editions.c.period.desc()).limit(1)
     row = connection.execute(query).first()
     return Edition(**row._mapping) if row else None
-
-
-def _of(period: str, delivery: Due) -> sa.ColumnElement[bool]:
-    d = deliveries.c
-    return sa.and_(d.period == period, d.subscriber_id == delivery.subscriber_id)

@@ -9,7 +9,7 @@ then, one email says that warnings are paused.
 __all__ = ["is_due", "preview", "warn"]
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from email.message import EmailMessage
 from functools import cache, partial
 from typing import Any
@@ -28,13 +28,11 @@ from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
 from service.mail.edition import common_content
-from service.mail.render import edition_message, render_template, unsubscribe_link, with_route
+from service.mail.render import edition_message, with_route
 from service.mail.sending import Clock, failed_recently, run_exclusively, send_edition
 from service.mail.subscriber_store import Subscriber
 
 _CALM, _PAUSED, _WARNING = "calm", "paused", "warning"
-_FAULTS = {"stale": "the forecast is out of date", "degraded": "the forecast has a problem"}
-_Mails = dict[int, dict[str, Any]]  # content by subscriber number
 
 
 def is_due(context: Context, now: dt.datetime) -> bool:
@@ -90,9 +88,7 @@ def _load_or_decide(
         mails = _changes(connection, view, route)
         delivery_store.save_edition(connection, edition)
         delivery_store.plan_emails(connection, edition, mails)
-        early_warning_store.insert_warnings(
-            connection, _distinct_warnings(route, day, mails.values())
-        )
+        early_warning_store.insert_warnings(connection, _distinct_warnings(route, day, mails))
         due = delivery_store.list_due(connection, edition, clock())
         if not is_stored:
             connection.rollback()
@@ -104,14 +100,15 @@ def _readers(connection: Connection, route: str) -> list[Subscriber]:
     return [one for one in active if one.warn_level is not None]
 
 
-def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
-    """Return the emails to readers for whom something changed."""
+def _changes(connection: Connection, view: IssueView, route: str) -> dict[int, dict[str, Any]]:
+    """Return the content of the email to each reader, by number, for whom something changed."""
     mails, last = {}, delivery_store.get_last_states(connection)
-    once = cache(partial(warning_chances, view.ahead)) if view.state.status == "fresh" else None
+    is_fresh = view.state.status == "fresh"
+    chances_of = cache(lambda *thresholds: warning_chances(view.ahead, *thresholds))
     for reader in _readers(connection, route):
         level = reader.warn_level or 0
-        rows = once(reader.threshold, reader.week_threshold) if once else []
-        state = _CALM if once else _PAUSED
+        rows = chances_of(reader.threshold, reader.week_threshold) if is_fresh else []
+        state = _CALM if is_fresh else _PAUSED
         if any(_reaches(row, level) for row in rows):
             state = _WARNING
         before = last.get(reader.subscriber_id, _CALM)
@@ -122,19 +119,23 @@ def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
 
 
 def _distinct_warnings(
-    route: str, day: dt.date, mails: Iterable[dict[str, Any]]
-) -> Iterable[EarlyWarning]:
+    route: str, day: dt.date, mails: Mapping[int, dict[str, Any]]
+) -> set[EarlyWarning]:
     """Return each warning once, however many readers get it."""
-    warnings = {}
-    for content in mails:
-        for row in content["chances"]:
-            if content["state"] == _WARNING and _reaches(row, content["level"]):
-                first, last = (dt.date.fromisoformat(row[name]) for name in ("from", "to"))
-                warning = EarlyWarning(
-                    day, row["window"], row["threshold"], first, last, row["p"], route
-                )
-                warnings[warning.window_days, warning.threshold] = warning
-    return warnings.values()
+    return {
+        EarlyWarning(
+            day,
+            row["window"],
+            row["threshold"],
+            dt.date.fromisoformat(row["from"]),
+            dt.date.fromisoformat(row["to"]),
+            row["p"],
+            route,
+        )
+        for content in mails.values()
+        for row in content["chances"]
+        if content["state"] == _WARNING and _reaches(row, content["level"])
+    }
 
 
 def _reaches(chance: Mapping[str, Any], level: int) -> bool:
@@ -142,25 +143,11 @@ def _reaches(chance: Mapping[str, Any], level: int) -> bool:
     return round(100 * float(chance["p"])) >= level
 
 
-def _message(settings: Settings, edition: Edition, delivery: Due) -> EmailMessage:
-    assert delivery.content is not None
-    subject, lead, more = _texts(edition.content, delivery.content)
-    values = {
-        "e": edition.content,
-        "zone": ZoneInfo(edition.content["time_zone"]),
-        "subject": subject,
-        "lead": lead,
-        "more": more,
-        "rows": delivery.content["chances"][:1],
-        "address": settings.address,
-        "unsubscribe": unsubscribe_link(settings, delivery.token),
-    }
-    mail = edition_message(settings, edition, delivery.address, delivery.token, subject)
-    mail.set_content(render_template("warning.txt", values), cte="quoted-printable")
-    mail.add_alternative(
-        render_template("warning.html", values), subtype="html", cte="quoted-printable"
-    )
-    return mail
+def _message(settings: Settings, edition: Edition, reader: Due) -> EmailMessage:
+    assert reader.content is not None
+    subject, lead, more = _texts(edition.content, reader.content)
+    values = {"lead": lead, "more": more, "rows": reader.content["chances"][:1]}
+    return edition_message(settings, edition, reader, subject, "warning", values)
 
 
 def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, str, list[str]]:
@@ -168,12 +155,12 @@ def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     level, zone = content["level"], ZoneInfo(common["time_zone"])
     if content["state"] == _PAUSED:
         first, *others = (sentence(reason, zone) for reason in common["reasons"])
+        fault = {"stale": "is out of date", "degraded": "has a problem"}[common["status"]]
         until = (
             "You will get no warnings until the forecast is up to date again. Then we will email "
             "you the chance at that time."
         )
-        name = with_route("Early warnings paused", common)
-        subject = f"{name}: {_FAULTS[common['status']]}"
+        subject = f"{with_route('Early warnings paused', common)}: the forecast {fault}"
         return subject, f"Early warnings are paused. {first}", [*others, until]
     # Thresholds that reached the level come first.
     chances = sorted(content["chances"], key=lambda row: not _reaches(row, level))

@@ -7,7 +7,6 @@ __all__ = ["build_edition", "iso_week", "monday", "common_content"]
 
 import contextlib
 import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -40,20 +39,19 @@ _WEEK_DAYS, _RECORD_WEEKS = 7, 26
 _LEVELS = (50, 80, 95)
 _PERIODS = ("next_7_days", "next_28_days", "this_month", "calendar_year")
 _AFTERWARDS = "made afterwards from the figures up to then"
-_WEEK = re.compile(r"\d{4}-W\d{2}", re.ASCII)
 
 
 def iso_week(route: Route, moment: dt.datetime) -> str:
     """Return the ISO week of the day of `moment`, such as ``2026-W02``."""
-    year, week, _ = route.day(moment).isocalendar()
-    return f"{year}-W{week:02}"
+    return f"{route.day(moment):%G-W%V}"
 
 
 def monday(week: str) -> dt.date:
     """Return the first day of an ISO week."""
     with contextlib.suppress(ValueError):
-        if _WEEK.fullmatch(week):
-            return dt.date.fromisoformat(week)
+        first = dt.date.fromisoformat(week)
+        if f"{first:%G-W%V}" == week:
+            return first
     raise BadQuestion("week", "an ISO week such as 2026-W02", week)
 
 
@@ -170,34 +168,32 @@ def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> 
     """Return one sentence for each change since the previous email; none in the first."""
     if previous is None:
         return []
-    previous_content = previous.content
-    if previous_content["issue_id"] == view.issue.issue_id:
+    before, unit = previous.content, view.declared.unit
+    if before["issue_id"] == view.issue.issue_id:
         return ["There has been no new forecast since the last email."]
-    unit = view.declared.unit
-    before = dt.date.fromisoformat(previous_content["data_through"])
-    days = (view.issue.data_through - before).days
-    plural = "day" if days == 1 else "days"
-    sentences = [f"Figures for {days} more {plural} are available."] if days else []
-    if previous_content["model"] != view.entry.title:
+    sentences = []
+    days = (view.issue.data_through - dt.date.fromisoformat(before["data_through"])).days
+    if days:
+        plural = "day" if days == 1 else "days"
+        sentences.append(f"Figures for {days} more {plural} are available.")
+    if before["model"] != view.entry.title:
         sentences.append(f"The forecast now uses another model: {view.entry.title}.")
     try:
-        comparison = changes.changes(loader, view, previous_content["issue_id"])
+        comparison = changes.changes(loader, view, before["issue_id"])
     except NoAnswer:
         return sentences or ["There is no earlier forecast of these days to compare with."]
     for total in comparison["totals"][:1]:
+        same_days = f"the same {total['days']} days"
         old, new = (f"{total[key]:,.0f}" for key in ("before", "after"))
-        parts = {cause: signed(total[cause]) for cause in comparison["causes"]}
-        if old == new and set(parts.values()) <= {"0"}:
-            sentences.append(
-                f"The mean forecast for the same {total['days']} days is still {new} {unit}."
-            )
+        causes = ", ".join(
+            f"{changes.CAUSE_NAMES.get(cause, cause)} {signed(total[cause])}"
+            for cause in comparison["causes"]
+        )
+        if old == new:
+            sentences.append(f"The mean forecast for {same_days} is still {new} {unit}.")
         else:
-            causes = ", ".join(
-                f"{changes.CAUSE_NAMES.get(cause, cause)} {text}" for cause, text in parts.items()
-            )
             sentences.append(
-                f"For the same {total['days']} days, the mean forecast changed from "
-                f"{old} to {new} {unit}: {causes}."
+                f"For {same_days}, the mean forecast changed from {old} to {new} {unit}: {causes}."
             )
     return sentences
 

@@ -5,9 +5,7 @@ __all__ = [
     "Reader",
     "edition_message",
     "confirmation_message",
-    "render_template",
     "subject",
-    "unsubscribe_link",
     "with_route",
 ]
 
@@ -51,6 +49,15 @@ _DAYS = 7
 # Otherwise a header over 78 characters, such as List-Unsubscribe, would be written as encoded
 # words, which mail programs ignore.
 _POLICY = SMTP.clone(max_line_length=998)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("service.mail"),
+    autoescape=jinja2.select_autoescape(["html"]),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters.update(FILTERS)
+_INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 
@@ -76,8 +83,7 @@ def subject(content: Mapping[str, Any]) -> str:
 
 def with_route(name: str, content: Mapping[str, Any]) -> str:
     """Return the `name` of an email, with its route if the service has several."""
-    route = content.get("route")  # older editions have none
-    return f"{name} - {route}" if route else name
+    return f"{name} - {content['route']}" if content["route"] else name
 
 
 class MailRenderer:
@@ -96,54 +102,31 @@ class MailRenderer:
         """The chart by theme, rendered on first use."""
         return chart.draw(self.edition.content)
 
-    def html(self, reader: Reader | Due) -> str:
-        """Return the email as HTML with inline styles."""
-        cids = {name: self.cid(name) for name in chart.THEMES}
-        alt = chart.alt_text(self.edition.content)
-        return render_template(
-            "digest.html", self._context(reader), cids=cids, alt=alt, subject=self.subject
-        )
-
-    def text(self, reader: Reader | Due) -> str:
-        """Return the email as text."""
-        return render_template("digest.txt", self._context(reader))
-
     def message(self, reader: Reader | Due) -> EmailMessage:
         """Return the complete email; raises `ValueError` if a value would inject a header."""
-        content = self.edition.content
-        message = edition_message(
-            self._settings, self.edition, reader.address, reader.token, self.subject
-        )
-        message.set_content(self.text(reader), cte="quoted-printable")
-        message.add_alternative(self.html(reader), subtype="html", cte="quoted-printable")
+        edition, content = self.edition, self.edition.content
+        zone = ZoneInfo(content["time_zone"])
+        values = {
+            "cids": {name: self.cid(name) for name in chart.THEMES},
+            "days": content["days"][:_DAYS],
+            "week_name": week_name(content["week"], content["made_at"], zone),
+            "reader": self._chances(reader.threshold),
+            "unit": unit_of(content, reader.threshold),
+        }
+        message = edition_message(self._settings, edition, reader, self.subject, "digest", values)
         _, html = message.iter_parts()
         for name, png in self.charts.items():
             html.add_related(
                 png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
                 filename=f"chart-{name}.png",
             )  # fmt: skip
-        series = content.get("series_id", content["unit"])  # older editions have no series
         message.add_attachment(
             csv_text(content["days"], [name for name in content["days"][0] if name != "time"]),
             subtype="csv",
             cte="quoted-printable",
-            filename=f"{series}-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
+            filename=f"{content['series_id']}-forecast-{edition.made_at:%Y-%m-%d}.csv",
         )
         return message
-
-    def _context(self, reader: Reader | Due) -> dict[str, Any]:
-        content = self.edition.content
-        zone = ZoneInfo(content["time_zone"])
-        return {
-            "zone": zone,
-            "e": content,
-            "days": content["days"][:_DAYS],
-            "week_name": week_name(content["week"], content["made_at"], zone),
-            "reader": self._chances(reader.threshold),
-            "unit": unit_of(content, reader.threshold),
-            "address": self._settings.address,
-            "unsubscribe": unsubscribe_link(self._settings, reader.token),
-        }
 
     def _above(self, threshold: int) -> dict[str, Any]:
         days = exceedance(self._ahead, threshold, 1, _DAYS)
@@ -162,29 +145,42 @@ class MailRenderer:
 
 
 def edition_message(
-    settings: Settings, edition: Edition, address: str, token: str | None, about: str
+    settings: Settings,
+    edition: Edition,
+    reader: Reader | Due,
+    about: str,
+    template: str,
+    values: Mapping[str, Any],
 ) -> EmailMessage:
-    """Return the headers of an edition's email; its Message-ID is stable across retries.
+    """Return an edition's email as text and HTML; its Message-ID is stable across retries.
 
     A copy to anyone but a subscriber has no token and so no unsubscribe link.
     """
     domain = addresses.domain_of(settings.mail_from)
     lists = settings.mail_list_id or f"crossings.{domain}"
     list_id = f"{edition.kind}-{edition.route}.{lists}"
-    whole = f"{list_id} {edition.period} {token}"
+    whole = f"{list_id} {edition.period} {reader.token}"
     title = edition.content["title"]
-    message = _new_message(settings, title, address, about, edition.made_at, edition.period, whole)
+    message = _new_message(
+        settings, title, reader.address, about, edition.made_at, edition.period, whole
+    )
     message["List-Id"] = f"{title}, {edition.kind} <{list_id}>"
-    if link := unsubscribe_link(settings, token):
+    link = f"{settings.address}/u/{reader.token}" if reader.token else None
+    if link:
         message["List-Unsubscribe"] = f"<{link}>"
         if link.startswith("https://"):  # RFC 8058 requires it
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    shared: dict[str, Any] = {
+        "e": edition.content,
+        "zone": ZoneInfo(edition.content["time_zone"]),
+        "subject": about,
+        "address": settings.address,
+        "unsubscribe": link,
+    }
+    text, html = (_render(f"{template}.{form}", {**shared, **values}) for form in ("txt", "html"))
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
-
-
-def unsubscribe_link(settings: Settings, token: str | None) -> str | None:
-    """Return the unsubscribe link."""
-    return f"{settings.address}/u/{token}" if token else None
 
 
 def confirmation_message(
@@ -194,14 +190,13 @@ def confirmation_message(
     settings, route = context.settings, context.route
     about = f"Confirm your emails: {route.forecast_title}"
     message = _new_message(settings, route.forecast_title, address, about, now, "confirm", token)
-    text = render_template(
-        "confirm.txt",
-        title=route.forecast_title,
-        emails=preferences.in_words(route.lead),
-        link=f"{settings.address}/subscribe/confirm/{token}",
-        hours=CONFIRM_HOURS,
-    )
-    message.set_content(text, cte="quoted-printable")
+    values = {
+        "title": route.forecast_title,
+        "emails": preferences.in_words(route.lead),
+        "link": f"{settings.address}/subscribe/confirm/{token}",
+        "hours": CONFIRM_HOURS,
+    }
+    message.set_content(_render("confirm.txt", values), cte="quoted-printable")
     return message
 
 
@@ -224,29 +219,10 @@ def _new_message(
     return message
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("service.mail"),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment
-
-
-def render_template(name: str, *values: Mapping[str, Any], **others: Any) -> str:
+def _render(name: str, values: Mapping[str, Any]) -> str:
     """Return a template filled in: HTML with inline styles, or text without no-break spaces."""
-    template = _environment().get_template(name)
+    text = _TEMPLATES.get_template(name).render(values)
     if name.endswith(".html"):
-        return with_no_break_spaces(_inliner().inline(template.render(*values, **others)))
+        return with_no_break_spaces(_INLINER.inline(text))
     # In plain text, no-break spaces only hamper searching.
-    text = template.render(*values, **others).replace(NO_BREAK, " ")
-    return text.strip("\n") + "\n"
-
-
-@cache
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+    return text.replace(NO_BREAK, " ").strip("\n") + "\n"

@@ -5,7 +5,6 @@ __all__ = ["digest", "due_week", "edition_for", "send_due_mail", "renderer_of"]
 import calendar
 import datetime as dt
 
-from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
@@ -24,7 +23,6 @@ from service.mail.sending import (
     run_exclusively,
     send_edition,
 )
-from service.mail.smtp import MailError
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
 
@@ -38,15 +36,15 @@ def digest(
     not begun.
     """
     chosen, loader = week or iso_week(context.route, clock()), IssueLoader(context, clock)
-    try:
-        monday(chosen)
-        if not context.settings.mail_fault:  # otherwise the run below fails with it
-            _require_begun_or_due(loader, chosen)
-    except (NoAnswer, MailError) as error:
-        raise JobError(str(error)) from error
+    if not context.settings.mail_fault:  # otherwise the run below fails with it
+        _require_begun_or_due(loader, chosen)
 
     def work() -> Outcome:
-        edition = _freeze_edition(loader, chosen)
+        edition, previous = _get_editions(loader, chosen)
+        if edition is None:
+            edition = build_edition(loader, chosen, previous)
+            with context.database.writing() as connection:
+                delivery_store.save_edition(connection, edition)
         message = renderer_of(loader, edition, context.settings).message
         return send_edition(context, edition, message, clock, at_once)
 
@@ -55,21 +53,12 @@ def digest(
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
     """Return the edition of `week`: frozen, or as it would have been at its time."""
-    moment, leading = _moment(loader.context, monday(week)), loader.route.leading
     frozen, previous = _get_editions(loader, week)
     if frozen:
         return frozen
     if week >= iso_week(loader.route, loader.clock()):
         return build_edition(loader, week, previous)
-    with loader.context.database.reading() as connection:
-        then = issue_store.get_latest_issue(connection, leading, moment)
-        nearest = issue_store.get_first_issue(connection, leading)
-    if then is None and nearest is not None:
-        raise NotFound(
-            f"there was no forecast when the email of {week} was due, {format_instant(moment)}: "
-            f"the first, {nearest.issue_id}, was issued at {format_instant(nearest.issued_at)}; "
-            f"the first possible email is that of {_first_week(loader.context, nearest.issued_at)}"
-        )
+    moment = _moment(loader.context, week)
     return build_edition(IssueLoader(loader.context, lambda: moment), week, previous, moment)
 
 
@@ -81,10 +70,10 @@ def renderer_of(loader: IssueLoader, edition: Edition, settings: Settings) -> Ma
 
 def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
     """Return the week whose email was due last, and when it was due."""
-    this = _moment(context, monday(iso_week(context.route, now)))
-    if this > now:
-        this = _moment(context, monday(iso_week(context.route, now)) - dt.timedelta(days=7))
-    return iso_week(context.route, this), this
+    week = iso_week(context.route, now)
+    if _moment(context, week) > now:
+        week = iso_week(context.route, now - dt.timedelta(days=7))
+    return week, _moment(context, week)
 
 
 def send_due_mail(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
@@ -111,27 +100,15 @@ def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) 
 
 
 def _require_begun_or_due(loader: IssueLoader, week: str) -> None:
-    """Raise `MailError` if the email of `week` can be neither begun nor resumed."""
+    """Raise `JobError` if the email of `week` can be neither begun nor resumed."""
     last, _ = due_week(loader.context, loader.clock())
     if week == last or _get_editions(loader, week)[0]:
         return
-    due = format_instant(_moment(loader.context, monday(week)))
-    found = f"{week}, due at {due}" if week > last else week
-    raise MailError(
-        f"week: expected {last}, the last whose email was due, found {found}; "
+    due = f", due at {format_instant(_moment(loader.context, week))}" if week > last else ""
+    raise JobError(
+        f"week: expected {last}, the last whose email was due, found {week}{due}; "
         "use --to or --dry-run for a copy"
     )
-
-
-def _freeze_edition(loader: IssueLoader, week: str) -> Edition:
-    """Return the edition of `week`, freezing it now if it is not frozen yet."""
-    frozen, previous = _get_editions(loader, week)
-    if frozen:
-        return frozen
-    edition = build_edition(loader, week, previous)
-    with loader.context.database.writing() as connection:
-        delivery_store.save_edition(connection, edition)
-    return edition
 
 
 def _get_editions(loader: IssueLoader, week: str) -> tuple[Edition | None, Edition | None]:
@@ -143,17 +120,9 @@ def _get_editions(loader: IssueLoader, week: str) -> tuple[Edition | None, Editi
         )
 
 
-def _first_week(context: Context, issued_at: dt.datetime) -> str:
-    """Return the first week whose email was due when an issue of `issued_at` was current."""
-    week = monday(iso_week(context.route, issued_at))
-    if _moment(context, week) < issued_at:
-        week += dt.timedelta(days=7)
-    return iso_week(context.route, _moment(context, week))
-
-
-def _moment(context: Context, first: dt.date) -> dt.datetime:
-    """Return when the email of the week starting on `first` is due."""
+def _moment(context: Context, week: str) -> dt.datetime:
+    """Return when the email of `week` is due."""
     names = [name.lower() for name in calendar.day_abbr]
-    day = first + dt.timedelta(days=names.index(context.settings.digest_day))
+    day = monday(week) + dt.timedelta(days=names.index(context.settings.digest_day))
     time = dt.time.fromisoformat(context.settings.digest_time)
     return dt.datetime.combine(day, time, context.route.zone).astimezone(dt.UTC)

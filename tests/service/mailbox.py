@@ -133,6 +133,13 @@ def run_mail_server(
         controller.stop()
 
 
+def read_body(message: EmailMessage, kind: str = "plain") -> str:
+    """The text or the HTML of an email."""
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

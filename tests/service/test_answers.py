@@ -18,8 +18,10 @@ from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refits
 from service.issues.refit import refit
+from service.mail import chart
 from service.mail.edition import build_edition, iso_week
 from service.mail.render import MailRenderer, Reader
+from tests.service.mailbox import read_body
 from tests.service.support import NOW, ROOT, ROUTE, ManualClock, utc
 
 D = dt.date
@@ -40,7 +42,10 @@ class Interfaces:
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
         renderer = MailRenderer(build_edition(loader, week), loader.view("people").paths, settings)
         reader = Reader("reader@example.org", THRESHOLD)
-        self.mail, self.html = renderer.text(reader), renderer.html(reader)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chart, "draw", lambda _: {})  # drawing is slow
+            message = renderer.message(reader)
+        self.mail, self.html = read_body(message), read_body(message, "html")
         self.mail_words = re.sub(r"\s+", " ", self.mail)
 
     def api(self, question: str) -> Any:

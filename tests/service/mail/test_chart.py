@@ -9,7 +9,7 @@ from matplotlib.patches import StepPatch
 from PIL import Image
 
 from service.mail import chart
-from service.mail.chart import THEMES, alt_text, draw
+from service.mail.chart import THEMES, draw
 from tests.support.colours import contrast
 
 
@@ -44,7 +44,7 @@ def test_chart_can_be_read_without_colour(theme: str) -> None:
     content = make_content([0] * 28, 90)
     content |= {"waiting": content["days"][:2], "days": content["days"][2:]}
     colours = THEMES[theme]
-    figure = chart._draw(*chart._parts(content), colours)
+    figure = chart._draw(content, colours)
     (axes,) = figure.axes
     bands = [part for part in axes.patches if isinstance(part, StepPatch) and part.get_fill()]
     waiting = colours["waiting"]
@@ -55,16 +55,3 @@ def test_chart_can_be_read_without_colour(theme: str) -> None:
     assert [part.get_linestyle() for part in bands] == [(0, (3, 3)), "solid", "solid"]
     (today,) = axes.texts
     assert (today.get_text(), today.get_position()[0]) == ("today", 30)
-
-
-def test_alt_text_describes_the_chart() -> None:
-    text = alt_text(make_content([0, 250, 0], 90))
-    assert "highest 250 on 5 December 2025, 2 days with no arrivals" in text
-    assert "a median of 0 on each day" in text
-    assert "80% range is 0 to 90" in text
-    text = alt_text(make_content([0, 250], 90) | {"waiting": [{}]})
-    assert "2 days as published" in text
-    assert "1 day with no arrivals. 1 day not yet published. Then 14 days of forecast" in text
-    content = make_content([], 90)
-    content["days"][0] |= {"lo80": 80, "hi80": 95}
-    assert "widest day, 2 January 2026, the 80% range is 0 to 90." in alt_text(content)

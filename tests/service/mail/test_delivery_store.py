@@ -65,15 +65,11 @@ def test_email_is_due_until_sent(database: Database) -> None:
     assert (first.attempts, first.began_at) == (0, None)
     with database.writing() as connection:
         for each in (first, second, third):
-            assert delivery_store.claim_email(connection, edition.period, each, NOW)
-        delivery_store.finish_email(connection, edition.period, first, "sent", 250, NOW)
-        delivery_store.finish_email(
-            connection, edition.period, second, "later", 451, NOW, NOW + HOUR
-        )
+            assert delivery_store.claim_email(connection, each, NOW)
+        delivery_store.finish_email(connection, first, "sent", 250, NOW, NOW)
+        delivery_store.finish_email(connection, second, "later", 451, NOW, NOW + HOUR)
         unsubscribe(connection, fourth.address)
-        assert not delivery_store.claim_email(connection, edition.period, fourth, NOW), (
-            "unsubscribed"
-        )
+        assert not delivery_store.claim_email(connection, fourth, NOW), "unsubscribed"
     (killed,) = list_due(database, edition)
     assert (killed.subscriber_id, killed.attempts, killed.began_at) == (third.subscriber_id, 1, NOW)
     assert [each.subscriber_id for each in list_due(database, edition, NOW + HOUR)] == [
@@ -93,16 +89,15 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
     join(database, "a", "b")
     for number in range(BOUNCES + 1):
         edition = freeze_edition(database, number)
-        period, now = edition.period, edition.made_at
+        now = edition.made_at
         suspended = []
         for each in list_due(database, edition, now):
             state = "bounced" if each.address.startswith("a") else "sent"
             with database.writing() as connection:
-                assert delivery_store.claim_email(connection, period, each, now)
-                is_suspended = delivery_store.finish_email(
-                    connection, period, each, state, 550, now
+                assert delivery_store.claim_email(connection, each, now)
+                suspended.append(
+                    delivery_store.finish_email(connection, each, state, 550, now, now)
                 )
-            suspended.append(is_suspended)
         expected = [[False, False], [True, False], [False]]
         assert suspended == expected[(number >= BOUNCES - 1) + (number >= BOUNCES)]
     with database.reading() as connection:
@@ -112,11 +107,11 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
         ]
     edition = freeze_edition(database, BOUNCES + 1)
     join(database, "a", now=edition.made_at - HOUR)  # which makes it active again
-    again, _ = list_due(database, edition, edition.made_at)
-    args = edition.period, again
+    now = edition.made_at
+    again, _ = list_due(database, edition, now)
     with database.writing() as connection:
-        assert delivery_store.claim_email(connection, *args, edition.made_at)
-        assert not delivery_store.finish_email(connection, *args, "bounced", 550, edition.made_at)
+        assert delivery_store.claim_email(connection, again, now)
+        assert not delivery_store.finish_email(connection, again, "bounced", 550, now, now)
 
 
 def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
@@ -134,8 +129,8 @@ def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -
     assert first.content == second.content == third.content == {"state": "warning"}
     with database.writing() as connection:
         for each in (first, second):
-            assert delivery_store.claim_email(connection, edition.period, each, NOW)
-        delivery_store.finish_email(connection, edition.period, first, "sent", 250, NOW)
+            assert delivery_store.claim_email(connection, each, NOW)
+        delivery_store.finish_email(connection, first, "sent", 250, NOW, NOW)
         assert delivery_store.get_last_states(connection) == {first.subscriber_id: "warning"}
         changed = replace(preferences, threshold=6)
         subscriber_store.add_subscriber(connection, first.address, changed, NOW + HOUR)

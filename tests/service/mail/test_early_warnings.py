@@ -17,7 +17,7 @@ from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import is_due, preview, warn
 from service.mail.weekly import send_due_mail
-from tests.service.mailbox import Mailbox, add_readers
+from tests.service.mailbox import Mailbox, add_readers, read_body
 from tests.service.support import ROUTE, ManualClock, publish, utc
 
 DAY = dt.timedelta(days=1)
@@ -51,9 +51,7 @@ def read_lead(mailbox: Mailbox) -> tuple[str, str]:
 
 def read_text(mailbox: Mailbox) -> str:
     """The plain text of the last email."""
-    part = mailbox.messages()[-1].get_body(("plain",))
-    assert part
-    return str(part.get_content()).replace("\r\n", "\n")
+    return read_body(mailbox.messages()[-1])
 
 
 def latest_run(context: Context) -> run_store.Run | None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import trustme
 
 from service.core.addresses import AddressError
 from service.core.settings import Settings
+from service.mail import smtp
 from service.mail.smtp import MailError, SendResult, Session
 from tests.service.mailbox import (
     PASSWORD,
@@ -56,68 +56,44 @@ def test_email_is_sent_without_starttls(
     security: str, authority: trustme.CA, ca_file: Path, tmp_path: Path
 ) -> None:
     with run_mail_server(Mailbox(), authority, security) as box:
-        settings = (
-            mail_settings(tmp_path, box.port, ca_file, smtp_security="tls")
-            if security == "tls"
-            else mail_settings(tmp_path, box.port)
-        )
+        login = {"tls": ca_file, "none": None}[security]
+        settings = mail_settings(tmp_path, box.port, login, smtp_security=security)
         with Session(settings) as session:
             assert session.send(TO, MAIL).state == "sent"
 
 
-def test_certificate_of_unknown_authority_is_rejected(
-    mailbox: Mailbox, settings: Settings, tmp_path: Path
+def test_certificate_of_unknown_authority_or_name_is_rejected(
+    mailbox: Mailbox, settings: Settings, authority: trustme.CA, ca_file: Path, tmp_path: Path
 ) -> None:
     assert "failed the TLS check" in read_error(change(settings, smtp_ca_file=None))
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
-    assert "TLS" in read_error(change(settings, smtp_ca_file=tmp_path / "other.pem"))
-    assert not mailbox.taken and not mailbox.logins
-
-
-def test_certificate_for_another_name_is_rejected(
-    authority: trustme.CA, ca_file: Path, tmp_path: Path
-) -> None:
     with run_mail_server(Mailbox(), authority, name="mail.example.org") as box:
         assert "failed the TLS check" in read_error(mail_settings(tmp_path, box.port, ca_file))
-    assert not box.taken and not box.logins
+    assert not [*mailbox.taken, *mailbox.logins, *box.taken, *box.logins]
 
 
 def test_missing_starttls_is_an_error(ca_file: Path, tmp_path: Path) -> None:
     with run_mail_server(Mailbox(), None, "none") as box:
         error = read_error(mail_settings(tmp_path, box.port, ca_file))
-        assert error.endswith("does not offer STARTTLS, which is required")
+        assert error.endswith("cannot be used: STARTTLS extension not supported by server.")
         assert not box.taken and not box.logins
 
 
-def test_login_failure_names_the_setting(mailbox: Mailbox, settings: Settings) -> None:
-    assert "CROSSINGS_SMTP_USER (535)" in read_error(change(settings, smtp_password="wrong"))
-    assert not mailbox.taken
-
-
-@pytest.mark.parametrize("password", ["pässword", "пароль", "correct \U0001f40e"])
-def test_password_may_be_unicode(mailbox: Mailbox, settings: Settings, password: str) -> None:
+@pytest.mark.parametrize("password", [PASSWORD, "pässword", "correct \U0001f40e"])
+def test_password_may_be_unicode_and_must_be_right(
+    mailbox: Mailbox, settings: Settings, password: str
+) -> None:
     mailbox.password = password
     with Session(change(settings, smtp_password=password)) as session:
         assert session.send(TO, MAIL).state == "sent"
-    assert mailbox.logins == ["PLAIN"]
-    assert "CROSSINGS_SMTP_USER (535)" in read_error(change(settings, smtp_password="pässwort"))
+    wrong = change(settings, smtp_password=f"{password}s")
+    assert "CROSSINGS_SMTP_USER (535)" in read_error(wrong)
 
 
 def test_unicode_password_requires_auth_plain(
-    mailbox: Mailbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("aiosmtpd.smtp.SMTP.auth_PLAIN")
-    error = read_error(change(settings, smtp_password="pässword"))
-    assert error.endswith("does not offer AUTH PLAIN, which is required")
-
-
-def test_password_is_read_from_a_file(
-    mailbox: Mailbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "crossings_smtp_password").write_text(f"{PASSWORD}\n")
-    monkeypatch.setattr("service.core.settings.FOLDER", tmp_path)
-    with Session(Settings(**settings.model_dump(exclude={"smtp_password"}))) as session:
-        assert session.send(TO, MAIL).state == "sent"
+    assert "needs AUTH PLAIN" in read_error(change(settings, smtp_password="pässword"))
 
 
 def test_password_is_not_sent_unencrypted(settings: Settings) -> None:
@@ -136,7 +112,7 @@ def test_missing_setting_is_named(name: str, settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("command", "reply", "state", "code"),
     [
-        ("rcpt", "451 4.7.1 greylisted, come back", "later", 451),
+        ("rcpt", "451 4.7.1 greylisted", "later", 451),
         ("rcpt", "550 5.1.1 no such mailbox", "bounced", 550),
         ("rcpt", "421 too busy", "later", 421),
         ("rcpt", "251 2.1.5 forwarded", "sent", 250),
@@ -158,7 +134,7 @@ def test_email_is_sent_after_another_reply(
             connection = session.open().sock
             assert connection is not None
             connection.settimeout(1)  # this one only: the next email uses a new connection
-        of_content = command == "data" and code is not None
+        of_content = command == "data" and state == "bounced"
         assert session.send(TO, MAIL) == SendResult(state, code, of_content)
         assert session.send("next@example.org", MAIL) == SendResult("sent", 250)
     assert mailbox.readers() == [*([TO] if state == "sent" else []), "next@example.org"]
@@ -169,25 +145,14 @@ def test_refused_sender_is_an_error_not_a_bounce(mailbox: Mailbox, settings: Set
     assert "refuses the sender: 550 5.7.1 not you" in read_error(settings)
 
 
-def test_refused_connection_is_an_error(settings: Settings) -> None:
+def test_unusable_server_is_an_error(settings: Settings) -> None:
     assert "Connection refused" in read_error(change(settings, smtp_port=free_port()))
-
-
-def test_silent_server_times_out(settings: Settings) -> None:
+    with run_raw_server(lambda connection: connection.sendall(b"554 go\x1b[2J away\r\n")) as port:
+        assert "554 go [2J away" in read_error(change(settings, smtp_port=port))
     done = threading.Event()
     with run_raw_server(lambda _: done.wait(BOUND)) as port:
-        assert "no answer in time" in read_error(change(settings, smtp_port=port, smtp_timeout=1))
+        assert "timed out" in read_error(change(settings, smtp_port=port, smtp_timeout=1))
         done.set()
-
-
-def test_server_that_closes_connection_is_an_error(settings: Settings) -> None:
-    def close(connection: socket.socket) -> None:
-        connection.sendall(b"554 go away\r\n")
-
-    with run_raw_server(close) as port:
-        assert "554 go away" in read_error(change(settings, smtp_port=port))
-    with run_raw_server(lambda _: None) as port:
-        assert "cannot be used" in read_error(change(settings, smtp_port=port))
 
 
 def test_invalid_address_is_rejected(mailbox: Mailbox, settings: Settings) -> None:
@@ -196,17 +161,10 @@ def test_invalid_address_is_rejected(mailbox: Mailbox, settings: Settings) -> No
     assert not mailbox.taken and not mailbox.logins
 
 
-def test_connection_is_replaced_after_100_emails(mailbox: Mailbox, settings: Settings) -> None:
-    with Session(settings) as session:
-        for at in range(103):
-            assert session.send(f"r{at}@example.org", MAIL).state == "sent"
-    assert len(mailbox.logins) == 2
-    assert mailbox.readers() == [f"r{at}@example.org" for at in range(103)]
-
-
-def test_sending_rate_is_limited(mailbox: Mailbox, settings: Settings) -> None:
+def test_sending_rate_is_limited(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    with Session(change(settings, mail_per_minute=6), waits.append) as session:
+    monkeypatch.setattr(smtp, "sleep", waits.append)
+    with Session(change(settings, mail_per_minute=6)) as session:
         for _ in range(3):
             session.send(TO, MAIL)
     assert len(waits) == 2

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
@@ -22,10 +21,9 @@ from service.issues import explain_issue
 from service.issues.refit import refit
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import warn
-from service.mail.edition import build_edition, iso_week
-from service.mail.render import Reader
+from service.mail.edition import iso_week
 from service.mail.sending import mail_links
-from service.mail.weekly import digest, renderer_of
+from service.mail.weekly import digest
 from tests.service.mailbox import ALWAYS_DUE, Mailbox, add_readers, mail_settings
 from tests.service.support import utc
 
@@ -140,16 +138,6 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(
             assert looks_back == (message is of_channel), "the source of the other has ended"
     assert "YOUR THRESHOLD: 700 PEOPLE" in read_part(of_italy, "plain")
     assert "YOUR THRESHOLD: 300 PEOPLE" in read_part(of_channel, "plain")
-
-
-def test_edition_frozen_without_series_is_rendered(both: Context, plain_chart: list[int]) -> None:
-    loader = IssueLoader(of_route(both, "italy"))
-    edition = build_edition(loader, iso_week(loader.route, utc_now()))
-    del edition.content["series_id"], edition.content["query"]
-    message = renderer_of(loader, edition, both.settings).message(Reader("a@example.org", 300))
-    assert forecast_url(message) == "https://forecast.example.org/"
-    (attached,) = message.iter_attachments()
-    assert str(attached.get_filename()).startswith("people-forecast-20")
 
 
 def test_early_warnings_go_to_readers_of_the_route(both: Context, mailbox: Mailbox) -> None:
