@@ -93,10 +93,8 @@ def _label(axes: Any, dates: Sequence[str], colours: Mapping[str, str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=colours["line"], lw=0.7)
     axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(colours["soft"])
-    axes.spines["bottom"].set_linewidth(0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set(color=colours["soft"], linewidth=0.6)
 
 
 def _png(figure: Any) -> bytes:

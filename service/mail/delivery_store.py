@@ -12,7 +12,6 @@ __all__ = [
     "finish_email",
     "save_edition",
     "get_last_states",
-    "plan_emails",
 ]
 
 import datetime as dt
@@ -22,7 +21,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.database import insert
 from service.core.tables import deliveries, editions, subscribers
 
 BOUNCES = 3  # consecutive bounces that suspend a subscriber
@@ -51,7 +49,7 @@ class Due:
     threshold: int
     token: str
     attempts: int
-    began_at: dt.datetime | None  # when it was planned or first tried
+    began_at: dt.datetime  # when its edition was frozen
     content: dict[str, Any] | None  # content of this reader's early warning
 
 
@@ -68,17 +66,16 @@ def get_previous_edition(connection: sa.Connection, week: str, route: str = "") 
     return _edition(connection, is_earlier)
 
 
-def save_edition(connection: sa.Connection, edition: Edition) -> None:
-    """Store an edition, which never changes."""
-    connection.execute(editions.insert().values(**asdict(edition)))
-
-
-def plan_emails(
-    connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, Any]]
+def save_edition(
+    connection: sa.Connection, edition: Edition, mails: Mapping[int, dict[str, Any] | None]
 ) -> None:
-    """Store which subscribers get an early-warning email, with its content."""
-    row = {"route": of.route, "period": of.period, "state": "waiting", "attempts": 0}
-    row |= {"began_at": of.made_at, "next_at": of.made_at}
+    """Store an edition, which never changes, and who gets it.
+
+    `mails` has the content of each subscriber's early warning, or None for the weekly email.
+    """
+    connection.execute(editions.insert().values(**asdict(edition)))
+    row = {"route": edition.route, "period": edition.period, "state": "waiting", "attempts": 0}
+    row |= {"began_at": edition.made_at, "next_at": edition.made_at}
     rows = [row | {"subscriber_id": who, "content": content} for who, content in mails.items()]
     if rows:
         connection.execute(deliveries.insert(), rows)
@@ -102,48 +99,34 @@ def get_last_states(connection: sa.Connection) -> dict[int, str]:
 def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     """Return emails to send now: new ones, retries, and those left by a killed process.
 
-    Readers who joined after the edition wait for the next one. Early warnings are planned; if the
-    reader has since changed preferences they are not sent, and decided again the next day.
+    If the reader of an early warning has since changed preferences, it is not sent, and decided
+    again the next day.
     """
     s, d = subscribers.c, deliveries.c
-    here = sa.and_(d.subscriber_id == s.subscriber_id, d.period == of.period)
-    new = sa.and_(d.state.is_(None), s.joined_at <= of.made_at)
-    is_planned = sa.and_(s.warn_level.is_not(None), d.began_at >= s.changed_at)
-    chosen = s.weekly if of.kind == "weekly" else is_planned
+    is_current = sa.and_(s.warn_level.is_not(None), d.began_at >= s.changed_at)
     rows = connection.execute(
         sa.select(
-            *(s.subscriber_id, s.address, s.threshold, s.token, s.route, d.began_at, d.content),
-            sa.literal(of.period).label("period"),
-            sa.func.coalesce(d.attempts, 0).label("attempts"),
+            *(d.route, d.period, d.subscriber_id, d.attempts, d.began_at, d.content),
+            *(s.address, s.threshold, s.token),
         )
-        .select_from(subscribers.outerjoin(deliveries, here))
+        .join(subscribers, s.subscriber_id == d.subscriber_id)
         .where(
+            d.route == of.route,
+            d.period == of.period,
+            d.state.in_(["waiting", "sending", "later"]),
+            d.next_at <= now,
             s.state == "active",
-            s.route == of.route,
-            chosen,
-            sa.or_(
-                new if of.kind == "weekly" else d.state == "waiting",
-                d.state == "sending",
-                sa.and_(d.state == "later", d.next_at <= now),
-            ),
+            s.weekly if of.kind == "weekly" else is_current,
         )
-        .order_by(s.subscriber_id)
+        .order_by(d.subscriber_id)
     )
     return [Due(**row._mapping) for row in rows]
 
 
 def claim_email(connection: sa.Connection, email: Due, now: dt.datetime) -> bool:
-    """Claim an email before sending; False if its reader has left or been suspended."""
-    c = subscribers.c
-    query = sa.select(c.state).where(c.subscriber_id == email.subscriber_id)
-    if connection.execute(query).scalar() != "active":
-        return False
-    key = {"route": email.route, "period": email.period, "subscriber_id": email.subscriber_id}
+    """Claim an email before sending; False if its reader has left."""
     values = {"state": "sending", "attempts": email.attempts + 1, "next_at": now}
-    claimed = insert(connection, deliveries).values(key | values | {"began_at": now})
-    index = ["period", "subscriber_id"]
-    connection.execute(claimed.on_conflict_do_update(index_elements=index, set_=values))
-    return True
+    return bool(connection.execute(_change(email).values(values)).rowcount)
 
 
 def finish_email(
@@ -161,13 +144,15 @@ def finish_email(
     d, s = deliveries.c, subscribers.c
     ended = None if state == "later" else now
     values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at}
-    which = sa.and_(d.period == email.period, d.subscriber_id == email.subscriber_id)
-    connection.execute(deliveries.update().where(which).values(values))
+    connection.execute(_change(email).values(values))
     last = connection.scalars(
         sa.select(d.state)
         .join(subscribers, s.subscriber_id == d.subscriber_id)
-        # Reset the bounce count after a suspension.
-        .where(d.subscriber_id == email.subscriber_id, d.began_at >= s.changed_at)
+        .where(
+            d.subscriber_id == email.subscriber_id,
+            d.state.in_(["sent", "bounced"]),
+            d.began_at >= s.changed_at,  # reset the bounce count after a suspension
+        )
         .order_by(d.began_at.desc())
         .limit(BOUNCES)
     ).all()
@@ -189,3 +174,9 @@ def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Editio
     query = sa.select(editions).where(which).order_by(editions.c.period.desc()).limit(1)
     row = connection.execute(query).first()
     return Edition(**row._mapping) if row else None
+
+
+def _change(email: Due) -> sa.Update:
+    d = deliveries.c
+    which = sa.and_(d.period == email.period, d.subscriber_id == email.subscriber_id)
+    return deliveries.update().where(which)

@@ -86,8 +86,7 @@ def _load_or_decide(
     edition = Edition(str(day), view.issue.issue_id, clock(), content, "warning", route)
     with database.writing() as connection:
         mails = _changes(connection, view, route)
-        delivery_store.save_edition(connection, edition)
-        delivery_store.plan_emails(connection, edition, mails)
+        delivery_store.save_edition(connection, edition, mails)
         early_warning_store.insert_warnings(connection, _distinct_warnings(route, day, mails))
         due = delivery_store.list_due(connection, edition, clock())
         if not is_stored:

@@ -131,7 +131,7 @@ def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) ->
     state, next_at = sent.state, now
     if state == "later":
         next_at = now + min(_RETRY_FIRST * 3 ** min(email.attempts, 10), _RETRY_MOST)
-        if next_at - (email.began_at or now) > GIVE_UP:
+        if next_at - email.began_at > GIVE_UP:
             state = "given up"
     with context.database.writing() as connection:
         suspended = delivery_store.finish_email(connection, email, state, sent.code, now, next_at)

@@ -7,6 +7,7 @@ import smtplib
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, sleep
 
 from service.core import addresses
@@ -87,15 +88,12 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def _connect(self) -> smtplib.SMTP:
         s = self._settings
         name = addresses.domain_of(self._sender)  # the default would query DNS
-        if s.smtp_security == "tls":
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout, context=self._tls()
-            )
-        else:
-            smtp = smtplib.SMTP(s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout)
+        tls = ssl.create_default_context(cafile=s.smtp_ca_file)
+        kind = partial(smtplib.SMTP_SSL, context=tls) if s.smtp_security == "tls" else smtplib.SMTP
+        smtp = kind(s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout)
         try:
             if s.smtp_security == "starttls":
-                smtp.starttls(context=self._tls())
+                smtp.starttls(context=tls)
             smtp.ehlo_or_helo_if_needed()
             if s.smtp_user:
                 _login(smtp, s.smtp_user, s.smtp_password.get_secret_value())
@@ -103,11 +101,6 @@ class Session(contextlib.AbstractContextManager["Session"]):
             smtp.close()
             raise
         return smtp
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self._settings.smtp_ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
 
     def _close(self) -> None:
         if self._smtp is not None:

@@ -125,7 +125,7 @@ def add_subscriber(
     return bool(token == new["token"])
 
 
-def list_subscribers(connection: sa.Connection, **values: str) -> list[Subscriber]:
+def list_subscribers(connection: sa.Connection, **values: Any) -> list[Subscriber]:
     """Return all subscribers, or those with these column values, in order of joining.
 
     An address has one subscriber per route.
@@ -144,11 +144,9 @@ def remove_subscriber(connection: sa.Connection, subscriber: Subscriber, now: dt
     o, c = opt_ins.c, subscribers.c
     same = sa.and_(o.address == subscriber.address, o.route == subscriber.route)
     connection.execute(opt_ins.delete().where(same))
-    which = c.subscriber_id == subscriber.subscriber_id
-    if connection.execute(subscribers.delete().where(which)).rowcount:
-        # unless a concurrent request already did
-        row = {"token_hash": _hash(subscriber.token), "left_at": now}
-        connection.execute(unsubscribed.insert().values(row))
+    connection.execute(subscribers.delete().where(c.subscriber_id == subscriber.subscriber_id))
+    row = {"token_hash": _hash(subscriber.token), "left_at": now}
+    connection.execute(insert(connection, unsubscribed).values(row).on_conflict_do_nothing())
 
 
 def is_unsubscribed(connection: sa.Connection, token: str) -> bool:

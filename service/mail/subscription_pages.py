@@ -9,7 +9,7 @@ route. Opening a link changes nothing: mail scanners open every link.
 __all__ = ["subscriptions"]
 
 import calendar
-from dataclasses import replace
+import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
@@ -31,24 +31,19 @@ _LEVEL = 50  # per cent, the default
 _DAY_SECONDS = 24 * 3600
 
 
-def _loader() -> IssueLoader:
-    loader: IssueLoader = current_app.extensions["loader"]
-    return loader
-
-
-def _settings() -> Settings:
-    return _loader().context.settings
+def _loader(route: str | None = None) -> IssueLoader:
+    """Return the loader of a route, or of the first if it is not served."""
+    first: IssueLoader = current_app.extensions["loader"]
+    return next((one for one in first.each_route() if one.route.name == route), first)
 
 
 def _chosen_loader() -> IssueLoader:
     """Return the loader of the route chosen by the form or URL, otherwise the first."""
-    return _loader_of(request.values.get("route"))
+    return _loader(request.values.get("route"))
 
 
-def _loader_of(name: str | None) -> IssueLoader:
-    """Return the loader of a route, or of the first if it is not served."""
-    first = _loader()
-    return next((one for one in first.each_route() if one.route.name == name), first)
+def _settings() -> Settings:
+    return _loader().context.settings
 
 
 @subscriptions.get("/subscribe")
@@ -95,21 +90,15 @@ def ask() -> Response:
         if not over:
             store.save_opt_in(connection, address, preferences, now)
     if network in over:
-        answer = _message_page(
-            429,
-            "Too many requests",
-            "There have been too many requests from your network. Try again tomorrow.",
-            _chosen_loader().route.name,
-        )
+        text = "There have been too many requests from your network. Try again tomorrow."
+        answer = _message_page("Too many requests", text, preferences.route, 429)
         answer.headers["Retry-After"] = str(_DAY_SECONDS)
         return answer
-    return _message_page(
-        200,
-        "Check your email",
+    text = (
         f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
-        "We will not send you forecasts until you open it and confirm.",
-        _chosen_loader().route.name,
+        "We will not send you forecasts until you open it and confirm."
     )
+    return _message_page("Check your email", text, preferences.route)
 
 
 @subscriptions.get("/subscribe/confirm/<token>")
@@ -118,32 +107,26 @@ def show_confirmation(token: str) -> Response:
     with _loader().context.database.reading() as connection:
         opt_in = store.find_opt_in(connection, token)
     if opt_in is None or opt_in.expires_at <= _loader().clock():
-        return _no_confirmation(opt_in)
+        return _dead_link(opt_in)
     # Confirm even if the route is no longer served: its emails start if it is served again.
-    leading = _loader_of(opt_in.route).route.lead
-    return _message_page(
-        200,
-        f"Confirm your subscription{_to(opt_in)}",
-        f"You will get {opt_in.in_words(leading)}. Every email has an unsubscribe link.",
-        opt_in.route,
-        button="Confirm",
-    )
+    emails = opt_in.in_words(_loader(opt_in.route).route.lead)
+    text = f"You will get {emails}. Every email has an unsubscribe link."
+    title = f"Confirm your subscription{_to(opt_in)}"
+    return _message_page(title, text, opt_in.route, button="Confirm")
 
 
 @subscriptions.post("/subscribe/confirm/<token>")
 def confirm(token: str) -> Response:
     """Subscribe the address of a request, once."""
-    now = _loader().clock()
     with _loader().context.database.writing() as connection:
         opt_in = store.find_opt_in(connection, token)
-        done = opt_in is not None and store.confirm_opt_in(connection, opt_in, now)
-    if not done or opt_in is None:
-        return _no_confirmation(opt_in)
+        if opt_in is None or not store.confirm_opt_in(connection, opt_in, _loader().clock()):
+            return _dead_link(opt_in)
     text = "You will get an email when the chance reaches your level."
     if opt_in.weekly:
         names = {name[:3].lower(): name for name in calendar.day_name}
         text = f"You will get the next weekly email on {names[_settings().digest_day]}."
-    return _message_page(200, f"You are subscribed{_to(opt_in)}", text, opt_in.route)
+    return _message_page(f"You are subscribed{_to(opt_in)}", text, opt_in.route)
 
 
 @subscriptions.get("/u/<token>")
@@ -151,26 +134,17 @@ def show_leaving(token: str) -> Response:
     """Show the unsubscribe buttons; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find_subscriber(connection, token=token)
-        is_unsubscribed = store.is_unsubscribed(connection, token)
-        others = _others(connection, subscriber) if subscriber else []
-    if subscriber is None:
-        return _unsubscribed() if is_unsubscribed else _no_subscriber()
-    if others:
-        return _message_page(
-            200,
-            f"Unsubscribe from {_title(subscriber)}",
-            f"We will delete this subscription immediately. {_still(others)}",
-            subscriber.route,
-            button="Unsubscribe",
-            button_for_all="Unsubscribe from all emails",
-        )
-    return _message_page(
-        200,
-        "Unsubscribe from all emails",
-        "We will delete your address and everything recorded with it immediately.",
-        subscriber.route,
-        button="Unsubscribe",
-    )
+        if subscriber is None:
+            return _former_link(connection, token)
+        others = _others(connection, subscriber)
+    everything = "Unsubscribe from all emails"
+    if not others:
+        text = "We will delete your address and everything recorded with it immediately."
+        return _message_page(everything, text, subscriber.route, button="Unsubscribe")
+    title = f"Unsubscribe from {_title(subscriber)}"
+    text = f"We will delete this subscription immediately. {_still(others)}"
+    buttons = {"button": "Unsubscribe", "button_for_all": everything}
+    return _message_page(title, text, subscriber.route, 200, **buttons)
 
 
 @subscriptions.post("/u/<token>")
@@ -179,15 +153,14 @@ def leave(token: str) -> Response:
     with _loader().context.database.writing() as connection:
         subscriber = store.find_subscriber(connection, token=token)
         if subscriber is None:
-            return _unsubscribed() if store.is_unsubscribed(connection, token) else _no_subscriber()
-        rest = _others(connection, subscriber)
-        leaving, rest = (rest, []) if "all" in request.form else ([], rest)
-        for one in [subscriber, *leaving]:
+            return _former_link(connection, token)
+        others, ends_all = _others(connection, subscriber), "all" in request.form
+        for one in [subscriber, *(others if ends_all else [])]:
             store.remove_subscriber(connection, one, _loader().clock())
     text = "We have deleted your address and everything recorded with it."
-    if rest:
-        text = f"We have deleted this subscription. {_still(rest)}"
-    return _unsubscribed(text, subscriber.route)
+    if others and not ends_all:
+        text = f"We have deleted this subscription. {_still(others)}"
+    return _message_page("You have unsubscribed", text, subscriber.route)
 
 
 def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
@@ -213,31 +186,22 @@ def _still(rest: list[Subscriber]) -> str:
 
 def _preferences() -> Preferences:
     """Read the preferences of the form; raises ValueError with the problem."""
-    route = _chosen_loader().route
-    names = [one.name for one in _loader().context.routes]
-    if request.form.get("route", route.name) not in names:
-        raise ValueError(f"Choose one of the routes {', '.join(names)}.")
-    unit, declared = route.lead.unit, route.lead.day_threshold
-    emails = request.form.get("emails") or EMAILS[0]
-    if emails not in EMAILS:
-        raise ValueError("Choose the weekly email, early warnings or both.")
-    if emails != "weekly" and route.is_closed:
-        raise ValueError(
-            "There are no early warnings here, as the source of the figures has ended."
-        )
-    label = f"Number of {unit} in a day"
-    threshold = _whole("threshold", label, declared, 0, MOST_THRESHOLD)
-    weekly = Preferences(declared if threshold is None else threshold, route=route.name)
+    route, values = _chosen_loader().route, request.form
+    emails = values.get("emails") or EMAILS[0]
+    offered = EMAILS[:1] if route.is_closed else EMAILS
+    if values.get("route", route.name) != route.name or emails not in offered:
+        raise ValueError("Choose one of the routes and emails that are offered here.")
+    lead = route.lead
+    label = f"Number of {lead.unit} in a day"
+    threshold = _whole("threshold", label, lead.day_threshold, 0, MOST_THRESHOLD)
+    if threshold is None:
+        threshold = lead.day_threshold
     if emails == "weekly":
-        return weekly
-    level = _whole("level", "Chance, in %,", _LEVEL, 1, 99)
-    label, example = f"Number of {unit} in a week", route.lead.week_threshold
-    return replace(
-        weekly,
-        weekly=emails == "both",
-        warn_level=_LEVEL if level is None else level,
-        week_threshold=_whole("week_threshold", label, example, 0, MOST_THRESHOLD),
-    )
+        return Preferences(threshold, route=route.name)
+    level = _whole("level", "Chance, in %,", _LEVEL, 1, 99) or _LEVEL
+    label = f"Number of {lead.unit} in a week"
+    week_threshold = _whole("week_threshold", label, lead.week_threshold, 0, MOST_THRESHOLD)
+    return Preferences(threshold, emails == "both", level, week_threshold, route.name)
 
 
 def _whole(name: str, label: str, example: int, least: int, most: int) -> int | None:
@@ -245,43 +209,36 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
     text = request.form.get(name, "").strip()
     if not text:
         return None
-    is_whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
-    if not is_whole or not least <= int(text) <= most:
+    if not re.fullmatch("[0-9]{1,7}", text) or not least <= int(text) <= most:
         raise ValueError(
             f"{label} must be a whole number from {least} to {most:,}, like {example:,}."
         )
     return int(text)
 
 
-def _message_page(
-    status: int, title: str, text: str, route: str | None = None, **buttons: str
-) -> Response:
-    return _answer("message.html", status, _loader_of(route), title=title, text=text, **buttons)
+def _former_link(connection: Connection, token: str) -> Response:
+    """Answer a link to unsubscribe of nobody, or of someone who has unsubscribed."""
+    if store.is_unsubscribed(connection, token):
+        return _message_page("You have unsubscribed", "We have deleted this subscription.")
+    return _dead_link()
 
 
-def _unsubscribed(
-    text: str = "We have deleted this subscription.", route: str | None = None
-) -> Response:
-    return _message_page(200, "You have unsubscribed", text, route)
-
-
-def _no_subscriber() -> Response:
-    text = (
-        "No subscription has this link, and nothing has changed. The link may be incomplete: use "
-        "the one at the end of the latest email."
-    )
-    return _message_page(404, "This link does not work", text)
-
-
-def _no_confirmation(expired: OptIn | None) -> Response:
+def _dead_link(expired: OptIn | None = None) -> Response:
     if expired:
         text = "Subscribe again to get a new link."
-        return _message_page(410, "This link has expired", text, expired.route)
+        return _message_page("This link has expired", text, expired.route, 410)
     text = (
         "It may have been used or replaced, have expired, or be incomplete. Nothing has changed. "
-        "If you have already confirmed, you are subscribed."
+        "If you have already confirmed, you are subscribed. To unsubscribe, use the link at the "
+        "end of the latest email."
     )
-    return _message_page(404, "This link does not work", text)
+    return _message_page("This link does not work", text, status=404)
+
+
+def _message_page(
+    title: str, text: str, route: str | None = None, status: int = 200, **buttons: str
+) -> Response:
+    return _answer("message.html", status, _loader(route), title=title, text=text, **buttons)
 
 
 def _answer(template: str, status: int, loader: IssueLoader, **values: Any) -> Response:

@@ -23,6 +23,7 @@ from service.mail.sending import (
     run_exclusively,
     send_edition,
 )
+from service.mail.subscriber_store import list_subscribers
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
 
@@ -44,7 +45,11 @@ def digest(
         if edition is None:
             edition = build_edition(loader, chosen, previous)
             with context.database.writing() as connection:
-                delivery_store.save_edition(connection, edition)
+                readers = list_subscribers(
+                    connection, state="active", weekly=True, route=context.route.name
+                )
+                mails = dict.fromkeys(reader.subscriber_id for reader in readers)
+                delivery_store.save_edition(connection, edition, mails)
         message = renderer_of(loader, edition, context.settings).message
         return send_edition(context, edition, message, clock, at_once)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,26 +15,42 @@ from service.mail.delivery_store import BOUNCES, Due, Edition
 from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
+WEEKLY = Preferences(5)
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
 
 
-def freeze_edition(database: Database, number: int) -> Edition:
-    """Freeze the edition of a week of 2026."""
+def freeze_edition(
+    database: Database, number: int, warnings: Mapping[str, dict[str, Any]] | None = None
+) -> Edition:
+    """Freeze the edition of a week of 2026 for all active readers, or the early warnings given."""
     moment = NOW + number * WEEK
     with database.writing() as connection:
         claimed = run_store.claim_run(connection, "refit", f"week {number}", moment, ROUTE.name)
     assert claimed is not None
     issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, claimed.run_id, moment)
     edition = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})
+    mails: dict[int, dict[str, Any] | None]
     with database.writing() as connection:
-        delivery_store.save_edition(connection, edition)
+        readers = subscriber_store.list_subscribers(connection, state="active")
+        if warnings is None:
+            mails = dict.fromkeys(reader.subscriber_id for reader in readers)
+        else:
+            edition = replace(edition, period=str(moment.date()), kind="warning")
+            ids = {reader.address: reader.subscriber_id for reader in readers}
+            mails = {ids[address]: content for address, content in warnings.items()}
+        delivery_store.save_edition(connection, edition, mails)
     return edition
 
 
-def join(database: Database, *names: str, now: dt.datetime = NOW - HOUR) -> None:
+def join(
+    database: Database,
+    *names: str,
+    preferences: Preferences = WEEKLY,
+    now: dt.datetime = NOW - HOUR,
+) -> None:
     with database.writing() as connection:
         for name in names:
-            subscriber_store.add_subscriber(connection, f"{name}@b.org", Preferences(5), now)
+            subscriber_store.add_subscriber(connection, f"{name}@b.org", preferences, now)
 
 
 def list_due(database: Database, edition: Edition, now: dt.datetime = NOW) -> list[Due]:
@@ -57,12 +75,12 @@ def test_frozen_editions_are_read(database: Database) -> None:
 
 
 def test_email_is_due_until_sent(database: Database) -> None:
+    join(database, "a", "b", "c", "d", "e")
     edition = freeze_edition(database, 0)
-    join(database, "a", "b", "c", "d")
-    with database.writing() as connection:
-        subscriber_store.add_subscriber(connection, "late@b.org", Preferences(5), NOW + HOUR)
+    join(database, "late")
+    join(database, "e", preferences=Preferences(5, weekly=False, warn_level=9))
     first, second, third, fourth = list_due(database, edition)
-    assert (first.attempts, first.began_at) == (0, None)
+    assert first.attempts == 0
     with database.writing() as connection:
         for each in (first, second, third):
             assert delivery_store.claim_email(connection, each, NOW)
@@ -71,18 +89,18 @@ def test_email_is_due_until_sent(database: Database) -> None:
         unsubscribe(connection, fourth.address)
         assert not delivery_store.claim_email(connection, fourth, NOW), "unsubscribed"
     (killed,) = list_due(database, edition)
-    assert (killed.subscriber_id, killed.attempts, killed.began_at) == (third.subscriber_id, 1, NOW)
+    assert (killed.subscriber_id, killed.attempts) == (third.subscriber_id, 1)
     assert [each.subscriber_id for each in list_due(database, edition, NOW + HOUR)] == [
         second.subscriber_id,
         third.subscriber_id,
     ]
     with database.reading() as connection:
         counts = delivery_store.count_emails(connection, edition.period)
-    assert counts == {"later": 1, "sending": 1, "sent": 1}
+    assert counts == {"later": 1, "sending": 1, "sent": 1, "waiting": 1}
     with database.writing() as connection:
         unsubscribe(connection, first.address)
-        rows = connection.execute(sa.select(deliveries.c.subscriber_id)).scalars()
-        assert sorted(rows) == [second.subscriber_id, third.subscriber_id]
+        rows = connection.execute(sa.select(deliveries.c.state)).scalars()
+        assert sorted(rows) == ["later", "sending", "waiting"]
 
 
 def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
@@ -105,39 +123,34 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
             "suspended",
             "active",
         ]
+    now = NOW + (BOUNCES + 1) * WEEK
+    join(database, "a", now=now - HOUR)  # which makes it active again
     edition = freeze_edition(database, BOUNCES + 1)
-    join(database, "a", now=edition.made_at - HOUR)  # which makes it active again
-    now = edition.made_at
     again, _ = list_due(database, edition, now)
     with database.writing() as connection:
         assert delivery_store.claim_email(connection, again, now)
         assert not delivery_store.finish_email(connection, again, "bounced", 550, now, now)
 
 
-def test_planned_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
-    edition = replace(freeze_edition(database, 0), period="2026-01-02", kind="warning")
+def test_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
     preferences = Preferences(5, weekly=False, warn_level=40)
-    with database.writing() as connection:
-        for name in ("a", "b", "c", "d"):
-            subscriber_store.add_subscriber(connection, f"{name}@b.org", preferences, NOW - HOUR)
-        numbers = [s.subscriber_id for s in subscriber_store.list_subscribers(connection)]
-        delivery_store.save_edition(connection, edition)
-        mails = {number: {"state": "warning"} for number in numbers[:3]}
-        delivery_store.plan_emails(connection, edition, mails)
-        delivery_store.plan_emails(connection, edition, {})
-    first, second, third = list_due(database, edition)
-    assert first.content == second.content == third.content == {"state": "warning"}
+    join(database, "a", "b", "c", "d", preferences=preferences)
+    weekly = freeze_edition(database, 0)
+    warning = {"state": "warning"}
+    edition = freeze_edition(database, 1, {f"{name}@b.org": warning for name in "abc"})
+    now = edition.made_at
+    assert list_due(database, weekly, now) == []
+    first, second, third = list_due(database, edition, now)
+    assert first.content == second.content == third.content == warning
     with database.writing() as connection:
         for each in (first, second):
-            assert delivery_store.claim_email(connection, each, NOW)
-        delivery_store.finish_email(connection, first, "sent", 250, NOW, NOW)
+            assert delivery_store.claim_email(connection, each, now)
+        delivery_store.finish_email(connection, first, "sent", 250, now, now)
         assert delivery_store.get_last_states(connection) == {first.subscriber_id: "warning"}
-        changed = replace(preferences, threshold=6)
-        subscriber_store.add_subscriber(connection, first.address, changed, NOW + HOUR)
+        assert delivery_store.get_previous_edition(connection, "2026-W09") == weekly
+    join(database, "a", preferences=replace(preferences, threshold=6), now=now + HOUR)
+    with database.reading() as connection:
         assert delivery_store.get_last_states(connection) == {}, "reset by new preferences"
-        subscriber_store.add_subscriber(connection, second.address, Preferences(5), NOW)
-        subscriber_store.add_subscriber(connection, third.address, changed, NOW + HOUR)
-        weekly = delivery_store.get_edition(connection, "2026-W00")
-        assert weekly and delivery_store.get_previous_edition(connection, "2026-W09") == weekly
-        assert delivery_store.get_previous_edition(connection, "2026-W00") is None
-    assert list_due(database, edition) == [], "no longer subscribed to these warnings"
+    join(database, "b", now=now)
+    join(database, "c", preferences=replace(preferences, threshold=6), now=now + HOUR)
+    assert list_due(database, edition, now) == [], "no longer subscribed to these warnings"

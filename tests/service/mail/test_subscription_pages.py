@@ -6,6 +6,7 @@ import re
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
+from markupsafe import escape
 
 from service.app import create_app
 from service.core.context import Context
@@ -30,6 +31,7 @@ LINK = re.compile(r"https://forecast\.example\.org(/subscribe/confirm/[\w-]{22})
 ADDRESS = "new@reader.example.org"
 CLOCK = ManualClock(NOW)
 EMAIL_ERROR = "Enter an email address, like name@example.org"
+LEVEL_ERROR = "Chance, in %, must be a whole number from 1 to 99, like 50."
 COUNT_ERROR = "must be a whole number from 0 to 1,000,000"
 
 
@@ -87,19 +89,8 @@ def test_subscription_is_confirmed_by_link_and_button(
     assert "You will get the next weekly email on Friday." in web.post(link).text
     (subscriber,) = list_subscribers(mailer)
     assert (subscriber.address, subscriber.threshold, subscriber.state) == (ADDRESS, 700, "active")
-
-
-def test_confirmation_link_works_once(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
-    subscribe(web)
-    link = mail_link(mailer, mailbox, hand)
-    assert web.post(link).status_code == 200
-    second = web.post(link)
-    assert second.status_code == 404
-    assert "used or replaced" in second.text
-    assert web.get(link).status_code == 404
-    assert len(list_subscribers(mailer)) == 1
+    for again in (web.post(link), web.get(link)):
+        assert again.status_code == 404 and "used or replaced" in again.text
 
 
 def test_confirmation_link_expires(
@@ -114,26 +105,18 @@ def test_confirmation_link_expires(
     assert not list_subscribers(mailer)
 
 
-def test_newer_request_replaces_the_older(
+def test_newer_request_replaces_the_older_and_changes_a_subscriber_once_confirmed(
     web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
 ) -> None:
+    add_readers(mailer, "new", threshold=50)
     subscribe(web, threshold="100")
     first = mail_link(mailer, mailbox, hand)
-    subscribe(web, threshold="200")
+    subscribe(web, address=ADDRESS.upper(), threshold="200")
     second = mail_link(mailer, mailbox, hand)
     assert web.post(first).status_code == 404
+    assert [s.threshold for s in list_subscribers(mailer)] == [50]
     web.post(second)
     assert [s.threshold for s in list_subscribers(mailer)] == [200]
-
-
-def test_confirmed_request_changes_threshold_of_subscriber(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
-    add_readers(mailer, "new", threshold=100)
-    subscribe(web, address=ADDRESS.upper(), threshold="900")
-    assert [s.threshold for s in list_subscribers(mailer)] == [100], "unchanged until confirmed"
-    web.post(mail_link(mailer, mailbox, hand))
-    assert [s.threshold for s in list_subscribers(mailer)] == [900]
 
 
 def test_response_does_not_reveal_subscribers(web: FlaskClient, mailer: Context) -> None:
@@ -159,9 +142,6 @@ def test_requests_per_address_are_limited(
     subscribe(web)
     with mailer.database.reading() as connection:
         assert connection.execute(sa.select(opt_ins.c.asked_at)).scalar() == hand.now
-        hashes = connection.execute(sa.select(asks.c.who)).scalars().all()
-    assert len(hashes) == 2, "only the requests of the day are kept"
-    assert all(re.fullmatch(r"[0-9a-f]{64}", each) for each in hashes)
 
 
 def test_requests_per_network_are_limited(web: FlaskClient) -> None:
@@ -225,11 +205,11 @@ def test_early_warnings_are_requested_and_confirmed(
     ("field", "value", "error"),
     [
         *(("address", text, EMAIL_ERROR) for text in ("", "a b@example.org", "é@example.org")),
-        *(("threshold", text, COUNT_ERROR) for text in ("-1", "1e3", "1000001", "٣", "9" * 5000)),
-        ("level", "0", "Chance, in %, must be a whole number from 1 to 99, like 50."),
-        ("level", "100", "Chance, in %, must be a whole number from 1 to 99, like 50."),
+        *(("threshold", text, COUNT_ERROR) for text in ("-1", "1000001", "٣", "9" * 5000)),
+        *(("level", text, LEVEL_ERROR) for text in ("0", "100")),
         ("week_threshold", "1e3", "Number of people in a week must be a whole number from 0 to"),
-        ("emails", "all", "Choose the weekly email, early warnings or both."),
+        ("emails", "all", "Choose one of the routes and emails that are offered here."),
+        ("address", '"><script>alert(1)</script>', EMAIL_ERROR),
     ],
 )
 def test_invalid_value_is_rejected_and_form_is_kept(
@@ -240,16 +220,12 @@ def test_invalid_value_is_rejected_and_form_is_kept(
     assert response.status_code == 400
     assert error in response.text
     assert "<title>Error: Emails – Channel crossings forecast</title>" in response.text
-    assert f'value="{form["address"]}"' in response.text
+    assert f'value="{escape(form["address"])}"' in response.text
+    assert "<script" not in response.text
     for name in form.keys() - {"address", "emails"}:
         assert f'value="{form[name][:8]}"' in response.text
     with mailer.database.reading() as connection:
         assert connection.execute(sa.select(opt_ins)).all() == []
-
-
-def test_form_values_are_escaped(web: FlaskClient) -> None:
-    response = web.post("/subscribe", data={"address": '"><script>alert(1)</script>'})
-    assert "<script" not in response.text
 
 
 def first_token(context: Context) -> str:
