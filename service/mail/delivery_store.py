@@ -4,6 +4,7 @@ __all__ = [
     "BOUNCES",
     "Due",
     "Edition",
+    "Reader",
     "get_previous_edition",
     "claim_email",
     "count_emails",
@@ -39,15 +40,20 @@ class Edition:
 
 
 @dataclass(frozen=True)
-class Due:
-    """An email that is due."""
+class Reader:
+    """Recipient of an email; without a token it is a single copy."""
 
-    route: str
-    period: str
-    subscriber_id: int
     address: str
     threshold: int
-    token: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due(Reader):
+    """An email that is due."""
+
+    period: str
+    subscriber_id: int
     attempts: int
     began_at: dt.datetime  # when its edition was frozen
     content: dict[str, Any] | None  # content of this reader's early warning
@@ -55,15 +61,13 @@ class Due:
 
 def get_edition(connection: sa.Connection, period: str, route: str = "") -> Edition | None:
     """Return the frozen edition of a week or day about `route`, if any."""
-    c = editions.c
-    return _edition(connection, sa.and_(c.period == period, c.route == route))
+    return _edition(connection, editions.c.period == period, editions.c.route == route)
 
 
 def get_previous_edition(connection: sa.Connection, week: str, route: str = "") -> Edition | None:
     """Return the newest earlier weekly edition about `route`."""
     c = editions.c
-    is_earlier = sa.and_(c.kind == "weekly", c.period < week, c.route == route)
-    return _edition(connection, is_earlier)
+    return _edition(connection, c.kind == "weekly", c.period < week, c.route == route)
 
 
 def save_edition(
@@ -106,7 +110,7 @@ def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[D
     is_current = sa.and_(s.warn_level.is_not(None), d.began_at >= s.changed_at)
     rows = connection.execute(
         sa.select(
-            *(d.route, d.period, d.subscriber_id, d.attempts, d.began_at, d.content),
+            *(d.period, d.subscriber_id, d.attempts, d.began_at, d.content),
             *(s.address, s.threshold, s.token),
         )
         .join(subscribers, s.subscriber_id == d.subscriber_id)
@@ -170,8 +174,8 @@ def count_emails(connection: sa.Connection, period: str, route: str = "") -> dic
     return dict(connection.execute(query.group_by(d.state).order_by(d.state)).all())
 
 
-def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Edition | None:
-    query = sa.select(editions).where(which).order_by(editions.c.period.desc()).limit(1)
+def _edition(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Edition | None:
+    query = sa.select(editions).where(*which).order_by(editions.c.period.desc()).limit(1)
     row = connection.execute(query).first()
     return Edition(**row._mapping) if row else None
 

@@ -30,6 +30,7 @@ from service.mail.delivery_store import Due, Edition
 from service.mail.edition import common_content
 from service.mail.render import edition_message, with_route
 from service.mail.sending import Clock, failed_recently, run_exclusively, send_edition
+from service.mail.smtp import Session
 from service.mail.subscriber_store import Subscriber
 
 _CALM, _PAUSED, _WARNING = "calm", "paused", "warning"
@@ -57,10 +58,10 @@ def is_due(context: Context, now: dt.datetime) -> bool:
 def warn(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
     """Decide today's early warnings, unless already done, and send them."""
 
-    def work() -> Outcome:
+    def work(session: Session) -> Outcome:
         edition, _ = _load_or_decide(context, clock)
         message = partial(_message, context.settings, edition)
-        return send_edition(context, edition, message, clock, at_once)
+        return send_edition(context, session, edition, message, clock, at_once)
 
     return run_exclusively(context, "warn", work)
 

@@ -141,27 +141,21 @@ def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     if loader.route.is_closed:
         return {"sentence": "", "rows": [], "is_older": False}
     if previous is None:
-        return _last_hindcast(loader)
-    days = previous.content["days"][:_WEEK_DAYS]
-    first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    arrivals = {
-        row["date"]: row["value"] for row in figures(loader, loader.route.leading, first, last)
-    }
-    rows = [
-        {name: day[name] for name in ("date", "median", "lo80", "hi80")}
-        | {"came": arrivals.get(day["date"])}
-        for day in days
-    ]
-    return {
-        "sentence": _sentence(previous, arrivals),
-        "rows": rows,
-        "is_older": _is_older(loader, last),
-    }
-
-
-def _is_older(loader: IssueLoader, last: dt.date) -> bool:
-    """Whether a week to `last` ended more than a week ago."""
-    return (loader.today() - last).days > _WEEK_DAYS
+        rows: list[dict[str, Any]] = []
+        sentence, last = _last_hindcast(loader)
+    else:
+        days = previous.content["days"][:_WEEK_DAYS]
+        first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
+        published = figures(loader, loader.route.leading, first, last)
+        arrivals = {row["date"]: row["value"] for row in published}
+        rows = [
+            {name: day[name] for name in ("date", "median", "lo80", "hi80")}
+            | {"came": arrivals.get(day["date"])}
+            for day in days
+        ]
+        sentence = _sentence(previous, arrivals)
+    is_older = (loader.today() - last).days > _WEEK_DAYS
+    return {"sentence": sentence, "rows": rows, "is_older": is_older}
 
 
 def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
@@ -201,9 +195,8 @@ def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> 
 def _track_record(loader: IssueLoader) -> str:
     """Summarise the accuracy of past forecasts in one line; hindcasts are labelled."""
     live = _record(loader, "live", "Published forecasts")
-    none_yet = "No published forecast has been scored yet."
-    name = f"Hindcasts (forecasts {_AFTERWARDS})"
-    return live or f"{none_yet} {_record(loader, 'hindcast', name)}".strip()
+    hindcasts = _record(loader, "hindcast", f"Hindcasts (forecasts {_AFTERWARDS})")
+    return live or f"No published forecast has been scored yet. {hindcasts}".strip()
 
 
 def _record(loader: IssueLoader, kind: str, name: str) -> str:
@@ -226,21 +219,20 @@ def _scores(loader: IssueLoader, kind: str) -> dict[str, Any]:
     return track_record.track_record(loader, loader.route.leading, _RECORD_WEEKS, kind=kind)
 
 
-def _last_hindcast(loader: IssueLoader) -> dict[str, Any]:
-    """Return the last week of a first email: how the last hindcast of a week compared."""
+def _last_hindcast(loader: IssueLoader) -> tuple[str, dt.date]:
+    """Say in a first email how the last hindcast of a week compared, and when its week ended."""
     first = "This is the first email, so there is no earlier forecast to check."
-    record_of = _scores(loader, "hindcast")
-    if not record_of["weeks"]:
-        return {"sentence": first, "rows": [], "is_older": False}
-    week = record_of["weeks"][-1]
+    weeks = _scores(loader, "hindcast")["weeks"]
+    if not weeks:
+        return first, loader.today()
+    week = weeks[-1]
     span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(week["median"])
     sentence = (
         f"{first} A hindcast, a forecast {_AFTERWARDS}, was {week['median']:,} {unit} for "
         f"{span} ({range_chance(week['lo80'], week['hi80'])}). {week['truth']:,} arrived, "
         f"{_position(week['truth'], week)} that range."
     )
-    is_older = _is_older(loader, dt.date.fromisoformat(week["to"]))
-    return {"sentence": sentence, "rows": [], "is_older": is_older}
+    return sentence, dt.date.fromisoformat(week["to"])
 
 
 def _position(total: int, forecast: Mapping[str, Any]) -> str:

@@ -5,14 +5,12 @@ __all__ = [
     "Reader",
     "edition_message",
     "confirmation_message",
-    "subject",
     "with_route",
 ]
 
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -42,7 +40,7 @@ from service.core.context import Context
 from service.core.files import csv_text
 from service.core.settings import Settings
 from service.mail import chart
-from service.mail.delivery_store import Due, Edition
+from service.mail.delivery_store import Edition, Reader
 from service.mail.subscriber_store import CONFIRM_HOURS, Preferences
 
 _DAYS = 7
@@ -61,26 +59,6 @@ _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 _LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 
-@dataclass(frozen=True)
-class Reader:
-    """Recipient of a copy; without a token it is a single copy."""
-
-    address: str
-    threshold: int
-    token: str | None = None
-
-
-def subject(content: Mapping[str, Any]) -> str:
-    """Return the subject: state, numbers and days, in ASCII to avoid encoded words."""
-    headline = content["headline"]
-    median, lo80, hi80 = approximate_headline(headline)
-    return (
-        f"{_LISTED[content['status']]}{with_route('Weekly forecast', content)}: about {median} "
-        f"{unit_of(content, median)}, {day_span(headline['from'], headline['to'])} "
-        f"({range_chance(lo80, hi80)})"
-    )
-
-
 def with_route(name: str, content: Mapping[str, Any]) -> str:
     """Return the `name` of an email, with its route if the service has several."""
     return f"{name} - {content['route']}" if content["route"] else name
@@ -91,7 +69,7 @@ class MailRenderer:
 
     def __init__(self, edition: Edition, paths: Paths, settings: Settings) -> None:
         self.edition = edition
-        self.subject = subject(edition.content)
+        self.subject = _subject(edition.content)
         first = dt.date.fromisoformat(edition.content["days"][0]["date"])
         self._ahead = Ahead(paths, first, first)
         self._settings = settings
@@ -102,7 +80,7 @@ class MailRenderer:
         """The chart by theme, rendered on first use."""
         return chart.draw(self.edition.content)
 
-    def message(self, reader: Reader | Due) -> EmailMessage:
+    def message(self, reader: Reader) -> EmailMessage:
         """Return the complete email; raises `ValueError` if a value would inject a header."""
         edition, content = self.edition, self.edition.content
         zone = ZoneInfo(content["time_zone"])
@@ -131,7 +109,6 @@ class MailRenderer:
     def _above(self, threshold: int) -> dict[str, Any]:
         days = exceedance(self._ahead, threshold, 1, _DAYS)
         return {
-            "title": "Your threshold",
             "threshold": threshold,
             "p_day": days["p_any"],
             "p_days": [row["p_above"] for row in days["rows"]],
@@ -144,10 +121,21 @@ class MailRenderer:
         return f"{whole}@{addresses.domain_of(self._settings.mail_from)}"
 
 
+def _subject(content: Mapping[str, Any]) -> str:
+    """Return the state, numbers and days, in ASCII to avoid encoded words."""
+    headline = content["headline"]
+    median, lo80, hi80 = approximate_headline(headline)
+    return (
+        f"{_LISTED[content['status']]}{with_route('Weekly forecast', content)}: about {median} "
+        f"{unit_of(content, median)}, {day_span(headline['from'], headline['to'])} "
+        f"({range_chance(lo80, hi80)})"
+    )
+
+
 def edition_message(
     settings: Settings,
     edition: Edition,
-    reader: Reader | Due,
+    reader: Reader,
     about: str,
     template: str,
     values: Mapping[str, Any],

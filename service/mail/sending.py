@@ -28,22 +28,22 @@ _SILENT_MOST = 3  # consecutive emails without an answer from the server
 _FAILED_MOST = 5  # failures that end a run if the server is at fault
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
-Message = Callable[[Due], EmailMessage]
 Result = tuple[Due, SendResult]
 
 
-def run_exclusively(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
+def run_exclusively(context: Context, job: str, work: Callable[[Session], Outcome]) -> Outcome:
     """Do `work` as a run of `job`, unless another process is running it.
 
     Raises `JobError` if mail cannot be sent at present; emails already sent stay sent.
     """
 
     def claimed(_: Claim) -> Outcome:
+        lock = context.database.try_lock(f"{job}-{context.route.name}")
         try:
-            if context.settings.mail_fault:
-                raise MailError(context.settings.mail_fault)
-            with context.database.try_lock(f"{job}-{context.route.name}") as is_held:
-                return work() if is_held else Outcome("skipped", "another process is sending")
+            with Session(context.settings) as session, lock as is_held:
+                if not is_held:
+                    return Outcome("skipped", "another process is sending")
+                return work(session)
         except (MailError, NoAnswer) as error:
             raise JobError(str(error)) from error
 
@@ -60,17 +60,18 @@ def failed_recently(connection: Connection, job: str, now: dt.datetime, route: s
 
 
 def send_edition(
-    context: Context, edition: Edition, message: Message, clock: Clock, at_once: bool = False
+    context: Context,
+    session: Session,
+    edition: Edition,
+    message: Callable[[Due], EmailMessage],
+    clock: Clock,
+    at_once: bool,
 ) -> Outcome:
     """Send the due emails of an edition, with `at_once` also those that wait for their next try.
 
-    `message` creates the email of one reader.
-
     Failures are held back until the server accepts an email; then they are the recipients' fault.
-    Otherwise they may mean that it rejects our mail in general, and must not count towards a
-    suspension: such emails are retried.
-
-    Raises `MailError` if the server is at fault.
+    Otherwise all emails may be rejected, which must not count towards a suspension: they are
+    retried. Raises `MailError` if the server is at fault.
     """
     with context.database.reading() as connection:
         until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
@@ -88,21 +89,20 @@ def send_edition(
 
     n_silent = 0
     try:
-        with Session(context.settings) as session:
-            for email in waiting:
-                with context.database.writing() as connection:
-                    if not delivery_store.claim_email(connection, email, clock()):
-                        continue
-                sent = session.send(email.address, message(email).as_bytes())
-                held.append((email, sent))
-                is_accepting = is_accepting or sent.state == "sent"
-                if is_accepting:
-                    record_held()
-                elif len(held) >= _FAILED_MOST and _server_fault(held):
-                    break
-                n_silent = n_silent + 1 if sent.code is None else 0
-                if n_silent == _SILENT_MOST:
-                    raise MailError(f"the SMTP server left {n_silent} emails in a row unanswered")
+        for email in waiting:
+            with context.database.writing() as connection:
+                if not delivery_store.claim_email(connection, email, clock()):
+                    continue
+            sent = session.send(email.address, message(email).as_bytes())
+            held.append((email, sent))
+            is_accepting = is_accepting or sent.state == "sent"
+            if is_accepting:
+                record_held()
+            elif len(held) >= _FAILED_MOST and _server_fault(held):
+                break
+            n_silent = n_silent + 1 if sent.code is None else 0
+            if n_silent == _SILENT_MOST:
+                raise MailError(f"the SMTP server left {n_silent} emails in a row unanswered")
         fault = _server_fault(held)
     except MailError as error:
         fault = str(error)
@@ -147,24 +147,22 @@ def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) ->
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
-    A link that may or may not have arrived is not sent twice: a new one replaces it. Sending
-    links is a run of ``confirmations``; after a failed run the next one waits. A failed run is
-    repeated even without links, so that the status shows when the fault is over.
+    A link that may or may not have arrived is not sent twice: a new one replaces it. A failed run
+    is repeated even without links, so that the status shows when the fault is over.
     """
     route = context.route.name
     with context.database.writing() as connection:
-        last = run_store.get_latest_run(connection, "confirmations", route=route)
         if failed_recently(connection, "confirmations", clock(), route):
             return 0
+        last = run_store.get_latest_run(connection, "confirmations", route=route)
         has_failed = last is not None and last.outcome == "failed"
         if not (has_failed or subscriber_store.list_due_opt_ins(connection, clock(), route)):
             return 0
 
-    def work() -> Outcome:
+    def work(session: Session) -> Outcome:
         with context.database.writing() as connection:
             opt_ins = subscriber_store.list_due_opt_ins(connection, clock(), route)
-        with Session(context.settings) as session:
-            sent = sum(_mail_link(context, session, one, clock()) for one in opt_ins)
+        sent = sum(_mail_link(context, session, one, clock()) for one in opt_ins)
         return Outcome("done", f"{sent} of {len(opt_ins)} sent", {"sent": sent})
 
     return int(run_exclusively(context, "confirmations", work).detail.get("sent", 0))

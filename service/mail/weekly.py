@@ -23,6 +23,7 @@ from service.mail.sending import (
     run_exclusively,
     send_edition,
 )
+from service.mail.smtp import Session
 from service.mail.subscriber_store import list_subscribers
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
@@ -40,7 +41,7 @@ def digest(
     if not context.settings.mail_fault:  # otherwise the run below fails with it
         _require_begun_or_due(loader, chosen)
 
-    def work() -> Outcome:
+    def work(session: Session) -> Outcome:
         edition, previous = _get_editions(loader, chosen)
         if edition is None:
             edition = build_edition(loader, chosen, previous)
@@ -51,7 +52,7 @@ def digest(
                 mails = dict.fromkeys(reader.subscriber_id for reader in readers)
                 delivery_store.save_edition(connection, edition, mails)
         message = renderer_of(loader, edition, context.settings).message
-        return send_edition(context, edition, message, clock, at_once)
+        return send_edition(context, session, edition, message, clock, at_once)
 
     return run_exclusively(context, "digest", work)
 

@@ -67,12 +67,7 @@ def test_warning_starts_and_ends_at_level(
     assert warn(mailer, hand).reason == "2026-01-05: 1 sent"
     reason = "45% chance of more than 500 people arriving on at least one day, 5 to 7 January 2026"
     assert read_lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
-    for line in (
-        "Mon 5 Jan +10%",
-        "Tue 6 Jan +45%",
-        "Wed 7 Jan +20%",
-        "the chance is at least 40%",
-    ):
+    for line in ("Mon 5 Jan +10%", "Tue 6 Jan +45%", "Wed 7 Jan +20%", "chance is at least 40%"):
         assert re.search(line, read_text(mailbox)), line
     assert warn(mailer, hand).reason.endswith("nobody to send to")
     for chance, n_sent in ((39.6, 1), (39, 2), (10, 2), (0, 2), (41, 3)):  # 39.6: shown as 40%
@@ -178,14 +173,6 @@ def test_preview_sends_nothing(mailer: Context, mailbox: Mailbox, hand: ManualCl
         assert delivery_store.get_edition(connection, str(FIRST), "channel") is None
         assert early_warning_store.list_warnings(connection, "channel") == []
     assert latest_run(mailer) is None
-    mailbox.rcpt = lambda _: "451 later"
-    warn(mailer, hand)
-    assert preview(mailer, hand) == [], "the retry is not due yet"
-    hand.now += dt.timedelta(minutes=6)
-    (retry,) = preview(mailer, hand)
-    assert retry.items()[:-1] == previews[0].items()[:-1]
-    assert retry.get_body().as_bytes() == previews[0].get_body().as_bytes()  # type: ignore[union-attr]
-    mailbox.rcpt = lambda _: None
     warn(mailer, hand)
     assert mailbox.messages()[0]["Subject"] == previews[0]["Subject"]
     assert preview(mailer, hand) == []
@@ -232,19 +219,6 @@ def test_deferred_warning_expires_after_a_day(
     assert is_due(mailer, hand.now)
     warn(mailer, hand)
     assert read_lead(mailbox)[0].startswith("Early warning: 80% chance")
-
-
-def test_new_preferences_reset_warnings(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
-    add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
-    publish_forecast(mailer, hand.now, 90)
-    warn(mailer, hand)
-    add_readers(mailer, "a", threshold=600, warn_level=40, now=hand.now + dt.timedelta(hours=1))
-    hand.now += DAY
-    publish_forecast(mailer, hand.now, 90)
-    warn(mailer, hand)
-    assert "more than 600 people" in read_lead(mailbox)[0]
 
 
 def test_warnings_are_due_with_a_reader_and_pause_after_failure(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from service.answers.errors import BadQuestion, NotPossible, NotReady
+from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import issue_store, note_store
@@ -76,11 +76,6 @@ def test_edition_of_old_figures_and_old_issue(mailer: Context) -> None:
         assert sentence.startswith("Next 7 days: about")
     assert content["headline"]["from"] == content["days"][0]["date"] == "2026-01-09"
     assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
-
-
-def test_edition_requires_an_issue(empty: Context) -> None:
-    with pytest.raises(NotReady):
-        build_edition(IssueLoader(empty, ManualClock(NOW)), "2026-W01")
 
 
 def test_edition_as_of_a_time_ignores_newer_issues(mailer: Context, loader: IssueLoader) -> None:

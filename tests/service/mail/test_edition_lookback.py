@@ -32,14 +32,7 @@ def previous(mailer: Context) -> Edition:
     return build_edition(loader, "2025-W52", as_of=issue_time(PREVIOUS))
 
 
-def test_first_email_has_no_earlier_forecast(loader: IssueLoader) -> None:
-    assert edition._last_week(loader, None)["rows"] == []
-    assert edition._changes(loader, loader.view("people"), None) == []
-
-
-@pytest.mark.parametrize(
-    ("truth", "position"), [(1238, "above"), (1237, "within"), (307, "within"), (306, "below")]
-)
+@pytest.mark.parametrize(("truth", "position"), [(1238, "above"), (307, "within"), (306, "below")])
 def test_first_email_reports_the_last_hindcast(
     loader: IssueLoader, monkeypatch: pytest.MonkeyPatch, truth: int, position: str
 ) -> None:
@@ -84,23 +77,20 @@ def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition
 
 @pytest.mark.usefixtures("plain_chart")
 @pytest.mark.parametrize(
-    ("sent_on", "heading"),
+    ("day", "heading"),
     [
-        (dt.date(2026, 1, 7), "Last week’s forecast and what arrived"),
-        (dt.date(2026, 1, 8), "An earlier week: forecast and what arrived"),
+        (7, "LAST WEEK’S FORECAST AND WHAT ARRIVED"),
+        (8, "AN EARLIER WEEK: FORECAST AND WHAT ARRIVED"),
     ],
 )
 def test_heading_tells_last_week_from_an_earlier_one(
-    mailer: Context, previous: Edition, sent_on: dt.date, heading: str
+    mailer: Context, previous: Edition, day: int, heading: str
 ) -> None:
     """The week of the previous email ends on 31 December."""
-    loader = IssueLoader(mailer, ManualClock(utc(sent_on.year, sent_on.month, sent_on.day, 12)))
+    loader = IssueLoader(mailer, ManualClock(utc(2026, 1, day, 12)))
     sent = build_edition(loader, "2026-W02", previous)
-    assert sent.content["last_week"]["rows"][-1]["date"] == "2025-12-31"
     renderer = MailRenderer(sent, loader.view("people").paths, mailer.settings)
-    message = renderer.message(Reader("a@example.org", 500))
-    assert f">{heading}<" in read_body(message, "html").replace("&nbsp;", " ")
-    assert f"\n{heading.upper()}\n" in read_body(message)
+    assert f"\n{heading}\n" in read_body(renderer.message(Reader("a@example.org", 500)))
 
 
 def save_changes(
@@ -150,20 +140,17 @@ def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
     assert changes == ["There is no earlier forecast of these days to compare with."]
 
 
-def test_same_issue_has_no_changes(loader: IssueLoader) -> None:
+def test_first_email_and_same_issue_have_no_changes(loader: IssueLoader) -> None:
+    assert edition._last_week(loader, None)["rows"] == []
+    assert edition._changes(loader, loader.view("people"), None) == []
     same = build_edition(loader, "2025-W52")
     (sentence,) = edition._changes(loader, loader.view("people"), same)
     assert "no new forecast since the last email" in sentence
 
 
-def test_track_record_without_scores(loader: IssueLoader) -> None:
-    assert edition._track_record(loader) == "No published forecast has been scored yet."
-
-
 @pytest.mark.parametrize(
     ("skill", "half", "words"),
     [
-        (-0.031, 0.01, "3% worse than"),
         (0.112, 0.1, "11% better than"),
         (0.112, 0.2, "not clearly better or worse than"),
     ],
@@ -185,6 +172,7 @@ def test_track_record_separates_live_forecasts_and_hindcasts(
         ]
         return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21", "weeks": past}
 
+    assert edition._track_record(loader) == "No published forecast has been scored yet."
     monkeypatch.setattr("service.answers.track_record.track_record", track_record)
     assert edition._track_record(loader) == (
         "No published forecast has been scored yet. Hindcasts (forecasts made afterwards from the "

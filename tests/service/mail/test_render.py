@@ -17,7 +17,6 @@ from PIL import Image
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.wording import approximate_headline, range_chance, status_name
-from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
@@ -207,21 +206,6 @@ def test_attached_csv_has_the_same_days(message: EmailMessage, edition: Edition)
         assert [row[name] for name in ("date", "median", "hi95")] == [
             str(day[name]) for name in ("date", "median", "hi95")
         ]
-
-
-def test_email_has_the_numbers_of_the_api(
-    module_mailing: Context, message: EmailMessage, edition: Edition
-) -> None:
-    client = create_app(module_mailing, ManualClock(NOW)).test_client()
-    base = "/v1/series/people"
-    days = client.get(f"{base}/forecast?horizon=28&levels=50,80,95").get_json()["rows"]
-    assert edition.content["days"] == days
-    totals = client.get(f"{base}/totals?periods=next_7_days&levels=80").get_json()["rows"]
-    week = edition.content["totals"][0]
-    assert {k: v for k, v in week.items() if k in totals[0]} == totals[0]
-    for window in (1, 7):
-        url = f"{base}/exceedance?threshold=300&window={window}&horizon=7"
-        assert f"{100 * client.get(url).get_json()['p_any']:.0f}%  chance" in read_body(message)
 
 
 def test_message_id_is_that_of_reader_and_period(render: Render, message: EmailMessage) -> None:

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
 import sqlalchemy as sa
 
 from service.core.database import Database
-from service.core.tables import unsubscribed
+from service.core.tables import asks, salts, unsubscribed
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, run_concurrently
+from tests.service.support import NOW, ROUTE, run_concurrently
 
-HOUR = dt.timedelta(hours=1)
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+WEEKLY = "one email a week with the chances of more than 500 people"
+WARNING = "an early warning when the chance of more than 500 people in a day in the next 3 days"
+END = "reaches 40%, and an email when it no longer does"
 
 
 def test_adding_an_address_twice_updates_one_subscriber(database: Database) -> None:
@@ -79,3 +83,55 @@ def test_request_is_confirmed_once_within_48_hours(database: Database) -> None:
         assert not subscriber_store.confirm_opt_in(connection, opt_in, NOW + 47 * HOUR)
         assert subscriber_store.create_token(connection, request) is None
         assert len(subscriber_store.list_subscribers(connection)) == 1
+
+
+@pytest.mark.parametrize(
+    ("preferences", "text"),
+    [
+        (Preferences(500), WEEKLY),
+        (Preferences(1), "one email a week with the chances of more than 1 person"),
+        (Preferences(500, weekly=False, warn_level=40), f"{WARNING} {END}"),
+        (
+            Preferences(500, warn_level=40, week_threshold=2000),
+            f"{WEEKLY} and {WARNING}, or of more than 2,000 in 7 days, {END}",
+        ),
+    ],
+)
+def test_preferences_in_words(preferences: Preferences, text: str) -> None:
+    assert preferences.in_words(ROUTE.lead) == text
+
+
+def count_request(database: Database, now: dt.datetime, **limits: int) -> list[str]:
+    """Count a request by address and network; return those over their limits."""
+    with database.writing() as connection:
+        return subscriber_store.list_over_limit(connection, limits, now)
+
+
+def test_requests_over_the_daily_limit_are_named(database: Database) -> None:
+    assert count_request(database, NOW, address=2, network=9) == []
+    assert count_request(database, NOW, address=2, network=9) == []
+    assert count_request(database, NOW, address=2, network=9) == ["address"]
+    assert count_request(database, NOW, network=3) == [], "a refused request does not count"
+    assert count_request(database, NOW + DAY, address=2) == []
+
+
+def test_concurrent_requests_are_counted(database: Database) -> None:
+    for day in range(4):  # the first request of a day makes its salt
+        now = NOW + day * DAY
+        over = run_concurrently(8, lambda now=now: count_request(database, now, network=5))
+        assert sorted(over) == [[]] * 5 + [["network"]] * 3
+
+
+def test_requests_are_stored_as_hashes_for_a_day(database: Database) -> None:
+    count_request(database, NOW, network=9)
+    with database.reading() as connection:
+        (row,) = connection.execute(sa.select(asks))
+        (salt,) = connection.execute(sa.select(salts))
+    assert "network" not in str(row)
+    assert set(row._fields) == {"ask_id", "who"}, "no time"
+    count_request(database, NOW + DAY, network=9)
+    with database.reading() as connection:
+        (after,) = connection.execute(sa.select(asks))
+        (new_salt,) = connection.execute(sa.select(salts))
+    assert after.who != row.who
+    assert new_salt.salt != salt.salt
