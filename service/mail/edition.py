@@ -32,6 +32,7 @@ from service.answers.wording import (
 from service.core.clock import format_instant
 from service.core.declared_series import Route
 from service.data.daily_weather import ATTRIBUTION
+from service.mail import delivery_store
 from service.mail.delivery_store import Edition
 
 _PAST_DAYS, _HORIZON = 28, 28
@@ -55,17 +56,14 @@ def monday(week: str) -> dt.date:
     raise BadQuestion("week", "an ISO week such as 2026-W02", week)
 
 
-def build_edition(
-    loader: IssueLoader,
-    week: str,
-    previous: Edition | None = None,
-    as_of: dt.datetime | None = None,
-) -> Edition:
+def build_edition(loader: IssueLoader, week: str, as_of: dt.datetime | None = None) -> Edition:
     """Collect the content of the email from the newest issue, now or at `as_of`.
 
-    The forecast of the `previous` email is compared with the outcome.
+    The forecast of the previous frozen email is compared with the outcome.
     """
     now = loader.clock()
+    with loader.context.database.reading() as connection:
+        previous = delivery_store.get_previous_edition(connection, week, loader.route.name)
     view = loader.view(loader.route.leading, as_of=as_of)
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped

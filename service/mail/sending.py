@@ -136,9 +136,8 @@ def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) ->
     with context.database.writing() as connection:
         suspended = delivery_store.finish_email(connection, email, state, sent.code, now, next_at)
     if state != "sent":
-        why = "no answer" if sent.code is None else f"code {sent.code}"
         whom = email.period, email.subscriber_id
-        _log.warning("mail of %s to subscriber %s: %s, %s", *whom, state, why)
+        _log.warning("mail of %s to subscriber %s: %s, code %s", *whom, state, sent.code)
     if suspended:
         _log.warning("subscriber %s is suspended: their email bounces", email.subscriber_id)
     return state

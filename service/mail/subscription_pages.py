@@ -20,7 +20,6 @@ from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.database import Connection
-from service.core.settings import Settings
 from service.mail import subscriber_store as store
 from service.mail.subscriber_store import EMAILS, OptIn, Preferences, Subscriber
 
@@ -42,30 +41,20 @@ def _chosen_loader() -> IssueLoader:
     return _loader(request.values.get("route"))
 
 
-def _settings() -> Settings:
-    return _loader().context.settings
-
-
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
-    form_data, offered, chosen = request.form, not _settings().mail_fault, _chosen_loader()
-    leading = chosen.route.lead
+    offered, chosen = not _loader().context.settings.mail_fault, _chosen_loader()
     return _answer(
         "subscribe.html",
         status,
         chosen,
         offered=offered,
         problem=problem,
-        address=form_data.get("address", "")[:254],
-        emails=form_data.get("emails", EMAILS[0]),
-        threshold=form_data.get("threshold", "")[:8] or leading.day_threshold,
-        level=form_data.get("level", "")[:8] or _LEVEL,
-        week_threshold=form_data.get("week_threshold", "")[:8],
-        unit=leading.unit,
+        fields=request.form,
+        level=_LEVEL,
         largest=MOST_THRESHOLD,
         days=DAYS,
-        warns=not chosen.route.is_closed,
         record=warning_record(chosen)["sentence"] if offered else "",
     )
 
@@ -73,7 +62,7 @@ def form(status: int = 200, problem: str = "") -> Response:
 @subscriptions.post("/subscribe")
 def ask() -> Response:
     """Store a request; the response does not reveal whether the address is subscribed."""
-    if _settings().mail_fault:
+    if _loader().context.settings.mail_fault:
         return form(503)
     try:
         address = addresses.clean_address(request.form.get("address", ""))
@@ -125,7 +114,8 @@ def confirm(token: str) -> Response:
     text = "You will get an email when the chance reaches your level."
     if opt_in.weekly:
         names = {name[:3].lower(): name for name in calendar.day_name}
-        text = f"You will get the next weekly email on {names[_settings().digest_day]}."
+        day = names[_loader().context.settings.digest_day]
+        text = f"You will get the next weekly email on {day}."
     return _message_page(f"You are subscribed{_to(opt_in)}", text, opt_in.route)
 
 

@@ -42,13 +42,11 @@ def digest(
         _require_begun_or_due(loader, chosen)
 
     def work(session: Session) -> Outcome:
-        edition, previous = _get_editions(loader, chosen)
+        edition, route = _get_edition(loader, chosen), context.route.name
         if edition is None:
-            edition = build_edition(loader, chosen, previous)
+            edition = build_edition(loader, chosen)
             with context.database.writing() as connection:
-                readers = list_subscribers(
-                    connection, state="active", weekly=True, route=context.route.name
-                )
+                readers = list_subscribers(connection, state="active", weekly=True, route=route)
                 mails = dict.fromkeys(reader.subscriber_id for reader in readers)
                 delivery_store.save_edition(connection, edition, mails)
         message = renderer_of(loader, edition, context.settings).message
@@ -59,13 +57,13 @@ def digest(
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
     """Return the edition of `week`: frozen, or as it would have been at its time."""
-    frozen, previous = _get_editions(loader, week)
+    frozen = _get_edition(loader, week)
     if frozen:
         return frozen
     if week >= iso_week(loader.route, loader.clock()):
-        return build_edition(loader, week, previous)
+        return build_edition(loader, week)
     moment = _moment(loader.context, week)
-    return build_edition(IssueLoader(loader.context, lambda: moment), week, previous, moment)
+    return build_edition(IssueLoader(loader.context, lambda: moment), week, moment)
 
 
 def renderer_of(loader: IssueLoader, edition: Edition, settings: Settings) -> MailRenderer:
@@ -108,7 +106,7 @@ def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) 
 def _require_begun_or_due(loader: IssueLoader, week: str) -> None:
     """Raise `JobError` if the email of `week` can be neither begun nor resumed."""
     last, _ = due_week(loader.context, loader.clock())
-    if week == last or _get_editions(loader, week)[0]:
+    if week == last or _get_edition(loader, week):
         return
     due = f", due at {format_instant(_moment(loader.context, week))}" if week > last else ""
     raise JobError(
@@ -117,13 +115,9 @@ def _require_begun_or_due(loader: IssueLoader, week: str) -> None:
     )
 
 
-def _get_editions(loader: IssueLoader, week: str) -> tuple[Edition | None, Edition | None]:
-    """Return the frozen edition of `week`, and the one before it."""
+def _get_edition(loader: IssueLoader, week: str) -> Edition | None:
     with loader.context.database.reading() as connection:
-        return (
-            delivery_store.get_edition(connection, week, loader.route.name),
-            delivery_store.get_previous_edition(connection, week, loader.route.name),
-        )
+        return delivery_store.get_edition(connection, week, loader.route.name)
 
 
 def _moment(context: Context, week: str) -> dt.datetime:

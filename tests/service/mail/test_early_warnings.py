@@ -5,10 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from flask.testing import FlaskClient
 
 from forecast.paths import Paths
-from service.app import create_app
 from service.core import run_store
 from service.core.context import Context
 from service.core.job_runner import JobError
@@ -145,22 +143,6 @@ def test_stale_forecast_pauses_warnings(
     assert read_lead(mailbox)[0] == f"Early warnings resumed: {reason}, 23 to 25 January 2026"
 
 
-@pytest.mark.usefixtures("plain_chart")
-def test_reader_gets_only_chosen_emails(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
-    add_readers(mailer, "warnings", threshold=500, warn_level=40, weekly=False, now=JOINED)
-    add_readers(mailer, "both", threshold=500, warn_level=40, now=JOINED)
-    add_readers(mailer, "weekly", threshold=500, now=JOINED)
-    publish_forecast(mailer, hand.now, 90)
-    warn(mailer, hand)
-    assert mailbox.readers() == ["warnings@reader.example.org", "both@reader.example.org"]
-    hand.now = utc(2026, 1, 9, 15, 30)
-    publish_forecast(mailer, hand.now, 90)
-    send_due_mail(mailer, "", hand)
-    assert mailbox.readers()[2:] == ["both@reader.example.org", "weekly@reader.example.org"]
-
-
 def test_preview_sends_nothing(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
     add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
     add_readers(mailer, "b", threshold=500, warn_level=95, now=JOINED)
@@ -183,24 +165,16 @@ def test_unsubscribing_cancels_warning(
 ) -> None:
     add_readers(mailer, "a", "b", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailer, hand.now, 90)
-    web: FlaskClient = create_app(mailer, hand).test_client()
 
     def unsubscribe_last(_: str) -> None:
-        with mailer.database.reading() as connection:
+        with mailer.database.writing() as connection:
             last = subscriber_store.list_subscribers(connection)[-1]
-        web.post(f"/u/{last.token}", data={"List-Unsubscribe": "One-Click"})
+            subscriber_store.remove_subscriber(connection, last, hand.now)
 
     mailbox.data = unsubscribe_last  # type: ignore[assignment]
     warn(mailer, hand)
     assert mailbox.readers() == ["a@reader.example.org"]
-    message = mailbox.messages()[0]
-    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    mailbox.data = lambda _: None
-    link = message["List-Unsubscribe"].strip("<>").removeprefix("https://forecast.example.org")
-    assert web.post(link).status_code == 200
     with mailer.database.reading() as connection:
-        assert subscriber_store.list_subscribers(connection) == []
-        assert delivery_store.count_emails(connection, "2026-01-05", "channel") == {}
         (warning,) = early_warning_store.list_warnings(connection, "channel")
     assert warning == EarlyWarning(FIRST, 1, 500, FIRST, FIRST + 2 * DAY, 0.9, "channel")
 

@@ -9,7 +9,7 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import note_store
-from service.mail import edition
+from service.mail import delivery_store, edition
 from service.mail.delivery_store import Edition
 from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
@@ -29,7 +29,10 @@ def previous(mailer: Context) -> Edition:
     """The edition of the week before, from an issue of that week."""
     publish_issue(mailer.database, PREVIOUS, seed=3)
     loader = IssueLoader(mailer, ManualClock(issue_time(PREVIOUS)))
-    return build_edition(loader, "2025-W52", as_of=issue_time(PREVIOUS))
+    frozen = build_edition(loader, "2025-W52", as_of=issue_time(PREVIOUS))
+    with mailer.database.writing() as connection:
+        delivery_store.save_edition(connection, frozen, {})
+    return frozen
 
 
 @pytest.mark.parametrize(("truth", "position"), [(1238, "above"), (307, "within"), (306, "below")])
@@ -83,12 +86,13 @@ def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition
         (8, "AN EARLIER WEEK: FORECAST AND WHAT ARRIVED"),
     ],
 )
+@pytest.mark.usefixtures("previous")
 def test_heading_tells_last_week_from_an_earlier_one(
-    mailer: Context, previous: Edition, day: int, heading: str
+    mailer: Context, day: int, heading: str
 ) -> None:
     """The week of the previous email ends on 31 December."""
     loader = IssueLoader(mailer, ManualClock(utc(2026, 1, day, 12)))
-    sent = build_edition(loader, "2026-W02", previous)
+    sent = build_edition(loader, "2026-W02")
     renderer = MailRenderer(sent, loader.view("people").paths, mailer.settings)
     assert f"\n{heading}\n" in read_body(renderer.message(Reader("a@example.org", 500)))
 

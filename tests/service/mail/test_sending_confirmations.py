@@ -55,23 +55,23 @@ def test_link_is_mailed_once_and_token_hashed(mailer: Context, mailbox: Mailbox)
     assert token not in str(list_requests(mailer))
 
 
-def test_deferred_link_is_mailed_after_a_delay(mailer: Context, mailbox: Mailbox) -> None:
+@pytest.mark.parametrize(
+    ("reply", "wait", "n_sent"),
+    [
+        ("451 4.7.1 greylisted", dt.timedelta(minutes=3), 1),
+        ("550 no such mailbox", dt.timedelta(hours=10), 0),
+    ],
+)
+def test_link_is_mailed_later_if_deferred_but_not_if_refused(
+    mailer: Context, mailbox: Mailbox, reply: str, wait: dt.timedelta, n_sent: int
+) -> None:
     hand = ManualClock(NOW)
-    mailbox.rcpt = lambda _: "451 4.7.1 greylisted"
+    mailbox.rcpt = lambda _: reply
     assert mail_links(mailer, hand) == 0
     mailbox.rcpt = lambda _: None
     assert mail_links(mailer, hand) == 0
-    hand.now += dt.timedelta(minutes=3)
-    assert mail_links(mailer, hand) == 1
-
-
-def test_refused_address_is_not_retried(mailer: Context, mailbox: Mailbox) -> None:
-    mailbox.rcpt = lambda _: "550 no such mailbox"
-    hand = ManualClock(NOW)
-    mail_links(mailer, hand)
-    mailbox.rcpt = lambda _: None
-    hand.now += dt.timedelta(hours=10)
-    assert mail_links(mailer, hand) == 0
+    hand.now += wait
+    assert mail_links(mailer, hand) == n_sent
 
 
 def test_failure_is_a_run_and_the_next_try_waits(
