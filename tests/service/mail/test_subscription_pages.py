@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -68,19 +69,23 @@ def subscribe(web: FlaskClient, address: str = ADDRESS, **form: str) -> int:
     return web.post("/subscribe", data={"address": address} | form).status_code
 
 
-def mail_link(context: Context, mailbox: Mailbox, hand: ManualClock) -> str:
+@pytest.fixture
+def mail_link(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> Callable[[], str]:
     """Mail the pending confirmation; return the path of its link."""
-    assert mail_links(context, hand) == 1
-    return str(LINK.findall(mailbox.messages()[-1].get_content())[0])
+
+    def mail() -> str:
+        assert mail_links(mailer, hand) == 1
+        return str(LINK.findall(mailbox.messages()[-1].get_content())[0])
+
+    return mail
 
 
 def test_subscription_is_confirmed_by_link_and_button(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, mail_link: Callable[[], str]
 ) -> None:
-    assert "<title>Emails – Channel crossings forecast</title>" in web.get("/subscribe").text
     assert subscribe(web, threshold="700") == 200
     assert not list_subscribers(mailer) and not mailbox.taken, "the web process sends no email"
-    link = mail_link(mailer, mailbox, hand)
+    link = mail_link()
     for _ in range(3):  # as link scanners do
         assert web.get(link).status_code == 200
     assert not list_subscribers(mailer)
@@ -92,10 +97,10 @@ def test_subscription_is_confirmed_by_link_and_button(
 
 
 def test_confirmation_link_expires(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mail_link: Callable[[], str], hand: ManualClock
 ) -> None:
     subscribe(web)
-    link = mail_link(mailer, mailbox, hand)
+    link = mail_link()
     hand.now += dt.timedelta(hours=48)
     for response in (web.get(link), web.post(link)):
         assert response.status_code == 410
@@ -104,13 +109,13 @@ def test_confirmation_link_expires(
 
 
 def test_newer_request_replaces_the_older_and_changes_a_subscriber_once_confirmed(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mail_link: Callable[[], str]
 ) -> None:
     add_readers(mailer, "new", threshold=50)
     subscribe(web, threshold="100")
-    first = mail_link(mailer, mailbox, hand)
+    first = mail_link()
     subscribe(web, address=ADDRESS.upper(), threshold="200")
-    second = mail_link(mailer, mailbox, hand)
+    second = mail_link()
     assert web.post(first).status_code == 404
     assert [s.threshold for s in list_subscribers(mailer)] == [50]
     web.post(second)
@@ -175,11 +180,11 @@ def warning_preferences(context: Context) -> tuple[bool, int | None, int | None]
 
 
 def test_early_warnings_are_requested_and_confirmed(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, hand: ManualClock
+    web: FlaskClient, mailer: Context, mailbox: Mailbox, mail_link: Callable[[], str]
 ) -> None:
     choice = {"emails": "warnings", "threshold": "700", "level": "30", "week_threshold": "2500"}
     assert subscribe(web, **choice) == 200
-    link = mail_link(mailer, mailbox, hand)
+    link = mail_link()
     for text in (mailbox.messages()[0].get_content(), web.get(link).text):
         text = " ".join(text.split())
         assert "You will get an early warning" in text or "you will get an early warning" in text
@@ -189,10 +194,10 @@ def test_early_warnings_are_requested_and_confirmed(
     assert "when the chance reaches your level" in web.post(link).text
     assert warning_preferences(mailer) == (False, 30, 2500)
     subscribe(web, emails="both", level="", week_threshold="")
-    web.post(mail_link(mailer, mailbox, hand))
+    web.post(mail_link())
     assert warning_preferences(mailer) == (True, 50, None)
     subscribe(web, emails="weekly", level="80", week_threshold="9")
-    web.post(mail_link(mailer, mailbox, hand))
+    web.post(mail_link())
     assert warning_preferences(mailer) == (True, None, None)
 
 
@@ -223,14 +228,10 @@ def test_invalid_value_is_rejected_and_form_is_kept(
         assert connection.execute(sa.select(opt_ins)).all() == []
 
 
-def first_token(context: Context) -> str:
-    return list_subscribers(context)[0].token
-
-
 def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailer: Context) -> None:
     """RFC 8058, section 3.2: no cookie, no login, no other token."""
     add_readers(mailer, "a", "b")
-    token = first_token(mailer)
+    token = list_subscribers(mailer)[0].token
     page = web.get(f"/u/{token}")
     assert '<form method="post">' in page.text
     assert page.headers["Cache-Control"] == "no-store"
@@ -252,7 +253,7 @@ def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailer: Context) 
 @pytest.mark.parametrize("path", ["/u/", "/subscribe/confirm/"])
 def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailer: Context) -> None:
     add_readers(mailer, "a")
-    for token in ("x", "A" * 22, first_token(mailer)[:-1], "é"):
+    for token in ("x", "A" * 22, list_subscribers(mailer)[0].token[:-1], "é"):
         response = getattr(web, method)(path + token)
         assert response.status_code == 404
         assert "This link does not work" in response.text
