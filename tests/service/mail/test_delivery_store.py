@@ -105,6 +105,7 @@ def test_email_is_due_until_sent(database: Database) -> None:
 
 def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
     join(database, "a", "b")
+    unsent = freeze_edition(database, 50)
     for number in range(BOUNCES + 1):
         edition = freeze_edition(database, number)
         now = edition.made_at
@@ -123,6 +124,7 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
             "suspended",
             "active",
         ]
+    assert [each.address for each in list_due(database, unsent, unsent.made_at)] == ["b@b.org"]
     now = NOW + (BOUNCES + 1) * WEEK
     join(database, "a", now=now - HOUR)  # which makes it active again
     edition = freeze_edition(database, BOUNCES + 1)
