@@ -53,7 +53,9 @@ def config(settings: Settings, form: str) -> None:
     files = [name.lower() for name in names]
     unknown = [(name, name) for name in os.environ if name not in names]
     unknown += [
-        (str(file), file.name.upper()) for file in FOLDER.glob("*") if file.name not in files
+        (str(file), file.name.upper())
+        for file in FOLDER.glob("*")
+        if file.name.lower() not in files
     ]
     for shown, name in sorted(unknown):
         if name.startswith("CROSSINGS_"):

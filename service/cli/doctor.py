@@ -152,7 +152,7 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 
 def space(check: str, free: int) -> Finding:
     """Return the finding for `free` bytes of disk space."""
-    settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
+    settings = "CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
     remedy = f"free space, or lower {settings}" if free < 10**9 else ""
     severity = FAIL if free < 2 * 10**8 else WARN
     return Finding(check, f"{free / 10**9:,.1f} GB free", remedy, severity)

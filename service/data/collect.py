@@ -36,6 +36,7 @@ from service.data.govuk import Keep
 from service.data.openmeteo import Service
 from service.data.source import Document, Form, SourceError, Validators, read_file
 
+_LONGEST_WAIT_SECONDS = 120  # that a site may request
 _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
@@ -168,9 +169,8 @@ def fetcher(settings: Settings) -> Fetcher:
         connect_seconds=min(5.0, settings.fetch_seconds),
         read_seconds=min(15.0, settings.fetch_seconds),
         attempt_seconds=settings.fetch_seconds,
-        longest_wait_seconds=settings.fetch_wait_seconds,
-        all_seconds=settings.fetch_attempts * (settings.fetch_seconds + 30)
-        + settings.fetch_wait_seconds,
+        longest_wait_seconds=_LONGEST_WAIT_SECONDS,
+        all_seconds=settings.fetch_attempts * (settings.fetch_seconds + 30) + _LONGEST_WAIT_SECONDS,
     )
 
 

@@ -31,13 +31,7 @@ def test_version_option(crossings: Crossings) -> None:
     ("name", "value", "message"),
     [
         ("port", "x", "CROSSINGS_PORT: "),
-        ("database_url", "sqlite://", "CROSSINGS_DATABASE_URL: expected the URL of a file for "),
-        (
-            "database_url",
-            "mysql://h/x",
-            "CROSSINGS_DATABASE_URL: expected a URL such as ",
-        ),
-        ("database_url", "nonsense", "CROSSINGS_DATABASE_URL: expected a URL such as "),
+        ("database_url", "mysql://h/x", "CROSSINGS_DATABASE_URL: expected a URL such as "),
         ("database_url", "postgresql://h:y/x", "CROSSINGS_DATABASE_URL: expected a URL such as "),
     ],
 )

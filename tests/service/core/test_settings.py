@@ -48,18 +48,17 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("PORT", value) for value in ("0", "65536", "eight", "8_000", "8000.0", "")),
+        *(("PORT", value) for value in ("0", "65536", "eight", "")),
         *(("PATHS", value) for value in ("99", "20001")),
         *(("HORIZON", value) for value in ("27", "401")),
         *(("SEED", value) for value in ("-1", str(2**31))),
         ("WORKERS", "0"),
-        *(("REFIT_HOURS", value) for value in ("0", "1_0.5", "nan", "inf", "1e300")),
+        *(("REFIT_HOURS", value) for value in ("0", "nan", "inf", "1e300")),
         ("STALE_AFTER_DAYS", "0"),
         ("SOURCE", "hearsay"),
         ("LOG_LEVEL", "LOUD"),
         ("SMTP_SECURITY", "perhaps"),
         ("MAIL_FROM", "a@b.org\r\nBcc: c"),
-        ("MAIL_LIST_ID", "weekly>\r\nX: y"),
         ("PUBLIC_URL", "https://a.example\r\nBcc: c"),
         ("GOVUK_URL", "http://a.example:0"),
         ("GOVUK_ASSETS_URL", "ftp://a.example"),
@@ -68,13 +67,9 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
         *(("HOST", value) for value in ("", "127.0.0.1:80", "[::1]")),
         *(("SMTP_HOST", value) for value in ("smtp://mail.example.org", "mail.example.org:25")),
         ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
-        *((name, "/etc/hostname") for name in ("VAR_DIR", "MODELS_DIR", "FITTED_DIR")),
-        *((name, "1" + "0" * 30) for name in ("KEEP_VERSIONS", "STALE_AFTER_DAYS")),
-        *((name, "1" + "0" * 30) for name in ("FIT_MEMORY_MB", "KEEP_ISSUES_DAYS")),
+        ("KEEP_ISSUES_DAYS", "1" + "0" * 30),
         *(("CONTACT", value) for value in ("\udcff", "one\ntwo")),
         *(("DIGEST_TIME", value) for value in ("24:00", "01:30")),
-        *((name, "02:30") for name in ("WEATHER_TIMES", "INGEST_TIMES")),
-        ("INGEST_TIMES_WEEKEND", "09:40,02:30"),
         ("DIGEST_DAY", "someday"),
     ],
 )
@@ -136,53 +131,27 @@ def test_variable_overrides_secret_file(monkeypatch: pytest.MonkeyPatch, folder:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "expected a file that can be read"),
-        (b"", "found no lines"),
-        (b"hush\nhush\n", "found 2 lines"),
-        (b"  \n", "found no lines"),
-        (b"\xff\xfehush\n", "expected a file in UTF-8"),
+        ("a folder", "found a directory"),
+        ("a link to nothing", "does not exist"),
+        ("a link out", "resolves outside"),
+        (b"hush\nhush\n", "expected one line of text"),
+        (b"\xff\xfehush\n", "can't decode"),
     ],
 )
-def test_invalid_secret_file_is_named_in_error(
-    content: bytes | None, message: str, folder: Path
+def test_invalid_secret_file_is_one_line_without_its_content(
+    content: str | bytes, message: str, folder: Path
 ) -> None:
     file = folder / "crossings_smtp_password"
-    if content is None:
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content == "a folder":
         file.mkdir()
     else:
-        file.write_bytes(content)
+        file.symlink_to("/etc/hostname" if content == "a link out" else folder / "gone")
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert str(caught.value).startswith(f"{file}: ") and message in str(caught.value)
+    assert "smtp_password" in str(caught.value).lower() and message in str(caught.value)
     assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_dangling_secret_link_is_rejected(folder: Path) -> None:
-    file = folder / "crossings_smtp_password"
-    file.symlink_to(folder / "gone")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    expected = "expected a file that can be read (No such file or directory)"
-    assert str(caught.value) == f"{file}: {expected}"
-
-
-def test_secret_link_outside_folder_is_rejected(folder: Path) -> None:
-    (folder / "crossings_smtp_password").symlink_to("/etc/hostname")
-    with pytest.raises(SettingsError, match="it is not a file in that folder"):
-        load_settings()
-
-
-@pytest.mark.parametrize("name", SECRETS)
-def test_removed_file_variable_is_rejected(
-    name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    monkeypatch.setenv(f"{variable_of(name)}_FILE", "/run/secrets/of_old")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert str(caught.value) == (
-        f"{variable_of(name)}_FILE: no longer read; "
-        f"put the secret into {folder}/crossings_{name} instead"
-    )
 
 
 def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -> None:
