@@ -20,7 +20,7 @@ from service.answers.status import status
 from service.core import locks, request_store, run_store, service_metrics_store, sqlite
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
-from service.core.database import Database, DatabaseError, connect
+from service.core.database import UNKNOWN_REMEDY, Database, DatabaseError, connect
 from service.core.declared_series import Route
 from service.core.files import RegistryError
 from service.core.route_files import enabled_routes
@@ -174,7 +174,7 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             return
         took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
         yield from _guarded("database", lambda: _state(opened, f"{where} {took}"))
-        message, remedy, state = f"at {revision}; this version needs {head}", opened.remedy(), FAIL
+        message, remedy, state = f"at {revision}; this version needs {head}", UNKNOWN_REMEDY, FAIL
         if revision is None:
             message, remedy, state = "no tables yet", "`crossings run` creates and fills them", WARN
         elif revision == head:

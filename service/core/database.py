@@ -1,6 +1,7 @@
 """The connection to the database, and its schema."""
 
 __all__ = [
+    "UNKNOWN_REMEDY",
     "Connection",
     "Database",
     "DatabaseError",
@@ -12,13 +13,10 @@ __all__ = [
 ]
 
 import logging
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -42,6 +40,8 @@ _FAILED_SECONDS = 3600.0  # how long a failed write counts
 # SQLite's messages and PostgreSQL's codes for: read-only, no space, broken disk.
 _READ_ONLY = ("readonly database", "25006")
 _NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file", "53100", "58030")
+UNKNOWN_REMEDY = "run the version that made it, or name an empty database to start afresh"
+"""What to do with a database whose migration is not in this version."""
 _log = logging.getLogger(__name__)
 
 
@@ -62,9 +62,6 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self._autocommit = engine.execution_options(one_statement=True)
-        self._watching: sa.Connection | None = None
-        self._raw: Any = None  # its connection as the driver knows it
-        self._lock = threading.Lock()
         self._looked: tuple[float, tuple[str, str] | None] | None = None
         self._failed: tuple[float, str] | None = None
 
@@ -82,24 +79,6 @@ class Database:
         """Open a connection for one short read, without a transaction."""
         with _one_line_errors(), self._autocommit.connect() as connection:
             yield connection
-
-    def version(self) -> int | None:
-        """Return a number that changes with every commit, or None if there is no such number.
-
-        Uses SQLite's ``data_version``, which counts the commits of other connections.
-        """
-        if self.engine.dialect.name != "sqlite":
-            return None
-        with _one_line_errors(), self._lock:
-            if self._watching is None:
-                self._watching = self._autocommit.connect()
-                self._raw = self._watching.connection.dbapi_connection
-            if isinstance(self._raw, sqlite.Fallback):  # it sees no commits, and is used once
-                self._watching.close()
-                self._watching = None
-                return None
-            data_version: int = self._raw.execute("PRAGMA data_version").fetchone()[0]
-            return data_version
 
     def write_problem(self) -> tuple[str, str] | None:
         """Reason code and message if the database is not writable, checked every few seconds."""
@@ -167,7 +146,7 @@ class Database:
             return
         if now is not None and not self.is_known(now):
             unknown = f"migration {now}, which this version does not have"
-            raise DatabaseError(f"the database is at {unknown}: {self.remedy()}")
+            raise DatabaseError(f"the database is at {unknown}: {UNKNOWN_REMEDY}")
         with self.writing() as connection:
             self._wait_for_turn(connection)
             now = _revision(connection)
@@ -190,12 +169,6 @@ class Database:
     def is_known(revision: str | None) -> bool:
         """Whether this version includes the migration."""
         return revision in {one.revision for one in _script().walk_revisions()}
-
-    def remedy(self) -> str:
-        """Say what to do with a database whose migration is not in this version."""
-        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
-        empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
-        return f"run the version that made it, or {empty} to start afresh"
 
     @contextmanager
     def recreating(self, revision: str) -> Iterator[sa.Connection]:
@@ -248,10 +221,6 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        with self._lock:
-            if self._watching is not None:
-                self._watching.close()
-                self._watching = None
         self.engine.dispose()
 
 
@@ -305,8 +274,6 @@ def _one_line_errors() -> Iterator[None]:
         if is_plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
         raise
-    except sqlite3.Error as error:  # of the driver itself, in `version`
-        raise Unavailable(f"database: {error}") from error
     except sa.exc.TimeoutError as error:
         raise Unavailable("database: every connection is in use") from error
 

@@ -13,7 +13,6 @@ import hashlib
 import os
 import threading
 from pathlib import Path
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -60,9 +59,7 @@ class ProcessLock:
                 self._close_session(self._session)
             if self._file is not None:
                 # Remove before unlocking; anyone who has opened it sees that it is gone.
-                path = _path(self._engine, self._name)
-                assert path is not None  # a held lock has its file
-                path.unlink(missing_ok=True)
+                _path(self._engine, self._name).unlink(missing_ok=True)
                 os.close(self._file)
             self._session = self._file = None
 
@@ -98,9 +95,9 @@ class ProcessLock:
         session.close()
 
     def _acquire_file(self) -> bool:
-        path = _path(self._engine, self._name)
-        if self._file is not None or path is None:
+        if self._file is not None:
             return True
+        path = _path(self._engine, self._name)
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -128,7 +125,7 @@ def is_held(connection: sa.Connection, name: str) -> bool:
         values = {"high": key >> 32, "low": key & 0xFFFFFFFF}
         return connection.execute(query, values).first() is not None
     path = _path(connection.engine, name)
-    if path is None or not path.exists():  # a held lock has its file
+    if not path.exists():  # a held lock has its file
         return False
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -140,12 +137,9 @@ def is_held(connection: sa.Connection, name: str) -> bool:
     return False
 
 
-def _path(engine: sa.Engine, name: str) -> Path | None:
-    """Return the lock file, in a folder beside the database; None for one in memory."""
-    database = engine.url.database or ":memory:"
-    if database.startswith("file:"):
-        database = unquote(database.removeprefix("file:"))
-    return None if database == ":memory:" else Path(f"{database}-locks") / f"{name}.lock"
+def _path(engine: sa.Engine, name: str) -> Path:
+    """Return the lock file, in a folder beside the SQLite file."""
+    return Path(f"{engine.url.database}-locks") / f"{name}.lock"
 
 
 def _key(name: str) -> int:

@@ -3,7 +3,6 @@
 __all__ = [
     "BUSY_MILLISECONDS",
     "READ_ONLY",
-    "Fallback",
     "compact",
     "engine",
     "file_of",
@@ -11,6 +10,7 @@ __all__ = [
 ]
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -33,31 +33,21 @@ _READ_ONLY = "readonly database"
 _NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open database file")
 
 
-class Fallback(sqlite3.Connection):
-    """Fallback connection when a WAL file cannot be created.
-
-    SQLite needs it to read on a full disk or in a read-only folder. It is used once, so that the
-    next use notices a repaired disk.
-    """
-
-
 def file_of(url: str | sa.URL) -> Path | None:
-    """Return the file of a database URL; None if it is not SQLite or in memory."""
+    """Return the file of a database URL; None if it is not SQLite."""
     parsed = sa.make_url(url)
-    name = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    return Path(name) if name and name != ":memory:" else None
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def engine(url: sa.URL) -> sa.Engine:
     """Open the SQLite file of `url`; create it and its folder if missing."""
-    file = file_of(url)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    file = Path(url.database or "")
+    file.parent.mkdir(parents=True, exist_ok=True)
     # Parameters may hold addresses; keep them out of errors and logs.
     opened = sa.create_engine(url, hide_parameters=True)
 
     @sa.event.listens_for(opened, "do_connect")
-    def _open(dialect: Any, record: Any, cargs: Any, cparams: Any) -> Any:  # noqa: ARG001
+    def _open(dialect: Any, record: Any, cargs: Any, cparams: Any) -> Any:
         connection = None
         try:
             connection = dialect.connect(*cargs, **cparams)
@@ -68,14 +58,16 @@ def engine(url: sa.URL) -> sa.Engine:
                     f"{error}: {file}: expected a file that user {os.geteuid()} can read and write"
                 ) from error
             connection.close()
-            if file is None or not _can_fall_back(file, error):
+            if not _can_fall_back(file, error):
                 raise
-            return _open_fallback(file)
+            # Used once, so that the next use notices a repaired disk.
+            record.info["is_fallback"] = True
+            return _open_without_log(file)
         return connection
 
     @sa.event.listens_for(opened, "checkin")
-    def _drop(connection: Any, record: Any) -> None:
-        if isinstance(connection, Fallback):
+    def _drop(connection: Any, record: Any) -> None:  # noqa: ARG001
+        if record.info.pop("is_fallback", False):
             record.invalidate()
 
     sa.event.listen(opened, "begin", _begin)
@@ -98,21 +90,18 @@ def compact(opened: sa.Engine) -> int:
 
 def find_write_problem(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
     """Reason code and message if writes would fail; a busy database is not a failure."""
-    if _is_full(opened.url.database or ":memory:"):
+    if _is_full(Path(opened.url.database or "")):
         return _FULL
     return READ_ONLY if _is_read_only(connection) else None
 
 
-def _is_full(file: str) -> bool:
+def _is_full(file: Path) -> bool:
     """Whether the disk is too full to write (reads still work)."""
-    if file == ":memory:":
-        return False
     try:
-        disk = os.statvfs(Path(file).parent)
+        disk = shutil.disk_usage(file.parent)
     except OSError:  # the next query reports it
         return False
-    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # some blocks are reserved for root
-    return disk.f_blocks > 0 and free * disk.f_frsize < _LEAST_BYTES
+    return disk.total > 0 and disk.free < _LEAST_BYTES
 
 
 def _is_read_only(connection: Any) -> bool:
@@ -135,8 +124,6 @@ def _begin(connection: sa.Connection) -> None:
         return  # a single statement sees one snapshot anyway
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
-    elif isinstance(raw, Fallback) and _is_full(connection.engine.url.database or ":memory:"):
-        raise sqlite3.OperationalError("database or disk is full")  # a fallback is read-only
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
@@ -187,11 +174,7 @@ def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)
 
 
-def _open_fallback(file: Path) -> Fallback:
-    return sqlite3.connect(
-        f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1",
-        uri=True,
-        factory=Fallback,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+def _open_without_log(file: Path) -> sqlite3.Connection:
+    """Open to read on a full disk or in a read-only folder, where no WAL can be created."""
+    address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)

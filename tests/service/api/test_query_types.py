@@ -35,7 +35,7 @@ INVALID = [
 def _request() -> Iterator[None]:
     """A request context: days depend on the route. The database is not used."""
     app = Flask(__name__)
-    app.extensions["loader"] = IssueLoader(Context(Settings(), connect("sqlite://")))
+    app.extensions["loader"] = IssueLoader(Context(Settings(), connect("sqlite:///:memory:")))
     with app.test_request_context("/"):
         yield
 

@@ -47,18 +47,16 @@ def test_full_disk_stays_readable_and_recovers(
     database.migrate()
     for _ in range(3):
         assert periods(database) == ["1"]
-        assert database.version() is None, "no version without a WAL file"
         assert database.write_problem() == (
             "database_not_written",
             "the disk of the database is full",
         )
-    with pytest.raises(Unavailable, match="^database: database or disk is full$"):
+    with pytest.raises(Unavailable, match="^database: attempt to write a readonly database$"):
         claim_run(database, "2")
     ballast.unlink()
     claim_run(database, "2")
     assert periods(database) == ["1", "2"]
     assert database.write_problem() is None
-    assert database.version() is not None
     database.close()
 
 
@@ -71,7 +69,6 @@ def test_full_disk_is_reported_without_writing(
     assert database.write_problem() is None
     ballast = fill(small)
     assert periods(database) == []
-    assert database.version() is not None, "the WAL file exists already"
     assert database.write_problem() is not None
     ballast.unlink()
     assert database.write_problem() is None
@@ -113,8 +110,6 @@ def test_file_that_is_not_a_database_is_closed(tmp_path: Path) -> None:
     [
         ("sqlite:////var/a%20b.sqlite", Path("/var/a b.sqlite")),
         ("sqlite:///x.sqlite?timeout=3", Path("x.sqlite")),
-        ("sqlite://", None),
-        ("sqlite:///:memory:", None),
         ("postgresql://h/x.sqlite", None),
     ],
 )

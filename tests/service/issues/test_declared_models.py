@@ -172,7 +172,7 @@ def test_left_out_declaration_is_logged(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_problems_have_names_and_omit_folders(tmp_path: Path) -> None:
     models = declare_quick_models(tmp_path / "models")
-    context = Context(Settings(models_dir=models), connect("sqlite://"))
+    context = Context(Settings(models_dir=models), connect("sqlite:///:memory:"))
     assert find_problems(context) == ()
     for names in ("abc", "de"):
         for name in names:

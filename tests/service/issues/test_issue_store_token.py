@@ -32,14 +32,6 @@ def test_change_token_changes_with_issues_and_runs(database: Database) -> None:
     assert len(set(tokens)) == 4
 
 
-def test_database_version_changes_with_each_commit(database: Database) -> None:
-    before = database.version()
-    assert database.version() == before
-    with database.writing() as connection:
-        run_store.claim_run(connection, "refit", "one", NOW, ROUTE.name)
-    assert before is None or database.version() != before
-
-
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_token_query_uses_index_of_runs(database: Database) -> None:
     query = issue_store._token_query(("ingest",)).params(series_id="people", route=ROUTE.name)
