@@ -133,7 +133,7 @@ class IssueLoader:
             return self._view(issue, entry, paths, observed, state, now, day, first, now)
 
         # Read the token first: the cached value is at least as new.
-        with self.context.database.reading_once() as connection:
+        with self.context.database.reading() as connection:
             token = issue_store.read_change_token(
                 connection, self.route.name, series_id, STATE_JOBS
             )
@@ -198,7 +198,7 @@ class IssueLoader:
 
     def figures_version(self) -> int:
         """Return a number that increases whenever a figure is added or revised."""
-        with self.context.database.reading_once() as connection:
+        with self.context.database.reading() as connection:
             return observation_store.get_version(connection)
 
     def fitted(self, view: IssueView) -> Joint:

@@ -147,7 +147,7 @@ class _Keys:
         """
         name, is_confirmed = key_store.hash_key(presented), True
         try:
-            with self._loader.context.database.reading_once() as connection:
+            with self._loader.context.database.reading() as connection:
                 key = key_store.find_key(connection, presented)
         except Unavailable:
             key, is_confirmed = self.recently_confirmed(presented), False

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from service.core.setting_types import Times, matching
 
 _DAY = dt.date(2024, 10, 18)
 _MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
+_FORECAST_KEYS = {"day_threshold", "week_threshold", "likely_above", "unlikely_below"}
 _LAST_SECOND = dt.time(23, 59, 59, fold=1)  # a clock set back at midnight shows it twice
 
 
@@ -96,10 +97,8 @@ class GovUk(Declaration):
 
     kind: Literal["govuk"]
 
-    @property
-    def title(self) -> str:
-        """Its name in a sentence."""
-        return "GOV.UK"
+    title: ClassVar[str] = "GOV.UK"
+    """Its name in a sentence."""
 
 
 class Table(Declaration):
@@ -175,6 +174,8 @@ class Series(Declaration):
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
+        if self.frequency == "daily" and not _FORECAST_KEYS <= self.model_fields_set:
+            raise ValueError(f"expected {', '.join(sorted(_FORECAST_KEYS))} in a daily series")
         if bool(self.ratio) != bool(self.follows):
             raise ValueError("expected ratio in a series that follows another, and only there")
         if self.unlikely_below > self.likely_above:

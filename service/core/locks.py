@@ -61,38 +61,37 @@ class ProcessLock:
                 # Remove before unlocking; anyone who has opened it sees that it is gone.
                 _path(self._engine, self._name).unlink(missing_ok=True)
                 os.close(self._file)
-            self._session = self._file = None
+                self._file = None
 
     def _acquire_session(self) -> bool:
         if self._session is not None:
             try:
                 self._session.execute(sa.select(1))
+                return True
             except sa.exc.DBAPIError:  # the session, and the lock with it, is lost
                 self._close_session(self._session)
-                self._session = None
-            else:
-                return True
         session = sa.create_engine(
             self._engine.url,
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args=dict(_CLIENT),
         ).connect()
+        is_held = False
         try:
             for setting, value in _KEEPALIVE.items():
                 session.execute(sa.text(f"SET {setting} = {value}"))
-            if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))):
-                self._session = session
-                return True
+            query = sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))
+            is_held = bool(session.scalar(query))
         finally:
-            if self._session is not session:
+            if not is_held:
                 self._close_session(session)
-        return False
+        self._session = session if is_held else None
+        return is_held
 
-    @staticmethod
-    def _close_session(session: sa.Connection) -> None:
+    def _close_session(self, session: sa.Connection) -> None:
         session.invalidate()  # closes the socket even if the server does not answer
         session.close()
+        self._session = None
 
     def _acquire_file(self) -> bool:
         if self._file is not None:
@@ -119,11 +118,9 @@ def is_held(connection: sa.Connection, name: str) -> bool:
         query = sa.text(
             "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
             "WHERE locktype = 'advisory' AND granted AND datname = current_database() "
-            "AND objsubid = 1 AND classid::bigint = :high AND objid::bigint = :low"
+            "AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = :key"
         )
-        key = _key(name) & 0xFFFFFFFFFFFFFFFF
-        values = {"high": key >> 32, "low": key & 0xFFFFFFFF}
-        return connection.execute(query, values).first() is not None
+        return connection.execute(query, {"key": _key(name)}).first() is not None
     path = _path(connection.engine, name)
     if not path.exists():  # a held lock has its file
         return False

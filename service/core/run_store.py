@@ -15,7 +15,6 @@ __all__ = [
     "lock_name",
     "prune_runs",
     "list_recent",
-    "list_running",
 ]
 
 import datetime as dt
@@ -37,10 +36,9 @@ _DIED = "its process died before it finished"
 
 @dataclass(frozen=True)
 class Claim:
-    """A run that a process has claimed.
+    """A run that a process has claimed, for the `attempt`-th time.
 
-    - `attempt`: Number of claims so far. A process that lost its run to another has a lower number,
-      and can neither publish nor finish.
+    A process that lost its run to another has a lower number, and can neither publish nor finish.
     """
 
     run_id: int
@@ -49,12 +47,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job.
-
-    - `outcome`: ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; a stopped run may be
-      claimed again.
-    - `attempt`: Number of claims so far.
-    """
+    """One run: ``running``, ``done``, ``skipped``, ``failed``, or ``stopped``: claimable again."""
 
     run_id: int
     job: str
@@ -137,14 +130,8 @@ def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
 
 def list_dead(connection: sa.Connection) -> list[Run]:
     """Return the unfinished runs whose lock is free."""
-    return [
-        r for r in list_running(connection) if not locks.is_held(connection, lock_name(r.run_id))
-    ]
-
-
-def list_running(connection: sa.Connection) -> list[Run]:
-    """Return the unfinished runs."""
-    return _read(connection, sa.select(runs).where(runs.c.outcome == "running"))
+    running = _read(connection, sa.select(runs).where(runs.c.outcome == "running"))
+    return [run for run in running if not locks.is_held(connection, lock_name(run.run_id))]
 
 
 def get_run(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:

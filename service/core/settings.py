@@ -212,9 +212,8 @@ def load_settings() -> Settings:
         for detail in error.errors():
             name, value = str(detail["loc"][0]), detail["input"]
             if isinstance(value, str):  # its author may have put a password anywhere
-                value = mask_url(value)
-            message = explain_invalid(detail["msg"], value, is_secret=name in SECRETS)
-            lines.append(f"{variable_of(name)}: {message}")
+                value = ... if name in SECRETS else mask_url(value)
+            lines.append(f"{variable_of(name)}: {explain_invalid(detail['msg'], value)}")
         raise SettingsError("\n".join(lines)) from None
 
 

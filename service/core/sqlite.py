@@ -13,8 +13,6 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,8 +27,7 @@ READ_ONLY = "database_read_only", "the database is read-only"
 
 _LEAST_BYTES = 1_000_000
 _FULL = "database_not_written", "the disk of the database is full"
-_READ_ONLY = "readonly database"
-_NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open database file")
+_NO_LOG = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
 
 
 def file_of(url: str | sa.URL) -> Path | None:
@@ -80,7 +77,7 @@ def compact(opened: sa.Engine) -> int:
     Meanwhile the disk needs space for the rows twice more: in a copy and in the WAL.
     """
     file = Path(opened.url.database or "")
-    with opened.execution_options(one_statement=True).connect() as connection:
+    with opened.execution_options(is_vacuum=True).connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         before = file.stat().st_size
         connection.exec_driver_sql("VACUUM")
@@ -88,57 +85,28 @@ def compact(opened: sa.Engine) -> int:
     return before - file.stat().st_size
 
 
-def find_write_problem(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
+def find_write_problem(file: Path) -> tuple[str, str] | None:
     """Reason code and message if writes would fail; a busy database is not a failure."""
-    if _is_full(Path(opened.url.database or "")):
-        return _FULL
-    return READ_ONLY if _is_read_only(connection) else None
-
-
-def _is_full(file: Path) -> bool:
-    """Whether the disk is too full to write (reads still work)."""
-    try:
-        disk = shutil.disk_usage(file.parent)
-    except OSError:  # the next query reports it
-        return False
-    return disk.total > 0 and disk.free < _LEAST_BYTES
-
-
-def _is_read_only(connection: Any) -> bool:
-    with _without_busy_timeout(connection):
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            # Starts a transaction that takes no lock if the database is read-only.
-            connection.execute("DELETE FROM alembic_version WHERE 0")
-        except sqlite3.Error as error:
-            return _READ_ONLY in str(error)
-        finally:
-            with suppress(sqlite3.Error):  # if it did not begin
-                connection.execute("ROLLBACK")
-    return False
+    if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return READ_ONLY
+    disk = shutil.disk_usage(file.parent)
+    return _FULL if disk.total > 0 and disk.free < _LEAST_BYTES else None
 
 
 def _begin(connection: sa.Connection) -> None:
-    options, raw = connection.get_execution_options(), connection.connection.dbapi_connection
-    if options.get("one_statement"):
-        return  # a single statement sees one snapshot anyway
-    if not options.get("begin_immediate"):
+    options = connection.get_execution_options()
+    if options.get("is_vacuum"):
+        return
+    if "waits" not in options:  # to read
         connection.exec_driver_sql("BEGIN")
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        with _without_busy_timeout(raw):
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _without_busy_timeout(connection: Any) -> Iterator[None]:
-    """Disable the busy timeout of a connection."""
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
 
 
 def _prepare(connection: Any) -> None:

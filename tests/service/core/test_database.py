@@ -199,30 +199,6 @@ def test_sqlite_file_is_set_up(tmp_path: Path, pragma: str, value: str | int) ->
     opened.close()
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("", "nonsense", "nosuch://host/db", "oracle+nodriver://h/d", "mysql://u:secret@h/d"),
-        "nonsense+nothing://user:secret@host/db",
-    ],
-)
-def test_invalid_url_gives_one_line_without_password(url: str) -> None:
-    with pytest.raises(DatabaseError, match=r"^CROSSINGS_DATABASE_URL: [^\n]+$") as caught:
-        connect(url)
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("option", ["nonsense=x", "sslmode=nonsense", "conninfo=nonsense"])
-def test_invalid_connection_option_raises_unavailable(option: str) -> None:
-    with (
-        contextlib.closing(connect(f"postgresql://user:secret@127.0.0.1:1/db?{option}")) as opened,
-        pytest.raises(Unavailable, match=r"^database: [^\n]*nonsense[^\n]*$") as caught,
-        opened.reading(),
-    ):
-        pass
-    assert "secret" not in str(caught.value)
-
-
 def test_compact_frees_disk_space(database: Database) -> None:
     with database.writing() as connection:
         for number in range(300):

@@ -91,7 +91,8 @@ def test_project_route_declaration_is_valid() -> None:
         ("above = 0.6", "above = 60", "likely_above: expected at most 1, found 60"),
         ("above = 0.6", "above = nan", "likely_above: expected a finite number, found nan"),
         ("above = 0.6", "above = 0.1", "vessels: expected unlikely_below to be at most likely_ab"),
-        ("day_threshold", "day_treshold", "vessels.day_treshold: expected only known names"),
+        ("licence =", "licenses = 1\nlicence =", "licenses: expected only known names"),
+        ("likely_above = 0.6\n", "", "vessels: expected day_threshold, likely_above, unlikely_b"),
         ("licence =", "weather_points = [[51, 1]]\nlicence =", "expected both weather_points and"),
         ("licence =", "weather_points = [[91, 1]]\nlicence =", "weather_points.0.0: expected at m"),
         ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected times such as"),
@@ -117,7 +118,7 @@ def test_project_route_declaration_is_valid() -> None:
         ),
         (
             'frequency = "weekly"',
-            "",
+            "day_threshold = 1\nweek_threshold = 1\nlikely_above = 1\nunlikely_below = 0",
             "expected one daily series that follows no other, found returns, landings",
         ),
         ("series.vessels]", 'series."Two words"]', "expected lower-case letters, digits and _"),

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from service.cli.doctor import examine
 from service.core import settings as module
 from service.core import sqlite
-from service.core.database import connect
 from service.core.settings import (
     PROJECT,
     SECRETS,
@@ -22,12 +19,7 @@ from service.core.settings import (
 
 def test_defaults_need_no_environment() -> None:
     settings = load_settings()
-    assert (settings.host, settings.port, settings.paths, settings.horizon) == (
-        "127.0.0.1",
-        8000,
-        2000,
-        400,
-    )
+    assert (settings.paths, settings.horizon) == (2000, 400)
     assert sqlite.file_of(settings.database) == PROJECT / "var" / "crossings.sqlite"
     assert settings.models_dir == PROJECT / "models"
     assert settings.address == "http://127.0.0.1:8000"
@@ -49,28 +41,14 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
     ("name", "value"),
     [
         *(("PORT", value) for value in ("0", "65536", "eight", "")),
-        *(("PATHS", value) for value in ("99", "20001")),
-        *(("HORIZON", value) for value in ("27", "401")),
         *(("SEED", value) for value in ("-1", str(2**31))),
-        ("WORKERS", "0"),
         *(("REFIT_HOURS", value) for value in ("0", "nan", "inf", "1e300")),
-        ("STALE_AFTER_DAYS", "0"),
-        ("SOURCE", "hearsay"),
-        ("LOG_LEVEL", "LOUD"),
-        ("SMTP_SECURITY", "perhaps"),
-        ("MAIL_FROM", "a@b.org\r\nBcc: c"),
-        ("PUBLIC_URL", "https://a.example\r\nBcc: c"),
-        ("GOVUK_URL", "http://a.example:0"),
-        ("GOVUK_ASSETS_URL", "ftp://a.example"),
-        ("WEATHER_URL", "https://{host}.example"),
-        ("CORS_ORIGINS", "https://a.example, null"),
-        *(("HOST", value) for value in ("", "127.0.0.1:80", "[::1]")),
-        *(("SMTP_HOST", value) for value in ("smtp://mail.example.org", "mail.example.org:25")),
-        ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
-        ("KEEP_ISSUES_DAYS", "1" + "0" * 30),
         *(("CONTACT", value) for value in ("\udcff", "one\ntwo")),
-        *(("DIGEST_TIME", value) for value in ("24:00", "01:30")),
-        ("DIGEST_DAY", "someday"),
+        *(("HOST", ""), ("SOURCE", "hearsay"), ("KEEP_ISSUES_DAYS", "1" + "0" * 30)),
+        *(("MAIL_FROM", "a@b.org\r\nBcc: c"), ("PUBLIC_URL", "https://a.example\r\nBcc: c")),
+        *(("GOVUK_ASSETS_URL", "ftp://a.example"), ("WEATHER_URL", "https://{host}.example")),
+        *(("CORS_ORIGINS", "null"), ("SMTP_HOST", "mail.example.org:25"), ("DIGEST_TIME", "01:30")),
+        ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
     ],
 )
 def test_invalid_setting_error_names_variable_and_value(
@@ -82,19 +60,6 @@ def test_invalid_setting_error_names_variable_and_value(
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"CROSSINGS_{name}: ")
     assert repr(value) in line
-
-
-def test_each_invalid_setting_is_reported_on_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSINGS_PORT", "x")
-    monkeypatch.setenv("CROSSINGS_PATHS", "1")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert len(str(caught.value).splitlines()) == 2
-
-
-def test_settings_are_immutable() -> None:
-    with pytest.raises(ValueError, match="frozen"):
-        Settings().port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("host", ["::1", "::"])
@@ -167,9 +132,7 @@ def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -
     [
         ("DASK", "tcp://user:Sekrit@h:1", "tcp://user:********@h:1"),
         ("PUBLIC_URL", "https://user:Sekrit@h", "https://user:********@h"),
-        ("GOVUK_URL", "//user:Sekrit@h", "//user:********@h"),
         ("WEATHER_URL", "https://h?apikey=Sekrit", "https://h?********"),
-        ("SMTP_HOST", "user:Sekrit@mail", "user:********@mail"),
     ],
 )
 def test_password_in_an_invalid_setting_is_masked(
@@ -202,22 +165,6 @@ def test_empty_path_means_default(name: str, empty: str, monkeypatch: pytest.Mon
     monkeypatch.setenv(variable_of(name), empty)
     assert getattr(load_settings(), name) == Settings.model_fields[name].default
     assert load_settings().fitted_folder == PROJECT / "models" / "fitted"
-
-
-@pytest.mark.parametrize("name", ["100%", "a?b", "a#b", "%20", "a b", "é", "a&b=c", "a:b@c"])
-def test_var_dir_may_contain_special_characters(name: str, tmp_path: Path) -> None:
-    settings = Settings(var_dir=tmp_path / name)
-    with contextlib.closing(connect(settings.database)) as database:
-        database.migrate()
-    assert (tmp_path / name / "crossings.sqlite").stat().st_size > 0
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-    finding = next(finding for finding in examine(settings) if finding.check == "database")
-    assert finding.state == "ok", finding
-
-
-@pytest.mark.parametrize("url", ["http://[::1]:8000", "https://a.example:8443/", "http://a"])
-def test_public_url_may_have_port(url: str) -> None:
-    assert Settings(public_url=url).address == url.rstrip("/")
 
 
 def test_only_the_public_url_needs_a_host_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from tests.service.support import NOW, ROUTE, publish, random_paths
 
 def test_change_token_changes_with_issues_and_runs(database: Database) -> None:
     def read() -> tuple[object, ...]:
-        with database.reading_once() as connection:
+        with database.reading() as connection:
             return issue_store.read_change_token(
                 connection, ROUTE.name, "people", ["ingest", "refit"]
             )

@@ -75,7 +75,7 @@ def test_weather_scores_and_requests_no_longer_needed_are_deleted(
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):
             request = request_store.add_request(connection, "refit", "a", NOW, ROUTE.name)
-            request_store.finish_request(connection, request.request_id, "done", None, NOW)
+            request_store.update_request(connection, request.request_id, "done", finished_at=NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     outcome = prune(filled)
