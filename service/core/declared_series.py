@@ -37,14 +37,6 @@ def _checked_format(date_format: str) -> str:
     raise ValueError("expected a format with day, month and year such as %d/%m/%Y")
 
 
-def _checked_encoding(encoding: str) -> str:
-    try:
-        "a".encode(encoding)
-    except LookupError:  # unknown, or not of text
-        raise ValueError("expected an encoding such as latin-1") from None
-    return encoding
-
-
 def _checked_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -67,13 +59,8 @@ _Address = Annotated[
 ]
 _Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
 _Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_Point = Annotated[
-    tuple[
-        Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)],
-        Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)],
-    ],
-    Field(strict=False),
-]
+_Degrees = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+_Point = Annotated[tuple[_Degrees, _Degrees], Field(strict=False)]
 
 
 class Declaration(BaseModel):
@@ -112,7 +99,6 @@ class Table(Declaration):
     - `placeholders`: Texts that stand for a missing number.
     - `reports`: Which report of a day counts; ``refuse``: reports of a day must not differ.
     - `order`: The column of numbers or moments that orders the reports; none: the order of rows.
-    - `encoding`: Of a CSV file.
     - `closed`: Whether the source has ended, so that no newer figures are expected.
     """
 
@@ -128,7 +114,7 @@ class Table(Declaration):
     placeholders: Annotated[tuple[str, ...], Field(strict=False)] = ()
     reports: Literal["refuse", "first", "last", "largest"] = "refuse"
     order: str = ""
-    encoding: Annotated[_Text, AfterValidator(_checked_encoding)] = "utf-8"
+    encoding: _Text = "utf-8"
     closed: bool = False
 
     @property
@@ -198,7 +184,6 @@ class Route(Declaration):
     - `name`: Name of its file without ``.toml``.
     - `folder`: Folder of its file; other paths are relative to it.
     - `enabled`: Whether it is served unless the settings name other routes.
-    - `title`: Short title.
     - `forecast_title`: Name of the forecast on pages and in emails; default: the title.
     - `time_zone`, `time_name`: Time zone of its days and jobs, and its display name; default: the
       name of the zone.
@@ -211,7 +196,6 @@ class Route(Declaration):
       every answer.
     - `arrivals`, `area`, `counted`: Words for its pages: the arrivals, the whole area and the unit
       counted.
-    - `source`: Source of its figures.
     - `figures`: A local file of figures: columns `date` and one for each series.
     - `weather_points`, `weather_place`: Where weather is read, (latitude, longitude), and the name
       of the place; none: forecasts use no weather.

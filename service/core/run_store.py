@@ -145,10 +145,7 @@ def get_latest_run(
     connection: sa.Connection, job: str, outcome: str | None = None, route: str | None = None
 ) -> Run | None:
     """Return the newest run of `job`, optionally with an `outcome` and of a `route`."""
-    query = _newest(job, route).limit(1)
-    if outcome:
-        query = query.where(runs.c.outcome == outcome)
-    return next(iter(_read(connection, query)), None)
+    return next(iter(list_recent(connection, job, route, outcome)), None)
 
 
 def prune_runs(connection: sa.Connection, before: dt.datetime) -> int:
@@ -161,18 +158,20 @@ def prune_runs(connection: sa.Connection, before: dt.datetime) -> int:
     return int(connection.execute(runs.delete().where(old)).rowcount)
 
 
-def list_recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
-    """Return up to twenty runs of `job`, of `route` or of all routes, newest first."""
-    return _read(connection, _newest(job, route).limit(_RECENT))
+def list_recent(
+    connection: sa.Connection, job: str, route: str | None = None, outcome: str | None = None
+) -> list[Run]:
+    """Return up to twenty runs of `job`, newest first, optionally with an `outcome`."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc())
+    if route is not None:
+        query = query.where(runs.c.route == route)
+    if outcome is not None:
+        query = query.where(runs.c.outcome == outcome)
+    return _read(connection, query.limit(_RECENT))
 
 
 def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
     return [Run(**row._mapping) for row in connection.execute(query)]
-
-
-def _newest(job: str, route: str | None) -> sa.Select[Any]:
-    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc())
-    return query if route is None else query.where(runs.c.route == route)
 
 
 def list_ended(

@@ -10,9 +10,7 @@ __all__ = [
     "variable_of",
 ]
 
-import ipaddress
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -177,7 +175,8 @@ class Settings(BaseSettings):
         for name in ("smtp_host", "mail_from", "public_url"):
             if not getattr(self, name):
                 return f"{variable_of(name)}: needed to send mail, found nothing"
-        if self.smtp_security == "none" and self.smtp_user and not _is_local(self.smtp_host):
+        is_local = self.smtp_host in ("localhost", "127.0.0.1", "::1")
+        if self.smtp_security == "none" and self.smtp_user and not is_local:
             return (
                 "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would be "
                 "sent unencrypted"
@@ -203,7 +202,8 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment; raise `SettingsError` with one line for each invalid setting."""
     try:
-        with warnings.catch_warnings(action="error"):  # of a secret that is no file in the folder
+        # It warns of a secret that is no file in the folder.
+        with warnings.catch_warnings(action="error", category=UserWarning):
             return Settings(_secrets_dir=FOLDER if FOLDER.is_dir() else None)
     except SecretsError as error:
         raise SettingsError(f"{error}: {error.__cause__}") from None
@@ -215,12 +215,6 @@ def load_settings() -> Settings:
                 value = ... if name in SECRETS else mask_url(value)
             lines.append(f"{variable_of(name)}: {explain_invalid(detail['msg'], value)}")
         raise SettingsError("\n".join(lines)) from None
-
-
-def _is_local(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def variable_of(name: str) -> str:

@@ -59,7 +59,8 @@ def engine(url: sa.URL) -> sa.Engine:
                 raise
             # Used once, so that the next use notices a repaired disk.
             record.info["is_fallback"] = True
-            return _open_without_log(file)
+            address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+            return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         return connection
 
     @sa.event.listens_for(opened, "checkin")
@@ -140,9 +141,3 @@ def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0
     return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)
-
-
-def _open_without_log(file: Path) -> sqlite3.Connection:
-    """Open to read on a full disk or in a read-only folder, where no WAL can be created."""
-    address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
-    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)

@@ -138,27 +138,12 @@ def test_upgrade_from_first_revision_matches_metadata(database: Database) -> Non
     assert keys == ["route", "url"]
 
 
-def test_foreign_table_with_our_name_fails_migration(database_url: str) -> None:
-    opened = connect(database_url)
-    with opened.writing() as connection:
-        connection.execute(sa.text("CREATE TABLE keys (car INTEGER)"))
-    with pytest.raises((sa.exc.DBAPIError, DatabaseError), match="keys"):
-        opened.migrate()
-    with opened.reading() as connection:
-        assert sa.inspect(connection).get_table_names() == ["keys"]
-    opened.close()
-
-
-@pytest.mark.parametrize("revision", ["0053", "0001", "9999"])
-def test_unknown_revision_is_rejected(database: Database, revision: str) -> None:
+def test_unknown_revision_is_rejected(database: Database) -> None:
     with database.writing() as connection:
-        connection.execute(
-            sa.text("UPDATE alembic_version SET version_num = :new"), {"new": revision}
-        )
-    with pytest.raises(DatabaseError) as caught:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0053'"))
+    expected = "at migration 0053, which this version does not have: run the version that made it"
+    with pytest.raises(DatabaseError, match=expected):
         database.migrate()
-    expected = f"the database is at migration {revision}, which this version does not have: "
-    assert str(caught.value).startswith(f"{expected}run the version that made it, or ")
 
 
 def test_one_observation_per_day_is_current(database: Database) -> None:
@@ -226,16 +211,6 @@ def test_exhausted_pool_raises_unavailable(tmp_path: Path, monkeypatch: pytest.M
         ):
             for _ in range(100):
                 held.enter_context(opened.reading())
-
-
-def test_alone_admits_one_holder_per_name(database: Database) -> None:
-    other = connect(database.engine.url.render_as_string(hide_password=False))
-    with database.try_lock("mail") as first, other.try_lock("mail") as second:
-        with other.try_lock("else") as third:
-            assert (first, second, third) == (True, False, True)
-    with other.try_lock("mail") as is_held:
-        assert is_held
-    other.close()
 
 
 def test_integrity_error_hides_parameters(database: Database) -> None:

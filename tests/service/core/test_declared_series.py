@@ -1,88 +1,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from service.core.files import RegistryError
-from service.core.route_files import enabled_routes
+from service.core.declared_series import Table
 from tests.service.support import ROUTE as CHANNEL
 from tests.service.support import utc
 
-TEXT = """
-title = "The strait"
-time_zone = "Europe/Rome"
-attribution = "Source: the harbour office"
-licence = "CC BY 4.0"
-
-[source]
-kind = "csv"
-file = "landings.csv"
-columns = {landings = "arrived"}
-
-[series.landings]
-title = "Landings seen"
-unit = "landings"
-unit_one = "landing"
-day_threshold = 90
-week_threshold = 400
-likely_above = 1
-unlikely_below = 0.0
-"""
-
-
-def declare(folder: Path, old: str = "", new: str = "") -> Path:
-    assert old in TEXT
-    (folder / "strait.toml").write_text(TEXT.replace(old, new, 1))
-    return folder
-
-
-def test_file_source_is_not_followed_and_named_by_file(tmp_path: Path) -> None:
-    (route,) = enabled_routes(declare(tmp_path))
-    assert not route.is_followed
-    assert route.source is not None
-    assert route.source.title == "landings.csv"
-
-
-def test_url_source_is_followed_and_named_by_host(tmp_path: Path) -> None:
-    new = 'address = "https://data.example.org/a.csv?key=1"'
-    (route,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', new))
-    assert route.is_followed
-    assert route.source is not None
-    assert route.source.title == "data.example.org"
-    assert not route.is_closed
-    (closed,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', f"{new}\nclosed = true"))
-    assert closed.is_closed and not closed.is_followed
+FILE = {"kind": "csv", "file": "landings.csv", "columns": {"people": "arrived"}}
+URL = {**FILE, "file": "", "address": "https://data.example.org/a.csv?key=1"}
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "error"),
+    ("declared", "title", "is_followed", "is_closed"),
     [
-        ('kind = "csv"', 'kind = "xls"', "source: Input tag 'xls' found using 'kind' does not"),
-        ('file = "landings.csv"', "", "source: expected either a file or an address"),
-        ("columns", 'address = "https://x.org/a"\ncolumns', "expected either a file or an add"),
-        ('file = "landings.csv"', 'address = "http://x.org/a"', "source.address: expected an ad"),
-        *(
-            ("columns", f'date_format = "{form}"\ncolumns', "source.date_format: expected a form")
-            for form in ("%d/%m", "%d/%m/%Y %d", "%B %Y")
-        ),
-        *(
-            ("columns", f'encoding = "{name}"\ncolumns', "source.encoding: expected an encoding")
-            for name in ("latin-99", "rot13")
-        ),
-        ("columns", 'decimal = ","\nthousands = ","\ncolumns', "expected different characters"),
-        ("columns", 'reports = "best"\ncolumns', "source.reports: expected 'refuse', 'first'"),
-        ("columns", 'thousand = ","\ncolumns', "source.thousand: expected only known names"),
-        ("{landings", "{landing", "expected columns of declared series, found landing"),
-        ('{landings = "arrived"}', "{}", "source.columns: expected"),
+        (FILE, "landings.csv", False, False),
+        (URL, "data.example.org", True, False),
+        (URL | {"closed": True}, "data.example.org", False, True),
     ],
 )
-def test_invalid_source_error_names_key(tmp_path: Path, old: str, new: str, error: str) -> None:
-    with pytest.raises(RegistryError) as caught:
-        enabled_routes(declare(tmp_path, old, new))
-    (line,) = str(caught.value).splitlines()
-    assert line.startswith(str(tmp_path / "strait.toml")) and error in line
+def test_url_is_followed_until_its_source_is_closed(
+    declared: dict[str, Any], title: str, is_followed: bool, is_closed: bool
+) -> None:
+    route = CHANNEL.model_copy(update={"source": Table(**declared)})
+    assert route.source is not None and route.source.title == title
+    assert (route.is_followed, route.is_closed) == (is_followed, is_closed)
 
 
 @pytest.mark.parametrize("end", ["", "."])
@@ -92,11 +36,6 @@ def test_credit_is_sentences(end: str) -> None:
     assert route.credit == "Source: the harbour office. Licence: CC BY 4.0."
     whole = route.model_copy(update={"attribution": f"Source: the harbour office, CC BY 4.0{end}"})
     assert whole.credit == "Source: the harbour office, CC BY 4.0."
-
-
-def test_series_is_immutable() -> None:
-    with pytest.raises(ValueError, match="frozen"):
-        CHANNEL.series["boats"].unit = "vessels"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

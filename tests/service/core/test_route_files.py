@@ -6,8 +6,8 @@ import pytest
 
 from service.core.context import open_context
 from service.core.files import RegistryError
-from service.core.route_files import enabled_routes, read_route
-from service.core.settings import PROJECT, Settings
+from service.core.route_files import enabled_routes
+from service.core.settings import Settings
 
 ROUTE = """
 title = "The strait"
@@ -40,6 +40,11 @@ day_threshold = 90
 week_threshold = 400
 likely_above = 1
 unlikely_below = 0.0
+
+[source]
+kind = "csv"
+file = "landings.csv"
+columns = {landings = "arrived"}
 """
 
 
@@ -68,15 +73,6 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
     assert (route.forecast_title, route.location) == ("The strait", "strait")
 
 
-def test_project_route_declaration_is_valid() -> None:
-    route = read_route(PROJECT / "series" / "channel.toml")
-    assert route.stored == ("people", "boats", "preventions")
-    assert [series.unit for series in route.series.values()] == ["people", "boats", "people"]
-    assert [route.series[name].day_threshold for name in route.forecast] == [500, 10]
-    for words in ("Open Government Licence v3.0", "Home Office", "Provisional, subject to revisi"):
-        assert words in route.attribution
-
-
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
@@ -94,7 +90,11 @@ def test_project_route_declaration_is_valid() -> None:
         ("licence =", "licenses = 1\nlicence =", "licenses: expected only known names"),
         ("likely_above = 0.6\n", "", "vessels: expected day_threshold, likely_above, unlikely_b"),
         ("licence =", "weather_points = [[51, 1]]\nlicence =", "expected both weather_points and"),
-        ("licence =", "weather_points = [[91, 1]]\nlicence =", "weather_points.0.0: expected at m"),
+        (
+            "licence =",
+            "weather_points = [[51, 181]]\nlicence =",
+            "weather_points.0.1: expected at m",
+        ),
         ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected times such as"),
         ("licence =", 'read_times_weekend = "09:40,02:30"\nlicence =', "not from 01:00 to 02:59"),
         ('ratio = "landings per vessel"\n', "", "vessels: expected ratio in a series that foll"),
@@ -123,6 +123,19 @@ def test_project_route_declaration_is_valid() -> None:
         ),
         ("series.vessels]", 'series."Two words"]', "expected lower-case letters, digits and _"),
         ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
+        ('kind = "csv"', 'kind = "xls"', "source: Input tag 'xls' found using 'kind' does not"),
+        ('file = "landings.csv"', "", "source: expected either a file or an address"),
+        ("columns", 'address = "https://x.org/a"\ncolumns', "expected either a file or an add"),
+        ('file = "landings.csv"', 'address = "http://x.org/a"', "source.address: expected an ad"),
+        *(
+            ("columns", f'date_format = "{form}"\ncolumns', "source.date_format: expected a form")
+            for form in ("%d/%m", "%d/%m/%Y %d", "%B %Y")
+        ),
+        ("columns", 'decimal = ","\nthousands = ","\ncolumns', "expected different characters"),
+        ("columns", 'reports = "best"\ncolumns', "source.reports: expected 'refuse', 'first'"),
+        ("columns", 'thousand = ","\ncolumns', "source.thousand: expected only known names"),
+        ("{landings", "{landing", "expected columns of declared series, found landing"),
+        ('{landings = "arrived"}', "{}", "source.columns: expected"),
     ],
 )
 def test_error_names_file_key_and_what_was_expected(

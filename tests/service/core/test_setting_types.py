@@ -34,7 +34,7 @@ INVALID = {
     ],
     "DatabaseUrl": [
         "sqlite://",
-        "sqlite:///",
+        *("sqlite:///", "sqlite:///:memory:"),
         "sqlite+pysqlite:///:memory:",
         "sqlite:///x?mode=ro",
         *("sqlite://host/x", "sqlite://:1/x", "mysql://h/d", "postgresql://u:a/b@h"),

@@ -167,22 +167,6 @@ def test_empty_path_means_default(name: str, empty: str, monkeypatch: pytest.Mon
     assert load_settings().fitted_folder == PROJECT / "models" / "fitted"
 
 
-def test_only_the_public_url_needs_a_host_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GOVUK_URL", "GOVUK_ASSETS_URL", "WEATHER_URL", "PUBLIC_URL"):
-        monkeypatch.setenv(f"CROSSINGS_{name}", "https://example.org/crossings")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert str(caught.value) == (
-        "CROSSINGS_PUBLIC_URL: expected an address such as https://forecast.example.org, without a "
-        "path: the service needs a host name of its own, found 'https://example.org/crossings'"
-    )
-
-
-def test_byte_order_mark_is_stripped_from_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "\ufeffhush")
-    assert load_settings().smtp_password.get_secret_value() == "hush"
-
-
 @pytest.mark.parametrize(
     ("weather", "source", "is_read"),
     [

@@ -86,18 +86,6 @@ def test_file_that_is_not_a_database_is_closed(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize(
-    ("url", "file"),
-    [
-        ("sqlite:////var/a%20b.sqlite", Path("/var/a b.sqlite")),
-        ("sqlite:///x.sqlite?timeout=3", Path("x.sqlite")),
-        ("postgresql://h/x.sqlite", None),
-    ],
-)
-def test_file_of_url(url: str, file: Path | None) -> None:
-    assert sqlite.file_of(url) == file
-
-
 def test_write_that_does_not_wait_leaves_later_ones_waiting(tmp_path: Path) -> None:
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
         with opened.writing(waits=False):
