@@ -16,7 +16,7 @@ import yaml
 
 from service.cli.main import group
 from service.core import settings as module
-from service.core.settings import Settings
+from service.core.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
@@ -86,7 +86,7 @@ def test_settings_of_api_are_read_with_generated_secrets(
         default = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
         monkeypatch.setenv(setting, default)
     monkeypatch.setattr(module, "FOLDER", folder)
-    settings = Settings()
+    settings = load_settings()
     assert settings.database == secrets["crossings_database_url"]
     assert settings.trusted_proxies == 1
 

@@ -133,12 +133,10 @@ class IssueLoader:
             return self._view(issue, entry, paths, observed, state, now, day, first, now)
 
         # Read the token first: the cached value is at least as new.
-        token = self._read_cached(
-            ("token", series_id),
-            lambda opened: issue_store.read_change_token(
-                opened, self.route.name, series_id, STATE_JOBS
-            ),
-        )
+        with self.context.database.reading() as connection:
+            token = issue_store.read_change_token(
+                connection, self.route.name, series_id, STATE_JOBS
+            )
         if first is not None:  # any of many days, which would drive out other results
             return view()
         moment = now, self.context.database.write_problem(), _time_slot()
@@ -200,17 +198,8 @@ class IssueLoader:
 
     def figures_version(self) -> int:
         """Return a number that increases whenever a figure is added or revised."""
-        return self._read_cached(("figures",), observation_store.get_version)
-
-    def _read_cached(self, key: object, read: Callable[[Connection], T]) -> T:
-        """Return the last result of `read`; call it again after any write to the database."""
-
-        def read_now() -> T:
-            with self.context.database.reading_once() as connection:
-                return read(connection)
-
-        version = self.context.database.version()
-        return read_now() if version is None else self.compute_once(key, read_now, version)
+        with self.context.database.reading() as connection:
+            return observation_store.get_version(connection)
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""

@@ -61,7 +61,7 @@ def register_auth(app: Flask, limits: Limits) -> None:
             earlier = found.get(name)
         limits.count(name, is_guess=earlier is None)
         try:
-            with loader.context.database.reading_once() as connection:
+            with loader.context.database.reading() as connection:
                 key = key_store.find_key(connection, presented)
         except Unavailable:
             if earlier is None:

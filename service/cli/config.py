@@ -51,7 +51,7 @@ def config(settings: Settings, form: str) -> None:
     names = {name for name, _, _ in rows}
     files = {name.lower() for name in names}
     unknown = [name for name in os.environ if name not in names]
-    unknown += [str(file) for file in FOLDER.glob("*") if file.name not in files]
+    unknown += [str(file) for file in FOLDER.glob("*") if file.name.lower() not in files]
     for name in sorted(unknown):
         if name.rpartition("/")[2].upper().startswith("CROSSINGS_"):
             click.echo(f"warning: {name} is not a setting and has no effect", err=True)

@@ -19,7 +19,7 @@ from service.answers.status import status
 from service.core import locks, request_store, run_store, service_metrics_store, sqlite
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
-from service.core.database import Database, DatabaseError, connect
+from service.core.database import UNKNOWN_REMEDY, Database, DatabaseError, connect
 from service.core.declared_series import Route
 from service.core.files import RegistryError
 from service.core.route_files import enabled_routes
@@ -137,7 +137,7 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 
 def space(check: str, free: int) -> Finding:
     """Return the finding for `free` bytes of disk space."""
-    settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
+    settings = "CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
     remedy = f"free space, or lower {settings}" if free < 10**9 else ""
     severity = FAIL if free < 2 * 10**8 else WARN
     return Finding(check, f"{free / 10**9:,.1f} GB free", remedy, severity)
@@ -151,7 +151,7 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
     with contextlib.closing(connect(settings.database)) as opened:
         revision, head = opened.pending()
         yield from _guarded("database", lambda: _state(opened))
-        message, remedy, state = f"at {revision}; this version needs {head}", opened.remedy(), FAIL
+        message, remedy, state = f"at {revision}; this version needs {head}", UNKNOWN_REMEDY, FAIL
         if revision is None:
             message, remedy, state = "no tables yet", "`crossings run` creates and fills them", WARN
         elif revision == head:

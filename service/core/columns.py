@@ -14,24 +14,17 @@ class Instant(sa.TypeDecorator[dt.datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    @property
-    def python_type(self) -> type[dt.datetime]:
-        """The Python type of the values."""
-        return dt.datetime
-
     def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
         """Refuse a naive moment; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
+        if value is not None and value.tzinfo is None:
             raise ValueError(f"expected a moment with a time zone, found {value}")
-        return value.astimezone(dt.UTC)
+        return value and value.astimezone(dt.UTC)
 
     def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
         """Return UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=dt.UTC)
+        return value and value.astimezone(dt.UTC)
 
 
 metadata = sa.MetaData(

@@ -1,6 +1,7 @@
 """The connection to the database, and its schema."""
 
 __all__ = [
+    "UNKNOWN_REMEDY",
     "Connection",
     "Database",
     "DatabaseError",
@@ -12,13 +13,11 @@ __all__ = [
 ]
 
 import logging
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
@@ -37,11 +36,12 @@ Connection = sa.Connection
 # Do not wait for a silent host as long as TCP would.
 _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
 _MIGRATING = 0x63726F7373  # any constant
-_LOOK_SECONDS = 5.0
 _FAILED_SECONDS = 3600.0  # how long a failed write counts
 # SQLite's messages and PostgreSQL's codes for: read-only, no space, broken disk.
 _READ_ONLY = ("readonly database", "25006")
 _NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file", "53100", "58030")
+UNKNOWN_REMEDY = "run the version that made it, or name an empty database to start afresh"
+"""What to do with a database whose migration is not in this version."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,11 +61,6 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._autocommit = engine.execution_options(one_statement=True)
-        self._watching: sa.Connection | None = None
-        self._raw: Any = None  # its connection as the driver knows it
-        self._lock = threading.Lock()
-        self._looked: tuple[float, tuple[str, str] | None] | None = None
         self._failed: tuple[float, str] | None = None
 
     @contextmanager
@@ -77,51 +72,18 @@ class Database:
             with connection.begin():
                 yield connection
 
-    @contextmanager
-    def reading_once(self) -> Iterator[sa.Connection]:
-        """Open a connection for one short read, without a transaction."""
-        with _one_line_errors(), self._autocommit.connect() as connection:
-            yield connection
-
-    def version(self) -> int | None:
-        """Return a number that changes with every commit, or None if there is no such number.
-
-        Uses SQLite's ``data_version``, which counts the commits of other connections.
-        """
-        if self.engine.dialect.name != "sqlite":
-            return None
-        with _one_line_errors(), self._lock:
-            if self._watching is None:
-                self._watching = self._autocommit.connect()
-                self._raw = self._watching.connection.dbapi_connection
-            if isinstance(self._raw, sqlite.Fallback):  # it sees no commits, and is used once
-                self._watching.close()
-                self._watching = None
-                return None
-            data_version: int = self._raw.execute("PRAGMA data_version").fetchone()[0]
-            return data_version
-
     def write_problem(self) -> tuple[str, str] | None:
-        """Reason code and message if the database is not writable, checked every few seconds."""
-        now = time.monotonic()
-        if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
-            self._looked = now, self._find_write_problem()
-        if self._looked[1]:
-            return self._looked[1]
-        failed = self._failed
-        if failed and now - failed[0] < _FAILED_SECONDS:
-            return "database_not_written", f"the last write failed: {strip_folders(failed[1])}"
-        return None
-
-    def _find_write_problem(self) -> tuple[str, str] | None:
-        """Why writes would fail, or None; a busy database is not a failure."""
-        with self.reading_once() as connection:
-            if connection.dialect.name == "sqlite":
-                raw = connection.connection.dbapi_connection
-                return sqlite.find_write_problem(raw, self.engine)
-            setting = sa.func.current_setting("transaction_read_only")
-            is_read_only = connection.scalar(sa.select(setting)) == "on"
-            return sqlite.READ_ONLY if is_read_only else None
+        """Reason code and message if writes would fail; a busy database is not a failure."""
+        if self.engine.dialect.name == "sqlite":
+            problem = sqlite.find_write_problem(Path(self.engine.url.database or ""))
+        else:
+            with self.reading() as connection:
+                setting = sa.select(sa.func.current_setting("transaction_read_only"))
+                problem = sqlite.READ_ONLY if connection.scalar(setting) == "on" else None
+        if not problem and self._failed and time.monotonic() - self._failed[0] < _FAILED_SECONDS:
+            message = f"the last write failed: {strip_folders(self._failed[1])}"
+            return "database_not_written", message
+        return problem
 
     @contextmanager
     def writing(self, waits: bool = True) -> Iterator[sa.Connection]:
@@ -132,7 +94,7 @@ class Database:
         with self._remember_failed_write(), _one_line_errors(), self.engine.connect() as connection:
             # A deferred transaction would fail when it upgrades from read to write after another.
             if self.engine.dialect.name == "sqlite":
-                connection = connection.execution_options(begin_immediate=True, waits=waits)
+                connection = connection.execution_options(waits=waits)
             with connection.begin():
                 if not waits and self.engine.dialect.name == "postgresql":
                     connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0: no limit
@@ -167,7 +129,7 @@ class Database:
             return
         if now is not None and not self.is_known(now):
             unknown = f"migration {now}, which this version does not have"
-            raise DatabaseError(f"the database is at {unknown}: {self.remedy()}")
+            raise DatabaseError(f"the database is at {unknown}: {UNKNOWN_REMEDY}")
         with self.writing() as connection:
             self._wait_for_turn(connection)
             now = _revision(connection)
@@ -191,12 +153,6 @@ class Database:
         """Whether this version includes the migration."""
         return revision in {one.revision for one in _script().walk_revisions()}
 
-    def remedy(self) -> str:
-        """Say what to do with a database whose migration is not in this version."""
-        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
-        empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
-        return f"run the version that made it, or {empty} to start afresh"
-
     @contextmanager
     def recreating(self, revision: str) -> Iterator[sa.Connection]:
         """Open a transaction over freshly recreated tables; roll back everything if it fails.
@@ -211,10 +167,8 @@ class Database:
             )
         with self.writing() as connection:
             self._wait_for_turn(connection)
-            existing = sa.MetaData()
-            named = set(sa.inspect(connection).get_table_names())
-            existing.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
-            existing.drop_all(connection)
+            metadata.drop_all(connection)
+            connection.execute(sa.text("DROP TABLE IF EXISTS alembic_version"))
             _create(connection)
             yield connection
 
@@ -248,10 +202,6 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        with self._lock:
-            if self._watching is not None:
-                self._watching.close()
-                self._watching = None
         self.engine.dispose()
 
 
@@ -263,21 +213,19 @@ def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlit
 
 def connect(url: str | sa.URL) -> Database:
     """Open the database at `url`; create a missing SQLite file and its folder."""
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        try:
             return Database(sqlite.engine(parsed))
-        if parsed.drivername == "postgresql":  # its default driver is not installed
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        return Database(
-            sa.create_engine(
-                parsed, pool_pre_ping=True, hide_parameters=True, connect_args=dict(_PATIENCE)
-            )
+        except OSError as error:
+            raise DatabaseError(f"{error.filename}: {error.strerror}") from error
+    if parsed.drivername == "postgresql":  # its default driver is not installed
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return Database(
+        sa.create_engine(
+            parsed, pool_pre_ping=True, hide_parameters=True, connect_args=dict(_PATIENCE)
         )
-    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
-        raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
-    except OSError as error:
-        raise DatabaseError(f"{error.filename}: {error.strerror}") from error
+    )
 
 
 def has_tables(url: str) -> bool:
@@ -305,8 +253,6 @@ def _one_line_errors() -> Iterator[None]:
         if is_plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
         raise
-    except sqlite3.Error as error:  # of the driver itself, in `version`
-        raise Unavailable(f"database: {error}") from error
     except sa.exc.TimeoutError as error:
         raise Unavailable("database: every connection is in use") from error
 

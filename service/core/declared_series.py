@@ -3,65 +3,64 @@
 __all__ = ["Declaration", "GovUk", "Route", "Series", "Table"]
 
 import datetime as dt
-import os
 import re
-from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from service.core.secrets import CONTROL_CHARACTERS
-from service.core.setting_types import Times
+from service.core.setting_types import Times, matching
 
 _DAY = dt.date(2024, 10, 18)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
+_FORECAST_KEYS = {"day_threshold", "week_threshold", "likely_above", "unlikely_below"}
 _LAST_SECOND = dt.time(23, 59, 59, fold=1)  # a clock set back at midnight shows it twice
-
-
-def _not_blank(text: str) -> str:
-    if text.isspace():
-        raise ValueError("expected text that is not blank")
-    return text
-
-
-_Words = Annotated[str, AfterValidator(_not_blank)]
-_Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_not_blank)]
-
-
-def _checked_address(address: str) -> str:
-    parts = urlsplit(address)
-    is_own = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if address and not (parts.hostname and (parts.scheme == "https" or is_own)):
-        raise ValueError("expected an address such as https://example.org/figures.csv")
-    return address
 
 
 def _checked_format(date_format: str) -> str:
     """Check that a date survives formatting and parsing."""
-    another_year = _DAY.replace(year=2023)
-    try:
-        written = _DAY.strftime(date_format)
-        is_whole = (
-            another_year.strftime(date_format) != written  # Python 3.13 warns without a year
-            and dt.datetime.strptime(written, date_format).date() == _DAY
-        )
-    except (ValueError, re.error):  # `strptime` makes a repeated part a repeated group
-        is_whole = False
-    if not is_whole:
-        raise ValueError("expected a format with day, month and year such as %d/%m/%Y")
-    return date_format
+    if "%y" in date_format.lower():  # Python 3.13 warns without a year
+        with suppress(ValueError, re.error):  # `strptime` makes a repeated part a repeated group
+            if dt.datetime.strptime(_DAY.strftime(date_format), date_format).date() == _DAY:
+                return date_format
+    raise ValueError("expected a format with day, month and year such as %d/%m/%Y")
 
 
-def _checked_encoding(encoding: str) -> str:
+def _checked_zone(name: str) -> str:
     try:
-        "a".encode(encoding)
-    except (LookupError, ValueError):  # unknown, not of text, or no name at all
-        raise ValueError("expected an encoding such as latin-1") from None
-    return encoding
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no name, a path or a folder
+        raise ValueError("expected the name of a time zone such as Europe/London") from None
+    return name
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_ID = Annotated[  # used in URLs, issue ids and file names
+    str, matching("[a-z][a-z0-9_]{0,31}", "lower-case letters, digits and _")
+]
+_Address = Annotated[
+    str,
+    Field(max_length=500),
+    matching(
+        r"(https://\S+|http://(127\.0\.0\.1|localhost|\[::1\])[:/]\S*)?",
+        "an address such as https://example.org/figures.csv",
+    ),
+]
+_Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
+_Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Degrees = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+_Point = Annotated[tuple[_Degrees, _Degrees], Field(strict=False)]
 
 
 class Declaration(BaseModel):
@@ -75,10 +74,8 @@ class Declaration(BaseModel):
     @field_validator("*")
     @classmethod
     def _refuse_control_characters(cls, value: Any) -> Any:
-        parts = tuple(value.values()) if isinstance(value, dict) else value
-        for part in parts if isinstance(parts, tuple) else (parts,):
-            if isinstance(part, str) and CONTROL_CHARACTERS.search(part):
-                raise ValueError("expected text without control characters")
+        if isinstance(value, str) and CONTROL_CHARACTERS.search(value):
+            raise ValueError("expected text without control characters")
         return value
 
 
@@ -87,10 +84,8 @@ class GovUk(Declaration):
 
     kind: Literal["govuk"]
 
-    @property
-    def title(self) -> str:
-        """Its name in a sentence."""
-        return "GOV.UK"
+    title: ClassVar[str] = "GOV.UK"
+    """Its name in a sentence."""
 
 
 class Table(Declaration):
@@ -109,9 +104,9 @@ class Table(Declaration):
     """
 
     kind: Literal["csv", "json"]
-    file: _Words = ""
-    address: Annotated[str, Field(max_length=500), AfterValidator(_checked_address)] = ""
-    rows: _Words = ""
+    file: str = ""
+    address: _Address = ""
+    rows: str = ""
     date: _Text = "date"
     date_format: Annotated[_Text, AfterValidator(_checked_format)] = "%Y-%m-%d"
     columns: Annotated[dict[str, _Text], Field(min_length=1)]
@@ -119,7 +114,7 @@ class Table(Declaration):
     thousands: Literal["", ",", ".", " ", "'"] = ""
     placeholders: Annotated[tuple[str, ...], Field(strict=False)] = ()
     reports: Literal["refuse", "first", "last", "largest"] = "refuse"
-    encoding: Annotated[_Text, AfterValidator(_checked_encoding)] = "utf-8"
+    encoding: _Text = "utf-8"
     closed: bool = False
 
     @property
@@ -127,41 +122,13 @@ class Table(Declaration):
         """Its name in a sentence."""
         return urlsplit(self.address).hostname or Path(self.file).name
 
-    def faults(self, folder: Path, series: Collection[str]) -> Iterator[str]:
-        """Yield one line for each fault in combination with `series`."""
+    @model_validator(mode="after")
+    def _check_combination(self) -> Self:
         if bool(self.file) == bool(self.address):
-            actual = "both" if self.file else "none"
-            yield f"source: expected a file or an address, found {actual}"
-        if self.file and not os.path.isfile(folder / self.file):
-            yield f"source.file: expected a file beside the declaration, found no {self.file}"
+            raise ValueError("expected either a file or an address")
         if self.decimal == self.thousands:
-            expected = "expected a different character from decimal"
-            yield f"source.thousands: {expected}, found {self.thousands!r}"
-        if self.rows and self.kind == "csv":
-            yield f"source.rows: expected only with json, found {self.rows!r}"
-        for name in sorted(self.columns.keys() - series):
-            expected = f"expected one of the series {', '.join(series)}"
-            yield f"source.columns.{name}: {expected}, found {name!r}"
-
-
-def _checked_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # no name, a path or a folder
-        raise ValueError("expected the name of a time zone such as Europe/London") from None
-    return name
-
-
-_TimeZone = Annotated[str, AfterValidator(_checked_zone)]
-_Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
-_Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_Point = Annotated[
-    tuple[
-        Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)],
-        Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)],
-    ],
-    Field(strict=False),
-]
+            raise ValueError("expected different characters as decimal and thousands")
+        return self
 
 
 class Series(Declaration):
@@ -191,6 +158,16 @@ class Series(Declaration):
     unlikely_below: _Chance = 0.0
     change_without_note: Annotated[int, Field(ge=0)] = 0
 
+    @model_validator(mode="after")
+    def _check_combination(self) -> Self:
+        if self.frequency == "daily" and not _FORECAST_KEYS <= self.model_fields_set:
+            raise ValueError(f"expected {', '.join(sorted(_FORECAST_KEYS))} in a daily series")
+        if bool(self.ratio) != bool(self.follows):
+            raise ValueError("expected ratio in a series that follows another, and only there")
+        if self.unlikely_below > self.likely_above:
+            raise ValueError("expected unlikely_below to be at most likely_above")
+        return self
+
     @property
     def leads(self) -> bool:
         """Whether it is forecast on its own and follows no other series."""
@@ -207,7 +184,6 @@ class Route(Declaration):
     - `name`: Name of its file without ``.toml``.
     - `folder`: Folder of its file; other paths are relative to it.
     - `enabled`: Whether it is served unless the settings name other routes.
-    - `title`: Short title.
     - `forecast_title`: Name of the forecast on pages and in emails; default: the title.
     - `time_zone`, `time_name`: Time zone of its days and jobs, and its display name; default: the
       name of the zone.
@@ -220,19 +196,18 @@ class Route(Declaration):
       every answer.
     - `arrivals`, `area`, `counted`: Words for its pages: the arrivals, the whole area and the unit
       counted.
-    - `source`: Source of its figures.
     - `figures`: A local file of figures: columns `date` and one for each series.
     - `weather_points`, `weather_place`: Where weather is read, (latitude, longitude), and the name
       of the place; none: forecasts use no weather.
     - `models`: Declared models to use; none: all of them.
     """
 
-    name: str = ""
-    folder: Path = Path()
+    name: _ID
+    folder: Path
     enabled: bool = True
     title: _Text
     forecast_title: _Text = Field(default_factory=lambda route: route["title"])
-    time_zone: _TimeZone
+    time_zone: Annotated[str, AfterValidator(_checked_zone)]
     time_name: _Text = Field(default_factory=lambda route: route["time_zone"])
     location: _Text = Field(default_factory=lambda route: route["name"])
     publication_time: dt.time = dt.time(14, 0)
@@ -242,15 +217,30 @@ class Route(Declaration):
     attribution: _Text
     licence: _Text
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    arrivals: _Words = ""
+    arrivals: str = ""
     area: _Text = "the whole route"
-    counted: _Words = ""
+    counted: str = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
-    figures: _Words = ""
+    figures: str = ""
     weather_points: Annotated[tuple[_Point, ...], Field(max_length=10, strict=False)] = ()
-    weather_place: _Words = ""
+    weather_place: str = ""
     models: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    series: Annotated[dict[str, Series], Field(min_length=1)]
+    series: dict[_ID, Series]
+
+    @model_validator(mode="after")
+    def _check_combination(self) -> Self:
+        leading = [name for name, one in self.series.items() if one.leads]
+        if len(leading) != 1:
+            found = ", ".join(leading) or "none"
+            raise ValueError(f"expected one daily series that follows no other, found {found}")
+        for name, one in self.series.items():
+            if one.follows not in (None, *leading) or (one.follows and one.frequency == "weekly"):
+                raise ValueError(f"expected {name} to be daily and follow {leading[0]}, or nothing")
+        if isinstance(self.source, Table) and (more := self.source.columns.keys() - self.series):
+            raise ValueError(f"expected columns of declared series, found {', '.join(more)}")
+        if bool(self.weather_points) != bool(self.weather_place):
+            raise ValueError("expected both weather_points and weather_place, or neither")
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

@@ -37,7 +37,7 @@ def copy_tables(source: Database, target: Database) -> dict[str, int]:
         revision = reading.scalar(sa.text("SELECT version_num FROM alembic_version"))
         with target.recreating(str(revision)) as writing:
             for table in metadata.sorted_tables:
-                has_blobs = any(column.type.python_type is bytes for column in table.columns)
+                has_blobs = any(isinstance(one.type, sa.LargeBinary) for one in table.columns)
                 options = {"stream_results": True, "yield_per": 4 if has_blobs else 1000}
                 query = sa.select(table).order_by(*table.primary_key.columns)
                 for rows in reading.execute(query, execution_options=options).partitions():

@@ -19,34 +19,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-_LARGEST_BYTES = 100_000
-
 
 class RegistryError(RuntimeError):
     """A model's folder, declaration or fitted version that cannot be used in its present state."""
 
 
 def read_declaration(file: Path) -> str:
-    """Return the text of a hand-written file, with or without a byte-order mark.
+    """Return the text of a hand-written UTF-8 file, with or without a byte-order mark.
 
-    Raise `RegistryError` (without the name of the file) unless it is a regular UTF-8 file of at
-    most 100,000 bytes.
+    Raises `RegistryError` without the name of the file.
     """
-    if file.exists() and not file.is_file():  # reading a pipe would not end
-        raise RegistryError("expected a regular file, found another kind")
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_LARGEST_BYTES + 1)
+        return file.read_text("utf-8-sig")
     except OSError as error:
         raise RegistryError(f"expected a readable file, found {error.strerror}") from error
-    if len(content) > _LARGEST_BYTES:
-        raise RegistryError(f"expected at most {_LARGEST_BYTES:,} bytes, found more")
-    try:
-        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = f"the byte 0x{content[error.start]:02x} in line {line}"
-        raise RegistryError(f"expected text in utf-8, found {byte}") from error
+        raise RegistryError(f"expected text in utf-8, found {error}") from error
 
 
 @contextmanager

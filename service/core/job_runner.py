@@ -18,10 +18,8 @@ from service.core.files import RegistryError
 from service.core.logs import within_run
 from service.core.run_store import Claim
 from service.core.secrets import Masker, strip_folders
-from service.core.timings import record_steps
+from service.core.timings import Steps, record_steps
 
-_STOPPED = "the process was stopped before it finished"
-_running: dict[Claim, float] = {}
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -49,6 +47,10 @@ class Outcome:
         object.__setattr__(self, "reason", strip_folders(self.reason))
 
 
+_STOPPED = Outcome("stopped", "the process was stopped before it finished")
+_running: dict[Claim, tuple[float, Steps]] = {}  # when each began, and its steps
+
+
 def run_job(
     context: Context, job: str, work: Callable[[Claim], Outcome], period: str | None = None
 ) -> Outcome:
@@ -58,73 +60,75 @@ def run_job(
     not answer. The process holds a lock for the run, so that others notice when it dies. Every
     exception of `work` is recorded and becomes a `JobError`.
     """
-    began = time.perf_counter()
     is_again = period is not None  # a named period is retried after a stop
     period = period or f"asked {format_instant(utc_now())} {time.monotonic_ns():x}"
     with contextlib.ExitStack() as locked:
         with context.database.writing() as connection:
             claimed = run_store.claim_run(connection, job, period, utc_now(), context.route.name)
+            if claimed is None:
+                return Outcome("skipped", f"{job} for {period} was already claimed")
             # Lock before the row is visible to others: they close rows without a lock.
-            if claimed and not locked.enter_context(
-                context.database.try_lock(run_store.lock_name(claimed.run_id))
-            ):
+            lock = context.database.try_lock(run_store.lock_name(claimed.run_id))
+            if not locked.enter_context(lock):
                 raise JobError(
                     f"{job} for {period} is still running in the process that started it"
                 )
-        if claimed is None:
-            return Outcome("skipped", f"{job} for {period} was already claimed")
-        return _run_claimed(context, job, work, claimed, began, is_again)
+        with within_run(claimed.run_id), record_steps() as steps:
+            _running[claimed] = time.perf_counter(), steps
+            try:
+                return _run_claimed(context, job, work, claimed, is_again)
+            finally:
+                _running.pop(claimed)
 
 
 def _run_claimed(
-    context: Context,
-    job: str,
-    work: Callable[[Claim], Outcome],
-    claimed: Claim,
-    began: float,
-    is_again: bool,
+    context: Context, job: str, work: Callable[[Claim], Outcome], claimed: Claim, is_again: bool
 ) -> Outcome:
-    mask = Masker(context.settings.secrets())
-    with within_run(claimed.run_id), record_steps() as steps:
-        _running[claimed] = began
-
-        def finish(outcome: Outcome) -> None:
-            _finish(context, claimed, outcome, began, {"steps": steps} if steps else {})
-
-        try:
-            outcome = work(claimed)
-        except Exception as error:
-            is_named = isinstance(error, (JobError, DatabaseError))
-            is_defect = not (is_named or isinstance(error, (RegistryError, OSError)))
-            is_stopped = is_again and isinstance(error, Unavailable)
-            reason = str(error)
-            if isinstance(error, OSError) and error.filename is not None:
-                reason = f"{error.filename}: {error.strerror}"
-            elif is_defect:  # first line only: statements and their values go to the log
-                reason = f"{type(error).__name__}: {reason.partition(chr(10))[0][:300]}"
-            _log.error("%s failed: %s", job, reason, exc_info=is_defect)
-            detail = error.detail if isinstance(error, JobError) else {}
-            finish(Outcome("stopped" if is_stopped else "failed", mask(reason), detail))
-            if is_named:
-                raise
-            raise JobError(f"{job} failed: {reason}") from error
-        except BaseException:  # interrupted: not a failure
-            _log.warning("%s was stopped before it was done", job)
-            with contextlib.suppress(DatabaseError):  # stop even if that cannot be recorded
-                finish(Outcome("stopped", _STOPPED))
+    try:
+        outcome = work(claimed)
+    except Exception as error:
+        is_named = isinstance(error, (JobError, DatabaseError))
+        is_defect = not (is_named or isinstance(error, (RegistryError, OSError)))
+        is_stopped = is_again and isinstance(error, Unavailable)
+        reason = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            reason = f"{error.filename}: {error.strerror}"
+        elif is_defect:  # first line only: statements and their values go to the log
+            reason = f"{type(error).__name__}: {reason.partition(chr(10))[0][:300]}"
+        _log.error("%s failed: %s", job, reason, exc_info=is_defect)
+        detail = error.detail if isinstance(error, JobError) else {}
+        masked = Masker(context.settings.secrets())(reason)
+        _finish(context, claimed, Outcome("stopped" if is_stopped else "failed", masked, detail))
+        if is_named:
             raise
-        finally:
-            _running.pop(claimed, None)
-        _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
-        finish(outcome)
+        raise JobError(f"{job} failed: {reason}") from error
+    except BaseException:  # interrupted: not a failure
+        _log.warning("%s was stopped before it was done", job)
+        with contextlib.suppress(DatabaseError):  # stop even if that cannot be recorded
+            _finish(context, claimed, _STOPPED)
+        raise
+    _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
+    _finish(context, claimed, outcome)
     return outcome
 
 
 def stop_running_jobs(context: Context) -> None:
     """Record the running jobs of this process's other threads as stopped."""
-    for claimed, began in list(_running.items()):
-        with contextlib.suppress(DatabaseError):  # `close_dead` will close it
-            _finish(context, claimed, Outcome("stopped", _STOPPED), began, {})
+    for claimed in list(_running):
+        with contextlib.suppress(DatabaseError, KeyError):  # if not, `close_dead` will close it
+            _finish(context, claimed, _STOPPED)
+
+
+def _finish(context: Context, claimed: Claim, outcome: Outcome) -> None:
+    began, steps = _running[claimed]
+    detail = outcome.detail | ({"steps": steps} if steps else {})
+    detail["seconds"] = round(time.perf_counter() - began, 3)
+    with context.database.writing() as connection:
+        is_finished = run_store.finish_run(
+            connection, claimed, outcome.outcome, outcome.reason, detail, utc_now()
+        )
+    if not is_finished:
+        _log.warning("run %d was claimed by another process meanwhile", claimed.run_id)
 
 
 def run_in_parallel(
@@ -152,15 +156,3 @@ def run_in_parallel(
         except BaseException:
             stop_running_jobs(context)
             raise
-
-
-def _finish(
-    context: Context, claimed: Claim, outcome: Outcome, began: float, more: dict[str, Any]
-) -> None:
-    detail = outcome.detail | more | {"seconds": round(time.perf_counter() - began, 3)}
-    with context.database.writing() as connection:
-        is_finished = run_store.finish_run(
-            connection, claimed, outcome.outcome, outcome.reason, detail, utc_now()
-        )
-    if not is_finished:
-        _log.warning("run %d was claimed by another process meanwhile", claimed.run_id)

@@ -13,7 +13,6 @@ import hashlib
 import os
 import threading
 from pathlib import Path
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -60,47 +59,44 @@ class ProcessLock:
                 self._close_session(self._session)
             if self._file is not None:
                 # Remove before unlocking; anyone who has opened it sees that it is gone.
-                path = _path(self._engine, self._name)
-                assert path is not None  # a held lock has its file
-                path.unlink(missing_ok=True)
+                _path(self._engine, self._name).unlink(missing_ok=True)
                 os.close(self._file)
-            self._session = self._file = None
+                self._file = None
 
     def _acquire_session(self) -> bool:
         if self._session is not None:
             try:
                 self._session.execute(sa.select(1))
+                return True
             except sa.exc.DBAPIError:  # the session, and the lock with it, is lost
                 self._close_session(self._session)
-                self._session = None
-            else:
-                return True
         session = sa.create_engine(
             self._engine.url,
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args=dict(_CLIENT),
         ).connect()
+        is_held = False
         try:
             for setting, value in _KEEPALIVE.items():
                 session.execute(sa.text(f"SET {setting} = {value}"))
-            if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))):
-                self._session = session
-                return True
+            query = sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))
+            is_held = bool(session.scalar(query))
         finally:
-            if self._session is not session:
+            if not is_held:
                 self._close_session(session)
-        return False
+        self._session = session if is_held else None
+        return is_held
 
-    @staticmethod
-    def _close_session(session: sa.Connection) -> None:
+    def _close_session(self, session: sa.Connection) -> None:
         session.invalidate()  # closes the socket even if the server does not answer
         session.close()
+        self._session = None
 
     def _acquire_file(self) -> bool:
-        path = _path(self._engine, self._name)
-        if self._file is not None or path is None:
+        if self._file is not None:
             return True
+        path = _path(self._engine, self._name)
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -122,13 +118,11 @@ def is_held(connection: sa.Connection, name: str) -> bool:
         query = sa.text(
             "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
             "WHERE locktype = 'advisory' AND granted AND datname = current_database() "
-            "AND objsubid = 1 AND classid::bigint = :high AND objid::bigint = :low"
+            "AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = :key"
         )
-        key = _key(name) & 0xFFFFFFFFFFFFFFFF
-        values = {"high": key >> 32, "low": key & 0xFFFFFFFF}
-        return connection.execute(query, values).first() is not None
+        return connection.execute(query, {"key": _key(name)}).first() is not None
     path = _path(connection.engine, name)
-    if path is None or not path.exists():  # a held lock has its file
+    if not path.exists():  # a held lock has its file
         return False
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -140,12 +134,9 @@ def is_held(connection: sa.Connection, name: str) -> bool:
     return False
 
 
-def _path(engine: sa.Engine, name: str) -> Path | None:
-    """Return the lock file, in a folder beside the database; None for one in memory."""
-    database = engine.url.database or ":memory:"
-    if database.startswith("file:"):
-        database = unquote(database.removeprefix("file:"))
-    return None if database == ":memory:" else Path(f"{database}-locks") / f"{name}.lock"
+def _path(engine: sa.Engine, name: str) -> Path:
+    """Return the lock file, in a folder beside the SQLite file."""
+    return Path(f"{engine.url.database}-locks") / f"{name}.lock"
 
 
 def _key(name: str) -> int:

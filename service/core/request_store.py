@@ -3,9 +3,8 @@
 __all__ = [
     "JOBS",
     "JobRequest",
-    "start_request",
     "get_request",
-    "finish_request",
+    "update_request",
     "add_request",
     "get_next_open",
     "list_overdue",
@@ -89,29 +88,17 @@ def list_overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequ
     return [JobRequest(**row._mapping) for row in connection.execute(query.order_by(c.request_id))]
 
 
-def start_request(connection: sa.Connection, request_id: int, now: dt.datetime) -> None:
-    """Record that the request `request_id` is running."""
-    connection.execute(
-        job_requests.update()
-        .where(job_requests.c.request_id == request_id)
-        .values(outcome="running", claimed_at=now)
-    )
-
-
 def period(request_id: int) -> str:
     """Return the period of the run that a request starts."""
     return f"{_PERIOD}{request_id}"
 
 
-def finish_request(
-    connection: sa.Connection, request_id: int, outcome: str, reason: str | None, now: dt.datetime
+def update_request(
+    connection: sa.Connection, request_id: int, outcome: str, **values: str | dt.datetime
 ) -> None:
-    """Record how the request `request_id` ended."""
-    connection.execute(
-        job_requests.update()
-        .where(job_requests.c.request_id == request_id)
-        .values(outcome=outcome, reason=reason, finished_at=now)
-    )
+    """Record the outcome of the request `request_id`, and the `values` of other columns."""
+    query = job_requests.update().where(job_requests.c.request_id == request_id)
+    connection.execute(query.values(outcome=outcome, **values))
 
 
 def prune_requests(connection: sa.Connection, before: dt.datetime) -> int:

@@ -15,7 +15,6 @@ __all__ = [
     "lock_name",
     "prune_runs",
     "list_recent",
-    "list_running",
 ]
 
 import datetime as dt
@@ -37,10 +36,9 @@ _DIED = "its process died before it finished"
 
 @dataclass(frozen=True)
 class Claim:
-    """A run that a process has claimed.
+    """A run that a process has claimed, for the `attempt`-th time.
 
-    - `attempt`: Number of claims so far. A process that lost its run to another has a lower number,
-      and can neither publish nor finish.
+    A process that lost its run to another has a lower number, and can neither publish nor finish.
     """
 
     run_id: int
@@ -49,12 +47,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job.
-
-    - `outcome`: ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; a stopped run may be
-      claimed again.
-    - `attempt`: Number of claims so far.
-    """
+    """One run: ``running``, ``done``, ``skipped``, ``failed``, or ``stopped``: claimable again."""
 
     run_id: int
     job: str
@@ -137,14 +130,8 @@ def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
 
 def list_dead(connection: sa.Connection) -> list[Run]:
     """Return the unfinished runs whose lock is free."""
-    return [
-        r for r in list_running(connection) if not locks.is_held(connection, lock_name(r.run_id))
-    ]
-
-
-def list_running(connection: sa.Connection) -> list[Run]:
-    """Return the unfinished runs."""
-    return _read(connection, sa.select(runs).where(runs.c.outcome == "running"))
+    running = _read(connection, sa.select(runs).where(runs.c.outcome == "running"))
+    return [run for run in running if not locks.is_held(connection, lock_name(run.run_id))]
 
 
 def get_run(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
@@ -158,10 +145,7 @@ def get_latest_run(
     connection: sa.Connection, job: str, outcome: str | None = None, route: str | None = None
 ) -> Run | None:
     """Return the newest run of `job`, optionally with an `outcome` and of a `route`."""
-    query = _newest(job, route).limit(1)
-    if outcome:
-        query = query.where(runs.c.outcome == outcome)
-    return next(iter(_read(connection, query)), None)
+    return next(iter(list_recent(connection, job, route, outcome)), None)
 
 
 def prune_runs(connection: sa.Connection, before: dt.datetime) -> int:
@@ -174,18 +158,20 @@ def prune_runs(connection: sa.Connection, before: dt.datetime) -> int:
     return int(connection.execute(runs.delete().where(old)).rowcount)
 
 
-def list_recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
-    """Return up to twenty runs of `job`, of `route` or of all routes, newest first."""
-    return _read(connection, _newest(job, route).limit(_RECENT))
+def list_recent(
+    connection: sa.Connection, job: str, route: str | None = None, outcome: str | None = None
+) -> list[Run]:
+    """Return up to twenty runs of `job`, newest first, optionally with an `outcome`."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc())
+    if route is not None:
+        query = query.where(runs.c.route == route)
+    if outcome is not None:
+        query = query.where(runs.c.outcome == outcome)
+    return _read(connection, query.limit(_RECENT))
 
 
 def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
     return [Run(**row._mapping) for row in connection.execute(query)]
-
-
-def _newest(job: str, route: str | None) -> sa.Select[Any]:
-    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc())
-    return query if route is None else query.where(runs.c.route == route)
 
 
 def list_ended(

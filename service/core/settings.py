@@ -10,29 +10,20 @@ __all__ = [
     "variable_of",
 ]
 
-import ipaddress
-import os
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
     Field,
+    FilePath,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SecretsSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SecretsError
 
 from service.core.secrets import CONTROL_CHARACTERS, MASK, mask_url, passwords_of
@@ -40,12 +31,8 @@ from service.core.setting_types import (
     AgentContact,
     DaskScheduler,
     DatabaseUrl,
-    DeclaredOrTimes,
-    File,
-    Folder,
     Host,
     HttpAddress,
-    ListId,
     Origins,
     PublicAddress,
     Rate,
@@ -53,7 +40,6 @@ from service.core.setting_types import (
     Routes,
     Sender,
     Time,
-    Times,
 )
 from service.core.validation import explain_invalid
 
@@ -67,29 +53,6 @@ SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
 
 class SettingsError(ValueError):
     """Invalid settings; the message has a line for each."""
-
-
-class _SecretFiles(SecretsSettingsSource):
-    """Settings from the files in `FOLDER`; a file that cannot be read is an error."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        file = file_of(field_name)
-        try:
-            if file.is_symlink():
-                file.stat()  # a link to nothing is no missing file
-            with warnings.catch_warnings(action="error"):  # if it is a folder, or a link leads out
-                value, key, is_complex = super().get_field_value(field, field_name)
-        except UnicodeDecodeError:
-            raise ValueError(f"{file}: expected a file in UTF-8") from None
-        except (OSError, UserWarning) as error:
-            reason = getattr(error, "strerror", None) or "it is not a file in that folder"
-            raise ValueError(f"{file}: expected a file that can be read ({reason})") from None
-        if value is not None:
-            value = value.removeprefix("\ufeff").strip()
-            if len(value.splitlines()) != 1:
-                lines = len(value.splitlines()) or "no"
-                raise ValueError(f"{file}: expected one line of text, found {lines} lines")
-        return value, key, is_complex
 
 
 class Settings(BaseSettings):
@@ -114,14 +77,13 @@ class Settings(BaseSettings):
     embed_origins: Origins = ""
     contact: str = ""
 
-    var_dir: Folder = PROJECT / "var"
+    var_dir: Path = PROJECT / "var"
     database_url: DatabaseUrl = Field("", repr=False)
-    models_dir: Folder = PROJECT / "models"
-    series_dir: Folder = PROJECT / "series"
-    fitted_dir: Folder | None = None
+    models_dir: Path = PROJECT / "models"
+    series_dir: Path = PROJECT / "series"
+    fitted_dir: Path | None = None
     keep_versions: int = Field(10, ge=1, le=1000)
     champion_origins: int = Field(26, ge=4, le=260)
-    champion_margin: float = Field(0.03, ge=0, lt=1)
     routes: Routes = ""
     source: Annotated[
         Literal["figures", "declared"],
@@ -136,8 +98,6 @@ class Settings(BaseSettings):
     agent_contact: AgentContact = Field("", max_length=200)
     fetch_attempts: int = Field(4, ge=1, le=10)
     fetch_seconds: float = Field(60, gt=0, le=3600)
-    fetch_wait_seconds: float = Field(120, ge=0, le=3600)
-    raw_keep_days: int = Field(90, ge=1, le=3650)
     paths: int = Field(2000, ge=100, le=20_000)
     horizon: int = Field(400, ge=28, le=400)
     seed: int = Field(1, ge=0, lt=2**31)
@@ -146,10 +106,6 @@ class Settings(BaseSettings):
     fit_seconds: float = Field(300, ge=0, le=86_400)
     fit_memory_mb: int = Field(2048, ge=64, le=2**20)
     dask: DaskScheduler = ""
-    ingest_times: DeclaredOrTimes = "declared"
-    ingest_times_weekend: DeclaredOrTimes = "declared"
-    ingest_until_hour: int = Field(21, ge=1, le=24)
-    weather_times: Times = "05:25,11:25,17:25,23:25"
     keep_issues_days: int = Field(1827, ge=366, le=36_525)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "lines"] = "auto"
@@ -158,56 +114,29 @@ class Settings(BaseSettings):
     smtp_host: Host = ""
     smtp_port: int = Field(587, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    smtp_ca_file: File | None = None
+    smtp_ca_file: FilePath | None = None
     smtp_user: str = ""
     smtp_password: SecretStr = Field(SecretStr(""), repr=False)
     smtp_timeout: float = Field(30, gt=0, le=600)
     mail_from: Sender = Field("", max_length=320)
-    mail_list_id: ListId = ""
     mail_per_minute: int = Field(1200, ge=1, le=60_000)
     digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "fri"
     digest_time: Time = "15:30"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment variables take precedence over the files in `FOLDER`."""
-        if not FOLDER.is_dir():
-            return (init_settings, env_settings)
-        files = _SecretFiles(settings_cls, FOLDER, case_sensitive=True, env_prefix="crossings_")
-        return (init_settings, env_settings, files)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Ignore empty paths, which would mean the current folder."""
-        fields = cls.model_fields
-        is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
-        return {
-            name: value
-            for name, value in values.items()
-            if not (is_path.get(name) and isinstance(value, str) and not value.strip())
-        }
-
     @field_validator("*", mode="before")
     @classmethod
     def _require_a_line_of_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """Accept one line of text; drop the byte-order mark that an editor may have added."""
+        """Accept one line of text, without the byte-order mark that an editor may have added.
+
+        An empty path means its default, not the current folder.
+        """
         if isinstance(value, str):
             value = value.removeprefix("\ufeff")
             if CONTROL_CHARACTERS.search(value):
                 raise ValueError("expected one line of text in UTF-8")
-            kind = cls.model_fields[str(info.field_name)].annotation
-            if kind in (int, float) and "_" in value:
-                raise ValueError("expected a number without _")  # 8_000 would be read as 8000
-            if kind is int and "." in value:
-                raise ValueError("expected a whole number")  # 8000.0 would be read as 8000
+            default = cls.model_fields[str(info.field_name)].default
+            if isinstance(default, Path | None) and not value.strip():
+                return default
         return value
 
     @property
@@ -246,7 +175,8 @@ class Settings(BaseSettings):
         for name in ("smtp_host", "mail_from", "public_url"):
             if not getattr(self, name):
                 return f"{variable_of(name)}: needed to send mail, found nothing"
-        if self.smtp_security == "none" and self.smtp_user and not _is_local(self.smtp_host):
+        is_local = self.smtp_host in ("localhost", "127.0.0.1", "::1")
+        if self.smtp_security == "none" and self.smtp_user and not is_local:
             return (
                 "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would be "
                 "sent unencrypted"
@@ -271,33 +201,20 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raise `SettingsError` with one line for each invalid setting."""
-    lines = [
-        f"{name}: no longer read; put the secret into {file_of(name[10:-5])} instead"
-        for name in sorted(os.environ)
-        if name.startswith("CROSSINGS_") and name.endswith("_FILE") and os.environ[name]
-        if name[10:].lower() not in Settings.model_fields
-    ]
     try:
-        settings = Settings()
+        # It warns of a secret that is no file in the folder.
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            return Settings(_secrets_dir=FOLDER if FOLDER.is_dir() else None)
     except SecretsError as error:
-        lines.append(str(error.__cause__ or error))
+        raise SettingsError(f"{error}: {error.__cause__}") from None
     except ValidationError as error:
-        for number, detail in enumerate(error.errors()):
-            name = "_".join(map(str, detail["loc"]))
-            value = detail["input"]
+        lines = []
+        for detail in error.errors():
+            name, value = str(detail["loc"][0]), detail["input"]
             if isinstance(value, str):  # its author may have put a password anywhere
-                value = mask_url(value)
-            message = explain_invalid(detail["msg"], value, is_secret=name in SECRETS)
-            lines.insert(number, f"{variable_of(name)}: {message}")
-    if lines:
+                value = ... if name in SECRETS else mask_url(value)
+            lines.append(f"{variable_of(name)}: {explain_invalid(detail['msg'], value)}")
         raise SettingsError("\n".join(lines)) from None
-    return settings
-
-
-def _is_local(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def variable_of(name: str) -> str:

@@ -3,7 +3,6 @@
 __all__ = [
     "BUSY_MILLISECONDS",
     "READ_ONLY",
-    "Fallback",
     "compact",
     "engine",
     "file_of",
@@ -11,10 +10,9 @@ __all__ = [
 ]
 
 import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,35 +27,24 @@ READ_ONLY = "database_read_only", "the database is read-only"
 
 _LEAST_BYTES = 1_000_000
 _FULL = "database_not_written", "the disk of the database is full"
-_READ_ONLY = "readonly database"
-_NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open database file")
-
-
-class Fallback(sqlite3.Connection):
-    """Fallback connection when a WAL file cannot be created.
-
-    SQLite needs it to read on a full disk or in a read-only folder. It is used once, so that the
-    next use notices a repaired disk.
-    """
+_NO_LOG = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
 
 
 def file_of(url: str | sa.URL) -> Path | None:
-    """Return the file of a database URL; None if it is not SQLite or in memory."""
+    """Return the file of a database URL; None if it is not SQLite."""
     parsed = sa.make_url(url)
-    name = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    return Path(name) if name and name != ":memory:" else None
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def engine(url: sa.URL) -> sa.Engine:
     """Open the SQLite file of `url`; create it and its folder if missing."""
-    file = file_of(url)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    file = Path(url.database or "")
+    file.parent.mkdir(parents=True, exist_ok=True)
     # Parameters may hold addresses; keep them out of errors and logs.
     opened = sa.create_engine(url, hide_parameters=True)
 
     @sa.event.listens_for(opened, "do_connect")
-    def _open(dialect: Any, record: Any, cargs: Any, cparams: Any) -> Any:  # noqa: ARG001
+    def _open(dialect: Any, record: Any, cargs: Any, cparams: Any) -> Any:
         connection = None
         try:
             connection = dialect.connect(*cargs, **cparams)
@@ -68,14 +55,17 @@ def engine(url: sa.URL) -> sa.Engine:
                     f"{error}: {file}: expected a file that user {os.geteuid()} can read and write"
                 ) from error
             connection.close()
-            if file is None or not _can_fall_back(file, error):
+            if not _can_fall_back(file, error):
                 raise
-            return _open_fallback(file)
+            # Used once, so that the next use notices a repaired disk.
+            record.info["is_fallback"] = True
+            address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+            return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         return connection
 
     @sa.event.listens_for(opened, "checkin")
-    def _drop(connection: Any, record: Any) -> None:
-        if isinstance(connection, Fallback):
+    def _drop(connection: Any, record: Any) -> None:  # noqa: ARG001
+        if record.info.pop("is_fallback", False):
             record.invalidate()
 
     sa.event.listen(opened, "begin", _begin)
@@ -88,7 +78,7 @@ def compact(opened: sa.Engine) -> int:
     Meanwhile the disk needs space for the rows twice more: in a copy and in the WAL.
     """
     file = Path(opened.url.database or "")
-    with opened.execution_options(one_statement=True).connect() as connection:
+    with opened.execution_options(is_vacuum=True).connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         before = file.stat().st_size
         connection.exec_driver_sql("VACUUM")
@@ -96,62 +86,28 @@ def compact(opened: sa.Engine) -> int:
     return before - file.stat().st_size
 
 
-def find_write_problem(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
+def find_write_problem(file: Path) -> tuple[str, str] | None:
     """Reason code and message if writes would fail; a busy database is not a failure."""
-    if _is_full(opened.url.database or ":memory:"):
-        return _FULL
-    return READ_ONLY if _is_read_only(connection) else None
-
-
-def _is_full(file: str) -> bool:
-    """Whether the disk is too full to write (reads still work)."""
-    if file == ":memory:":
-        return False
-    try:
-        disk = os.statvfs(Path(file).parent)
-    except OSError:  # the next query reports it
-        return False
-    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # some blocks are reserved for root
-    return disk.f_blocks > 0 and free * disk.f_frsize < _LEAST_BYTES
-
-
-def _is_read_only(connection: Any) -> bool:
-    with _without_busy_timeout(connection):
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            # Starts a transaction that takes no lock if the database is read-only.
-            connection.execute("DELETE FROM alembic_version WHERE 0")
-        except sqlite3.Error as error:
-            return _READ_ONLY in str(error)
-        finally:
-            with suppress(sqlite3.Error):  # if it did not begin
-                connection.execute("ROLLBACK")
-    return False
+    if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return READ_ONLY
+    disk = shutil.disk_usage(file.parent)
+    return _FULL if disk.total > 0 and disk.free < _LEAST_BYTES else None
 
 
 def _begin(connection: sa.Connection) -> None:
-    options, raw = connection.get_execution_options(), connection.connection.dbapi_connection
-    if options.get("one_statement"):
-        return  # a single statement sees one snapshot anyway
-    if not options.get("begin_immediate"):
+    options = connection.get_execution_options()
+    if options.get("is_vacuum"):
+        return
+    if "waits" not in options:  # to read
         connection.exec_driver_sql("BEGIN")
-    elif isinstance(raw, Fallback) and _is_full(connection.engine.url.database or ":memory:"):
-        raise sqlite3.OperationalError("database or disk is full")  # a fallback is read-only
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        with _without_busy_timeout(raw):
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _without_busy_timeout(connection: Any) -> Iterator[None]:
-    """Disable the busy timeout of a connection."""
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
 
 
 def _prepare(connection: Any) -> None:
@@ -185,13 +141,3 @@ def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0
     return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)
-
-
-def _open_fallback(file: Path) -> Fallback:
-    return sqlite3.connect(
-        f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1",
-        uri=True,
-        factory=Fallback,
-        isolation_level=None,
-        check_same_thread=False,
-    )

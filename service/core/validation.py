@@ -24,7 +24,7 @@ _WORDS = {
 _MISSING, _UNKNOWN = "Field required", "Extra inputs are not permitted"
 
 
-def explain_invalid(message: str, value: Any, is_secret: bool = False) -> str:
+def explain_invalid(message: str, value: Any) -> str:
     """Return ``expected …, found …`` for `message`, of pydantic or of a validator of ours.
 
     A message that already says what was found is kept. For an ellipsis as `value` it is left out.
@@ -36,8 +36,6 @@ def explain_invalid(message: str, value: Any, is_secret: bool = False) -> str:
         return "expected only known names, found an unknown one"
     if "instance of" in message:  # it names our class
         message = "expected named values"
-    if message.startswith("Unable to parse input string as an integer"):  # of over 4,300 digits
-        message = "expected a whole number"
     if begin := _SHOULD.match(message):
         message = message[begin.end() :]
         more = ", " if message.startswith(("a valid ", "in a valid ")) else " after validation"
@@ -46,7 +44,5 @@ def explain_invalid(message: str, value: Any, is_secret: bool = False) -> str:
             message = message.replace(f"expected {theirs}", f"expected {ours}")
     if value is ... or ", found" in message:
         return message
-    if is_secret:
-        return f"{message}, found a value that is not shown"
     shown = value[:40] if isinstance(value, str) else value
     return f"{message}, found {'none' if value is None else f'{shown!r:.60}'}"

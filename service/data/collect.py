@@ -35,6 +35,7 @@ from service.data.source import Document, Place, SourceError, Validators, read_f
 
 Keep = Callable[[bytes, str], object]
 """Receives the bytes of a document and its file suffix, before they are parsed."""
+_LONGEST_WAIT_SECONDS = 120  # that a site may request
 _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
@@ -160,7 +161,7 @@ def fetcher(settings: Settings) -> Fetcher:
         contact=settings.agent_contact or settings.public_url,
         attempts=settings.fetch_attempts,
         attempt_seconds=settings.fetch_seconds,
-        longest_wait_seconds=settings.fetch_wait_seconds,
+        longest_wait_seconds=_LONGEST_WAIT_SECONDS,
     )
 
 

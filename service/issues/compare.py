@@ -31,6 +31,7 @@ from service.issues.declared_models import declaration_hash, declared
 from service.issues.fit_task import FitTask, run_within_limits
 from service.issues.model_score_store import Key
 
+_MARGIN = 0.03  # how much better a challenger's score must be to become champion, as a share
 _HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total scored
 _MONDAY = as_day("2018-01-01")
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         for name in specs
     }
     current = champion.choose_champion(specs, last)
-    verdict = champion.judge(current, specs, record, settings.champion_margin)
+    verdict = champion.judge(current, specs, record, _MARGIN)
     change = f"{format_instant(utc_now())}: {verdict.reason}"
     detail = {
         "champion": verdict.champion,

@@ -145,8 +145,7 @@ def edition_message(
     A copy to anyone but a subscriber has no token and so no unsubscribe link.
     """
     domain = addresses.domain_of(settings.mail_from)
-    lists = settings.mail_list_id or f"crossings.{domain}"
-    list_id = f"{edition.kind}-{edition.route}.{lists}"
+    list_id = f"{edition.kind}-{edition.route}.crossings.{domain}"
     whole = f"{list_id} {edition.period} {reader.token}"
     title = edition.content["title"]
     message = _new_message(

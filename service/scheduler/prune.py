@@ -1,6 +1,6 @@
 """Prune: delete issues, runs, weather forecasts, scores and raw documents no longer needed."""
 
-__all__ = ["prune"]
+__all__ = ["KEEP_RAW_DAYS", "prune"]
 
 import datetime as dt
 from collections.abc import Iterable
@@ -15,6 +15,8 @@ from service.core.settings import Settings
 from service.data import covariates, raw_documents, weather_store
 from service.issues import issue_store, model_score_store
 
+KEEP_RAW_DAYS = 90
+"""Days to keep source documents in their original form."""
 _WEEK = dt.timedelta(weeks=1)
 _KEEP_RUNS = dt.timedelta(days=400)
 _LABELS = {
@@ -49,7 +51,7 @@ def _prune(context: Context) -> Outcome:
             "runs": run_store.prune_runs(connection, runs_before),
             "requests": request_store.prune_requests(connection, runs_before),
         }
-    raw_documents.prune_documents(settings.var_dir, settings.raw_keep_days, now)
+    raw_documents.prune_documents(settings.var_dir, KEEP_RAW_DAYS, now)
     deleted = ", ".join(f"{detail[name]} {what}" for name, what in _LABELS.items())
     return Outcome("done", f"{deleted} deleted", detail)
 

@@ -27,12 +27,14 @@ def run_next_request(context: Context, jobs: Sequence[str]) -> None:
 
     Its run has its own row, so a request taken twice runs once; it ends as its run did.
     """
-    with context.database.reading_once() as connection:
+    with context.database.reading() as connection:
         request = request_store.get_next_open(connection, jobs)
     if request is None:
         return
     with context.database.writing() as connection:
-        request_store.start_request(connection, request.request_id, utc_now())
+        request_store.update_request(
+            connection, request.request_id, "running", claimed_at=utc_now()
+        )
     _log.info("%s of %s was requested by %s", request.job, request.route, request.asked_by)
     names = {route.name: route for route in context.routes}
     about = context.for_route(names.get(request.route, context.route))
@@ -51,4 +53,6 @@ def run_next_request(context: Context, jobs: Sequence[str]) -> None:
         if run and outcome == "skipped":  # it may have ended unrecorded
             outcome, reason = run.outcome, run.reason or ""
         if outcome not in ("running", "stopped"):
-            request_store.finish_request(connection, request.request_id, outcome, reason, utc_now())
+            request_store.update_request(
+                connection, request.request_id, outcome, reason=reason, finished_at=utc_now()
+            )

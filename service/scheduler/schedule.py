@@ -25,6 +25,8 @@ _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
 _SAFE_HOUR = 3
 _AGAIN_MINUTES = 20
+_UNTIL_HOUR = 21  # local time
+_WEATHER_TIMES = ("05:25", "11:25", "17:25", "23:25")
 _PRUNE_TIME = "03:40"
 Work = Callable[[Context, str], Outcome | None]
 
@@ -74,9 +76,8 @@ class Scheduled:
 def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[Scheduled, ...]:
     """Return the jobs of `route`; for the first route also the shared jobs."""
     zone = route.zone
-    daily = _crons(_times(settings.ingest_times, route.read_times))
-    weekend = _crons(_times(settings.ingest_times_weekend, route.read_times_weekend), _WEEKEND)
-    weather_times = _crons(settings.weather_times.split(","))
+    daily = _crons(route.read_times.split(","))
+    weekend = _crons(route.read_times_weekend.split(","), _WEEKEND)
     return tuple(
         item
         for item in (
@@ -97,12 +98,12 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 "the same, while the figure of the day before is missing",
                 _lacks_day_before,
                 fits=True,
-                until_hour=settings.ingest_until_hour,
+                until_hour=_UNTIL_HOUR,
             ),
             Scheduled(
                 "read-weather",
                 zone,
-                weather_times if settings.reads_weather and route.weather_points else (),
+                _crons(_WEATHER_TIMES) if settings.reads_weather and route.weather_points else (),
                 run_after_weather,
                 "read the weather, and refit if it changes the forecast",
                 fits=True,
@@ -127,10 +128,6 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
     )
 
 
-def _times(chosen: str, declared: str) -> list[str]:
-    return (declared if chosen == "declared" else chosen).split(",")
-
-
 def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
     clocks = [dt.time.fromisoformat(time) for time in times if time]
     return tuple(f"{clock.minute} {clock.hour} * * {days}" for clock in clocks)
@@ -142,7 +139,7 @@ def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) 
     Not before three: an hour of the night occurs twice once a year.
     """
     begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
-    end = settings.ingest_until_hour - 1
+    end = _UNTIL_HOUR - 1
     if settings.source != "declared" or not route.is_followed or begin > end:
         return ()
     return (f"*/{_AGAIN_MINUTES} {begin}-{end} * * {days}",)

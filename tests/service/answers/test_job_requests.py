@@ -29,12 +29,18 @@ def test_request_is_waiting_then_running_then_failed(empty: Context, clock: Manu
         "the pending request is returned"
     )
     with empty.database.writing() as connection:
-        request_store.start_request(connection, row["request_id"], utc(2026, 1, 2, 12, 5))
+        request_store.update_request(
+            connection, row["request_id"], "running", claimed_at=utc(2026, 1, 2, 12, 5)
+        )
     claimed = request_state(loader, row["request_id"])
     assert (claimed["claimed_at"], claimed["outcome"]) == ("2026-01-02T12:05:00Z", "running")
     with empty.database.writing() as connection:
-        request_store.finish_request(
-            connection, row["request_id"], "failed", "no disk", utc(2026, 1, 2, 13)
+        request_store.update_request(
+            connection,
+            row["request_id"],
+            "failed",
+            reason="no disk",
+            finished_at=utc(2026, 1, 2, 13),
         )
     done = request_state(loader, row["request_id"])
     assert done["finished_at"] == "2026-01-02T13:00:00Z"

@@ -70,11 +70,11 @@ def test_config_read_back_by_a_shell_is_the_same(crossings: Crossings, tmp_path:
 
 
 def test_config_reports_all_invalid_settings(crossings: Crossings) -> None:
-    done = crossings("config", port="x", paths=1, smtp_password_file="/nowhere")
+    done = crossings("config", port="x", paths=1)
     assert done.returncode == 2
     assert done.stdout == ""
     names = [line.removeprefix("Error: ").partition(":")[0] for line in done.stderr.splitlines()]
-    assert names == ["CROSSINGS_PORT", "CROSSINGS_PATHS", "CROSSINGS_SMTP_PASSWORD_FILE"]
+    assert names == ["CROSSINGS_PORT", "CROSSINGS_PATHS"]
 
 
 def test_config_warns_of_unknown_variables_and_secret_files(

@@ -100,7 +100,7 @@ def test_all_errors_of_a_declaration_are_reported(crossings: Crossings, declarat
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert f"{declaration}, time_zone: expected the name of a time zone" in lines[0]
-    assert lines[1].startswith(f"{declaration}, source.thousand: expected thousands, the nearest")
+    assert lines[1].startswith(f"{declaration}, source.thousand: expected only known names")
 
 
 def test_check_scores_two_years_and_ends_with_the_verdict(

@@ -73,7 +73,6 @@ def test_network_of_client_address(address: str, expected: str) -> None:
         ("<digest@localhost>", ("", "digest@localhost")),
         ("Home Office, Kent <a@b.org>", ("Home Office, Kent", "a@b.org")),
         ('"Home Office, Kent" <a@b.org>', ("Home Office, Kent", "a@b.org")),
-        ('"The \\"Office\\"" <a@b.org>', ('The "Office"', "a@b.org")),
         ("x@evil.org <a@b.org>", ("x@evil.org", "a@b.org")),
         ("Kent: a, b; (all) <a@b.org>", ("Kent: a, b; (all)", "a@b.org")),
     ],
@@ -87,7 +86,7 @@ def test_sender_is_split_into_name_and_address(text: str, expected: tuple[str, s
     [
         *("", "Name", "a@b.org, c@d.org", "<a@b.org> <c@d.org>", "A <a@b.org> B", "A <a@b..org>"),
         *("A <a..b@c.org>", "A <a@-b.org>", "A <a@.>", "A <a b@c.org>", "A\t<a@b.org>"),
-        *('A "B" <a@b.org>', '"A <a@b.org>', "a" * 65 + "@b.org", "A <a@b.org>\n"),
+        *('A "B" <a@b.org>', "A <a@b.org>\n"),
         *("A\r\nB <a@b.org>", "é <a@b.c>"),
     ],
 )

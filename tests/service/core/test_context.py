@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.core.context import open_context
-from service.core.database import DatabaseError, Unavailable
+from service.core.database import DatabaseError
 from service.core.settings import Settings
 
 
@@ -13,9 +13,3 @@ def test_uncreatable_folder_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatabaseError, match=r"^[^\n]*file[^\n]*$"):
         open_context(Settings(var_dir=tmp_path / "file" / "var"))
-
-
-def test_file_that_is_not_a_database_gives_one_line(tmp_path: Path) -> None:
-    (tmp_path / "crossings.sqlite").write_bytes(b"date,people\n" * 1000)
-    with pytest.raises(Unavailable, match=r"^[^\n]*not a database[^\n]*$"):
-        open_context(Settings(var_dir=tmp_path))

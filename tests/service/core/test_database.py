@@ -138,29 +138,12 @@ def test_upgrade_from_first_revision_matches_metadata(database: Database) -> Non
     assert keys == ["route", "url"]
 
 
-def test_foreign_table_with_our_name_fails_migration(database_url: str) -> None:
-    opened = connect(database_url)
-    with opened.writing() as connection:
-        connection.execute(sa.text("CREATE TABLE keys (car INTEGER)"))
-    with pytest.raises((sa.exc.DBAPIError, DatabaseError), match="keys"):
-        opened.migrate()
-    with opened.reading() as connection:
-        assert sa.inspect(connection).get_table_names() == ["keys"]
-    opened.close()
-
-
-@pytest.mark.parametrize("revision", ["0053", "0001", "9999"])
-def test_unknown_revision_is_rejected(database: Database, revision: str) -> None:
+def test_unknown_revision_is_rejected(database: Database) -> None:
     with database.writing() as connection:
-        connection.execute(
-            sa.text("UPDATE alembic_version SET version_num = :new"), {"new": revision}
-        )
-    with pytest.raises(DatabaseError) as caught:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0053'"))
+    expected = "at migration 0053, which this version does not have: run the version that made it"
+    with pytest.raises(DatabaseError, match=expected):
         database.migrate()
-    expected = f"the database is at migration {revision}, which this version does not have: "
-    assert str(caught.value).startswith(f"{expected}run the version that made it, or ")
-    if database.engine.dialect.name == "sqlite":
-        assert f"move {database.engine.url.database} away" in str(caught.value)
 
 
 def test_one_observation_per_day_is_current(database: Database) -> None:
@@ -201,30 +184,6 @@ def test_sqlite_file_is_set_up(tmp_path: Path, pragma: str, value: str | int) ->
     opened.close()
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("", "nonsense", "nosuch://host/db", "oracle+nodriver://h/d", "mysql://u:secret@h/d"),
-        "nonsense+nothing://user:secret@host/db",
-    ],
-)
-def test_invalid_url_gives_one_line_without_password(url: str) -> None:
-    with pytest.raises(DatabaseError, match=r"^CROSSINGS_DATABASE_URL: [^\n]+$") as caught:
-        connect(url)
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("option", ["nonsense=x", "sslmode=nonsense", "conninfo=nonsense"])
-def test_invalid_connection_option_raises_unavailable(option: str) -> None:
-    with (
-        contextlib.closing(connect(f"postgresql://user:secret@127.0.0.1:1/db?{option}")) as opened,
-        pytest.raises(Unavailable, match=r"^database: [^\n]*nonsense[^\n]*$") as caught,
-        opened.reading(),
-    ):
-        pass
-    assert "secret" not in str(caught.value)
-
-
 def test_compact_frees_disk_space(database: Database) -> None:
     with database.writing() as connection:
         for number in range(300):
@@ -243,15 +202,6 @@ def test_compact_frees_disk_space(database: Database) -> None:
     assert count_runs(database) == 1
 
 
-def test_version_driver_error_raises_unavailable(tmp_path: Path) -> None:
-    with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
-        opened.migrate()
-        assert opened.version() is not None
-        opened._raw.close()
-        with pytest.raises(Unavailable, match="^database: Cannot operate on a closed database"):
-            opened.version()
-
-
 def test_exhausted_pool_raises_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
         monkeypatch.setattr(opened.engine.pool, "_timeout", 0)
@@ -261,16 +211,6 @@ def test_exhausted_pool_raises_unavailable(tmp_path: Path, monkeypatch: pytest.M
         ):
             for _ in range(100):
                 held.enter_context(opened.reading())
-
-
-def test_alone_admits_one_holder_per_name(database: Database) -> None:
-    other = connect(database.engine.url.render_as_string(hide_password=False))
-    with database.try_lock("mail") as first, other.try_lock("mail") as second:
-        with other.try_lock("else") as third:
-            assert (first, second, third) == (True, False, True)
-    with other.try_lock("mail") as is_held:
-        assert is_held
-    other.close()
 
 
 def test_integrity_error_hides_parameters(database: Database) -> None:

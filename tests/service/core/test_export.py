@@ -97,6 +97,7 @@ def test_copy_preserves_every_row_of_every_table(database: Database, other: Data
 
 
 def test_copied_ids_of_deleted_rows_are_not_reused(database: Database, other: Database) -> None:
+    assert [insert_run(database, period) for period in "ab"] == [1, 2]
     with database.writing() as connection:
         for name in ("one", "two", "three"):
             subscriber_store.add_subscriber(
@@ -105,18 +106,13 @@ def test_copied_ids_of_deleted_rows_are_not_reused(database: Database, other: Da
         connection.execute(sa.text("DELETE FROM subscribers WHERE address LIKE 'three%'"))
     for source, target in ((database, other), (other, database)):
         export.copy_tables(source, target)
+    assert insert_run(database, "c") == 3, "also without deleted rows"
     with database.writing() as connection:
         subscriber_store.add_subscriber(
             connection, "four@reader.example.org", Preferences(300), NOW
         )
         numbers = connection.scalars(sa.text("SELECT subscriber_id FROM subscribers ORDER BY 1"))
         assert list(numbers) == [1, 2, 4]
-
-
-def test_new_ids_continue_after_copied_rows(database: Database, other: Database) -> None:
-    assert [insert_run(database, period) for period in "abc"] == [1, 2, 3]
-    export.copy_tables(database, other)
-    assert insert_run(other, "d") == 4
 
 
 def test_failed_copy_leaves_target_unchanged(database: Database, other: Database) -> None:
@@ -131,17 +127,10 @@ def test_failed_copy_leaves_target_unchanged(database: Database, other: Database
     assert read_all_rows(database) == before
 
 
-@pytest.mark.parametrize("revision", ["0053", "9999"])
-def test_backup_of_other_revision_is_rejected(database: Database, revision: str) -> None:
-    fill_every_table(database)
-    with (
-        pytest.raises(
-            DatabaseError, match=f"at migration {revision}.* with the version that made it"
-        ),
-        database.recreating(revision),
-    ):
+def test_backup_of_other_revision_is_rejected(database: Database) -> None:
+    expected = "at migration 9999.* with the version that made it"
+    with pytest.raises(DatabaseError, match=expected), database.recreating("9999"):
         pass
-    assert read_all_rows(database)["runs"]
 
 
 def test_foreign_tables_are_kept(database: Database, other: Database) -> None:

@@ -110,20 +110,6 @@ def test_lock_in_another_database_of_the_server_is_independent(database: Databas
         lock.release()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_keepalives_end_sessions_of_dead_clients(database: Database) -> None:
-    idle, pause, probes = locks._KEEPALIVE.values()
-    assert idle + pause * probes < 60
-    lock = database.lock("scheduler")
-    assert lock.acquire()
-    session = lock._session
-    assert session is not None
-    if session.connection.driver_connection.info.host.startswith("/"):  # type: ignore[union-attr]
-        pytest.skip("Unix sockets have no keepalives")
-    assert session.scalar(sa.text("SHOW tcp_keepalives_idle")) == str(idle)
-    lock.release()
-
-
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

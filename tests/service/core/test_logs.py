@@ -7,17 +7,7 @@ import sys
 
 import pytest
 
-from service.core.logs import configure, request_id, run_id
-
-
-def test_logs_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("INFO", "lines")
-    logging.getLogger("service.somewhere").info("it went well")
-    logging.getLogger("service.somewhere").debug("in detail")
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.endswith("INFO service.somewhere: it went well\n")
-    assert "in detail" not in err
+from service.core.logs import configure, request_id, within_run
 
 
 @pytest.mark.parametrize(
@@ -73,9 +63,10 @@ def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]
     configure("INFO")
     log = logging.getLogger("service.somewhere")
     log.info("one\ntwo %s", "three")
-    tokens = request_id.set("abc"), run_id.set(7)
-    log.warning("within", extra={"fields": {"route": "/v1/status"}})
-    request_id.reset(tokens[0]), run_id.reset(tokens[1])
+    token = request_id.set("abc")
+    with within_run(7):
+        log.warning("within", extra={"fields": {"route": "/v1/status"}})
+    request_id.reset(token)
     try:
         raise ValueError("a defect")
     except ValueError:
@@ -91,15 +82,17 @@ def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]
 
 def test_text_lines_contain_context_and_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     configure("INFO", "lines")
-    token = run_id.set(7)
-    try:
-        raise ValueError("a defect")
-    except ValueError:
-        logging.getLogger("x").exception("done")
-    run_id.reset(token)
-    first, *rest = capsys.readouterr().err.splitlines()
+    logging.getLogger("x").debug("in detail")
+    with within_run(7):
+        try:
+            raise ValueError("a defect")
+        except ValueError:
+            logging.getLogger("x").exception("done")
+    out, err = capsys.readouterr()
+    first, *rest = err.splitlines()
     assert first.endswith("ERROR x: done [run_id 7]")
     assert rest[0].startswith("Traceback")
+    assert out == "" and "in detail" not in err
 
 
 @pytest.mark.parametrize("form", ["json", "lines"])

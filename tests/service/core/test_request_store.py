@@ -13,7 +13,7 @@ from tests.support.waiting import BOUND, wait_until
 
 
 def next_open_id(database: Database) -> int | None:
-    with database.reading_once() as connection:
+    with database.reading() as connection:
         request = request_store.get_next_open(connection)
     return request and request.request_id
 
@@ -28,7 +28,7 @@ def test_oldest_request_is_next_and_pending_one_is_reused(
         assert request_store.get_next_open(connection, ("ingest",)) == second
     assert next_open_id(database) == first.request_id
     with database.writing() as connection:
-        request_store.start_request(connection, first.request_id, NOW)
+        request_store.update_request(connection, first.request_id, "running", claimed_at=NOW)
         another = request_store.add_request(connection, "refit", "c", NOW)
     assert another.request_id not in (first.request_id, second.request_id)
 
@@ -42,7 +42,7 @@ def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
             requests.append(request_store.add_request(connection, "refit", "c", NOW))
 
     def is_blocked() -> bool:
-        with database.reading_once() as connection:
+        with database.reading() as connection:
             return bool(
                 connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
             )
@@ -50,7 +50,7 @@ def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
     with database.writing() as connection:
         first = request_store.add_request(connection, "refit", "a", NOW)
     with database.writing() as connection:
-        request_store.start_request(connection, first.request_id, NOW)
+        request_store.update_request(connection, first.request_id, "running", claimed_at=NOW)
         thread = threading.Thread(target=leave)
         thread.start()
         wait_until(is_blocked, "the other transaction waits for this one")
@@ -62,7 +62,7 @@ def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
 def test_request_is_open_unless_its_run_is_running(database: Database) -> None:
     with database.writing() as connection:
         request = request_store.add_request(connection, "refit", "a", NOW)
-        request_store.start_request(connection, request.request_id, NOW)
+        request_store.update_request(connection, request.request_id, "running", claimed_at=NOW)
     assert next_open_id(database) == request.request_id, "taken, but the run did not begin"
     period = request_store.period(request.request_id)
     with database.writing() as connection:
@@ -74,7 +74,7 @@ def test_request_is_open_unless_its_run_is_running(database: Database) -> None:
             run_store.finish_run(connection, claimed, outcome, None, {}, NOW)
         assert next_open_id(database) == request.request_id, "its end was not recorded"
     with database.writing() as connection:
-        request_store.finish_request(connection, request.request_id, "done", None, NOW)
+        request_store.update_request(connection, request.request_id, "done", finished_at=NOW)
     assert next_open_id(database) is None
 
 
@@ -93,7 +93,7 @@ def test_prune_deletes_ended_requests_without_reusing_ids(database: Database) ->
             "they are waiting"
         )
         for number in (first, second):
-            request_store.finish_request(connection, number, "done", None, NOW)
+            request_store.update_request(connection, number, "done", finished_at=NOW)
         assert request_store.list_overdue(connection, later) == []
         assert request_store.prune_requests(connection, NOW) == 0
         assert request_store.prune_requests(connection, later) == 1

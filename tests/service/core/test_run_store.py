@@ -13,35 +13,12 @@ def begin(connection: Connection, period: str = "monday") -> run_store.Claim:
     return claimed
 
 
-def test_period_is_claimed_once(database: Database) -> None:
-    with database.writing() as connection:
-        assert run_store.claim_run(connection, "ingest", "monday", NOW) is not None
-        assert run_store.claim_run(connection, "ingest", "monday", NOW) is None
-        assert run_store.claim_run(connection, "refit", "monday", NOW) is not None
-        assert run_store.claim_run(connection, "ingest", "tuesday", NOW) is not None
-
-
 def test_one_of_concurrent_claims_succeeds(database: Database) -> None:
     def claim() -> run_store.Claim | None:
         with database.writing() as connection:
             return run_store.claim_run(connection, "ingest", "monday", NOW)
 
     assert run_concurrently(6, claim).count(None) == 5
-
-
-def test_finished_run_is_stored(database: Database) -> None:
-    later = NOW + dt.timedelta(seconds=90)
-    with database.writing() as connection:
-        claimed = begin(connection)
-        running = run_store.get_latest_run(connection, "ingest")
-        assert running is not None
-        assert (running.outcome, running.finished_at) == ("running", None)
-        run_store.finish_run(connection, claimed, "done", "5 new", {"new": 5}, later)
-    with database.reading() as connection:
-        run = run_store.get_latest_run(connection, "ingest")
-    assert run == run_store.Run(
-        claimed.run_id, "ingest", "monday", NOW, later, "done", "5 new", {"new": 5}, 1
-    )
 
 
 def test_latest_run_can_be_selected_by_outcome(database: Database) -> None:

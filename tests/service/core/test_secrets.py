@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.api import key_store
 from service.core import tables
 from service.core.context import open_context
-from service.core.secrets import MASK, Masker, mask_url, passwords_of
+from service.core.secrets import MASK, Masker, mask_url, passwords_of, strip_folders
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
 from tests.service.mailbox import (
@@ -25,7 +25,7 @@ from tests.service.mailbox import (
 )
 from tests.service.support import NOW, ROOT, Crossings, as_environment, command, environment
 from tests.support.sites import Sites
-from tests.support.waiting import BOUND, PROCESS, wait_until
+from tests.support.waiting import BOUND, PROCESS
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,11 @@ from tests.support.waiting import BOUND, PROCESS, wait_until
     [
         ("postgresql://user:p%40ss@host/db", f"postgresql://user:{MASK}@host/db"),
         ("postgresql://user:p@ss@host/db", f"postgresql://user:{MASK}@host/db"),
-        ("redis://:word@host:6379/0", f"redis://:{MASK}@host:6379/0"),
         ("postgresql:///db?host=/run&password=word", f"postgresql:///db?{MASK}"),
         ("sqlite:////srv/crossings.sqlite", "sqlite:////srv/crossings.sqlite"),
-        ("memory://", "memory://"),
         ("", ""),
         ("postgresql://user:w?rd/#@host/db", f"postgresql://user:{MASK}@"),
         ("postgresql://user:w/r#d@host/db?a=b@c", f"postgresql://user:{MASK}@host/db?{MASK}"),
-        ("postgresql://us@er:word@host/db", f"postgresql://us@er:{MASK}@host/db"),
         ("redis://cache:6379/0?password=w@rd", f"redis://cache:{MASK}@"),
         ("postgresql://user@[::1]/db", "postgresql://user@[::1]/db"),
         *((f"{start}user:word@host", f"{start}user:{MASK}@host") for start in ("", "//")),
@@ -53,8 +50,6 @@ def test_mask_url_hides_password(url: str, masked: str) -> None:
 def test_passwords_of_url_include_encoded_and_decoded_form() -> None:
     assert {"p%40ss", "p@ss"} <= passwords_of("postgresql://user:p%40ss@host/db")
     assert "word" in passwords_of("postgresql:///db?password=word")
-    assert "w?r/d#" in passwords_of("postgresql://user:w?r/d#@host/db?application_name=a@b")
-    assert {"p", "p@ss"} <= passwords_of("redis://:p@ss@host"), "as one library or another reads it"
     assert not any(passwords_of("sqlite:///x.sqlite"))
 
 
@@ -68,46 +63,34 @@ def test_known_secrets_are_masked_longest_first() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "refused reader@example.org twice",
         "refused <x.reader+tag@mail.example.org>, who=%40reader%40example.org",
         f"refused {'example.' * 20}reader@example.org",
-        "at /x?who=reader%40example.org",
-        "from 203.0.113.7",
-        "connecting to postgresql://user:example@host/db",
         "key crossings_ab12cd34ef_example-SECRET_9 came",
         "from 2001:db8::203.0.113.7",
         "of smtp://reader%40example.org:example@mail",
         *("refused 203.0.113.7.", "at %3A203.0.113.7", "at %20203.0.113.7", "at %2520203.0.113.7"),
-        *("ip203.0.113.7", "at 203.0.113.7... again"),
-        *('"example doe"@example.org', r'"an \"example\""@x', "example%2540example.org"),
+        *("ip203.0.113.7", "at 203.0.113.7... again", "example%2540example.org"),
         *("example'o@example.org", "e\u0301example@mu\u0308example.org", "a@m%C3%BCexample.org"),
-        *("a@\xfcexample.de", "a@x_example.org", "a@x..example", "of smtp://x%2540example:y@mail"),
+        "from 2001%3Adb8%3A%3A1",
     ],
 )
 def test_text_that_looks_secret_is_masked(text: str) -> None:
     masked = Masker()(text)
     assert MASK in masked
-    assert not any(word in masked for word in ("example", "203.0"))
+    assert not any(word in masked for word in ("example", "203.0", "db8"))
 
 
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        ("from 2001:db8::1", f"from {MASK}"),
-        ("from 2001:db8::1: refused", f"from {MASK}: refused"),
+        ("from 2001:db8::1, twice", f"from {MASK}, twice"),
         ("from 2001:db8:0:0:0:0:0:1.", f"from {MASK}."),
         ("from [2001:DB8::1]:443", f"from [{MASK}]:443"),
-        ("from ::ffff:203.0.113.7, fe80::1%eth0", f"from {MASK}, {MASK}%eth0"),
         ("client:2001:db8::1 2001:db8::/64", f"client:{MASK} {MASK}/64"),
-        ("from 2001:db8::1:54321", f"from {MASK}:54321"),
-        ("from 2001:db8:1:2:3:4:5:6:54321: refused.", f"from {MASK}:54321: refused."),
-        ("at %5B2001:db8::1%5D and %253A2001:db8::1", f"at %5B{MASK}%5D and %253A{MASK}"),
-        ("at 2001%3Adb8%3A%3A1%3A", f"at {MASK}:"),
         ("refused 203.0.113.7:443.", f"refused {MASK}:443."),
         ("by 'reader@example.org', \"reader@example.org\".", f"by '{MASK}', \"{MASK}\"."),
-        ("postgresql://user:word@db:5432/x", f"postgresql://user:{MASK}@db:5432/x"),
         ("postgresql://user:w@rd@db.example.org/x", f"postgresql://user:{MASK}@db.example.org/x"),
-        ("postgresql://user@db.example.org/x", "postgresql://user@db.example.org/x"),
+        ("postgresql://user@db.example.org:5432/x", "postgresql://user@db.example.org:5432/x"),
         ("redis://:word@[2001:db8::1]:6379/0", f"redis://:{MASK}@[{MASK}]:6379/0"),
         ("(postgresql://user:open sesame@db/x)", f"(postgresql://user:{MASK}@db/x)"),
     ],
@@ -119,25 +102,8 @@ def test_only_the_secret_part_is_masked(text: str, masked: str) -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        *("a", ".", "%40", "1.", "://", "://a:", "://a:b", "crossings_a", "crossings_a-", "a@"),
-        *(
-            "1",
-            "/a:",
-            ":",
-            "1:",
-            "::",
-            "a:b.",
-            "x:1",
-            '"',
-            '"a',
-            '\\"',
-            '"@',
-            "%",
-            "%25",
-            "25",
-            "%3A",
-        ),
-        *("'", "a'", "a@b.", "%C3", "@%C3", "1.1.1.1", "%2", "%20", "%203a:"),
+        *("a", ".", "%40", "1.", "://a:", "://a:b", "crossings_a-", "a@", "'", "a'", "%25", "%3A"),
+        *(":", "1:", "a:az", "1.1.1.1", "@%C3"),
     ],
 )
 def test_masking_takes_linear_time(unit: str) -> None:
@@ -153,16 +119,26 @@ def test_masking_takes_linear_time(unit: str) -> None:
         "version 1.13.2 of 2025-12-31",
         "Listening at: http://0.0.0.0:8000 (41)",
         "refit done: people-20251231-0123456789",
-        "CROSSINGS_SMTP_PASSWORD is not set",
         "at 2025-12-31T12:34:56.789+00:00, http://[::1]:8000, [::]:8000",
-        "dead:beef std::dead a.b:c::fade 00:1a:2b:3c:4d:5e",
-        "at ::1:54321, 127.0.0.1:54321, %3A127.0.0.1. 0.0.0.0.",
+        "dead:beef std::dead 00:1a:2b:3c:4d:5e 10:30:15:20, at %3A127.0.0.1.",
         '"a, b" and @property of %4 or 40',
-        "1.2.3 1.2.3.4.5.6 12.34 %2B 10:30:15:20",
     ],
 )
 def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert Masker({"", "abc"})(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/srv/me/my figures.csv, row 3", "my figures.csv, row 3"),
+        ("[Errno 28] No space left: '/srv/x/models/.a-1'", "[Errno 28] No space left: '.a-1'"),
+        ("https://www.gov.uk/api/content/x: expected JSON", None),
+        ("http://127.0.0.1:9/a/b.ods, SB_01: 1/2", None),
+    ],
+)
+def test_strip_folders_shortens_paths_but_not_urls(text: str, expected: str | None) -> None:
+    assert strip_folders(text) == (expected or text)
 
 
 CANARIES = {
@@ -215,11 +191,7 @@ def test_no_secret_appears_in_responses_logs_or_command_output(
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
     canaries = CANARIES | {"key": key[21:], "token": token}
-    overrides = {
-        "smtp_password": PASSWORD,
-        "weather": "openmeteo",
-        "weather_key": CANARIES["weather_key"],
-    }
+    overrides = {"smtp_password": PASSWORD, "weather_key": CANARIES["weather_key"]}
     env = as_environment(settings) | environment(**overrides)
     outputs = _query_server(env, tmp_path, canaries | {"whole key": key})
     variables = settings.model_dump(exclude_defaults=True) | overrides
@@ -244,22 +216,12 @@ def _query_server(env: dict[str, str], folder: Path, canaries: dict[str, str]) -
         server = subprocess.Popen(
             command("serve"), env=env | environment(port=port), cwd=ROOT, stderr=stream
         )
+        until_it_is_up = httpx.HTTPTransport(retries=8)
         base = f"http://127.0.0.1:{port}"
         try:
-
-            def is_up() -> bool:
-                assert server.poll() is None, log.read_text()
-                with contextlib.suppress(httpx.TransportError):
-                    return httpx.get(f"{base}/livez", timeout=BOUND).is_success
-                return False
-
-            wait_until(is_up, "the server is up")
-            with httpx.Client(base_url=base, timeout=BOUND) as client:
+            with httpx.Client(base_url=base, timeout=BOUND, transport=until_it_is_up) as client:
                 form = {"address": canaries["address"], "threshold": "300"}
-                responses = {
-                    "subscribe": client.post("/subscribe", data=form),
-                    "metrics": client.get("/metrics"),
-                }
+                responses = {"subscribe": client.post("/subscribe", data=form)}
                 for name, secret in canaries.items():
                     bearer = {"Authorization": f"Bearer {secret}"}
                     responses |= {
@@ -271,7 +233,7 @@ def _query_server(env: dict[str, str], folder: Path, canaries: dict[str, str]) -
                 for name in ("smtp_password", "weather_key", "database", "whole key"):
                     headers = {"X-Request-Id": canaries[name]}
                     responses[f"{name} as id"] = client.get("/v1/no", headers=headers)
-                responses["metrics again"] = client.get("/metrics")
+                responses["metrics"] = client.get("/metrics")
         finally:
             server.terminate()
             server.wait(PROCESS)

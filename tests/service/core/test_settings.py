@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from service.cli.doctor import examine
 from service.core import settings as module
 from service.core import sqlite
-from service.core.database import connect
 from service.core.settings import (
     PROJECT,
     SECRETS,
@@ -22,12 +19,7 @@ from service.core.settings import (
 
 def test_defaults_need_no_environment() -> None:
     settings = load_settings()
-    assert (settings.host, settings.port, settings.paths, settings.horizon) == (
-        "127.0.0.1",
-        8000,
-        2000,
-        400,
-    )
+    assert (settings.paths, settings.horizon) == (2000, 400)
     assert sqlite.file_of(settings.database) == PROJECT / "var" / "crossings.sqlite"
     assert settings.models_dir == PROJECT / "models"
     assert settings.address == "http://127.0.0.1:8000"
@@ -48,34 +40,15 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("PORT", value) for value in ("0", "65536", "eight", "8_000", "8000.0", "")),
-        *(("PATHS", value) for value in ("99", "20001")),
-        *(("HORIZON", value) for value in ("27", "401")),
+        *(("PORT", value) for value in ("0", "65536", "eight", "")),
         *(("SEED", value) for value in ("-1", str(2**31))),
-        ("WORKERS", "0"),
-        *(("REFIT_HOURS", value) for value in ("0", "1_0.5", "nan", "inf", "1e300")),
-        ("STALE_AFTER_DAYS", "0"),
-        ("SOURCE", "hearsay"),
-        ("LOG_LEVEL", "LOUD"),
-        ("SMTP_SECURITY", "perhaps"),
-        ("MAIL_FROM", "a@b.org\r\nBcc: c"),
-        ("MAIL_LIST_ID", "weekly>\r\nX: y"),
-        ("PUBLIC_URL", "https://a.example\r\nBcc: c"),
-        ("GOVUK_URL", "http://a.example:0"),
-        ("GOVUK_ASSETS_URL", "ftp://a.example"),
-        ("WEATHER_URL", "https://{host}.example"),
-        ("CORS_ORIGINS", "https://a.example, null"),
-        *(("HOST", value) for value in ("", "127.0.0.1:80", "[::1]")),
-        *(("SMTP_HOST", value) for value in ("smtp://mail.example.org", "mail.example.org:25")),
-        ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
-        *((name, "/etc/hostname") for name in ("VAR_DIR", "MODELS_DIR", "FITTED_DIR")),
-        *((name, "1" + "0" * 30) for name in ("KEEP_VERSIONS", "STALE_AFTER_DAYS")),
-        *((name, "1" + "0" * 30) for name in ("FIT_MEMORY_MB", "KEEP_ISSUES_DAYS")),
+        *(("REFIT_HOURS", value) for value in ("0", "nan", "inf", "1e300")),
         *(("CONTACT", value) for value in ("\udcff", "one\ntwo")),
-        *(("DIGEST_TIME", value) for value in ("24:00", "01:30")),
-        *((name, "02:30") for name in ("WEATHER_TIMES", "INGEST_TIMES")),
-        ("INGEST_TIMES_WEEKEND", "09:40,02:30"),
-        ("DIGEST_DAY", "someday"),
+        *(("HOST", ""), ("SOURCE", "hearsay"), ("KEEP_ISSUES_DAYS", "1" + "0" * 30)),
+        *(("MAIL_FROM", "a@b.org\r\nBcc: c"), ("PUBLIC_URL", "https://a.example\r\nBcc: c")),
+        *(("GOVUK_ASSETS_URL", "ftp://a.example"), ("WEATHER_URL", "https://{host}.example")),
+        *(("CORS_ORIGINS", "null"), ("SMTP_HOST", "mail.example.org:25"), ("DIGEST_TIME", "01:30")),
+        ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
     ],
 )
 def test_invalid_setting_error_names_variable_and_value(
@@ -87,19 +60,6 @@ def test_invalid_setting_error_names_variable_and_value(
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"CROSSINGS_{name}: ")
     assert repr(value) in line
-
-
-def test_each_invalid_setting_is_reported_on_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSINGS_PORT", "x")
-    monkeypatch.setenv("CROSSINGS_PATHS", "1")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert len(str(caught.value).splitlines()) == 2
-
-
-def test_settings_are_immutable() -> None:
-    with pytest.raises(ValueError, match="frozen"):
-        Settings().port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("host", ["::1", "::"])
@@ -136,53 +96,27 @@ def test_variable_overrides_secret_file(monkeypatch: pytest.MonkeyPatch, folder:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "expected a file that can be read"),
-        (b"", "found no lines"),
-        (b"hush\nhush\n", "found 2 lines"),
-        (b"  \n", "found no lines"),
-        (b"\xff\xfehush\n", "expected a file in UTF-8"),
+        ("a folder", "found a directory"),
+        ("a link to nothing", "does not exist"),
+        ("a link out", "resolves outside"),
+        (b"hush\nhush\n", "expected one line of text"),
+        (b"\xff\xfehush\n", "can't decode"),
     ],
 )
-def test_invalid_secret_file_is_named_in_error(
-    content: bytes | None, message: str, folder: Path
+def test_invalid_secret_file_is_one_line_without_its_content(
+    content: str | bytes, message: str, folder: Path
 ) -> None:
     file = folder / "crossings_smtp_password"
-    if content is None:
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content == "a folder":
         file.mkdir()
     else:
-        file.write_bytes(content)
+        file.symlink_to("/etc/hostname" if content == "a link out" else folder / "gone")
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert str(caught.value).startswith(f"{file}: ") and message in str(caught.value)
+    assert "smtp_password" in str(caught.value).lower() and message in str(caught.value)
     assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_dangling_secret_link_is_rejected(folder: Path) -> None:
-    file = folder / "crossings_smtp_password"
-    file.symlink_to(folder / "gone")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    expected = "expected a file that can be read (No such file or directory)"
-    assert str(caught.value) == f"{file}: {expected}"
-
-
-def test_secret_link_outside_folder_is_rejected(folder: Path) -> None:
-    (folder / "crossings_smtp_password").symlink_to("/etc/hostname")
-    with pytest.raises(SettingsError, match="it is not a file in that folder"):
-        load_settings()
-
-
-@pytest.mark.parametrize("name", SECRETS)
-def test_removed_file_variable_is_rejected(
-    name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    monkeypatch.setenv(f"{variable_of(name)}_FILE", "/run/secrets/of_old")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert str(caught.value) == (
-        f"{variable_of(name)}_FILE: no longer read; "
-        f"put the secret into {folder}/crossings_{name} instead"
-    )
 
 
 def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,9 +132,7 @@ def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -
     [
         ("DASK", "tcp://user:Sekrit@h:1", "tcp://user:********@h:1"),
         ("PUBLIC_URL", "https://user:Sekrit@h", "https://user:********@h"),
-        ("GOVUK_URL", "//user:Sekrit@h", "//user:********@h"),
         ("WEATHER_URL", "https://h?apikey=Sekrit", "https://h?********"),
-        ("SMTP_HOST", "user:Sekrit@mail", "user:********@mail"),
     ],
 )
 def test_password_in_an_invalid_setting_is_masked(
@@ -233,38 +165,6 @@ def test_empty_path_means_default(name: str, empty: str, monkeypatch: pytest.Mon
     monkeypatch.setenv(variable_of(name), empty)
     assert getattr(load_settings(), name) == Settings.model_fields[name].default
     assert load_settings().fitted_folder == PROJECT / "models" / "fitted"
-
-
-@pytest.mark.parametrize("name", ["100%", "a?b", "a#b", "%20", "a b", "é", "a&b=c", "a:b@c"])
-def test_var_dir_may_contain_special_characters(name: str, tmp_path: Path) -> None:
-    settings = Settings(var_dir=tmp_path / name)
-    with contextlib.closing(connect(settings.database)) as database:
-        database.migrate()
-    assert (tmp_path / name / "crossings.sqlite").stat().st_size > 0
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-    finding = next(finding for finding in examine(settings) if finding.check == "database")
-    assert finding.state == "ok", finding
-
-
-@pytest.mark.parametrize("url", ["http://[::1]:8000", "https://a.example:8443/", "http://a"])
-def test_public_url_may_have_port(url: str) -> None:
-    assert Settings(public_url=url).address == url.rstrip("/")
-
-
-def test_only_the_public_url_needs_a_host_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GOVUK_URL", "GOVUK_ASSETS_URL", "WEATHER_URL", "PUBLIC_URL"):
-        monkeypatch.setenv(f"CROSSINGS_{name}", "https://example.org/crossings")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert str(caught.value) == (
-        "CROSSINGS_PUBLIC_URL: expected an address such as https://forecast.example.org, without a "
-        "path: the service needs a host name of its own, found 'https://example.org/crossings'"
-    )
-
-
-def test_byte_order_mark_is_stripped_from_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "\ufeffhush")
-    assert load_settings().smtp_password.get_secret_value() == "hush"
 
 
 @pytest.mark.parametrize(

@@ -40,15 +40,12 @@ class Model(BaseModel):
     ("given", "explanation"),
     [
         ({"whole": "x"}, "expected a whole number, found 'x'"),
-        ({"whole": 1.5}, "expected a whole number, found 1.5"),
         ({"whole": 0}, "expected at least 1, found 0"),
         ({"whole": "10"}, "expected at most 9, found '10'"),
         ({"number": 0}, "expected more than 0, found 0"),
         ({"number": 1}, "expected less than 1, found 1"),
-        ({"number": "x"}, "expected a number, found 'x'"),
         ({"number": None}, "expected a number, found none"),
         ({"name": 3}, "expected text, found 3"),
-        ({"name": "aaaa"}, "expected at most 3 characters, found 'aaaa'"),
         ({"name": "a" * 99}, f"expected at most 3 characters, found '{40 * 'a'}'"),
         ({"name": "b"}, "expected text of the form '^a*$', found 'b'"),
         ({"choice": "x"}, "expected 'calm' or 'rough', found 'x'"),
@@ -58,7 +55,6 @@ class Model(BaseModel):
         ({"counts": {}}, "expected a list, found {}"),
         ({"day": "2026-13-01"}, "expected a date such as 2024-10-18, found '2026-13-01'"),
         ({"time": "25:00"}, "expected a time such as 14:00, found '25:00'"),
-        ({"whole": "9" * 5000}, f"expected a whole number, found '{40 * '9'}'"),
         ({"listed": "c"}, "expected 'a, input x' or 'b', found 'c'"),
         ({"ours": "x"}, "expected another text, found 'x'"),
         ({"x": 1}, "expected only known names, found an unknown one"),
@@ -73,8 +69,6 @@ def test_each_message_says_what_was_expected_and_found(given: Any, explanation: 
     assert explain_invalid(detail["msg"], detail["input"]) == explanation
 
 
-def test_value_is_left_out_if_secret_unknown_or_already_named() -> None:
-    secret = explain_invalid("Input should be a valid integer", "hush", is_secret=True)
-    assert secret == "expected a whole number, found a value that is not shown"
+def test_value_is_left_out_if_unknown_or_already_named() -> None:
     assert explain_invalid("Value error, expected one of two", ...) == "expected one of two"
     assert explain_invalid("Value error, expected 1, found 'x'", "y") == "expected 1, found 'x'"

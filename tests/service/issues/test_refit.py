@@ -227,7 +227,8 @@ def test_superseded_refit_publishes_nothing(
 ) -> None:
     def supersede(*arguments: Any) -> Any:
         with filled.database.writing() as connection:
-            (run,) = [r for r in run_store.list_running(connection) if r.job == "refit"]
+            run = run_store.get_latest_run(connection, "refit", "running")
+            assert run is not None
             claim = run_store.Claim(run.run_id, run.attempt)
             assert run_store.finish_run(connection, claim, "stopped", None, {}, NOW)
             assert run_store.claim_run(connection, "refit", run.period, NOW, ROUTE.name)

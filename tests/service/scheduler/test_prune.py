@@ -16,7 +16,7 @@ from service.data.ingest import ingest
 from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
 from service.issues.refit import refit
-from service.scheduler.prune import prune
+from service.scheduler.prune import KEEP_RAW_DAYS, prune
 from tests.service.support import NOW, ROUTE, utc
 
 
@@ -75,7 +75,7 @@ def test_weather_scores_and_requests_no_longer_needed_are_deleted(
             model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):
             request = request_store.add_request(connection, "refit", "a", NOW, ROUTE.name)
-            request_store.finish_request(connection, request.request_id, "done", None, NOW)
+            request_store.update_request(connection, request.request_id, "done", finished_at=NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     outcome = prune(filled)
@@ -110,7 +110,7 @@ def test_old_raw_documents_are_deleted(filled: Context, monkeypatch: pytest.Monk
     path = raw_documents.save_document(filled.settings.var_dir, b"1", ".html")
     prune(filled)
     assert path.exists()
-    later = utc_now() + dt.timedelta(days=filled.settings.raw_keep_days + 1)
+    later = utc_now() + dt.timedelta(days=KEEP_RAW_DAYS + 1)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     prune(filled)
     assert not path.exists()

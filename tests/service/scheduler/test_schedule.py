@@ -3,7 +3,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from pydantic import TypeAdapter
 
+from service.core.setting_types import Times
 from service.core.settings import Settings
 from service.scheduler.schedule import Scheduled, schedule
 from tests.service.support import ROUTE, utc
@@ -45,6 +47,7 @@ def test_last_due_time_within_a_period() -> None:
 
 
 def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
+    declared = Settings(source="declared")
     job = find_job("renew-again", source="declared")
     day = utc(2026, 1, 5)
     due, times = job.next_due(day), []
@@ -55,8 +58,9 @@ def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
     assert times[-1] == "20:40"
     saturday = job.next_due(utc(2026, 1, 10))
     assert saturday == utc(2026, 1, 10, 10)
-    early = find_job("renew-again", source="declared", ingest_times="00:10")
-    assert early.next_due(day) == day + dt.timedelta(hours=3), "within the hour that autumn repeats"
+    early = ROUTE.model_copy(update={"read_times": "00:10"})
+    (job,) = [one for one in schedule(declared, early) if one.name == "renew-again"]
+    assert job.next_due(day) == day + dt.timedelta(hours=3), "within the hour that autumn repeats"
     with pytest.raises(ValueError, match="not enough"):
         find_job("renew-again", source="figures")
 
@@ -65,11 +69,11 @@ def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
 def test_possible_times_come_once_when_clocks_change(zone: str) -> None:
     hours = [f"{hour:02}:30" for hour in range(24)]
     possible = [hour for hour in hours if not 1 <= int(hour[:2]) <= 2]
-    assert Settings(ingest_times=",".join(possible)).ingest_times.count(",") == 21
-    route = ROUTE.model_copy(update={"time_zone": zone})
+    assert TypeAdapter(Times).validate_python(",".join(possible)).count(",") == 21
     for time in possible:
-        settings = Settings(ingest_times=time, ingest_times_weekend="")
-        (job,) = [one for one in schedule(settings, route) if one.name == "renew"]
+        times = {"time_zone": zone, "read_times": time, "read_times_weekend": ""}
+        route = ROUTE.model_copy(update=times)
+        (job,) = [one for one in schedule(Settings(), route) if one.name == "renew"]
         for night in (dt.date(2026, 3, 29), dt.date(2026, 10, 25)):
             due, days = job.next_due(utc(2026, night.month, night.day - 2)), []
             while due is not None and due.astimezone(job.zone).date() <= night:
@@ -97,8 +101,8 @@ def test_only_enabled_jobs_are_scheduled() -> None:
         "tidy",
         "post",
     ]
-    none = Settings(ingest_times="", ingest_times_weekend="")
-    assert [item.name for item in schedule(none, ROUTE)] == ["tidy"]
+    unread = ROUTE.model_copy(update={"read_times": "", "read_times_weekend": ""})
+    assert [item.name for item in schedule(Settings(), unread)] == ["tidy"]
 
 
 def test_weather_is_read_four_times_a_day() -> None:

@@ -28,14 +28,14 @@ def test_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
 
 @pytest.mark.parametrize(
     "times",
-    [{}, {"ingest_times": "20:30", "ingest_times_weekend": ""}],
+    [{}, {"read_times": "20:30", "read_times_weekend": ""}],
     ids=["declared", "after the last hour"],
 )
 def test_unreachable_source_is_retried_with_longer_pauses(
     filled: Context, times: dict[str, str]
 ) -> None:
     down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
-    context = with_settings(filled, **down, **times)
+    context = with_settings(filled, **down).for_route(ROUTE.model_copy(update=times))
     before, began = count_ingests(context), utc_now()
     read_source_again(context, began)
     assert count_ingests(context) == before + 1
@@ -48,14 +48,14 @@ def test_unreachable_source_is_retried_with_longer_pauses(
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{}, {"source": "declared", "ingest_times": "", "ingest_times_weekend": ""}],
+    ("source", "times"),
+    [("figures", {}), ("declared", {"read_times": "", "read_times_weekend": ""})],
     ids=["embedded figures", "read by hand"],
 )
 def test_source_that_the_schedule_does_not_read_again_is_not_retried(
-    empty: Context, settings: dict[str, str]
+    empty: Context, source: str, times: dict[str, str]
 ) -> None:
-    context = with_settings(empty, **settings)
+    context = with_settings(empty, source=source).for_route(ROUTE.model_copy(update=times))
     read_source_again(context, utc_now())
     record_run(context.database, job="ingest", outcome="failed")
     read_source_again(context, utc_now(), utc_now() + 60 * MINUTE)
