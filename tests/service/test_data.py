@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import pytest
+
 from forecast.series import DailySeries
 from service.core.context import Context
 from service.data import observation_store
@@ -75,7 +77,10 @@ def test_real_files_give_the_embedded_figures_and_their_history(
 
 
 def test_hindcast_of_a_past_day_equals_its_forecast(
-    reader: Context, figures: dict[str, DailySeries], tmp_path: Path
+    reader: Context,
+    figures: dict[str, DailySeries],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Figures published later, including a revision, do not change it."""
     origin = dt.date(2025, 12, 10)
@@ -93,7 +98,9 @@ def test_hindcast_of_a_past_day_equals_its_forecast(
     models = ["climatology", "seasonal_naive"]
     with reader.database.reading() as connection:
         (issue,) = issue_store.list_issues_by_origin(connection, origin, "live")
-    hindcast(reader, [origin], models, issue.horizon_days, reader.settings.paths)
+    monkeypatch.setattr("service.issues.hindcast._HORIZON", issue.horizon_days)
+    monkeypatch.setattr("service.issues.hindcast._PATHS", reader.settings.paths)
+    hindcast(reader, [origin])
     with reader.database.reading() as connection:
         hindcasts = {
             one.series_id: one

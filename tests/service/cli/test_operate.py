@@ -170,7 +170,10 @@ def test_hindcast_rejects_a_day_without_figures_after_it(
 def test_refit_without_declared_models_is_rejected(crossings: Crossings, tmp_path: Path) -> None:
     done = crossings("refit", models_dir=tmp_path / "none")
     assert done.returncode == 2
-    assert f"{tmp_path / 'none'}: expected model declarations (*.toml), found none" in done.stderr
+    assert (
+        f"{tmp_path / 'none'}: expected a model that can be published, found no *.toml"
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 

@@ -158,7 +158,7 @@ def test_hindcasts_and_backup_cover_both_routes(
         prepare(context, is_served=False)
         for loader in IssueLoader(context).each_route():
             outcome = hindcast.replay(loader.context)
-            assert outcome.reason == "2 of 2 weeks before the first start replayed"
+            assert outcome.reason == "2 missing weeks before the first start attempted"
             assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
             assert hindcast.replay(loader.context).outcome == "skipped"
         chosen = {"champion": "seasonal_naive", "declared": "climatology"}
