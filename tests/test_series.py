@@ -74,7 +74,7 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
         )
     )
     ingest(context, "csv", write_csv(embedded.read(), folder / "strait.csv"))
-    hindcast(context, [dt.date(2025, 12, 7), dt.date(2025, 12, 14)], n_paths=100)
+    hindcast(context, [dt.date(2025, 12, 7), dt.date(2025, 12, 14)])
     score(context)
     refit(context)
     refit(Context(context.settings.model_copy(update={"seed": 2}), context.database))

@@ -213,10 +213,9 @@ def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
 
 def _models(settings: Settings, route: Route) -> Iterator[Finding]:
     name = f"models of {route.name}"
-    declarations = read_declarations(settings.models_dir, route.models)
+    specs, problems = read_declarations(settings.models_dir, route.models)
     remedy = "correct the file or move it away; the next refit reads it again"
-    yield from (Finding(name, line, remedy, WARN) for line in declarations.problems)
-    specs = declarations.specs
+    yield from (Finding(name, line, remedy, WARN) for line in problems)
     yield Finding(name, f"{len(specs)} declared, {champion(specs)} the champion")
 
 

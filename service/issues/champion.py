@@ -1,8 +1,4 @@
-"""Choose the served model, and whether it uses weather.
-
-The declared champion is served until a challenger proves better. A model that can use weather gets
-it until it proves worse with it.
-"""
+"""Choose the served model: the declared champion, until a challenger proves better."""
 
 __all__ = ["Verdict", "choose_champion", "judge", "last_comparison", "worse_with_weather"]
 
@@ -55,13 +51,12 @@ def choose_champion(specs: Mapping[str, Spec], comparison: Mapping[str, Any]) ->
 def judge(
     current: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
 ) -> Verdict:
-    """Compare on the common origins of the champion `current` and a challenger.
+    """Compare each model with the champion `current` on their common origins.
 
-    A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
-    is not judged: it may have skipped the hard ones.
-    It must be better by more than the share `margin`, and the whole 95% interval of its ratio
-    below 1, on at least ten origins; baselines never become champion. `record` has the CRPS by
-    model, origin and measure.
+    A model that lacks more than a quarter of the champion's origins, or has fewer than four, is not
+    judged: it may have skipped the hard ones. A challenger, never a baseline, replaces the champion
+    if it is better by more than the share `margin`, with the whole 95% interval of its ratio below
+    1, on at least ten origins. `record` has the CRPS by model, origin and measure.
     """
     reference = record.get(current, {})
     shared = {name: sorted(set(record.get(name, {})) & set(reference)) for name in specs}
@@ -95,10 +90,8 @@ def judge(
 def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:
     """Say how much worse a model is with weather than without; empty unless significant.
 
-    Uses their common origins, at least ten: it is worse if the whole 95% interval (paired block
-    bootstrap) of the ratio of scores, over `MEASURES`, is above 1.
-    `scores_with` use the weather forecast at the origin, `scores_without` none: CRPS by origin and
-    measure.
+    It is worse if the whole 95% interval (paired block bootstrap) of the ratio of scores is above
+    1, on at least ten common origins.
     """
     shared = sorted(set(scores_with) & set(scores_without))
     if len(shared) < _FEWEST_FOR_INTERVAL:

@@ -17,7 +17,7 @@ from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
-from service.core.clock import format_instant, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import JobError, Outcome, run_job
@@ -99,21 +99,19 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
             record[name][str(trial.origin)] = values
         progress()
     worse = {
-        name: champion.worse_with_weather(with_weather[name], without_weather[name])
+        name: reason
         for name in specs
+        if (reason := champion.worse_with_weather(with_weather[name], without_weather[name]))
     }
-    worse = {name: reason for name, reason in worse.items() if reason}
     record = {
         name: without_weather[name] | ({} if name in worse else with_weather[name])
         for name in specs
     }
     current = champion.choose_champion(specs, last)
     verdict = champion.judge(current, specs, record, _MARGIN)
-    change = f"{format_instant(utc_now())}: {verdict.reason}"
     detail = {
         "champion": verdict.champion,
         "declared": declared_champion(specs),
-        "last_change": change if verdict.champion != current else last.get("last_change"),
         "ratios": verdict.ratios,
         "computed": n_computed,
         "worse_with_weather": worse,
@@ -149,13 +147,10 @@ def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec])
 def _score(trial: _Trial) -> dict[str, float]:
     """Return CRPS of days 1 to 7 and of both totals; empty if the model declines."""
     task, origin = trial.task, trial.origin
+    first = last = str(origin)
+    lead = joint.leading(task.figures)
     config = BacktestConfig(
-        str(origin),
-        str(origin),
-        horizon=_HORIZON,
-        paths=_PATHS,
-        seed=trial.seed,
-        series=joint.leading(task.figures),
+        first, last, horizon=_HORIZON, paths=_PATHS, seed=trial.seed, series=lead
     )
     forecaster = build(task.name, task.specs)
     try:
@@ -169,19 +164,18 @@ def _score(trial: _Trial) -> dict[str, float]:
 def _score_limited(trial: _Trial, settings: Settings) -> dict[str, float] | None:
     """Score within the limits of a fit; None if it exceeds them or raises.
 
-    Such a result is not stored: the limit may be raised, or the machine may have been busy. The
-    model's other origins wait for the next run, so a model costs each run at most one limit.
+    Nothing is stored then, and the model's other origins wait for the next run: the machine may
+    have been busy, and a model costs each run at most one limit.
     """
     name = trial.task.name
     try:
         return run_within_limits(settings, trial.task.specs, _score, trial, f"score {name}")
-    except FitError as error:
-        _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
     except JobError:  # not the model's fault
         raise
-    except Exception:  # must not stop the comparison of the others
-        _log.exception("%s is not scored at %s", name, trial.origin)
-    return None
+    except Exception as error:  # must not stop the comparison of the others
+        is_defect = not isinstance(error, FitError)
+        _log.warning("%s is not scored at %s: %s", name, trial.origin, error, exc_info=is_defect)
+        return None
 
 
 def _origins(series: DailySeries, count: int) -> list[Day]:

@@ -2,7 +2,6 @@
 
 __all__ = [
     "PROBLEMS",
-    "Declarations",
     "declaration_hash",
     "declared",
     "find_problems",
@@ -15,7 +14,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib import metadata as packages
 from pathlib import Path
 
@@ -29,17 +28,7 @@ PROBLEMS = ("models_left_out", "no_models")
 """Names of problems with declarations."""
 
 _PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
-_MOST_PROBLEMS = 3
-_LONGEST_PROBLEM = 300
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Declarations:
-    """The models declared in a folder, exactly one of them as champion."""
-
-    specs: dict[str, Spec]
-    problems: tuple[str, ...]  # the files left out, and a missing or ambiguous champion
 
 
 def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
@@ -49,54 +38,56 @@ def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
 
     Raises `RegistryError` if none is usable.
     """
-    declarations = read_declarations(folder, only)
-    for problem in declarations.problems:
+    specs, problems = read_declarations(folder, only)
+    for problem in problems:
         _log.warning("declarations in %s: %s", folder, problem)
-    return declarations.specs
+    return specs
 
 
-def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
-    """Read every declaration ``NAME.toml`` in `folder`, sorted by name.
+def read_declarations(folder: Path, only: Sequence[str] = ()) -> tuple[dict[str, Spec], list[str]]:
+    """Read every declaration ``NAME.toml`` in `folder`, except hidden files; return problems too.
 
-    Hidden files, such as editors make, are ignored. A file that declares no model is left out, so
-    that it does not affect the others.
+    Exactly one model is the champion. A file that declares no model is left out.
 
     Raises `RegistryError` if none is usable.
     """
-    files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []
-    if not files:
-        raise RegistryError(f"{folder}: expected model declarations (*.toml), found none")
     specs, problems = {}, []
-    for file in files:
+    for file in sorted(folder.glob("[!.]*.toml")):
         try:
             specs[file.stem] = parse(file.stem, read_declaration(file))
         except (SpecError, RegistryError) as error:
-            # File names may hold any bytes.
-            name = repr(str(file))[1:-1]
-            problems.append(f"{name}: {_cut(str(error))}")
-    if unknown := sorted(set(only) - specs.keys()):
+            name = repr(str(file))[1:-1]  # file names may hold any bytes
+            problems.append(f"{name}: {error}")
+    if specs and (unknown := sorted(set(only) - specs.keys())):
         expected = f"some of the models {', '.join(specs)}"
         raise RegistryError(f"models of the route: expected {expected}, found {', '.join(unknown)}")
     if only:
         chosen = {spec.name for name in only for spec in closure(name, specs)}
         specs = {name: spec for name, spec in specs.items() if name in chosen}
     if not published(specs):
-        reasons = "; ".join(problems) or "only members of pools"
+        reasons = "; ".join(problems) or ("only members of pools" if specs else "no *.toml")
         raise RegistryError(f"{folder}: expected a model that can be published, found {reasons}")
-    specs, unclear = _with_one_champion(specs)
-    return Declarations(specs, (*problems, *(f"{folder}: {line}" for line in unclear)))
+    champions = [name for name, spec in specs.items() if spec.role == "champion"]
+    if len(champions) != 1:  # choose one: there must be a forecast
+        best = min(published(specs).values(), key=lambda one: (ROLES.index(one.role), one.name))
+        for name in champions:
+            specs[name] = replace(specs[name], role="challenger")
+        specs[best.name] = replace(best, role="champion")
+        names = ", ".join(champions) or "none"
+        problems.append(
+            f'{folder}: expected one model with role = "champion", found {names}: '
+            f"{best.name} is used"
+        )
+    return specs, problems
 
 
 def find_problems(context: Context) -> tuple[tuple[str, str], ...]:
     """Return name and description of any problems with the route's declarations."""
     try:
-        lines = read_declarations(context.settings.models_dir, context.route.models).problems
+        _, problems = read_declarations(context.settings.models_dir, context.route.models)
     except RegistryError as error:
         return (("no_models", strip_folders(str(error))),)
-    if not lines:
-        return ()
-    more = f"; and {len(lines) - _MOST_PROBLEMS} more" if len(lines) > _MOST_PROBLEMS else ""
-    return (("models_left_out", strip_folders("; ".join(lines[:_MOST_PROBLEMS]) + more)),)
+    return (("models_left_out", strip_folders("; ".join(problems))),) if problems else ()
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
@@ -123,22 +114,3 @@ def _code_hash() -> str:
         source = file.read_bytes()
         digest.update(f"{file.relative_to(root)} {len(source)} ".encode() + source)
     return digest.hexdigest()
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_PROBLEM else f"{line[:_LONGEST_PROBLEM]}…"
-
-
-def _with_one_champion(specs: dict[str, Spec]) -> tuple[dict[str, Spec], list[str]]:
-    """Choose a champion if none or several are declared: there must be a forecast."""
-    champions = sorted(name for name, spec in specs.items() if spec.role == "champion")
-    if len(champions) == 1:
-        return specs, []
-    best = sorted(published(specs).values(), key=lambda spec: (ROLES.index(spec.role), spec.name))
-    chosen = best[0].name
-    roles = dict.fromkeys(champions, "challenger") | {chosen: "champion"}
-    changed = {name: replace(specs[name], role=role) for name, role in roles.items()}
-    names = ", ".join(champions) or "none"
-    line = f'expected one model with role = "champion", found {names}: {chosen} is used'
-    return specs | changed, [line]

@@ -50,47 +50,37 @@ class EarlierIssues:
 
 def read_earlier_issues(connection: Connection, draft: Draft) -> EarlierIssues | None:
     """Read the newest issue of each series of `draft`; None unless all have one."""
-    newest = {name: issue_store.get_latest_issue(connection, name) for name in draft.inputs.figures}
-    issues = {name: issue for name, issue in newest.items() if issue is not None}
-    if len(issues) < len(newest):
-        return None
-    paths = {
-        name: issue_store.load_paths(connection, one, one.champion) for name, one in issues.items()
-    }
+    issues, figures, paths = {}, {}, {}
+    for series_id in draft.inputs.figures:
+        issue = issue_store.get_latest_issue(connection, series_id)
+        if issue is None:
+            return None
+        stored = issue_store.load_paths(connection, issue, issue.champion)
+        assert stored is not None  # in the same transaction
+        issues[series_id], paths[series_id] = issue, stored
+        figures[series_id] = note_store.get_figures(connection, issue)
     lead = issues[draft.inputs.leading]
-    return EarlierIssues(
-        issues,
-        {name: note_store.get_figures(connection, one) for name, one in issues.items()},
-        {name: one for name, one in paths.items() if one is not None},
-        note_store.get_declaration_hash(connection, lead),
-        _weather(connection, draft, lead),
-    )
-
-
-def _weather(
-    connection: Connection, draft: Draft, lead: Issue
-) -> tuple[Covariates | None, Covariates | None]:
-    """Return the weather at the origin of the issue `lead`: as it used it, and as known now."""
+    declaration = note_store.get_declaration_hash(connection, lead)
     note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-    then = lead.champion in note.get("models", ()) and reads_covariates(
-        draft.champion, draft.inputs.specs
-    )
-    now = draft.champion in draft.fits.with_weather
 
-    def known_at(moment: dt.datetime) -> Covariates | None:
+    def weather_at(moment: dt.datetime) -> Covariates | None:
         origin = as_day(lead.data_through)
         return drivers_as_of(connection, draft.route, origin, moment, lead.horizon_days).covariates
 
-    return known_at(lead.as_of) if then else None, known_at(draft.now) if now else None
+    can_use = reads_covariates(draft.champion, draft.inputs.specs)
+    used = lead.champion in note.get("models", ()) and can_use
+    weather = (
+        weather_at(lead.as_of) if used else None,
+        weather_at(draft.now) if draft.champion in draft.fits.with_weather else None,
+    )
+    return EarlierIssues(issues, figures, paths, declaration, weather)
 
 
 def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
-    """Attribute each series' mean forecast to its drivers, in the unit of the series.
+    """Return ``method yearly_mean mean factors`` by series; `factors` has a list by day by name.
 
-    Boats are simulated from people, so each factor's contribution to boats is its contribution
-    to people, scaled by the ratio of the two means.
-
-    Returns ``method yearly_mean mean factors`` by series; `factors` has a list by day by name.
+    They attribute the mean forecast to its drivers. Boats are simulated from people, so each
+    contribution to boats is that to people, scaled by the ratio of the two means.
     """
     fitted, paths, figures = draft.fit.fitted, draft.fit.paths, draft.inputs.figures
     horizon = min(draft.waiting + EXPLAINED_DAYS, draft.inputs.horizon)
@@ -121,10 +111,8 @@ def changes(before: EarlierIssues, draft: Draft, settings: Settings) -> dict[str
     """Split the change of each day's mean since the issues `before` into its causes.
 
     The causes are applied in turn: the current model on the figures of that time; the revisions
-    since; the current weather forecast; the new figures. Each cause is credited with the
-    difference at its step, so the causes add up to the whole change.
-
-    `before` is already read, so that no connection is held while the champion is fitted.
+    since; the current weather forecast; the new figures. Each is credited with the difference at
+    its step, so that they add up.
 
     Returns ``since since_issued_at champion declaration from before after causes`` by series;
     `causes` has a list by day from ``from`` by name. Weather is left out if neither used any.

@@ -1,6 +1,6 @@
 """A fit as a task for another process, and its result."""
 
-__all__ = ["Fitting", "FitTask", "run_fit_task", "fit_within_limits", "run_within_limits"]
+__all__ = ["FitTask", "Fitting", "fit_within_limits", "run_fit_task", "run_within_limits"]
 
 import time
 import warnings
@@ -15,7 +15,8 @@ from forecast.joint import Joint
 from forecast.series import DailySeries
 from forecast.specs import FAMILIES, Spec, build
 from service.core.settings import Settings
-from service.issues.resource_limits import run_limited
+from service.core.timings import step
+from service.issues.resource_limits import Limits, run_limited
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -45,10 +46,7 @@ class Fitting:
 
 
 def run_fit_task(task: FitTask) -> Fitting:
-    """Fit `task` in this process.
-
-    Raises `FitError` if the model declines.
-    """
+    """Fit `task` in this process, or raise `FitError`."""
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -60,29 +58,23 @@ def run_fit_task(task: FitTask) -> Fitting:
 def run_within_limits(
     settings: Settings, specs: Mapping[str, Spec], work: Callable[[A], R], argument: A, name: str
 ) -> R:
-    """Run ``work(argument)`` on models of `specs` within the limits of `settings`.
+    """Run ``work(argument)`` on models of `specs` in a process or on a cluster, as a step `name`.
 
-    It runs in a local process or on a cluster.
-
-    See `service.issues.resource_limits.run_limited` and `service.issues.cluster.run_on_worker`.
-
-    Raises `LimitError` when it takes too long or needs too much memory.
+    Raises `LimitError` when it exceeds the limits of `settings`; `ClusterError` without a cluster.
     """
     modules = sorted({FAMILIES[spec.family].partition(":")[0] for spec in specs.values()})
-    limits = settings.fit_seconds, settings.fit_memory_mb, modules
-    if settings.dask:
-        # Not above: the processes that fit would load the database's libraries too.
-        from service.issues.cluster import run_on_worker
+    limits = Limits(settings.fit_seconds, settings.fit_memory_mb, tuple(modules))
+    with step(name):
+        if settings.dask:
+            # Not above: the processes that fit would load the database's libraries too.
+            from service.issues.cluster import run_on_worker
 
-        return run_on_worker(settings.dask, work, argument, name, *limits)
-    if settings.fit_seconds == 0:
-        return work(argument)
-    return run_limited(work, argument, name, *limits)
+            return run_on_worker(settings.dask, work, argument, limits)
+        if limits.seconds == 0:
+            return work(argument)
+        return run_limited(work, argument, limits)
 
 
 def fit_within_limits(task: FitTask, settings: Settings) -> Fitting:
-    """Fit `task` within the limits of `settings`.
-
-    Raises `FitError` if the model declines, takes too long or needs too much memory.
-    """
+    """Fit `task` within the limits of `settings`, or raise `FitError`."""
     return run_within_limits(settings, task.specs, run_fit_task, task, f"fit {task.name}")

@@ -9,7 +9,8 @@ import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from functools import partial
 
 from forecast.series import DailySeries, SeriesError, as_date, as_day
 from service.core import run_store
@@ -31,6 +32,7 @@ from service.issues.score import score_issues
 ORIGINS = 26
 """Weekly origins of a replay, as many as the track record covers."""
 
+_HORIZON, _PATHS = 28, 1000
 _WEEK = dt.timedelta(weeks=1)
 
 
@@ -47,24 +49,19 @@ def origins(context: Context, since: dt.date) -> list[dt.date]:
 
 
 def hindcast(
-    context: Context,
-    days: Sequence[dt.date],
-    models: Sequence[str] = (),
-    horizon: int = 28,
-    n_paths: int = 1000,
-    progress: Callable[[], None] = lambda: None,
+    context: Context, days: Sequence[dt.date], progress: Callable[[], None] = lambda: None
 ) -> Outcome:
     """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
 
     Each uses the figures and the weather available when figures are usually published after the
-    origin. A day whose figure was not available by then is skipped and counted. Without
-    `models`, the champion and the baselines are fitted.
+    origin. A day whose figure was not available by then is skipped and counted. The champion and
+    the baselines are fitted.
     """
 
     def work(run: Claim) -> Outcome:
         ends: Counter[str] = Counter()
         for day in days:
-            ends[_make(context, run, day, models, horizon, n_paths)] += 1
+            ends[_make(context, run, day)] += 1
             progress()
         detail = {"made": ends["made"], "unknown": ends["unknown"]}
         message = f"{ends['made']} hindcasts made of {len(days)} origins"
@@ -75,15 +72,7 @@ def hindcast(
     return run_job(context, "hindcast", work)
 
 
-def _make(
-    context: Context,
-    run: Claim,
-    day: dt.date,
-    models: Sequence[str] = (),
-    horizon: int = 28,
-    n_paths: int = 1000,
-    assume_known: bool = False,
-) -> str:
+def _make(context: Context, run: Claim, day: dt.date, assume_known: bool = False) -> str:
     """Publish the hindcasts of one day.
 
     Returns ``made``, ``there`` if they already exist, ``unknown`` or ``failed``. With
@@ -101,24 +90,19 @@ def _make(
         issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
         weather = drivers(connection, context, specs, as_day(day), as_of)
         champion = choose_champion(specs, last_comparison(connection, context.route))
-    chosen = list(models) or [
-        name for name in specs if name == champion or specs[name].role == "baseline"
-    ]
-    declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
-    decides = [*declarations, settings.seed, champion, horizon, n_paths]
+    models = [n for n, spec in specs.items() if n == champion or spec.role == "baseline"]
+    declarations = [declaration_hash(name, specs) for name in sorted(models)]
+    decides = [*declarations, settings.seed, champion, _HORIZON, _PATHS]
     text = f"{observation_store.fingerprint(figures.values())} {decides}"
     if weather.covariates is not None:
         text += f" {weather.fingerprint}"
     inputs_hash = hashlib.sha256(text.encode()).hexdigest()
     if inputs_hash in {issue.inputs_hash for issue in issues}:
         return "there"
-    inputs = Inputs(specs, figures, weather, horizon, n_paths, settings.seed)
-    fits = fit_all(inputs, settings, chosen, keeps=False)
+    inputs = Inputs(specs, figures, weather, _HORIZON, _PATHS, settings.seed)
+    fits = fit_all(inputs, settings, models, keeps=False)
     if not fits.successful:
         return "failed"
-    for name, fit in fits.successful.items():
-        version = hashlib.sha256(f"{name} {inputs_hash}".encode()).hexdigest()[:10]
-        fits.successful[name] = replace(fit, version=f"hindcast-{version}")
     served = champion if champion in fits.successful else next(iter(fits.successful))
     draft = Draft(
         run, context.route, "hindcast", inputs, fits, served, champion, inputs_hash, as_of
@@ -149,34 +133,29 @@ def replay(context: Context) -> Outcome:
 
     An installation older than these weeks has its own record.
     """
+    name = context.route.name
     with context.database.reading() as connection:
-        days = _days(context, connection)
-        remaining = [day for day in days if _is_open(context, connection, day)]
+        days = {f"first start {day}": day for day in _days(context, connection)}
+        runs = {at: run_store.get_run(connection, "hindcast", at, name) for at in days}
+    remaining = [at for at, run in runs.items() if run is None or run.outcome == "stopped"]
     if not remaining:
         return Outcome("skipped", "there are no weeks to replay")
-    done = len(days) - len(remaining)
-    replayed = sum(
-        _replay_week(context, day, place) for place, day in enumerate(remaining, done + 1)
-    )
-    return Outcome("done", f"{replayed} of {len(remaining)} weeks before the first start replayed")
+    for period in remaining:
+        work = partial(_replay_week, context, days[period])
+        with suppress(JobError):  # its row has the reason; the other weeks are not affected
+            run_job(context, "hindcast", work, period)
+    return Outcome("done", f"{len(remaining)} missing weeks before the first start attempted")
 
 
-def _replay_week(context: Context, day: dt.date, place: int) -> bool:
-    """Make and score the hindcasts of one day; return whether they now exist."""
-
-    def work(run: Claim) -> Outcome:
-        end = _make(context, run, day, assume_known=True)
-        score_issues(context, day)
-        prefix = f"week {place} of {ORIGINS} before the first start, from {day}"
-        if end in ("made", "there"):
-            return Outcome("done", f"{prefix}, replayed", {"made": int(end == "made")})
-        reason = "its figures were not known" if end == "unknown" else "no model could be fitted"
-        return Outcome("skipped", f"{prefix}, not replayed: {reason}")
-
-    try:
-        return run_job(context, "hindcast", work, _period(day)).outcome == "done"
-    except JobError:  # its row has the reason; the other weeks are not affected
-        return False
+def _replay_week(context: Context, day: dt.date, run: Claim) -> Outcome:
+    """Make and score the hindcasts of one day."""
+    end = _make(context, run, day, assume_known=True)
+    score_issues(context, day)
+    week = f"the week from {day}, before the first start,"
+    if end in ("made", "there"):
+        return Outcome("done", f"{week} is replayed")
+    reason = "its figures were not known" if end == "unknown" else "no model could be fitted"
+    return Outcome("skipped", f"{week} is not replayed: {reason}")
 
 
 def _days(context: Context, connection: Connection) -> list[dt.date]:
@@ -192,12 +171,3 @@ def _days(context: Context, connection: Connection) -> list[dt.date]:
     sunday = last - dt.timedelta(days=(last.weekday() + 1) % 7)
     days = (sunday - week * _WEEK for week in range(ORIGINS))
     return [day for day in days if day > as_date(figures.start)]
-
-
-def _is_open(context: Context, connection: Connection, day: dt.date) -> bool:
-    run = run_store.get_run(connection, "hindcast", _period(day), context.route.name)
-    return run is None or run.outcome == "stopped"
-
-
-def _period(day: dt.date) -> str:
-    return f"first start {day}"

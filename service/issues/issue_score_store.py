@@ -94,21 +94,20 @@ def save_score(
     now: dt.datetime,
 ) -> None:
     """Store a score; replace a shorter one, but keep one superseded by a revision."""
-    s = issue_scores.c
-    old = issue_scores.update().where(s.score_id == item.score_id)
-    score = {
-        "days_known": days_known,
-        "truth_hash": truth_hash,
-        "content": content,
-        "scored_at": now,
-    }
-    if item.score_id is not None and not revised:
-        connection.execute(old.values(score))
-        return
+    old = issue_scores.c.score_id == item.score_id
     if revised:
-        connection.execute(old.values(superseded_at=now))
-    key = {"issue_id": item.issue.issue_id, "model": item.model}
-    connection.execute(issue_scores.insert().values(key | score))
+        connection.execute(issue_scores.update().where(old).values(superseded_at=now))
+    is_new = revised or item.score_id is None
+    query = issue_scores.insert() if is_new else issue_scores.update().where(old)
+    query = query.values(
+        issue_id=item.issue.issue_id,
+        model=item.model,
+        days_known=days_known,
+        truth_hash=truth_hash,
+        content=content,
+        scored_at=now,
+    )
+    connection.execute(query)
 
 
 def list_current_scores(

@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 import datetime as dt
-import functools
 import hashlib
 import zlib
 from collections.abc import Sequence
@@ -54,8 +53,7 @@ MOST_HORIZON = 1600
 """Maximum number of days of an issue after its figures."""
 
 KEPT_PATHS, KEPT_DAYS = 500, 35
-"""Stored part of other models: scores need 28 days; a week more allows four weeks to be read when
-the figures are up to a week late."""
+"""Stored part of other models: the 28 days of scores, and a week for late figures."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def get_latest_issue(
     connection: sa.Connection, series_id: str, by: dt.datetime | None = None
 ) -> Issue | None:
     """Return the newest live issue of a series; with `by`, the one current at that moment."""
-    query = _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
+    query = _newest_first(series_id)
     return _first(connection, query if by is None else query.where(c.issued_at <= by))
 
 
@@ -142,7 +140,7 @@ def list_issues(
     after: tuple[dt.datetime, int] | None = None,
 ) -> list[Issue]:
     """Return the live issues of a series, newest first, `after` the (issued_at, run_id) of one."""
-    query = _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
+    query = _newest_first(series_id)
     if after is not None:
         query = query.where(
             c.issued_at <= after[0],  # a separate condition, so that the index is used
@@ -170,6 +168,10 @@ def list_issues_by_origin(connection: sa.Connection, origin: dt.date, kind: str)
 
 def _of_kind(series_id: str, kind: str) -> sa.Select[Any]:
     return sa.select(issues).where(c.series_id == series_id, c.kind == kind)
+
+
+def _newest_first(series_id: str) -> sa.Select[Any]:
+    return _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
 
 
 def _first(connection: sa.Connection, query: sa.Select[Any]) -> Issue | None:
@@ -248,25 +250,20 @@ def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
 def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
     """Return the array passed to `encode`.
 
-    Raises `ValueError` if the encoding is unknown, or the bytes do not match its size.
+    Raises `ValueError` or `zlib.error` if the encoding is unknown or the bytes are damaged.
     """
-    try:
-        name, *sizes = encoding.split(":")
-        if name != "huffman":
-            raise ValueError("an encoding other than huffman")
-        low, n_paths, horizon = (int(number) for number in sizes)
-        packed = np.frombuffer(zlib.decompress(content), dtype=np.uint8)
-        days = packed[: n_paths * horizon].astype(np.int32)
-        rest = days[days > 0] - 1 << low
-        noise = np.unpackbits(packed[days.size :])
-        if noise.size != -(-rest.size * low // 8) * 8:
-            raise ValueError(f"{packed.size} bytes in it")
-        for bit, plane in enumerate(noise[: rest.size * low].reshape(low, rest.size)):
-            rest |= plane.astype(np.int32) << bit
-        days[days > 0] = rest + 1
-        return np.ascontiguousarray(days.reshape(horizon, n_paths).T)
-    except (ValueError, TypeError, zlib.error) as error:
-        raise ValueError(f"expected {len(content)} bytes of {encoding!r}, found {error}") from error
+    name, low, n_paths, horizon = encoding.split(":")
+    if name != "huffman":
+        raise ValueError(f"expected the encoding huffman, found {name!r}")
+    packed = np.frombuffer(zlib.decompress(content), dtype=np.uint8)
+    n_values, n_bits = int(n_paths) * int(horizon), int(low)
+    days = packed[:n_values].astype(np.int32)
+    rest = days[days > 0] - 1 << n_bits
+    noise = np.unpackbits(packed[n_values:])[: rest.size * n_bits]
+    for bit, plane in enumerate(noise.reshape(n_bits, rest.size)):
+        rest |= plane.astype(np.int32) << bit
+    days[days > 0] = rest + 1
+    return np.ascontiguousarray(days.reshape(int(horizon), int(n_paths)).T)
 
 
 def read_change_token(
@@ -276,25 +273,11 @@ def read_change_token(
 
     It is one short query, which shows whether cached answers are current.
     """
-    about = {"series_id": series_id, "route": route}
-    return tuple(connection.execute(_token_query(tuple(jobs)), about).one())
-
-
-@functools.cache
-def _token_query(jobs: tuple[str, ...]) -> sa.Select[Any]:
-    newest = (
-        sa.select(issues.c.issue_id)
-        .where(issues.c.series_id == sa.bindparam("series_id"), issues.c.kind == "live")
-        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    is_of = runs.c.route == sa.bindparam("route")
-    columns: list[Any] = [newest]
+    newest = _newest_first(series_id).with_only_columns(c.issue_id)
+    columns: list[Any] = [newest.limit(1).scalar_subquery()]
     for job in jobs:
-        last = (
-            sa.select(sa.func.max(runs.c.run_id)).where(is_of, runs.c.job == job).scalar_subquery()
-        )
-        outcome = sa.select(runs.c.outcome).where(runs.c.run_id == last).scalar_subquery()
-        columns += [last, outcome]
-    return sa.select(*columns)
+        last = sa.select(runs).where(runs.c.route == route, runs.c.job == job)
+        last = last.order_by(runs.c.run_id.desc()).limit(1)
+        for column in (runs.c.run_id, runs.c.outcome):
+            columns.append(last.with_only_columns(column).scalar_subquery())
+    return tuple(connection.execute(sa.select(*columns)).one())

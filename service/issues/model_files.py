@@ -1,7 +1,4 @@
-"""Read the files of declared and fitted models for a backup, and restore them.
-
-All are first written beside their places, then renamed.
-"""
+"""Read the files of declared and fitted models for a backup, and restore them."""
 
 __all__ = ["is_model_file", "read_model_files", "staged"]
 
@@ -9,12 +6,13 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
-from service.core.files import sync_folder, unique_suffix, write_atomically
+from service.core.files import sync_folder, write_atomically
 from service.core.settings import Settings
 
 _NAME = re.compile(r"(models|fitted)(?!.*\.\.)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
@@ -45,9 +43,9 @@ def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
 def staged(
     settings: Settings, files: Iterable[tuple[str, IO[bytes]]]
 ) -> Iterator[tuple[list[str], Callable[[], None]]]:
-    """Write `files` beside their places; yield what they would replace, and a function to do so.
+    """Write `files` to a temporary folder; yield what they replace, and a function to do so.
 
-    An identical existing declaration is not written: the folder may be read-only, as in an image.
+    An identical existing declaration is left alone: the folder may be read-only, as in an image.
     All existing fitted versions are replaced. Of `files`, those whose names start with ``models/``
     or ``fitted/`` are used.
 
@@ -55,62 +53,39 @@ def staged(
     then.
     """
     models, fitted = settings.models_dir, settings.fitted_folder
-    stage = fitted / f".restoring.{unique_suffix()}"
-    shutil.rmtree(stage, ignore_errors=True)  # left by a killed process with our process id
-    beside: dict[Path, Path] = {}
-
-    def put_in_place() -> None:
-        # First: they belong to the restored database, and declarations seldom differ.
-        for old in fitted.glob("[!.]*"):
-            old.rename(stage / "old" / old.name)
-        for new in (stage / "new").iterdir():
-            new.rename(fitted / new.name)
-        sync_folder(fitted)
-        for place, written in beside.items():
-            written.replace(place)
-            sync_folder(place.parent)
-
-    try:
-        with _naming(fitted):
-            _make_room(stage)
+    for folder in (models, fitted):
+        folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".restoring.", dir=fitted) as temporary:
+        stage, declarations = Path(temporary), dict[Path, bytes]()
+        for part in ("old", "new"):
+            (stage / part).mkdir()
         for name, stream in files:
             room, _, rest = name.partition("/")
             if room == "fitted":
-                with _naming(fitted):
-                    _write(stage / "new" / rest, stream.read())
+                new = stage / "new" / rest
+                new.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(new, stream.read())
             elif room == "models":
-                place, content = models / rest, stream.read()
-                with _naming(place):
-                    if place.exists() and place.read_bytes() == content:
-                        continue
-                    beside[place] = place.with_name(f".{place.name}.{unique_suffix()}")
-                    _write(beside[place], content)
+                declarations[models / rest] = stream.read()
+        changed = {
+            place: content
+            for place, content in declarations.items()
+            if not place.exists() or place.read_bytes() != content
+        }
+        if changed and not os.access(models, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(min(changed)))
+
         replaced = [f"the fitted versions in {fitted}"] if any(fitted.glob("[!.]*")) else []
-        yield replaced + [str(place) for place in beside if place.exists()], put_in_place
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        for written in beside.values():
-            with contextlib.suppress(OSError):
-                written.unlink(missing_ok=True)
+        replaced += [str(place) for place in changed if place.exists()]
+        yield replaced, partial(_put_in_place, stage, fitted, changed)
 
 
-def _make_room(stage: Path) -> None:
-    for folder in ("new", "old"):
-        (stage / folder).mkdir(parents=True)
-    for old in stage.parent.glob("[!.]*/"):
-        if not os.access(old, os.W_OK):  # then it could not be moved either
-            raise PermissionError(errno.EACCES, "it is not writable")
-
-
-def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, content)
-
-
-@contextlib.contextmanager
-def _naming(place: Path) -> Iterator[None]:
-    """Make errors name the final place, not the temporary file."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(place)) from error
+def _put_in_place(stage: Path, fitted: Path, changed: dict[Path, bytes]) -> None:
+    # First: they belong to the restored database, and declarations seldom differ.
+    for old in fitted.glob("[!.]*"):
+        old.rename(stage / "old" / old.name)
+    for new in (stage / "new").iterdir():
+        new.rename(fitted / new.name)
+    sync_folder(fitted)
+    for place, content in changed.items():
+        write_atomically(place, content)

@@ -54,7 +54,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Fit:
-    """A successful fit: the name of its version, the fit itself, and its paths by series."""
+    """A successful fit, with its paths by series."""
 
     version: str
     fitted: Joint
@@ -70,8 +70,6 @@ class Fits:
     with_weather: list[str] = field(default_factory=list)
     # Why a model that can use weather does without, to end a sentence: ``could not be fitted …``.
     without_weather: dict[str, str] = field(default_factory=dict)
-    unkept: list[str] = field(default_factory=list)  # could not be written to disk
-    remade: dict[str, str] = field(default_factory=dict)  # fault of the stored fit
 
 
 def fit_all(
@@ -84,7 +82,7 @@ def fit_all(
     """Fit every publishable model, or those in `names`, and simulate.
 
     A model that fails is left out with its reason; if it fails with weather, it is retried without.
-    Unless it `keeps` fits, loading them from disk and storing them, versions have no name.
+    Unless it `keeps` fits, none is loaded from disk or stored there.
     """
     fits, weather = Fits(), inputs.weather.covariates
     for name in names or published(inputs.specs):
@@ -108,10 +106,7 @@ def fit_all(
 def _add(fits: Fits, task: FitTask, inputs: Inputs, settings: Settings, keeps: bool) -> str:
     """Add a model to the fits, or return the reason for its failure."""
     try:
-        if keeps:
-            version, model = _load_or_fit(fits, task, settings)
-        else:
-            version, model = "", fit_within_limits(task, settings).restore()
+        version, model = _load_or_fit(task, settings, keeps)
         rng = joint.generator(inputs.seed, task.name, inputs.origin)
         with step(f"draw {task.name}"):
             paths = model.draw(inputs.horizon, inputs.n_paths, rng)
@@ -126,12 +121,14 @@ def _add(fits: Fits, task: FitTask, inputs: Inputs, settings: Settings, keeps: b
     return ""
 
 
-def _load_or_fit(fits: Fits, task: FitTask, settings: Settings) -> tuple[str, Joint]:
+def _load_or_fit(task: FitTask, settings: Settings, keeps: bool) -> tuple[str, Joint]:
     """Return the version and the fit, loaded from disk, or made and stored."""
     name, lead = task.name, joint.leading(task.figures)
-    home = fitted_models.folder_of(settings.fitted_folder, lead, name)
     declaration = declaration_hash(name, task.specs)
     training = _training_hash(task, declaration)
+    if not keeps:
+        return f"hindcast-{training[:10]}", fit_within_limits(task, settings).restore()
+    home = fitted_models.folder_of(settings.fitted_folder, lead, name)
     file = fitted_models.find(home, training)
     if file is not None:
         try:
@@ -140,7 +137,6 @@ def _load_or_fit(fits: Fits, task: FitTask, settings: Settings) -> tuple[str, Jo
             _log.error("a fitted version is rejected and fitted again: %s", error)
             with suppress(OSError):  # on a read-only disk it is refused again
                 file.unlink()
-            fits.remade[name] = strip_folders(str(error))
     now = format_instant(utc_now())
     fitting = fit_within_limits(task, settings)
     metadata = {
@@ -161,7 +157,6 @@ def _load_or_fit(fits: Fits, task: FitTask, settings: Settings) -> tuple[str, Jo
         # For example on a full disk: the fit is still used, and repeated next time.
         reason = f"{error.filename or home}: {error.strerror or error}"
         _log.error("the fit of %s could not be stored: %s", name, reason)
-        fits.unkept.append(name)
         version = f"unkept-{training[:10]}"
     return version, fitting.restore()
 

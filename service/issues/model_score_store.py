@@ -1,6 +1,6 @@
 """Scores of declared models at past origins."""
 
-__all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_score"]
+__all__ = ["Key", "get_scores", "prune_scores", "save_score"]
 
 import datetime as dt
 from collections.abc import Iterable
@@ -41,15 +41,7 @@ def save_score(
     connection.execute(insert(connection, model_scores).values(row).on_conflict_do_nothing())
 
 
-def get_newest_origin(connection: sa.Connection, series: Iterable[str]) -> dt.date | None:
-    """Return the newest scored origin of any of `series`, or None."""
-    c = model_scores.c
-    query = sa.select(sa.func.max(c.origin)).where(c.series_id.in_(series))
-    newest: dt.date | None = connection.scalar(query)
-    return newest
-
-
-def prune_scores(connection: sa.Connection, before: dt.date) -> int:
-    """Delete the scores at origins before `before`; return how many."""
-    old = model_scores.c.origin < before
+def prune_scores(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete the scores computed before that moment; return how many."""
+    old = model_scores.c.computed_at < before
     return int(connection.execute(model_scores.delete().where(old)).rowcount)

@@ -1,21 +1,25 @@
-"""Refit: fit every declared model on the current figures, and publish one immutable issue."""
+"""Refit: fit every declared model on the current figures, and publish one issue per series."""
 
-__all__ = ["WEATHER_STEP", "horizon_to_simulate", "refit"]
+__all__ = ["horizon_to_simulate", "refit"]
 
 import datetime as dt
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from forecast import joint
 from forecast.series import as_date
 from forecast.specs import ROLES, Spec
+from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
+from service.core.database import DatabaseError
 from service.core.job_runner import JobError, Outcome, run_job
 from service.core.run_store import Claim
 from service.core.settings import Settings
@@ -23,18 +27,17 @@ from service.core.timings import step
 from service.data import observation_store
 from service.data.covariates import drivers
 from service.data.weather_store import WeatherReadings
-from service.issues import issue_store
+from service.issues import issue_store, note_store
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declaration_hash, declared, find_problems
+from service.issues.explain_issue import changes, explanation, read_earlier_issues
 from service.issues.fitted_models import prune
-from service.issues.issue_draft import Draft
+from service.issues.issue_draft import Draft, insert_issues
 from service.issues.issue_store import MOST_HORIZON, Issue
-from service.issues.model_fits import Fit, Fits, Inputs, fit_all
-from service.issues.publish import publish
+from service.issues.model_fits import Fits, Inputs, fit_all
 
-_ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
-WEATHER_STEP = 0.1
+_WEATHER_STEP = 0.1
 """New weather alone leads to an issue only if a day's chance of arrivals changes by more."""
 
 _log = logging.getLogger(__name__)
@@ -73,58 +76,44 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         comparison = last_comparison(connection, route)
         worse = comparison.get("worse_with_weather", {}) if weather.covariates else {}
         inputs = Inputs(specs, figures, weather, horizon, settings.paths, settings.seed, worse)
-        old_weather, spared = None, set[str]()
-        if newest:
-            reached = newest.horizon_days
-            old_weather = drivers(
-                connection, context, specs, origin, newest.as_of, readings, reached
-            )
-            entries = issue_store.list_entries(connection, newest.issue_id)
-            spared = {entry.version for entry in entries}
+        old_weather = newest and drivers(
+            connection, context, specs, origin, newest.as_of, readings, newest.horizon_days
+        )
     preferred = choose_champion(specs, comparison)
     inputs_hash = _inputs_hash(inputs, preferred, settings)
     problems = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
-    if not force and newest and _is_current(newest, inputs_hash, now, settings):
-        return Outcome("skipped", f"issue {newest.issue_id} is current{problems}")
-
-    def fit(names: Sequence[str] = ()) -> Fits:
-        fits = fit_all(inputs, settings, names, progress)
-        progress("")
-        in_use = spared | {fit.version for fit in fits.successful.values()}
-        prune(settings.fitted_folder, inputs.leading, settings.keep_versions, in_use)
-        return fits
-
-    if not force and newest and old_weather and old_weather.covariates and weather.covariates:
-        old_hash = _inputs_hash(replace(inputs, weather=old_weather), preferred, settings)
-        if _is_current(newest, old_hash, now, settings):  # only the weather is new
-            trial = fit([newest.champion]).successful.get(newest.champion)
-            largest_change = _largest_change(
-                context, newest, trial, weather.covariates.n_ahead, now
-            )
-            if largest_change is not None and largest_change <= WEATHER_STEP:
-                reason = f"the new weather changes no day's chance by more than {WEATHER_STEP}"
-                return Outcome("skipped", f"{reason} (at most {largest_change:.2f}){problems}")
-    fits = fit()
+    if newest and not force:
+        if _is_current(newest, inputs_hash, now, settings):
+            return Outcome("skipped", f"issue {newest.issue_id} is current{problems}")
+        if old_weather and old_weather.covariates and weather.covariates:
+            old_hash = _inputs_hash(replace(inputs, weather=old_weather), preferred, settings)
+            if _is_current(newest, old_hash, now, settings):  # only the weather is new
+                change = _largest_change(context, newest, inputs, progress, now)
+                if change <= _WEATHER_STEP:
+                    reason = f"the new weather changes no day's chance by more than {_WEATHER_STEP}"
+                    return Outcome("skipped", f"{reason} (at most {change:.2f}){problems}")
+    fits = fit_all(inputs, settings, progress=progress)
+    progress("")
     champion = _champion(specs, preferred, fits)
     draft = Draft(run, route, "live", inputs, fits, champion, preferred, inputs_hash, now)
     with step("publish"):
-        issued = publish(context, draft, newest.issue_id if newest else None)
+        issued = _publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
+    served = {fit.version for fit in fits.successful.values()}
+    prune(settings.fitted_folder, inputs.leading, settings.keep_versions, served)
+    weather_note = draft.weather_note
     reason = f"published {', '.join(issued)} with {len(fits.successful)} models, {champion} first"
-    if draft.weather_note["status"] == "missing":
-        reason += f"; without the weather: {draft.weather_note['reason']}"
-    reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + problems
+    if weather_note["status"] == "missing":
+        reason += f"; without the weather: {weather_note['reason']}"
     detail = {
         "issues": issued,
         "failures": fits.failures,
-        "unkept": fits.unkept,
-        "remade": fits.remade,
         "champion": champion,
-        "weather": draft.weather_note["status"],
-        "weather_reason": draft.weather_note["reason"],
+        "weather": weather_note["status"],
+        "weather_reason": weather_note["reason"],
     }
-    return Outcome("done", reason, detail)
+    return Outcome("done", reason + problems, detail)
 
 
 def horizon_to_simulate(data_through: dt.date, today: dt.date, beyond: int) -> int:
@@ -132,14 +121,48 @@ def horizon_to_simulate(data_through: dt.date, today: dt.date, beyond: int) -> i
     return min(max((today - data_through).days, 0) + beyond, MOST_HORIZON)
 
 
+def _publish(context: Context, draft: Draft, before: str | None) -> list[str]:
+    """Store the issues of `draft` with their notes, in one transaction; return their ids.
+
+    `before` is the newest issue when the work started. Does nothing if another run has just stored
+    the same.
+    """
+    notes = _notes(context, draft)
+    with context.database.writing() as connection:
+        if not run_store.is_current(connection, draft.run):
+            raise JobError("this refit was stopped, or claimed by another process, meanwhile")
+        newest = issue_store.get_latest_issue(connection, draft.inputs.leading)
+        if newest and newest.inputs_hash == draft.inputs_hash and newest.issue_id != before:
+            return []  # equal inputs give equal paths
+        ids = insert_issues(connection, draft)
+        for kind, content in notes.items():
+            for series_id, note in content.items():
+                note_store.save_note(connection, ids[series_id], kind, note)
+    return list(ids.values())
+
+
+def _notes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
+    """Return the explanation and changes; a forecast is published even without them."""
+    notes: dict[str, dict[str, Any]] = {}
+    if draft.inputs.weather.status != "off":
+        notes[note_store.WEATHER] = dict.fromkeys(draft.inputs.figures, draft.weather_note)
+    try:
+        notes[note_store.EXPLANATION] = explanation(draft)
+        with context.database.reading() as connection:
+            before = read_earlier_issues(connection, draft)
+        if before:
+            notes[note_store.CHANGES] = changes(before, draft, context.settings)
+    except DatabaseError:
+        raise
+    except Exception:  # a defect here must not prevent the forecast
+        _log.exception("the issue is published without its explanation")
+    return notes
+
+
 def _issue_time(newest: Issue | None) -> dt.datetime:
     """Return now, but after the newest issue: a clock set back must not hide the next one."""
     now = utc_now()
-    if newest is None or now > newest.issued_at:
-        return now
-    if newest.issued_at - now > _ONE_SECOND:
-        _log.warning("the clock was set back: the newest issue is from %s", newest.issued_at)
-    return newest.issued_at + _ONE_SECOND
+    return max(now, newest.issued_at + dt.timedelta(seconds=1)) if newest else now
 
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
@@ -158,25 +181,21 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
 
 
 def _largest_change(
-    context: Context, newest: Issue, trial: Fit | None, n_ahead: int, now: dt.datetime
-) -> float | None:
-    """Return the largest change of a day's chance of arrivals on the days with weather.
+    context: Context, newest: Issue, inputs: Inputs, progress: Progress, now: dt.datetime
+) -> float:
+    """Fit the champion of `newest` to the new weather; return the largest change of a day's chance.
 
-    None if the two cannot be compared.
+    Only of the days with weather; infinite if it cannot be fitted.
     """
-    if trial is None:
-        return None
-    try:
-        with context.database.reading() as connection:
-            stored = issue_store.load_paths(connection, newest, newest.champion)
-    except ValueError as error:
-        _log.error("the paths of %s cannot be read: %s", newest.issue_id, error)
-        return None
-    if stored is None:
-        return None
-    paths = trial.paths[newest.series_id]
-    skip = max((context.route.day(now) - newest.origin).days - 1, 0)
-    days = slice(skip, min(n_ahead, paths.horizon, stored.horizon))
+    fits = fit_all(inputs, context.settings, [newest.champion], progress)
+    progress("")
+    with context.database.reading() as connection:
+        stored = issue_store.load_paths(connection, newest, newest.champion)
+    if newest.champion not in fits.successful or stored is None or not inputs.weather.covariates:
+        return math.inf
+    paths = fits.successful[newest.champion].paths[newest.series_id]
+    first = max((context.route.day(now) - newest.origin).days - 1, 0)
+    days = slice(first, min(inputs.weather.covariates.n_ahead, paths.horizon, stored.horizon))
     return float(np.abs(paths.p_zero()[days] - stored.p_zero()[days]).max(initial=0.0))
 
 

@@ -26,8 +26,6 @@ def reproduce_issue(
 ) -> Outcome:
     """Refit and simulate the issue current at `moment`; publish nothing.
 
-    Every model of it is fitted again on the figures and any weather known when it was made, and
-    simulated with its seed.
     Calls `progress` with the name of each model before its fit, and with "" at the end.
 
     Raises `JobError` if there was no issue then, or a model's paths differ.
@@ -41,23 +39,19 @@ def _reproduce(context: Context, moment: dt.datetime, progress: Callable[[str], 
         lead = issue_store.get_latest_issue(connection, route.leading, moment)
         if lead is None:
             raise JobError(f"there was no issue of {route.leading} at {format_instant(moment)}")
-        siblings = [
+        siblings = (
             issue_store.get_sibling_issue(connection, lead, name) for name in route.forecast
-        ]
+        )
         issues = [issue for issue in siblings if issue is not None]
         figures = {issue.series_id: note_store.get_figures(connection, issue) for issue in issues}
         models = [entry.model for entry in issue_store.list_entries(connection, lead.issue_id)]
         note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-        readers, weather = note.get("models", ()), None
-        if readers:
-            origin = as_day(lead.data_through)
-            weather = drivers_as_of(
-                connection, route, origin, lead.as_of, lead.horizon_days
-            ).covariates
+        readers, origin = note.get("models", ()), as_day(lead.data_through)
+        drivers = drivers_as_of(connection, route, origin, lead.as_of, lead.horizon_days)
     others = {}
     for name in models:
         progress(name)
-        task = FitTask(name, specs, figures, weather if name in readers else None)
+        task = FitTask(name, specs, figures, drivers.covariates if name in readers else None)
         if reason := _difference(context, task, issues):
             others[name] = reason
     progress("")

@@ -1,6 +1,6 @@
 """Run work in a child process with time and memory limits."""
 
-__all__ = ["LimitError", "run_limited"]
+__all__ = ["LimitError", "Limits", "run_limited"]
 
 import contextlib
 import multiprocessing
@@ -9,14 +9,13 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from forecast.forecasters.base import FitError
 from service.core.processes import end_with_parent
-from service.core.timings import add_step
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -29,22 +28,23 @@ class LimitError(FitError):
     """Work stopped because it exceeded a limit."""
 
 
-def run_limited(
-    work: Callable[[A], R],
-    argument: A,
-    name: str,
-    seconds: float,
-    megabytes: int,
-    modules: Sequence[str] = (),
-) -> R:
+class Limits(NamedTuple):
+    """Limits of a child process, and what it may load before they apply."""
+
+    seconds: float  # from the start of the child
+    megabytes: int  # beyond the libraries
+    # All children of this process start with those of its first call: their import is slow.
+    modules: tuple[str, ...] = ()
+
+
+def run_limited(work: Callable[[A], R], argument: A, limits: Limits) -> R:
     """Run ``work(argument)`` in a child; its exceptions are raised here.
 
-    `work` is a module-level function; argument and result are pickled. Its seconds are recorded as
-    the step `name`. It may use `megabytes` of memory beyond the libraries. All children of this
-    process start with the `modules` of its first call, whose import may take longer than the work.
+    `work` is a module-level function; argument and result are pickled.
 
     Raises `LimitError` if it took too long, used too much memory or was killed.
     """
+    seconds, megabytes, modules = limits
     receiver, sender = _FORKS.Pipe(duplex=False)
     child = _FORKS.Process(target=_child, args=(sender, work, argument, megabytes), daemon=True)
     began = time.perf_counter()
@@ -75,7 +75,6 @@ def run_limited(
     finally:
         _kill(child)
         receiver.close()
-    add_step(name, time.perf_counter() - began)
     if not is_done:
         raise result
     return result  # type: ignore[no-any-return]
@@ -103,12 +102,7 @@ def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int
         answer = False, LimitError(f"it needs more than {megabytes:,} MB, the limit for a fit")
     except Exception as error:
         answer = False, error
-    try:
-        pipe.send(answer)
-    except MemoryError:
-        os._exit(1)
-    except Exception as error:  # an exception that cannot be pickled
-        pipe.send((False, LimitError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
+    pipe.send(answer)
 
 
 def _limit_memory(megabytes: int) -> None:

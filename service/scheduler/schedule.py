@@ -16,14 +16,12 @@ from service.core.declared_series import Route
 from service.core.job_runner import Outcome
 from service.core.settings import Settings
 from service.data import observation_store
-from service.issues import issue_store
 from service.issues.daily_pipeline import run_after_weather, run_daily
 from service.mail.weekly import send_due_mail
 from service.scheduler.prune import prune
 
 _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
-_SAFE_HOUR = 3
 _AGAIN_MINUTES = 20
 _UNTIL_HOUR = 21  # local time
 _WEATHER_TIMES = ("05:25", "11:25", "17:25", "23:25")
@@ -46,7 +44,6 @@ class Scheduled:
     # Each time has its own row and a missed time is caught up, unless it tracks its own due work.
     is_recorded: bool = True
     fits: bool = False  # models, which takes minutes: such jobs do not delay the others
-    until_hour: int | None = None  # local hour from which a missed time is not caught up
 
     @cached_property
     def triggers(self) -> list[CronTrigger]:
@@ -57,13 +54,6 @@ class Scheduled:
         """Return its first time after that moment, in UTC."""
         fires = [trigger.get_next_fire_time(None, after + _SECOND) for trigger in self.triggers]
         return min((at.astimezone(dt.UTC) for at in fires if at), default=None)
-
-    def is_over(self, due: dt.datetime, now: dt.datetime) -> bool:
-        """Whether it is too late at `now` to start what was due."""
-        if self.until_hour is None:
-            return False
-        day, at = due.astimezone(self.zone).date(), now.astimezone(self.zone)
-        return at.date() > day or (at.date() == day and at.hour >= self.until_hour)
 
     def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
         """Return its last time after `since` and up to `now` in UTC, or None."""
@@ -87,7 +77,6 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 (*daily, *weekend),
                 run_daily,
                 "read the figures, refit, publish, score and compare",
-                _is_renewal_needed,
                 fits=True,
             ),
             Scheduled(
@@ -98,7 +87,6 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
                 "the same, while the figure of the day before is missing",
                 _lacks_day_before,
                 fits=True,
-                until_hour=_UNTIL_HOUR,
             ),
             Scheduled(
                 "read-weather",
@@ -138,28 +126,11 @@ def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) 
 
     Not before three: an hour of the night occurs twice once a year.
     """
-    begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
+    begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, 3)
     end = _UNTIL_HOUR - 1
     if settings.source != "declared" or not route.is_followed or begin > end:
         return ()
     return (f"*/{_AGAIN_MINUTES} {begin}-{end} * * {days}",)
-
-
-def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
-    """Whether the day still needs its forecast, or its source answers.
-
-    On a first start without a network the forecast exists and `service.scheduler.scheduler` retries
-    the source: the pipeline would only fail again.
-    """
-    if context.settings.source == "figures":
-        return True
-    with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, context.route.leading)
-        readings = run_store.list_ended(
-            connection, "ingest", context.settings.source, context.route.name
-        )
-    is_unread = not readings or readings[0].outcome == "failed"
-    return not (is_unread and issue is not None and issue.issued_at >= due)
 
 
 def _lacks_day_before(context: Context, due: dt.datetime) -> bool:

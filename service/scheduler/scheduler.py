@@ -1,9 +1,8 @@
-"""The scheduler: one process that runs the jobs at their times.
+"""The scheduler: one process that runs the jobs at their times, and those requested over HTTP.
 
-Web processes never schedule. Jobs are declared in code, not stored. One scheduler at a time holds
-the scheduler's lock; another waits and takes over when that process ends. Each time of a job is a
-row claimed before the work, so that missed times are caught up and those of dead processes are
-claimed again. Failed reads and refits are tried again, with back-off.
+One scheduler at a time holds the scheduler's lock; another waits and takes over when that process
+ends. Each time of a job is a row claimed before the work, so that missed times are caught up and
+those of dead processes are claimed again. Failed reads and refits are tried again, with back-off.
 """
 
 __all__ = [
@@ -15,22 +14,21 @@ __all__ = [
     "read_source_again",
     "run",
     "run_due",
+    "run_next_request",
     "start",
 ]
 
 import datetime as dt
 import logging
-import math
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from itertools import takewhile
 
-from service.core import run_store
+from service.core import request_store, run_store
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError
@@ -38,18 +36,21 @@ from service.core.job_runner import JobError, Outcome, run_job, stop_running_job
 from service.core.locks import SCHEDULER
 from service.core.run_store import Run
 from service.data.ingest import ingest
+from service.issues.compare import compare
 from service.issues.daily_pipeline import run_daily
 from service.issues.hindcast import replay
 from service.issues.refit import refit
-from service.scheduler import request_worker
 from service.scheduler.schedule import Scheduled, schedule
 
 _NICENESS = 10
-_LOOK_SECONDS = 15
+_LOOK_SECONDS, _POLL_SECONDS = 15, 5
 _CATCH_UP = dt.timedelta(hours=24)
 _FIRST_PAUSE, _LONGEST_PAUSE = dt.timedelta(minutes=5), dt.timedelta(hours=3)
 _RETRIED = "renew-again"
 _STANDBY = "another scheduler is running: this one starts when it ends"
+_WORK: dict[str, Callable[..., Outcome]] = {"ingest": ingest, "refit": refit, "compare": compare}
+"""The jobs that can be requested."""
+
 _Work = Callable[[], object]
 _log = logging.getLogger(__name__)
 
@@ -57,18 +58,17 @@ _log = logging.getLogger(__name__)
 def run(context: Context) -> None:
     """Run the jobs at their times until the process is told to stop."""
     os.nice(_NICENESS)  # readers come first
-    # The handler only writes: an exception raised in it could be caught by what it interrupts.
-    reading, writing = os.pipe()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # Under nohup the end of the terminal is ignored.
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: os.write(writing, b"."))
+    # Waited for: an exception raised in a handler could be caught by what it interrupts.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+        ends.add(signal.SIGHUP)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     for one, item in scheduled_items(context):
         fires = item.next_due(utc_now())
         at = format_instant(fires) if fires else "never"
         _log.info("%s of %s next at %s", item.name, one.route.name, at)
     start(context, threading.Event())
-    os.read(reading, 1)
+    signal.sigwait(ends)
     # Do not wait minutes for a running job: what it has stored is complete, and the next run stores
     # the rest.
     stop_running_jobs(context)
@@ -83,7 +83,7 @@ def start(context: Context, stop: threading.Event) -> list[threading.Thread]:
     once. Email, requests for figures and dead runs do not wait for them.
     """
     only = _OnlyWithLock(context.database)
-    began = time.monotonic()
+    started_at = utc_now()
     fits = threading.Semaphore(min(context.settings.workers, len(context.routes)))
     threads: list[threading.Thread] = []
 
@@ -106,14 +106,14 @@ def start(context: Context, stop: threading.Event) -> list[threading.Thread]:
     for one in routes:
         works = (
             partial(catch_up, one, fits=True),
-            partial(_reread, one, began),
+            partial(read_source_again, one, started_at),
             partial(refit_again, one),
             partial(replay, one),
         )
         repeat(f"fits of {one.route.name}", _LOOK_SECONDS, fits, *works)
-    for jobs, turn in ((request_worker.LIGHT, nullcontext()), (request_worker.FITTING, fits)):
-        work = partial(request_worker.run_next_request, context, jobs)
-        repeat(f"requests for {jobs[0]}", request_worker.POLL_SECONDS, turn, work)
+    for jobs, turn in ((("ingest",), nullcontext()), (("refit", "compare"), fits)):
+        work = partial(run_next_request, context, jobs)
+        repeat(f"requests for {jobs[0]}", _POLL_SECONDS, turn, work)
     return threads
 
 
@@ -130,8 +130,7 @@ class _OnlyWithLock:
     """Do work only while this process holds the scheduler's lock; log changes of the obstacle.
 
     An error of one piece of work does not affect the next. Those of the database are debug
-    messages: the work is retried every few seconds, and an unavailable or read-only database is
-    logged here.
+    messages, as the work is retried every few seconds.
     """
 
     def __init__(self, database: Database) -> None:
@@ -175,14 +174,6 @@ def catch_up(context: Context, fits: bool) -> None:
             run_due(context, item)
 
 
-def _reread(context: Context, began: float) -> None:
-    """Retry the source; `began` is the start of this process on a monotonic clock."""
-    # In whole seconds, like the stored times, and rounded down: a read of this process is not
-    # earlier.
-    seconds = math.ceil(time.monotonic() - began)
-    read_source_again(context, utc_now() - dt.timedelta(seconds=seconds))
-
-
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
     """Run the latest due occurrence of `item`, unless it has been done; record a failure.
 
@@ -201,8 +192,7 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         with context.database.reading() as connection:
             run = run_store.get_run(connection, item.name, period, context.route.name)
         # A stopped run is claimed again; a running or finished run is left alone.
-        is_open = run.outcome == "stopped" if run else not item.is_over(due, now)
-        if is_open and item.is_needed(context, due):
+        if (run is None or run.outcome == "stopped") and item.is_needed(context, due):
             run_job(context, item.name, lambda _: _run_item(context, item, period), period)
     except (JobError, DatabaseError) as error:
         # Work prevented by the database is retried every few seconds.
@@ -212,6 +202,42 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
 
 def _run_item(context: Context, item: Scheduled, period: str) -> Outcome:
     return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
+
+
+def run_next_request(context: Context, jobs: Sequence[str]) -> None:
+    """Run the oldest request for one of `jobs`; log and record a failure.
+
+    Its run has its own row, so a request taken twice runs once; it ends as its run did.
+    """
+    with context.database.reading() as connection:
+        request = request_store.get_next_open(connection, jobs)
+    if request is None:
+        return
+    with context.database.writing() as connection:
+        request_store.update_request(
+            connection, request.request_id, "running", claimed_at=utc_now()
+        )
+    _log.info("%s of %s was requested by %s", request.job, request.route, request.asked_by)
+    names = {route.name: route for route in context.routes}
+    about = context.for_route(names.get(request.route, context.route))
+    period = request_store.period(request.request_id)
+    try:
+        if request.route not in names:
+            raise JobError(
+                f"expected one of the routes {', '.join(names)}, found {request.route!r}"
+            )
+        done = _WORK[request.job](about, period=period)
+        outcome, reason = done.outcome, done.reason
+    except JobError as error:
+        outcome, reason = "failed", str(error)
+    with context.database.writing() as connection:
+        run = run_store.get_run(connection, request.job, period, request.route)
+        if run and outcome == "skipped":  # it may have ended unrecorded
+            outcome, reason = run.outcome, run.reason or ""
+        if outcome not in ("running", "stopped"):
+            request_store.update_request(
+                connection, request.request_id, outcome, reason=reason, finished_at=utc_now()
+            )
 
 
 def back_off(failures: int) -> dt.timedelta:
@@ -234,7 +260,9 @@ def read_source_again(
         failed = _failures(context, "ingest", context.settings.source)
         if failed is None:
             return
-        if failed and failed[0].started_at >= started_at and _is_too_soon(failed, now):
+        # The clock was set back if `now` is before `started_at`.
+        is_recent = now < started_at or (failed and failed[0].started_at >= started_at)
+        if failed and is_recent and _is_too_soon(failed, now):
             return
         period = f"{_RETRIED} again {format_instant(now)}"
         ingest(context, period=period)  # first and alone, so that a failure is one log line

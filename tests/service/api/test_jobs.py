@@ -9,7 +9,7 @@ from service.api import key_store
 from service.core import request_store
 from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
-from service.scheduler import request_worker
+from service.scheduler import scheduler
 from tests.service.support import NOW
 
 
@@ -28,8 +28,8 @@ def run_requests(
 
     def run(work: Callable[[Context, str], Outcome]) -> None:
         for job in request_store.JOBS:
-            monkeypatch.setitem(request_worker._WORK, job, work)
-        request_worker.run_next_request(context, request_store.JOBS)
+            monkeypatch.setitem(scheduler._WORK, job, work)
+        scheduler.run_next_request(context, request_store.JOBS)
 
     return run
 
@@ -77,7 +77,7 @@ def test_request_takes_the_outcome_of_a_finished_run(
 
 
 def test_every_requestable_job_has_a_worker() -> None:
-    assert set(request_worker._WORK) == set(request_store.JOBS)
+    assert set(scheduler._WORK) == set(request_store.JOBS)
 
 
 def test_jobs_need_an_operate_key(client: FlaskClient, context: Context) -> None:

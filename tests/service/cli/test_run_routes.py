@@ -132,6 +132,6 @@ def test_replayed_weeks_cover_both_routes(tmp_path: Path, monkeypatch: pytest.Mo
         prepare(context, is_served=False)
         for loader in IssueLoader(context).each_route():
             outcome = hindcast.replay(loader.context)
-            assert outcome.reason == "2 of 2 weeks before the first start replayed"
+            assert outcome.reason == "2 missing weeks before the first start attempted"
             assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
             assert hindcast.replay(loader.context).outcome == "skipped"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+import io
 import os
 import time
 import zipfile
@@ -23,7 +23,6 @@ from service.issues.fitted_models import (
     save,
     version_file,
 )
-from tests.service.support import run_concurrently
 
 
 @pytest.fixture
@@ -63,64 +62,38 @@ def test_find_returns_newest_matching_version(home: Path, fitted: Joint) -> None
     assert find(home, "a") == second
 
 
-def test_same_fit_can_be_saved_concurrently(home: Path, fitted: Joint) -> None:
-    run_concurrently(4, lambda: save_version(home, fitted))
-    (name,) = file_names(home)
-    load(home / name)
-
-
-def test_missing_or_damaged_version_is_rejected_and_named(home: Path, fitted: Joint) -> None:
+def test_missing_damaged_or_unknown_version_is_rejected_and_named(
+    home: Path, fitted: Joint
+) -> None:
     file = save_version(home, fitted)
-    content = file.read_bytes()
+    content, middle = file.read_bytes(), file.stat().st_size // 3
     assert examine(home.parents[1]) == (1, [])
-    middle = len(content) // 3
     for damaged in (
-        b"",
         b"PK\x03\x04",
         content[:-20],
         content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        with_state("{"),
+        with_state('{"format": 1}'),
+        with_state('{"format": 2, "state": 3}'),
     ):
         file.write_bytes(damaged)
-        with pytest.raises(RegistryError, match=f"{file}: expected a readable version, found "):
+        with pytest.raises(RegistryError, match=f"^{file}: expected a readable version, found .+$"):
             load(file)
-        number, (error,) = examine(home.parents[1])
-        assert number == 1
-        assert error.startswith(f"{file}: ")
+    file.write_bytes(with_state('{"format": 1}'))
+    message = f"{file}: expected a readable version, found format 1 instead of 2"
+    assert examine(home.parents[1]) == (1, [message])
     file.unlink()
     with pytest.raises(RegistryError, match="No such file"):
         load(file)
 
 
-@pytest.mark.parametrize(
-    "state", ["[]", "{", "[" * 100_000, '{"format": 1}', '{"format": 2, "state": 3}']
-)
-def test_unknown_state_format_is_rejected_in_one_line(
-    home: Path, fitted: Joint, state: str
-) -> None:
-    file = save_version(home, fitted)
-    with zipfile.ZipFile(file, "w") as archive:
+def with_state(state: str) -> bytes:
+    """Return an archive with this state and no arrays."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("state.json", state)
-        archive.writestr("metadata.json", json.dumps({}))
-    with pytest.raises(RegistryError, match=file.name) as caught:
-        load(file)
-    assert "\n" not in str(caught.value)
-
-
-def test_version_of_an_older_format_is_rejected(home: Path, fitted: Joint) -> None:
-    file = save_version(home, fitted)
-    with zipfile.ZipFile(file) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content.replace(b'"format": 2', b'"format": 1'))
-    with pytest.raises(RegistryError, match=f"{file}: expected format 2, found 1"):
-        load(file)
-
-
-def test_object_arrays_are_not_saved(home: Path) -> None:
-    with pytest.raises(RegistryError, match="expected plain arrays, found objects in 'x'"):
-        save(home, ({}, {"x": np.array([object()])}), {})
-    assert not home.exists()
+        archive.writestr("metadata.json", "{}")
+    return content.getvalue()
 
 
 def test_prune_keeps_newest_versions_of_each_model_of_a_series(

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from forecast.forecasters.base import FitError
+from forecast.forecasters.climatology import Climatology
 from service.core.context import Context
+from service.core.job_runner import Outcome, run_job
 from service.core.settings import Settings
 from service.data import observation_store
+from service.data.ingest import ingest
+from service.issues import hindcast as module
 from service.issues import issue_score_store, issue_store, model_fits
 from service.issues.fit_task import FitTask, Fitting, fit_within_limits
-from service.issues.hindcast import hindcast, origins
+from service.issues.hindcast import hindcast, origins, replay
+from service.issues.refit import refit
 from service.issues.score import score
 from tests.service import sample_weather
 from tests.service.stored_figures import Figure, store_as_documents
@@ -40,14 +47,10 @@ def test_origin_is_hindcast_once_and_not_served(filled: Context) -> None:
     assert not list(filled.settings.fitted_folder.rglob("*.npz")), "only live fits are kept"
 
 
-def test_hindcast_is_repeated_for_new_seed_not_for_model_order(
-    filled: Context,
-) -> None:
+def test_hindcast_is_repeated_for_new_seed(filled: Context) -> None:
     days = origins(filled, dt.date(2025, 12, 29))[:1]
-    assert hindcast(filled, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
-    assert hindcast(filled, days, ["seasonal_naive", "climatology"]).detail["made"] == 0
-    other = with_settings(filled, seed=2)
-    assert hindcast(other, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
+    for seed, made in ((1, 1), (1, 0), (2, 1)):
+        assert hindcast(with_settings(filled, seed=seed), days).detail["made"] == made
 
 
 def test_fit_exceeding_limit_makes_no_hindcast(filled: Context) -> None:
@@ -87,32 +90,104 @@ def store_figures(
 
 def test_origins_with_unknown_figures_are_skipped_and_counted(empty: Context) -> None:
     """Such as those of a workbook published years after its first days."""
-    store_figures(empty, dt.date(2024, 1, 1), 731, utc(2026, 1, 3, 12))
-    outcome = hindcast(empty, origins(empty, dt.date(2025, 11, 20)))
-    assert outcome.outcome == "done"
-    assert outcome.detail == {"made": 0, "unknown": 6}
-    assert outcome.reason.endswith("; the figures of 6 were not known on the day after")
-
-
-def test_unknown_origin_does_not_prevent_other_hindcasts(
-    empty: Context,
-) -> None:
     store_figures(empty, dt.date(2024, 1, 1), 366, utc(2026, 1, 3, 12))
-    early, late = dt.date(2024, 12, 31), dt.date(2025, 12, 1)
     store_figures(empty, dt.date(2025, 1, 1), 1, utc(2025, 1, 1, 12))
     store_figures(empty, dt.date(2025, 1, 2), 400)
-    assert hindcast(empty, [early, late]).detail == {"made": 1, "unknown": 1}
-    with empty.database.reading() as connection:
-        assert len(issue_store.list_issues_by_origin(connection, late, "hindcast")) == 1
+    outcome = hindcast(empty, [dt.date(2024, 12, 31), dt.date(2025, 12, 1)])
+    assert outcome.outcome == "done"
+    assert outcome.detail == {"made": 1, "unknown": 1}
+    assert outcome.reason.endswith("; the figures of 1 were not known on the day after")
 
 
-def test_hindcast_without_champion_is_not_in_its_record(filled: Context) -> None:
+def test_hindcast_without_champion_is_not_in_its_record(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decline(*_: object) -> None:
+        raise FitError("it declines")
+
     days = origins(filled, dt.date(2025, 12, 1))[:2]
     hindcast(filled, days)
-    hindcast(filled, days, ["seasonal_naive"])
+    monkeypatch.setattr(Climatology, "fit", decline)
+    assert hindcast(with_settings(filled, seed=2), days).detail["made"] == 2
     score(filled)
     with filled.database.reading() as connection:
         scores = issue_score_store.list_current_scores(
             connection, ROUTE, "people", "hindcast", days[0], champion_only=True
         )
     assert [(row.origin, row.model) for row in scores] == [(day, "climatology") for day in days]
+
+
+WEEKS = 3
+
+
+@pytest.fixture
+def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
+    monkeypatch.setattr(module, "ORIGINS", WEEKS)
+    return with_settings(filled, champion_origins=4)
+
+
+def hindcast_origins(context: Context) -> list[str]:
+    with context.database.reading() as connection:
+        columns = issue_store.issues.c
+        rows = connection.execute(
+            issue_store.issues.select().where(
+                columns.kind == "hindcast", columns.series_id == "people"
+            )
+        )
+        return sorted({str(row.data_through) for row in rows})
+
+
+def test_replay_waits_for_ingest_and_first_issue(
+    quick: Context,
+) -> None:
+    assert replay(quick).outcome == "skipped"
+    refit(quick, period="first")
+    live = with_settings(quick, source="declared", routes="channel,italy")
+    _, italy = live.each_route()
+    run_job(italy, "ingest", lambda _: Outcome("done", "read", {"source": "declared"}))
+    assert replay(live).outcome == "skipped"
+    assert hindcast_origins(quick) == [], "its own source has not been read yet"
+
+
+def test_stopped_replay_resumes(quick: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest(quick)
+    refit(quick, period="first")
+    make, calls = module._make, []
+
+    def stop_second_call(*args: Any, **kwargs: Any) -> str:
+        calls.append(args)
+        if len(calls) == 2:
+            raise SystemExit
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(module, "_make", stop_second_call)
+    with pytest.raises(SystemExit):
+        replay(quick)
+    assert hindcast_origins(quick) == ["2025-12-21"]
+    assert replay(quick).reason == "2 missing weeks before the first start attempted"
+    assert hindcast_origins(quick) == ["2025-12-07", "2025-12-14", "2025-12-21"]
+    assert replay(quick).outcome == "skipped"
+    assert len(calls) == WEEKS + 1
+
+
+def test_bulk_figures_count_as_known_on_next_day(
+    empty: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a workbook published long after its days would leave nothing to replay."""
+    monkeypatch.setattr(module, "ORIGINS", WEEKS)
+    ingest(empty)
+    with empty.database.reading() as connection:
+        figures = observation_store.get_common_series(
+            connection, ("people", "boats"), dt.date(2025, 12, 31)
+        )
+    refit(empty, period="first")
+    late = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
+    bulk = [
+        Figure(name, dt.date(2026, 1, 1) + dt.timedelta(days=n), 5 - n % 5, "workbook", late)
+        for name in figures
+        for n in range(40)
+    ]
+    with empty.database.writing() as connection:
+        store_as_documents(connection, ROUTE, bulk, late)
+    assert replay(empty).outcome == "done"
+    assert hindcast_origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
+from service.core import run_store
 from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
-from service.issues.issue_store import Issue
+from service.issues.issue_store import Issue, decode, encode
 from tests.service.stored_issues import claim_refit
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 PATHS = {"climatology": random_paths("2026-01-01", 3)}
@@ -56,23 +62,20 @@ def test_champion_paths_are_stored_whole_and_others_truncated(
     np.testing.assert_array_equal(other.values, models["climatology"].values[:500, :35])
 
 
-def test_latest_issue_is_the_last_issued(database: Database, run_id: int) -> None:
-    late = publish(database, PATHS, run_id, NOW + HOUR)
-    publish(database, PATHS, claim_refit(database, "second"), NOW)
+def test_latest_issue_is_the_last_live_one_issued(database: Database, run_id: int) -> None:
+    first = publish(database, PATHS, run_id, NOW)
+    last = publish(database, PATHS, claim_refit(database, "last"), NOW + HOUR)
+    publish(database, PATHS, claim_refit(database, "between"), NOW)
+    publish(database, PATHS, claim_refit(database, "past"), NOW + HOUR, kind="hindcast")
+    moments = [NOW - HOUR, NOW + HOUR / 2, NOW + HOUR, NOW + 2 * HOUR]
     with database.reading() as connection:
-        assert issue_store.get_latest_issue(connection, "people") == late
-    also = publish(database, PATHS, claim_refit(database, "third"), NOW + HOUR)
+        assert issue_store.get_latest_issue(connection, "people") == last
+        latest = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
+    assert latest[0] is None and latest[2:] == [last, last]
+    assert latest[1] is not None and latest[1].issued_at == first.issued_at
+    also = publish(database, PATHS, claim_refit(database, "also"), NOW + HOUR)
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == also
-
-
-def test_latest_issue_at_a_moment(database: Database, run_id: int) -> None:
-    first = publish(database, PATHS, run_id, NOW)
-    second = publish(database, PATHS, claim_refit(database, "second"), NOW + HOUR)
-    moments = [NOW - HOUR, NOW, NOW + HOUR / 2, NOW + HOUR, NOW + 2 * HOUR]
-    with database.reading() as connection:
-        latest = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
-    assert latest == [None, first, first, second, second]
 
 
 def test_issues_are_listed_newest_first_in_pages(database: Database) -> None:
@@ -109,15 +112,6 @@ def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database: Databa
         assert issue_store.oldest_live(connection) == live[0].as_of
         last = [issue_store.get_latest_hindcast(connection, "people", day) for day in days]
     assert last == [None, past[0], past[0], past[1]]
-
-
-def test_latest_issue_is_live(database: Database, run_id: int) -> None:
-    issue = publish(database, PATHS, run_id)
-    with database.writing() as connection:
-        connection.execute(sa.text("UPDATE issues SET kind = 'retro'"))
-    with database.reading() as connection:
-        assert issue_store.get_latest_issue(connection, "people") is None
-        assert issue_store.get_issue(connection, issue.issue_id) == replace(issue, kind="retro")
 
 
 def test_run_publishes_a_series_once(database: Database, run_id: int) -> None:
@@ -199,20 +193,87 @@ def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
     assert newest.issue_id == issue_ids[2]
 
 
-def test_prune_keeps_the_newest_live_issue_despite_a_later_hindcast(database: Database) -> None:
+def test_newest_live_issue_is_kept_and_hindcasts_age_from_their_run(database: Database) -> None:
     live = publish(database, PATHS, claim_refit(database))
-    publish(database, PATHS, claim_refit(database, "later"), NOW + DAY, kind="hindcast")
+    long_ago = NOW - 1000 * DAY
+    later = claim_refit(database, "later", NOW + DAY)
+    publish(database, PATHS, later, long_ago, kind="hindcast")
     with database.writing() as connection:
+        assert issue_store.prune_issues(connection, NOW) == 0
         assert issue_store.prune_issues(connection, NOW + 2 * DAY) == 1
         assert issue_store.get_latest_issue(connection, "people") == live
 
 
-def test_hindcast_is_pruned_by_creation_time(database: Database) -> None:
-    long_ago = NOW - 1000 * DAY
-    issue = publish(database, PATHS, claim_refit(database), long_ago)
+@given(
+    arrays(
+        np.int32,
+        array_shapes(min_dims=2, max_dims=2, max_side=12),
+        elements=st.one_of(st.integers(0, 300), st.integers(65_530, 65_540), st.just(2**31 - 1)),
+    )
+)
+def test_decode_inverts_encode(values: np.ndarray) -> None:
+    again = decode(*encode(values))
+    assert again.dtype == np.int32
+    assert again.shape == values.shape
+    assert again.flags["C_CONTIGUOUS"]
+    np.testing.assert_array_equal(again, values)
+
+
+def test_encoding_is_deterministic() -> None:
+    values = random_paths("2026-01-01", 40).values
+    assert encode(values) == encode(np.asfortranarray(values))
+    assert encode(values)[0] == "huffman:2:50:40"
+
+
+def test_encoding_compresses() -> None:
+    values = random_paths("2026-01-01", 400, 500).values
+    assert len(encode(values)[1]) < values.nbytes / 4
+
+
+@pytest.mark.parametrize(
+    ("encoding", "cut"),
+    [("planes-zlib:2:50:40", 0), ("huffman:2:50", 0), ("huffman:3:50:40", 0), (None, 9)],
+)
+def test_unknown_encoding_or_damage_is_rejected(encoding: str | None, cut: int) -> None:
+    known, content = encode(random_paths("2026-01-01", 40).values)
+    with pytest.raises((ValueError, zlib.error)):
+        decode(encoding or known, content[: len(content) - cut])
+
+
+def test_change_token_changes_with_issues_and_runs(database: Database) -> None:
+    def read() -> tuple[object, ...]:
+        with database.reading() as connection:
+            return issue_store.read_change_token(
+                connection, ROUTE.name, "people", ["ingest", "refit"]
+            )
+
+    tokens = [read()]
     with database.writing() as connection:
-        connection.execute(
-            issues.update().where(issues.c.issue_id == issue.issue_id).values(kind="hindcast")
-        )
-        assert issue_store.prune_issues(connection, NOW - DAY) == 0
-        assert issue_store.prune_issues(connection, NOW + DAY) == 1
+        run = run_store.claim_run(connection, "refit", "one", NOW, ROUTE.name)
+        assert run is not None
+    tokens.append(read())
+    publish(database, {"climatology": random_paths("2026-01-01", 30)}, run.run_id)
+    tokens.append(read())
+    with database.writing() as connection:
+        run_store.finish_run(connection, run, "failed", "no", {}, NOW)
+    tokens.append(read())
+    with database.writing() as connection:
+        assert run_store.claim_run(connection, "compare", "one", NOW, ROUTE.name)
+        assert run_store.claim_run(connection, "refit", "one", NOW, "italy")
+    assert read() == tokens[-1], "unaffected by other jobs and routes"
+    assert len(set(tokens)) == 4
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_token_query_uses_index_of_runs(database: Database) -> None:
+    statements: list[tuple[str, Any]] = []
+    sa.event.listen(
+        database.engine, "before_cursor_execute", lambda *sent: statements.append(sent[2:4])
+    )
+    with database.reading() as connection:
+        issue_store.read_change_token(connection, ROUTE.name, "people", ["ingest"])
+        statement, values = statements[-1]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        plan = [row.detail for row in plan]
+    assert [step for step in plan if "runs" in step and "ix_runs_job_route_run_id" in step]
+    assert not [step for step in plan if step.startswith("SCAN runs")]

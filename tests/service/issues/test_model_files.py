@@ -53,18 +53,6 @@ def test_staged_files_are_replaced_only_on_request(home: Path) -> None:
     assert (models / "a.toml").stat().st_ino == inode, "an identical file is not rewritten"
 
 
-def test_unwritable_target_is_named_and_nothing_changes(home: Path) -> None:
-    models = home / "models"
-    (models / "b.toml").unlink()
-    (models / "b.toml").mkdir()
-    before = tree(home)
-    with pytest.raises(IsADirectoryError) as caught, staged(settings_of(home), new_files()):
-        raise AssertionError("it was staged")
-    assert caught.value.filename == str(models / "b.toml")
-    assert tree(home) == before
-    assert not list(home.rglob(".*"))
-
-
 def test_read_model_files_returns_restored_files_only(home: Path) -> None:
     models = home / "models"
     with staged(settings_of(home), new_files()) as (_, put_in_place):

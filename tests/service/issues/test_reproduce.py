@@ -110,7 +110,7 @@ def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: Manual
         "fitted_dir": filled.settings.fitted_folder,
     }
     refit(filled)
-    for moment in ("2026-01-01", "2026-01-01T14:00:00Z", "2026-01-01T15:00:00+01:00"):
+    for moment in ("2026-01-01", "2026-01-01T15:00:00+01:00"):
         process = crossings("refit", "--as-of", moment, **folders)
         assert process.returncode == 0, process.stderr
         assert "is reproduced bit for bit by all of its 2 models" in process.stdout

@@ -11,18 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
-from service.core.timings import record_steps
-from service.issues.resource_limits import LimitError, run_limited
+from service.issues.resource_limits import LimitError, Limits, run_limited
 from tests.service.support import ROOT, environment
 from tests.support.waiting import PROCESS, wait_until
-
-
-def double(number: int) -> int:
-    return 2 * number
-
-
-def fail(reason: str) -> None:
-    raise ValueError(reason)
 
 
 def wait_forever(file: str) -> None:
@@ -51,17 +42,10 @@ def wait_until_gone(file: Path) -> None:
     wait_until(lambda: not any(map(is_alive, pids)), "both processes have ended")
 
 
-def test_limited_returns_result_and_records_time() -> None:
-    with record_steps() as steps:
-        assert run_limited(double, 21, "double", PROCESS, 100) == 42
-    (step,) = steps
-    assert step["step"] == "double"
-    assert step["seconds"] > 0
-
-
-def test_exception_of_limited_work_is_raised() -> None:
-    with pytest.raises(ValueError, match="^it declines$"):
-        run_limited(fail, "it declines", "x", PROCESS, 100)
+def test_result_or_exception_of_limited_work_is_passed_on() -> None:
+    assert run_limited(abs, -42, Limits(PROCESS, 100)) == 42
+    with pytest.raises(ValueError, match="invalid literal"):
+        run_limited(int, "x", Limits(PROCESS, 100))
 
 
 def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
@@ -69,7 +53,7 @@ def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
     # On a busy machine the limit may pass before the work begins; then try a longer one.
     for seconds in (1, 4, 16, 64):
         with pytest.raises(LimitError, match=f"it took longer than {seconds} s, the limit for a"):
-            run_limited(wait_forever, str(file), "x", seconds, 500)
+            run_limited(wait_forever, str(file), Limits(seconds, 500))
         if file.exists():
             break
     wait_until_gone(file)
@@ -77,22 +61,22 @@ def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_memory_limit_ends_work() -> None:
-    assert run_limited(allocate, 100, "x", PROCESS, 300) == 2**17
+    assert run_limited(allocate, 100, Limits(PROCESS, 300)) == 2**17
     with pytest.raises(LimitError, match="needs more than 300 MB"):
-        run_limited(allocate, 1000, "x", PROCESS, 300)
+        run_limited(allocate, 1000, Limits(PROCESS, 300))
 
 
 def test_killed_work_raises_limit_error() -> None:
     with pytest.raises(LimitError, match="its process ended with status -9"):
-        run_limited(kill_self, signal.SIGKILL, "x", PROCESS, 100)
+        run_limited(kill_self, signal.SIGKILL, Limits(PROCESS, 100))
 
 
 def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
     file = tmp_path / "pids"
     script = (
-        "from service.issues.resource_limits import run_limited\n"
+        "from service.issues.resource_limits import Limits, run_limited\n"
         "from tests.service.issues.test_resource_limits import wait_forever\n"
-        f"run_limited(wait_forever, {str(file)!r}, 'x', 60, 500)\n"
+        f"run_limited(wait_forever, {str(file)!r}, Limits(60, 500))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment())
     wait_until(file.exists, "the work begins")
@@ -104,9 +88,9 @@ def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
 def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
     script = (
         "import time\nfrom contextlib import suppress\n"
-        "from service.issues.resource_limits import run_limited\n"
+        "from service.issues.resource_limits import Limits, run_limited\n"
         "with suppress(KeyboardInterrupt):\n"
-        "    run_limited(time.sleep, 600, 'x', 600, 500, ['forecast.forecasters.prophet'])\n"
+        "    run_limited(time.sleep, 600, Limits(600, 500, ('forecast.forecasters.prophet',)))\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -126,25 +110,3 @@ def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
 
 def is_fork_server(process: psutil.Process) -> bool:
     return "forkserver" in " ".join(process.cmdline())
-
-
-def list_loaded(names: list[str]) -> list[str]:
-    return [name for name in names if name in sys.modules]
-
-
-def test_children_start_with_the_modules_of_the_first_call() -> None:
-    script = (
-        "from service.issues.resource_limits import run_limited\n"
-        "from tests.service.issues.test_resource_limits import list_loaded\n"
-        "for modules in (['colorsys'], ['wave']):\n"
-        "    print(run_limited(list_loaded, ['colorsys', 'wave'], 'x', 300, 500, modules))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
-    )
-    assert (done.stdout, done.stderr) == ("['colorsys']\n" * 2, "")

@@ -17,7 +17,7 @@ from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
 from service.issues.refit import refit
 from service.scheduler.prune import KEEP_RAW_DAYS, prune
-from tests.service.support import NOW, ROUTE, utc
+from tests.service.support import NOW, ROUTE
 
 
 @pytest.mark.parametrize(("days", "expected"), [(1800, 2), (1900, 1)])
@@ -44,66 +44,33 @@ def save_forecasts(connection: Connection, moments: Iterable[dt.datetime]) -> No
         weather_store.save_reading(connection, ROUTE, reading)
 
 
-def test_weather_of_the_newest_issue_is_kept(
+def test_weather_of_the_newest_issue_and_of_comparisons_is_kept(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Including that of the 400 days before it, without which it cannot be repeated."""
+    """The 403 days before the issue and 31 weeks, without which they cannot be repeated."""
     refit(filled)
     with filled.database.writing() as connection:
-        ages = [dt.timedelta(days=days) for days in (405, 404, 402, 0)]
+        days = 403 + 7 * 31
+        ages = [dt.timedelta(days=days) for days in (days + 2, days + 1, days - 1, 0)]
         save_forecasts(connection, (utc_now() - age for age in ages))
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
     assert prune(filled).detail["weather"] == 1, "the newest before these days is needed too"
 
 
-def test_weather_scores_and_requests_no_longer_needed_are_deleted(
+def test_old_scores_and_requests_are_deleted(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Comparisons need the 26 weeks before the newest scored origin, however old it is.
-
-    Models at the first of these origins need another 400 days.
-    """
-    refit(filled)
-    read_at = [utc(2024, 1, 1), utc(2024, 1, 2), utc(2024, 11, 1), utc(2024, 11, 2)]
-    keys = [
-        Key("people", "x", "spec", day, "h") for day in (dt.date(2020, 1, 6), dt.date(2025, 12, 1))
-    ]
     with filled.database.writing() as connection:
-        save_forecasts(connection, read_at)
-        for key in keys:
-            model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
+        key = Key("people", "x", "spec", dt.date(2025, 12, 1), "h")
+        model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):
             request = request_store.add_request(connection, "refit", "a", NOW, ROUTE.name)
             request_store.update_request(connection, request.request_id, "done", finished_at=NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
-    outcome = prune(filled)
-    counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests")}
-    assert counts == dict.fromkeys(counts, 1)
-    with filled.database.reading() as connection:
-        readings = weather_store.WeatherReadings(connection, ROUTE)
-        seen = [readings.newest_at("ensemble", moment) for moment in read_at]
-        assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
-    assert [reading and reading.read_at for reading in seen] == [None, *read_at[1:]]
-
-
-def test_scores_needed_by_each_routes_comparison_are_kept(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    days = {"italy_people": dt.date(2024, 12, 2), "people": dt.date(2026, 6, 1)}
-    deleted = Key("people", "x", "spec", dt.date(2024, 1, 1), "h")
-    remaining = [Key(series, "x", "spec", day, "h") for series, day in days.items()]
-    settings = filled.settings.model_copy(update={"routes": "channel,italy"})
-    with filled.database.writing() as connection:
-        for key in (deleted, *remaining):
-            model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
-    monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: utc(2036, 1, 1))
-    prune(Context(settings, filled.database))
-    with filled.database.reading() as connection:
-        assert model_score_store.get_scores(connection, [deleted, *remaining]).keys() == set(
-            remaining
-        )
+    detail = prune(filled).detail
+    assert (detail["scores"], detail["requests"]) == (1, 1)
 
 
 def test_old_raw_documents_are_deleted(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:

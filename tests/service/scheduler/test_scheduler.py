@@ -144,22 +144,6 @@ def test_previous_day_is_that_of_the_route(filled: Context) -> None:
     assert is_needed(there, utc(2026, 1, 1, 20)), "2 January, 09:00"
 
 
-def test_renew_again_does_not_begin_after_its_last_hour(filled: Context) -> None:
-    periods: list[str] = []
-    job = renew_again(filled, periods)
-    for now in (utc(2026, 1, 2, 21), utc(2026, 1, 3, 0), utc(2026, 1, 3, 9)):
-        run_due(filled, job, now)
-    assert periods == []
-    with filled.database.writing() as connection:
-        claimed = run_store.claim_run(
-            connection, "renew-again", "2026-01-02T20:40:00Z", NOON, ROUTE.name
-        )
-        assert claimed
-        run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
-    run_due(filled, job, utc(2026, 1, 2, 21, 5))
-    assert periods == ["renew-again 2026-01-02T20:40:00Z"], "an interrupted run is not completed"
-
-
 @pytest.mark.parametrize(
     ("start", "jump"),
     [
@@ -199,9 +183,3 @@ def test_each_time_is_run_once_if_the_clock_jumps(
             expected.add(f"{item.name} {at:%Y-%m-%dT%H:%M:%SZ}")
             at = item.next_due(at)
     assert not expected - set(periods), "missed"
-
-
-def test_daily_job_avoids_the_hour_repeated_in_autumn(empty: Context) -> None:
-    (tidy,) = [item for item in schedule(empty.settings, ROUTE) if item.name == "tidy"]
-    due = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
-    assert [at.astimezone(ROUTE.zone).time() for at in due if at] == [dt.time(3, 40)] * 3
