@@ -16,7 +16,6 @@ from selectolax.lexbor import LexborHTMLParser
 
 from service.app import create_app
 from service.core.context import Context
-from service.page import exhibits
 from tests.service.page.test_track_record import publish_weekly_issues
 from tests.service.support import NOW, ManualClock, publish, random_paths
 
@@ -58,10 +57,6 @@ def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
         identifier = metadata.get("dc:identifier", "As on 2 January 2026")
         assert identifier in metadata["dc:bibliographicCitation"]
         assert ("dc:identifier" in metadata) == ("/compare/" not in table)
-        if name not in ("changes", "drivers"):
-            described = [any(re.fullmatch(p, c) for p in exhibits._COLUMNS) for c in columns]
-            assert all(described), columns
-
 
 def test_forecast_csv_has_the_numbers_of_the_api(site: Any) -> None:
     days = site.client.get("/v1/series/people/forecast?horizon=28&levels=50,80,95").json
