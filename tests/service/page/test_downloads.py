@@ -58,6 +58,7 @@ def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
         assert identifier in metadata["dc:bibliographicCitation"]
         assert ("dc:identifier" in metadata) == ("/compare/" not in table)
 
+
 def test_forecast_csv_has_the_numbers_of_the_api(site: Any) -> None:
     days = site.client.get("/v1/series/people/forecast?horizon=28&levels=50,80,95").json
     (path,) = [
