@@ -14,7 +14,7 @@ from service.answers.comparison import (
     list_models,
     view_of_day,
 )
-from service.answers.errors import BadQuestion, NotFound, NotPossible
+from service.answers.errors import NoAnswer
 from service.answers.wording import long_day
 from service.page.charts import ribbon, steps
 from service.page.exhibits import Exhibit
@@ -35,26 +35,16 @@ def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, An
     errors: dict[str, str] = {}
     inputs: dict[str, str] = {}
     views = []
-    for pick in picks:
-        day_name, model_name = pick["day_name"], pick["model_name"]
+    for number, pick in enumerate(picks, start=1):
         if not pick["day"]:
             continue
-        inputs |= {day_name: pick["day"], model_name: pick["model"]}
+        inputs |= {pick["day_name"]: pick["day"], pick["model_name"]: pick["model"]}
         try:
-            day = read_day(day_name, pick["day"])
-            view = view_of_day(loader, series_id, day, pick["model"])
+            view = view_of_day(loader, series_id, read_day("day", pick["day"]), pick["model"])
             _ = view.ahead  # models that are not served store fewer days
             views.append(view)
-        except NotPossible:
-            detail = "no coming days of this model are stored; choose “As published”"
-            errors[model_name] = f"forecast {day_name[2:]}: {detail}"
-        except BadQuestion:
-            errors[day_name] = f"the day of forecast {day_name[2:]} must be a date"
-        except NotFound as error:
-            if pick["model"] in models:
-                errors[day_name] = f"forecast {day_name[2:]}: {error}"
-            else:
-                errors[model_name] = f"the model of forecast {day_name[2:]} does not exist"
+        except NoAnswer as error:
+            errors[pick["day_name"]] = f"forecast {number}: {error}"
     context = {"picks": picks, "models": models, "errors": errors, "inputs": inputs}
     if errors:
         return context
