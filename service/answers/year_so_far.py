@@ -18,11 +18,10 @@ _DAY = dt.timedelta(days=1)
 def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> dict[str, Any]:
     """Return the totals since 1 January of the year of the answer's first day.
 
-    Returns ``year``; ``earlier``, the years whose figures begin on 1 January, newest first;
-    ``rows``, one a day to 31 December or the last simulated day: ``time date value median lo50 …``
-    and the total on the same date of each earlier year, as ``year_2025``. ``value`` is None after
-    the figures, the median and bounds are None up to their last day. Without figures from 1 January
-    there are no rows.
+    There is a row for each day to 31 December or the last simulated day, with the total on the same
+    date of each of the ``earlier`` years, newest first, whose figures begin on 1 January. ``value``
+    is None after the figures, the median and bounds up to their last day. Without figures from 1
+    January there are no rows.
     """
     check_levels(levels)
     paths, start = ahead.paths, as_date(observed.start)

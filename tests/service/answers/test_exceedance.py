@@ -8,7 +8,8 @@ import pytest
 
 from service.answers.ahead import Ahead
 from service.answers.errors import MOST_THRESHOLD, BadQuestion
-from service.answers.exceedance import exceedance
+from service.answers.exceedance import chance, exceedance
+from tests.service.answers.test_headline import make_view
 from tests.service.support import random_paths
 
 PATHS = random_paths("2026-02-20", 14, n_paths=80)
@@ -70,3 +71,15 @@ def test_share_is_taken_of_the_sum_of_days(our_share: float) -> None:
     whole, sums = Fraction(str(our_share)) / 100, PATHS.values[:, :4].sum(axis=1).tolist()
     above = sum(math.ceil(one * whole) > 2 for one in sums)
     assert answer["rows"][0]["p_above"] == round(above / 80, 4)
+
+
+def test_chance_is_share_of_paths_above_threshold() -> None:
+    answer = chance(make_view(PATHS.values), 250, 3, 10)
+    assert answer == {
+        "time": "2026-01-02T12:00:00Z",
+        "value": exceedance(Ahead.of(PATHS), 250, 3, 10)["p_any"],
+        "threshold": 250,
+        "window": 3,
+        "horizon": 10,
+    }
+    assert 0 < answer["value"] < 1

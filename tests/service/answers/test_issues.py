@@ -132,5 +132,5 @@ def test_details_of_one_issue(empty: Context) -> None:
         "weather": {"status": "used"}
     }
     for series_id, issue_id in (("boats", issue.issue_id), ("people", "nothing")):
-        with pytest.raises(NotFound, match=f"expected an issue of {series_id}, found '{issue_id}'"):
+        with pytest.raises(NotFound, match=f"an issue of {series_id}, found '{issue_id}'"):
             describe_issue(IssueLoader(empty), series_id, issue_id)

@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from service.answers.issue_loader import IssueLoader
-from service.answers.status import catalogue, published_series, status
+from service.answers.state import State
+from service.answers.status import age, catalogue, published_series, status
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.answers.conftest import open_copy
+from tests.service.answers.test_headline import make_view
 from tests.service.stored_issues import with_settings
 from tests.service.support import (
     CHAMPION,
@@ -151,3 +156,24 @@ def test_every_job_is_listed(context: Context, clock: ManualClock) -> None:
     assert "digest" in performed
     # "scheduler" is its heartbeat, and "repeat" is only run by hand.
     assert (performed | {"ingest"}) - {"scheduler", "repeat"} == listed
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "hours", "days", "flags"),
+    [
+        (NOW + dt.timedelta(hours=1, minutes=30), "fresh", 1.5, 2, (1, 0)),
+        (NOW - dt.timedelta(hours=1), "stale", 0.0, 2, (0, 0)),
+        (utc(2026, 7, 1, 23, 30), "degraded", 4331.5, 183, (0, 1)),  # 2 July in the UK
+    ],
+)
+def test_age_of_issue_and_figures(
+    now: dt.datetime, status: str, hours: float, days: int, flags: tuple[int, int]
+) -> None:
+    view = make_view(np.ones((10, 28), int), state=State(status, ()))
+    assert age(view, now) == {
+        "time": "2026-01-02T12:00:00Z",
+        "hours_since_issue": hours,
+        "days_since_figures": days,
+        "fresh": flags[0],
+        "degraded": flags[1],
+    }
