@@ -137,12 +137,6 @@ def test_difference_that_rounds_to_zero_is_about_as_many() -> None:
     assert module._comparison_in_words({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
 
 
-def test_date_after_the_figures_uses_the_last_of_them(loader: IssueLoader) -> None:
-    answer = briefing(loader, "people", D(2026, 1, 2))
-    assert (answer["as_of"], answer["data_through"]) == ("2026-01-02", "2025-12-31")
-    assert briefing(loader, "people")["as_of"] == "2025-12-31"
-
-
 @pytest.mark.parametrize(
     ("moment", "through"),
     [

@@ -11,7 +11,7 @@ from service.api.schemas import IssueRow
 from service.core.context import Context
 from service.issues import note_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, ROUTE, publish, random_paths, record_run, utc
+from tests.service.support import NOW, publish, random_paths, record_run, utc
 
 D = dt.date
 
@@ -29,13 +29,6 @@ def test_issue_of_day_is_the_newest_at_its_end(context: Context) -> None:
     assert first_day(loader, "people") == D(2025, 7, 11)
     with pytest.raises(NotFound, match="from 2025-07-10; the first is from 2025-07-11"):
         issue_id_of_day(loader, "people", D(2025, 7, 10))
-
-
-def test_last_day_of_the_calendar_has_no_forecast_yet(context: Context) -> None:
-    western = ROUTE.model_copy(update={"time_zone": "America/New_York"})
-    loader = IssueLoader(context.for_route(western), lambda: NOW)
-    with pytest.raises(NotFound, match="no forecast from 9999-12-31 yet"):
-        issue_id_of_day(loader, "people", D.max)
 
 
 def test_day_before_first_issue_has_its_last_hindcast(context: Context) -> None:

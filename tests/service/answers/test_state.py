@@ -77,16 +77,6 @@ def test_figures_more_than_three_days_old_are_stale(now: dt.datetime, days: int 
     assert get_state(now=now) == (stale if days else State("fresh", ()))
 
 
-def test_age_of_figures_is_counted_in_london_days() -> None:
-    summer = replace(make_issue(), data_through=dt.date(2025, 6, 10))
-    assert get_state(summer, utc(2025, 6, 13, 22, 59)).status == "fresh"
-    assert get_state(summer, utc(2025, 6, 13, 23, 0)).status == "stale"
-
-
-def test_stale_after_days_is_configurable() -> None:
-    assert get_state(now=utc(2026, 1, 10, 12), settings=Settings(stale_after_days=10)).reasons == ()
-
-
 def test_live_source_without_new_figures_is_late() -> None:
     """Embedded figures are only stale: no new ones are expected."""
     settings = Settings(source="declared", weather="off")
@@ -137,12 +127,7 @@ def test_failed_last_run_is_reported(job: str) -> None:
     state = get_state(facts=Facts(last_runs={job: make_run(job, "failed")}))
     reason = Reason(f"{job}_failed", f"the last {job} job failed: the reason")
     assert state == State("degraded", (reason,))
-
-
-@pytest.mark.parametrize("outcome", ["done", "skipped", "running", None])
-def test_last_run_that_did_not_fail_is_fresh(outcome: str | None) -> None:
-    run = make_run("refit", outcome) if outcome else None
-    assert get_state(facts=Facts(last_runs={"refit": run})).status == "fresh"
+    assert get_state(facts=Facts(last_runs={job: make_run(job, "skipped")})).status == "fresh"
 
 
 def test_failed_champion_is_reported() -> None:
@@ -153,13 +138,6 @@ def test_failed_champion_is_reported() -> None:
         "reasons": [{"name": "champion_failed", "detail": detail}],
     }
     assert get_state(make_issue(prophet="did not converge")).status == "fresh"
-
-
-def test_degraded_overrides_stale_and_keeps_both_reasons() -> None:
-    facts = Facts(last_runs={"ingest": make_run("ingest", "failed")})
-    state = get_state(now=utc(2026, 2, 1), facts=facts)
-    assert state.status == "degraded"
-    assert get_names(state) == ["figures_old", "ingest_failed"]
 
 
 def test_all_reasons_are_listed_and_only_champion_failed_is_lasting() -> None:

@@ -127,17 +127,6 @@ def test_links_to_anchors_have_targets(site: Any) -> None:
             assert f'id="{anchor}"' in site.client.get(target).text, href
 
 
-@pytest.mark.parametrize("path", PAGES[:2])
-def test_charts_are_offered_as_png(site: Any, path: str) -> None:
-    pictures = find_links(site.client.get(path).text, "png")
-    assert len(pictures) >= 4
-    for picture in pictures[:2]:
-        response = site.client.get(picture)
-        assert response.content_type == "image/png"
-        assert response.data.startswith(b"\x89PNG")
-        assert response.headers["Content-Disposition"].endswith('.png"')
-
-
 @pytest.mark.parametrize(
     ("path", "words"),
     [

@@ -152,13 +152,6 @@ def test_form_keeps_rejected_input(visit: Any) -> None:
     assert page.locator("#threshold").input_value() == "1500"
 
 
-def test_icons_at_the_usual_paths(site: Any) -> None:
-    for path in ("/favicon.ico", "/apple-touch-icon.png"):
-        response = site.client.get(path)
-        assert (response.status_code, response.content_type) == (200, "image/png")
-        assert response.data.startswith(b"\x89PNG")
-
-
 def test_input_is_escaped(site: Any) -> None:
     for path in ("/plan?threshold=", "/?series=", "/?on=", "/?issue=", "/record?window="):
         address = path + "%3Cscript%3Ealert(1)%3C/script%3E"

@@ -74,14 +74,6 @@ def test_view_is_accessible_and_fits(
     check_every_appearance(visit(VIEWS[view]), save_screenshot, view)
 
 
-def test_views_of_boats_are_accessible(site: Any, visit: Any) -> None:
-    page = visit("/?series=boats")
-    assert not violations(page)
-    assert page.locator("nav.series [aria-current]").inner_text() == "Boats"
-    for path in ("/plan?series=boats", "/record?series=boats"):
-        assert re.search('aria-current="true">Boats<', site.client.get(path).text), path
-
-
 @pytest.mark.parametrize("view", ["now", "plan", "record", "compare"])
 def test_pages_show_tables_and_charts_without_scripts(visit: Any, view: str) -> None:
     page = visit(VIEWS[view], script=False)
@@ -121,15 +113,6 @@ def test_tables_keep_all_cells_on_narrow_screens(
         box = cell.bounding_box()
         assert box and box["x"] + box["width"] <= 320, "the 80% range is scrolled to"
     save_screenshot(page, f"{path.strip('/') or 'now'}-320")
-
-
-def test_days_take_less_than_two_phone_screens(visit: Any) -> None:
-    page = visit("/", width=375)
-    table = page.locator("table.days").first
-    assert page.locator(".drawn:visible").count() == 0
-    assert table.bounding_box()["width"] < 2 * 343
-    page.set_viewport_size({"width": 1280, "height": 800})
-    assert table.locator(".drawn:visible").count() == 15
 
 
 @pytest.mark.parametrize("dark", [False, True])
