@@ -16,10 +16,9 @@ from service.answers.explanation import explanation
 from service.answers.figures import add_year_earlier, figures, last_figures
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.totals import PERIODS, periods
+from service.answers.totals import PERIODS, periods, year_so_far
 from service.answers.weather import weather_ahead
 from service.answers.wording import long_day, per_cent
-from service.answers.year_so_far import year_so_far
 from service.page.charts import chance_bars, fan_chart, year_chart
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.page_params import PageParams

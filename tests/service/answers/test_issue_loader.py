@@ -27,7 +27,6 @@ from tests.service.support import (
     run_concurrently,
     utc,
 )
-from tests.support.waiting import BOUND
 
 D = dt.date
 
@@ -104,27 +103,15 @@ def test_second_view_reads_no_paths(loader: IssueLoader, context: Context) -> No
 
 
 def test_error_is_raised_for_all_callers_and_not_cached(loader: IssueLoader) -> None:
-    started, release = threading.Event(), threading.Event()
-    errors: list[str] = []
-
     def fail() -> None:
-        started.set()
-        assert release.wait(BOUND)
+        threading.Event().wait(0.1)
         raise NotReady("not yet")
 
     def call() -> None:
         with pytest.raises(NotReady, match="not yet"):
             loader.compute_once("x", fail)
-        errors.append("not yet")
 
-    threads = [threading.Thread(target=call) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    assert started.wait(BOUND)
-    release.set()
-    for thread in threads:
-        thread.join()
-    assert errors == ["not yet"] * 3
+    run_concurrently(3, call)
     assert loader.compute_once("x", lambda: 1) == 1
 
 

@@ -33,15 +33,6 @@ def test_last_year_is_the_sum_of_the_same_days(site: Any) -> None:
             assert f"<td>{expected:,}</td>" in page
 
 
-def test_table_of_days_equals_the_api(site: Any) -> None:
-    rows = site.client.get("/v1/series/people/forecast?horizon=28").json["rows"]
-    page = site.client.get("/").text
-    for row in rows:
-        assert f'<time datetime="{row["date"]}">' in page
-        assert f"{row['lo80']:,} to {row['hi80']:,}" in page
-        assert f"{row['lo95']:,} to {row['hi95']:,}" in page
-
-
 def test_arrivals_after_a_gap_are_shown_on_their_days(
     context: Context, client: FlaskClient
 ) -> None:
@@ -75,15 +66,6 @@ def test_year_is_that_of_the_first_day_shown(site: Any) -> None:
     for first, year in (("2025-12-28", 2025), ("2026-01-03", 2026)):
         page = site.client.get(f"/?issue={site.earlier}&from={first}").text.replace("\xa0", " ")
         assert f"People since 1 January {year}" in page
-
-
-def test_reason_of_a_job_is_escaped(client: FlaskClient, context: Context) -> None:
-    reason = "<script>alert(1)</script>"
-    record_run(context.database, job="ingest", outcome="failed", reason=reason)
-    page = client.get("/").text
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert" in page
-    assert "<strong>Problem.</strong> The last ingest job failed" in page
 
 
 def test_short_issue_has_a_page(context: Context, clock: ManualClock) -> None:

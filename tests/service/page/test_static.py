@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.colours import contrast
 from tests.support.first_visit import MOST_BYTES, PATHS, measure
 
 BANDS = ("band95", "band80", "band50")
-
-
-def test_dashed_line_is_dashed_in_the_legend(visit: Any) -> None:
-    key = visit("/").locator("#forecast .then-key").screenshot()
-    with Image.open(io.BytesIO(key)) as picture:
-        shades = np.asarray(picture.convert("L")).min(axis=0)
-    signature = "".join("-" if shade < 180 else " " for shade in shades)
-    assert len(signature.split()) > 1
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -23,27 +23,6 @@ def test_pages_set_no_cookie(site: Any, path: str) -> None:
     assert "Set-Cookie" not in response.headers
 
 
-@pytest.mark.parametrize("path", VIEWS)
-def test_every_chart_has_a_table_in_its_section(site: Any, path: str) -> None:
-    page = site.client.get(path).text
-    sections = re.findall(r"<section.*?</section>", page, re.DOTALL)
-    charts = [section for section in sections if '<svg class="chart' in section]
-    assert charts or path == "/record"
-    assert len(re.findall('<svg class="chart', page)) == sum(
-        section.count('<svg class="chart') for section in charts
-    )
-    for section in charts:
-        figures = [
-            figure
-            for figure in re.findall(r"<figure.*?</figure>", section, re.DOTALL)
-            if "chart coverage" not in figure
-        ]
-        # The small charts below the fan chart share its table.
-        small = {'id="no-arrivals"', 'id="above-threshold"', 'id="quiet-spell"'}
-        large = [figure for figure in figures if not any(name in figure for name in small)]
-        assert section.count("<table") >= len(large)
-
-
 def test_unconfirmed_addresses_are_deleted_as_promised(mail_site: Any) -> None:
     retention = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
     promise = f"after {retention.days} days"
