@@ -38,13 +38,13 @@ def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, An
     for number, pick in enumerate(picks, start=1):
         if not pick["day"]:
             continue
-        inputs |= {pick["day_name"]: pick["day"], pick["model_name"]: pick["model"]}
+        inputs |= {f"on{number}": pick["day"], f"model{number}": pick["model"]}
         try:
             view = view_of_day(loader, series_id, read_day("day", pick["day"]), pick["model"])
             _ = view.ahead  # models that are not served store fewer days
             views.append(view)
         except NoAnswer as error:
-            errors[pick["day_name"]] = f"forecast {number}: {error}"
+            errors[f"on{number}"] = f"forecast {number}: {error}"
     context = {"picks": picks, "models": models, "errors": errors, "inputs": inputs}
     if errors:
         return context
@@ -56,9 +56,7 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the rows of the form."""
     picks = [
         {
-            "day_name": f"on{number}",
             "day": args.get(f"on{number}", "").strip()[:40],
-            "model_name": f"model{number}",
             "model": args.get(f"model{number}", "")[:40] or "champion",
         }
         for number in range(1, MOST_FORECASTS + 1)

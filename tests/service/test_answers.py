@@ -284,12 +284,6 @@ def test_issue_answers_400_days_beyond_its_day(publish: Publish) -> None:
         assert f"can answer is {last}, and 2027-03-09 is requested" in answer.text
 
 
-def test_issue_ends_at_most_1600_days_after_its_figures() -> None:
-    assert refits.horizon_to_simulate(D(2025, 12, 31), D(2026, 1, 2), 400) == 402
-    assert refits.horizon_to_simulate(D(2025, 12, 31), D(2029, 12, 31), 400) == 1600
-    assert refits.horizon_to_simulate(D(2025, 12, 31), D(2025, 12, 31), 400) == 400
-
-
 def test_issue_by_id_or_as_of_begins_on_its_own_day(publish: Publish) -> None:
     interfaces = publish(utc(2026, 1, 3, 12), utc(2026, 1, 20, 12), 400)
     issue_id = interfaces.api("forecast")["issue_id"]

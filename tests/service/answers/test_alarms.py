@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from forecast.calibration_tests import pit_moments
 from forecast.paths import Paths
 from service.answers import alarms as module
 from service.answers.alarms import WEEKS, alarms, record_alarms
@@ -56,14 +55,10 @@ def high(rng: np.random.Generator, size: int) -> np.ndarray:
 def find_alarms(rows: list[Scored]) -> set[str]:
     """Return the names of the alarms raised in any of the last 26 weeks."""
     record, names = module._Record("people", rows), set()
-    for at in range(WEEKS):
-        end = record.last - at * WEEK
-        moments = pit_moments(record.days(end))
-        for name, p in (("pit_mean", moments.p_mean), ("pit_spread", moments.p_spread)):
-            if p < module.CHANCE:
-                names.add(name)
-        if min(module._p_of_weeks(record, end).values()) < module.CHANCE:
-            names.add("weekly_coverage")
+    for _ in range(WEEKS):
+        raised = [*module._pit_alarms(record), *module._coverage_alarms(record)]
+        names |= {alarm["name"] for alarm in raised}
+        record.last -= WEEK
     return names
 
 
@@ -208,20 +203,14 @@ def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
     (alarm,) = record_alarms(loader)
     view = loader.view("people", as_of=utc(2025, 12, 21, 23, 59))
     arrived = int(read_people(context)[-7:].sum())
+    week = {"from": "2025-12-22", "to": "2025-12-28", "came": arrived}
     assert alarm == {
         "name": "week_beyond_band",
         "series_id": "people",
         "detail": f"people: {arrived:,} arrived from 2025-12-22 to 2025-12-28, above the 99% range "
         "of the forecast, 7 to 7",
         "since": "2025-12-29",
-        "numbers": {
-            "from": "2025-12-22",
-            "to": "2025-12-28",
-            "came": arrived,
-            "lo99": 7,
-            "hi99": 7,
-            "issue_id": view.issue.issue_id,
-        },
+        "numbers": week | {"lo99": 7, "hi99": 7, "issue_id": view.issue.issue_id},
     }
     sunday = IssueLoader(context, ManualClock(utc(2025, 12, 28, 12)))
     assert record_alarms(sunday) == [], "the week is not over"
@@ -253,11 +242,8 @@ def test_late_issues_and_figures_raise_alarms_with_numbers(context: Context) -> 
     clock.now = utc(2025, 12, 31, 4)
     (late,) = alarms(IssueLoader(context, clock))
     assert (late["name"], late["series_id"], late["since"]) == ("issues_late", None, "2025-12-31")
-    assert late["numbers"] == {
-        "issued_at": "2025-12-29T15:00:00Z",
-        "hours": 37.0,
-        "limit_hours": 36.0,
-    }
+    numbers = {"issued_at": "2025-12-29T15:00:00Z", "hours": 37.0, "limit_hours": 36.0}
+    assert late["numbers"] == numbers
     clock.now = utc(2025, 12, 31, 5, 8)
     (late,) = alarms(IssueLoader(context, clock))
     assert late["numbers"]["hours"] == 38.1  # to a tenth

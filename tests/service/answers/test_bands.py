@@ -24,6 +24,8 @@ def test_rows_begin_after_the_figures() -> None:
         *("time", "date", "horizon_days", "median", "mean", "p_zero", "p_any", "likelihood"),
         *("lo80", "hi80", "note"),
     ]
+    (row,) = bands(Ahead.of(random_paths("2026-01-01", 10)), 1, [80], None)
+    assert row["likelihood"] is None and row["p_any"] is not None
 
 
 def test_numbers_equal_those_of_loops() -> None:
@@ -50,11 +52,6 @@ def test_class_is_of_unrounded_chance() -> None:
     rows = bands(Ahead.of(Paths(np.datetime64("2026-01-01"), arrivals)), 3, [80], PEOPLE)
     assert [row["likelihood"] for row in rows] == ["possible", "likely", "unlikely"]
     assert [row["p_any"] for row in rows] == [0.55, 0.55, 0.35]
-
-
-def test_no_class_without_thresholds() -> None:
-    (row,) = bands(Ahead.of(random_paths("2026-01-01", 10)), 1, [80], None)
-    assert row["likelihood"] is None and row["p_any"] is not None
 
 
 @pytest.mark.parametrize("horizon", [0, -1, 11, 401])

@@ -29,16 +29,10 @@ def test_chances_equal_counts_in_loops(threshold: int, window: int, horizon: int
         ]
         above_any |= set(above)
         day = dt.date(2026, 2, 20) + dt.timedelta(days=first)
-        rows.append(
-            {
-                "time": f"{day}T00:00:00Z",
-                "date": str(day),
-                "to": str(day + dt.timedelta(days=window - 1)),
-                "horizon_days": first + 1,
-                "p_above": round(len(above) / 80, 4),
-                "note": None,
-            }
-        )
+        last = day + dt.timedelta(days=window - 1)
+        p_above = round(len(above) / 80, 4)
+        row = {"time": f"{day}T00:00:00Z", "date": str(day), "to": str(last), "note": None}
+        rows.append(row | {"horizon_days": first + 1, "p_above": p_above})
     assert answer["rows"] == rows
     assert answer["p_any"] == round(len(above_any) / 80, 4)
     later = dt.date(2026, 2, 22)

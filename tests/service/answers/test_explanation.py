@@ -52,12 +52,12 @@ def test_factors_of_each_day_add_up_to_its_mean(empty: Context) -> None:
             "time": f"{day}T00:00:00Z",
             "date": str(day),
             "horizon_days": at + 1,
+            "note": None,
             "yearly_mean": 100.5,
             "season": 10.0 + at,
             "recent_level": -3.0 + at,
             "other": 0.25,
             "mean": MEAN[at],
-            "note": None,
         }
         shares = (row["season"], row["recent_level"], row["other"])
         assert row["yearly_mean"] + sum(shares) == pytest.approx(row["mean"])

@@ -56,24 +56,6 @@ def test_view_begins_today_or_after_last_figure(context: Context) -> None:
     assert early.today == D(2026, 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("as_of", "day"),
-    [
-        (D(2026, 1, 5), D(2026, 1, 6)),
-        (utc(2026, 6, 5, 22, 59), D(2026, 6, 5)),
-        (utc(2026, 6, 5, 23), D(2026, 6, 6)),
-        (D(2026, 1, 2), D(2026, 1, 4)),
-    ],
-)
-def test_as_of_date_begins_next_day_and_as_of_instant_its_uk_day(
-    filled: Context, as_of: D | dt.datetime, day: D
-) -> None:
-    paths = random_paths("2026-01-04", 300)  # figures end on the 3rd
-    publish(filled.database, {"climatology": paths}, record_run(filled.database, "once"))
-    loader = IssueLoader(filled, ManualClock(utc(2026, 6, 10)))
-    assert loader.view("people", as_of=as_of).today == day
-
-
 def test_issue_by_id_is_past(context: Context) -> None:
     loader = IssueLoader(context, ManualClock(NOW))
     latest = loader.view("people")

@@ -104,8 +104,6 @@ def test_no_issue_for_36_hours_is_degraded() -> None:
         "no forecast has been published for 36 hours, since 2026-01-02T12:00:00Z: "
         "the scheduler may not be running"
     )
-    later = state_of(make_issue(), Facts(), NOW + 14.5 * 24 * HOUR, settings, ROUTE)
-    assert "published for 14 days, since 2026-01-02T12:00:00Z" in later.reasons[-1].detail
     assert "scheduler_down" not in get_names(
         state_of(make_issue(), Facts(), NOW + 70 * HOUR, Settings(refit_hours=48), ROUTE)
     ), "the limit grows with refit_hours"
@@ -180,22 +178,19 @@ def test_ingest_of_another_source_does_not_change_state(
 def test_changed_state_changes_every_etag(context: Context, clock: ManualClock) -> None:
     """A client that revalidates is told of a change of state, in JSON, HTML and CSV."""
     client = create_app(context, clock).test_client()
-    paths = ("forecast", "totals", "exceedance", "capacity", "quiet", "panel", "briefing")
+    paths = ("forecast", "totals", "capacity", "panel", "briefing")
     addresses = [f"/v1/series/people/{path}" for path in paths] + ["/v1/series", "/"]
-    requests = [
-        (address, {"Accept": accept})
-        for address in addresses
-        for accept in ("application/json, text/html", "text/csv, */*;q=0.1")
-    ]
-    etags = [client.get(address, headers=headers).headers["ETag"] for address, headers in requests]
-    for (address, headers), etag in zip(requests, etags, strict=True):
-        assert client.get(address, headers=headers | {"If-None-Match": etag}).status_code == 304
+    requests = []
+    for url in addresses:
+        for accept in ("*/*", "text/csv, */*;q=0.1"):
+            etag = client.get(url, headers={"Accept": accept}).headers["ETag"]
+            requests.append((url, {"Accept": accept, "If-None-Match": etag}))
+    assert {client.get(url, headers=headers).status_code for url, headers in requests} == {304}
     record_ingest(context, "scheduled", "failed", source="figures")
-    for (address, headers), etag in zip(requests, etags, strict=True):
-        answer = client.get(address, headers=headers | {"If-None-Match": etag})
-        assert answer.status_code == 200, address
-        status_and_body = f"{answer.headers.get('X-Crossings-Status')} {answer.text}"
-        assert "degraded" in status_and_body, address
+    for url, headers in requests:
+        answer = client.get(url, headers=headers)
+        assert answer.status_code == 200, url
+        assert "degraded" in f"{answer.headers.get('X-Crossings-Status')} {answer.text}", url
     assert client.get("/readyz").status_code == 200
 
 

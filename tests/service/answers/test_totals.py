@@ -125,17 +125,6 @@ def test_calendar_periods(last: D, spans: dict[str, tuple[str, str]]) -> None:
     assert {name: (row["from"], row["to"]) for name, row in rows.items()} == spans
 
 
-def test_every_quarter_has_three_months() -> None:
-    for month in range(1, 13):
-        row = get_rows(D(2025, month, 1), ["this_quarter"])["this_quarter"]
-        first, last = D.fromisoformat(row["from"]), D.fromisoformat(row["to"])
-        assert first.month % 3 == 1
-        assert first.day == 1
-        assert last.month == first.month + 2
-        assert (last + DAY).day == 1
-        assert first.month <= month <= last.month
-
-
 @pytest.mark.parametrize(
     ("now", "first", "last"),
     [

@@ -103,47 +103,40 @@ def test_signed_numbers_and_week_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "lo", "hi", "text"),
+    ("numbers", "text"),
     [
-        (298, 0, 1_148, "300"),
-        (1_148, 0, 1_148, "1,150"),
-        (12, 7, 15, "12"),
-        (0, 0, 0, "0"),
-        (3, 1, 7, "3"),
-        (36_412, 31_087, 44_915, "36,500"),
+        ((298, 0, 1_148), "300"),
+        ((1_148, 0, 1_148), "1,150"),
+        ((12, 7, 15), "12"),
+        ((0, 0, 0), "0"),
+        ((36_412, 31_087, 44_915), "36,500"),
+        ((41_472, 41_472, 42_023, 41_472), "41,472"),
+        ((41_473, 41_472, 42_023, 41_472), "41,480"),
+        ((41_481, 41_481, 42_023, 41_477), "41,480"),
+        ((41_482, 41_482, 42_023, 41_481), "41,481"),
     ],
 )
-def test_number_is_rounded_according_to_its_range(number: int, lo: int, hi: int, text: str) -> None:
-    assert approximate(number, lo, hi) == text
+def test_number_is_rounded_to_suit_its_range_but_not_below_what_is_known(
+    numbers: tuple[int, ...], text: str
+) -> None:
+    assert approximate(*numbers) == text
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(41_472, "41,472"), (41_473, "41,480"), (41_489, "41,480")]
-)
-def test_total_is_not_rounded_below_what_is_known(number: int, text: str) -> None:
-    assert approximate(number, 41_472, 42_023, 41_472) == text
-    assert approximate(41_481, 41_481, 42_023, 41_477) == "41,480"
-    assert approximate(41_481, 41_481, 42_023, 41_481) == "41,481"
-    assert approximate(41_482, 41_482, 42_023, 41_481) == "41,481"
-
-
-@pytest.mark.parametrize(
-    ("lo", "hi", "level", "text"),
+    ("bounds", "more", "text"),
     [
-        (3, 1200, 80, "80% chance of between 3 and 1,200"),
-        (0, 1200, 80, "90% chance of at most 1,200"),
-        (0, 0, 80, "at least a 90% chance of 0"),
-        ("0", "1,200", 50, "75% chance of at most 1,200"),
+        ((3, 1200), {}, "80% chance of between 3 and 1,200"),
+        ((0, 1200), {}, "90% chance of at most 1,200"),
+        ((0, 0), {}, "at least a 90% chance of 0"),
+        (("0", "1,200"), {"level": 50}, "75% chance of at most 1,200"),
+        (("2,180", "2,840"), {"known": 2180}, "90% chance of at most 2,840"),
+        ((2180, 2180), {"known": 2180}, "at least a 90% chance of 2,180"),
     ],
 )
-def test_range_from_0_has_nothing_below_it(lo: Any, hi: Any, level: int, text: str) -> None:
-    assert range_chance(lo, hi, level) == text
-
-
-def test_range_from_a_known_total_has_nothing_below_it() -> None:
-    assert range_chance("2,180", "2,840", known=2180) == "90% chance of at most 2,840"
-    assert range_chance(2180, 2180, known=2180) == "at least a 90% chance of 2,180"
-    assert range_chance(0, 9, known=2) == "80% chance of between 0 and 9"
+def test_range_from_0_or_a_known_total_has_nothing_below_it(
+    bounds: Any, more: dict[str, int], text: str
+) -> None:
+    assert range_chance(*bounds, **more) == text
 
 
 def test_likelihoods_text_has_declared_limits() -> None:
@@ -163,6 +156,6 @@ def test_number_is_not_separated_from_its_word() -> None:
 
 
 def test_sentence_formats_dates_and_times() -> None:
-    reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05"
-    expected = "None since 6~July 2026, 13:00, of 5~July 2026."
+    reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05, not 2026-13-05"
+    expected = "None since 6~July 2026, 13:00, of 5~July 2026, not 2026-13-05."
     assert sentence(reason, ROUTE.zone) == expected.replace("~", NO_BREAK)

@@ -14,7 +14,6 @@ from service.answers.alarms import record_alarms
 from service.answers.capacity import capacity
 from service.answers.errors import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
-from service.core.database import Unavailable
 from tests.service.support import ROUTE, publish, random_paths, utc
 
 
@@ -189,17 +188,6 @@ def test_error_pages(site: Any, path: str, status: int, words: str) -> None:
     assert words.lower() in visible_text(response).lower()
     assert "Go to the latest forecast" in visible_text(response)
     assert response.headers["Cache-Control"] == "no-store"
-
-
-def test_missing_database_is_a_503_page(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise Unavailable("database: gone")
-
-    monkeypatch.setattr(site.loader, "view", fail)
-    response = site.client.get("/", headers={"Accept": "text/html"})
-    assert response.status_code == 503
-    assert response.headers["Retry-After"]
-    assert "The database is not available" in visible_text(response)
 
 
 def test_operator_is_named(site: Any) -> None:

@@ -23,6 +23,12 @@ def test_pages_set_no_cookie(site: Any, path: str) -> None:
     assert "Set-Cookie" not in response.headers
 
 
+@pytest.mark.parametrize("path", VIEWS)
+def test_every_chart_has_a_table_in_its_section(site: Any, path: str) -> None:
+    sections = re.findall(r"<section.*?</section>", site.client.get(path).text, re.DOTALL)
+    assert all("<table" in section for section in sections if '<svg class="chart' in section)
+
+
 def test_unconfirmed_addresses_are_deleted_as_promised(mail_site: Any) -> None:
     retention = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
     promise = f"after {retention.days} days"
