@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.page.charts import fan_chart, year_chart
+from service.page.charts import fan_chart, share_bars, year_chart
 from service.page.svg_axes import Sheet, ceiling
 
 BOUNDS = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
@@ -72,6 +72,13 @@ def test_labels_name_the_days_shown() -> None:
         assert (len(parts(drawing, "actual")), drawing.get("data-skipped")) == (shown, skipped)
     one = fan_chart(rows("2025-12-31", [1]), rows("2026-01-01", [9] * 2), "People", waiting=1)
     assert one.count("1 day as published, 1 day not yet published, 1 day of forecast to ") == 2
+
+
+def test_bars_of_shares_have_a_line_at_the_expected_height() -> None:
+    (chart,) = parse(share_bars([5, 15], "Outcomes"))
+    (line,) = parts(chart, "promised")
+    low, high = (number(bar, "y") for bar in parts(chart, "chance"))
+    assert number(line, "y1") == pytest.approx((low + high) / 2, abs=0.2)
 
 
 def test_line_of_last_year_skips_missing_days() -> None:
