@@ -81,7 +81,7 @@ def stored(loader: IssueLoader) -> Scores:
     seeds = itertools.count()
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
-        known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
+        known = {WEEKS - 1: 6, WEEKS - 2: 10}.get(week, 28)
         names = [name for name in scales if not (name == "climatology" and week < 3)]
         scores = {name: make_scores(next(seeds), scales[name], known) for name in names}
         store_scores(loader.context, origin, known, scores)
