@@ -104,12 +104,12 @@ class IssueLoader:
                 end_of_day = self.route.end_of_day
                 at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
                 moment = min(at, now)
-                day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
                 standing = issue_store.get_latest_issue(connection, series_id, moment)
                 if standing is None:
                     when = format_instant(moment)
                     raise NotFound(f"there was no issue of {series_id} at {when}")
                 issue = standing
+                day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
             stored = self._read(connection, issue, model)
         return self._view(stored, moment, day, first, now)
 
