@@ -148,13 +148,12 @@ class IssueView:
         issue is too old to cover today.
         """
         if self.first == self.today and as_day(self.first) > self.paths.end:
-            of_model, needed = "", "a newer forecast is needed (`crossings refit`)"
+            needed = "a newer forecast is needed (`crossings refit`)"
             if self.entry.model != self.issue.champion:  # kept for days after the figures alone
-                of_model = f"{self.entry.model} of "
                 needed = f"newer figures are needed, or the champion, {self.issue.champion}"
             raise NotPossible(
-                f"the last day that {of_model}issue {self.issue.issue_id} can answer is "
-                f"{self.paths.end}, and {self.first} is requested: {needed}"
+                f"the last day that {self.entry.model} of issue {self.issue.issue_id} can answer "
+                f"is {self.paths.end}, and {self.first} is requested: {needed}"
             )
         return Ahead(self.paths, self.first, self.today)
 

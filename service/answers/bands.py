@@ -22,11 +22,9 @@ LIKELIHOODS: tuple[Likelihood, ...] = get_args(Likelihood)
 def bands(
     ahead: Ahead, horizon: int, levels: Sequence[int], declared: Series | None
 ) -> list[dict[str, Any]]:
-    """Return one row a day for `horizon` days.
+    """Return one row a day for `horizon` days, with counts in whole people or boats.
 
-    Returns rows of ``time date horizon_days median mean p_zero p_any likelihood lo50 hi50 … note``;
-    counts in whole people or boats, the mean in hundredths. ``likelihood`` is None without a
-    `declared` series, which has the thresholds.
+    ``likelihood`` is None without a `declared` series, which has the thresholds.
     """
     check_levels(levels)
     summary, p_zero = ahead.paths.summary(levels), ahead.paths.p_zero()

@@ -18,9 +18,8 @@ from service.data.observation_store import AsOf
 def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
     """Compare the newest figures, or those as of `as_of`, with the same point of earlier years.
 
-    Returns ``last_day``, ``last_7_days`` and ``year_to_date``, each with ``from to value`` and
-    ``against``: ``year value difference per_cent`` for every earlier year, newest first; the other
-    series of the last day beside it; and the whole as a ``sentence``.
+    Each of ``last_day``, ``last_7_days`` and ``year_to_date`` is compared with every earlier year,
+    newest first; ``beside`` the last day are the other series.
     """
     loader.check_series(series_id)
     loader.check_past("as_of", as_of)
@@ -41,9 +40,9 @@ def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> 
 
 def briefing_of(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Return the briefing for the input figures of an issue, ignoring later revisions."""
-    issue = view.issue
-    beside = {name: loader.joint_observed(issue, name) for name in _others(loader, issue.series_id)}
-    return _build_briefing(loader.route, view.observed, beside, issue.as_of, loader.today())
+    views = {name: loader.joint_view(view, name) for name in _others(loader, view.issue.series_id)}
+    beside = {name: other.observed if other else None for name, other in views.items()}
+    return _build_briefing(loader.route, view.observed, beside, view.issue.as_of, loader.today())
 
 
 def _others(loader: IssueLoader, series_id: str) -> list[str]:

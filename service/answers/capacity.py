@@ -25,14 +25,9 @@ def capacity(
 ) -> dict[str, Any]:
     """Return the people present on each day, as `our_share` per cent of all, rounded up.
 
-    The day of arrival is the first day of the stay.
-
     Whoever arrived less than `stay_days` ago is still present, by the figures or, on days since,
-    as simulated. The stay must not begin before the figures.
-
-    Returns ``stay_days share horizon``; ``places_peak``, which are enough on every day of the
-    horizon at once with probability `share`; and ``rows`` of ``time date horizon_days median mean
-    places lo50 hi50 … note``, where ``places`` are enough on that day with probability `share`.
+    as simulated. With probability `share`, ``places`` are enough on their day, and ``places_peak``
+    on every day of the horizon at once.
     """
     check_whole("stay_days", stay_days, 1, min(MOST_STAY_DAYS, len(observed) + 1))
     check_number("share", share, *SHARES)

@@ -28,11 +28,8 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     """Split the change of the mean forecast since an earlier issue into its causes.
 
     Each issue stores the causes of its change from the one before. This adds up the changes of all
-    issues from `since`, or the one before, to this one, day by day.
-
-    Returns ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each coming
-    day in both issues: ``time date before … after``, where before and the causes add up to after;
-    and ``totals`` of the first 7 and 28 of these days, with the same columns.
+    issues from `since`, or the one before, to this one. There is a row for each coming day in both
+    issues, where ``before`` and the causes add up to ``after``, and a total of 7 and of 28 days.
 
     Raises `NotFound` if there is no earlier issue, or the two are not linked by live issues.
     """

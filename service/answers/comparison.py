@@ -66,11 +66,9 @@ def compare_days(
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
     """Return forecasts of one series day by day and in total, with the outcomes.
 
-    Returns ``forecasts``, each ``issue_id kind made_on model title`` (a hindcast counts as made on
-    the last day of its figures), its ``rows`` of ``date median lo80 hi80`` for the first 28 days,
-    and its ``totals`` of 7 and 28 days with ``came``, the published total or None; and ``days``,
-    from the first to the last day of any: ``date value`` and ``median_1 lo80_1 hi80_1 median_2 …``,
-    None where missing.
+    Each of ``forecasts`` has its first 28 days and two totals with ``came``, the published total or
+    None; a hindcast counts as made on the last day of its figures. ``days``, from the first to the
+    last day of any, have ``value`` and ``median_1 lo80_1 hi80_1 median_2 …``, None where missing.
     """
     forecasts = [_forecast(view) for view in views]
     series_id = views[0].issue.series_id
@@ -107,7 +105,7 @@ def default_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
     first = first_day(loader, series_id) or issue.origin
     step = dt.timedelta(weeks=_WEEKS_APART)
     days = [issue.data_through - step * number for number in range(1, _USUAL + 1)]
-    return [day for day in days if day >= first] or [loader.route.day(issue.issued_at)]
+    return [day for day in days if day >= first] or [loader.today()]
 
 
 def _forecast(view: IssueView) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Probability that a day, or a run of days, exceeds a threshold."""
 
-__all__ = ["exceedance"]
+__all__ = ["chance", "exceedance"]
 
 import datetime as dt
 from typing import Any
 
-from service.answers.ahead import ALL_STEPS, Ahead, share_steps
+from service.answers.ahead import ALL_STEPS, Ahead, IssueView, share_steps
 from service.answers.errors import MOST_THRESHOLD, check_whole
-from service.core.clock import day_columns
+from service.core.clock import day_columns, format_instant
 
 
 def exceedance(
@@ -15,8 +15,7 @@ def exceedance(
 ) -> dict[str, Any]:
     """P(`our_share` per cent of the sum of `window` days > `threshold`) within the horizon.
 
-    Returns ``threshold window horizon p_any``, the probability of at least one such sum within the
-    horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
+    ``p_any`` is the probability of at least one such sum; there is a row for each first day.
     """
     near = ahead.upto(horizon)
     check_whole("window", window, 1, horizon)
@@ -42,3 +41,13 @@ def exceedance(
         "p_any": round(near.any_exceedance(of_all, window), 4),
         "rows": rows,
     }
+
+
+def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
+    """Return P(some run of `window` days within the horizon exceeds `threshold`) as ``value``.
+
+    With ``window`` and ``horizon`` both 7: P(the next seven days total more than `threshold`).
+    """
+    answer = exceedance(view.ahead, threshold, window, horizon)
+    parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}
+    return {"time": format_instant(view.issue.issued_at), "value": answer["p_any"]} | parameters

@@ -14,9 +14,8 @@ _SPANS = (1, 7, 28)
 def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Split the mean forecast of the served model into its factors.
 
-    Returns ``method``; ``yearly_mean``, the average day of the last year; ``factors``, their names;
-    ``rows``, one a day: ``time date horizon_days yearly_mean … mean note``, where the yearly mean
-    and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days, likewise.
+    In each row and total, ``yearly_mean`` (the average day of the last year) and the factors add up
+    to ``mean``.
 
     Raises `NotFound` if the issue has no stored explanation, or none for these days.
     """

@@ -1,6 +1,6 @@
 """The published figures and their revisions."""
 
-__all__ = ["year_earlier", "figures", "last_figures", "revisions"]
+__all__ = ["add_year_earlier", "figures", "last_figures", "revisions"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -69,21 +69,17 @@ def last_figures(view: IssueView, days: int) -> list[dict[str, Any]]:
     ]
 
 
-def year_earlier(view: IssueView, days: Sequence[str]) -> list[dict[str, Any]]:
-    """Return ``last_year`` and ``last_year_mean`` for each of `days`, or None without figures.
+def add_year_earlier(view: IssueView, rows: Sequence[dict[str, Any]]) -> None:
+    """Add ``last_year`` and ``last_year_mean`` to rows with a ``date``; None without figures.
 
     The first is the input figure of the same date a year earlier, the second the mean of the 7 days
     around that date.
     """
-    observed, three, rows = view.observed, dt.timedelta(days=3), []
-    for date in map(dt.date.fromisoformat, days):
+    observed, three = view.observed, dt.timedelta(days=3)
+    for row in rows:
+        date = dt.date.fromisoformat(row["date"])
         day, _ = span_before(date, date, 1)
         first, last = day - three, day + three
         is_whole = first in observed and last in observed
-        rows.append(
-            {
-                "last_year": observed.on(day) if day in observed else None,
-                "last_year_mean": round(observed.total(first, last) / 7, 1) if is_whole else None,
-            }
-        )
-    return rows
+        row["last_year"] = observed.on(day) if day in observed else None
+        row["last_year_mean"] = round(observed.total(first, last) / 7, 1) if is_whole else None

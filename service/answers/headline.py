@@ -20,8 +20,7 @@ _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Summarise the next seven days; for a past issue, its forecast and the outcome.
 
-    Returns ``sentence``, which rounds the numbers; ``from to median lo80 hi80 threshold p_above``;
-    and ``caution``, a sentence on the effect of old figures, empty while they are up to date.
+    Only the ``sentence`` rounds the numbers; ``caution`` is empty while the figures are up to date.
     """
     ahead = view.ahead
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from cachetools import LRUCache
 
@@ -41,6 +41,7 @@ _LOOK_SECONDS = 5.0
 
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
+_Stored: TypeAlias = tuple[Issue, Entry, Paths, DailySeries, Facts]
 
 
 class IssueLoader:
@@ -97,40 +98,36 @@ class IssueLoader:
             return self._newest_view(series_id, model, first, now)
         with self.context.database.reading() as connection:
             if as_of is None:
-                issue = self._issue(connection, series_id, issue_id)
+                issue = self.issue(connection, series_id, issue_id)
                 moment, day = issue.issued_at, issue.data_through
             else:
                 end_of_day = self.route.end_of_day
                 at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
                 moment = min(at, now)
-                issue = self._standing(connection, series_id, moment)
+                standing = issue_store.get_latest_issue(connection, series_id, moment)
+                if standing is None:
+                    when = format_instant(moment)
+                    raise NotFound(f"there was no issue of {series_id} at {when}")
+                issue = standing
                 day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
-            state = self.state(connection, issue, now)
-            entry, paths = self._entry_and_paths(connection, issue, model)
-            observed = self._observed(connection, issue)
-        return self._view(issue, entry, paths, observed, state, moment, day, first, now)
+            stored = self._read(connection, issue, model)
+        return self._view(stored, moment, day, first, now)
 
     def _newest_view(
         self, series_id: str, model: str, first: dt.date | None, now: dt.datetime
     ) -> IssueView:
         """Return a view of the newest issue, cached until the second or the database changes."""
 
-        def read() -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
+        def read() -> _Stored:
             with self.context.database.reading() as connection:
                 issue = issue_store.get_latest_issue(connection, series_id)
                 if issue is None:
                     raise NotReady
-                entry, paths = self._entry_and_paths(connection, issue, model)
-                observed = self._observed(connection, issue)
-                return issue, entry, paths, observed, self._facts(connection, issue)
+                return self._read(connection, issue, model)
 
         def view() -> IssueView:
-            issue, entry, paths, observed, facts = self.compute_once(
-                ("newest", series_id, model), read, token
-            )
-            state = self._state_of(issue, facts, now)
-            day = self.route.day(now)
-            return self._view(issue, entry, paths, observed, state, now, day, first, now)
+            stored = self.compute_once(("newest", series_id, model), read, token)
+            return self._view(stored, now, self.route.day(now), first, now)
 
         # Read the token first: the cached value is at least as new.
         with self.context.database.reading() as connection:
@@ -142,24 +139,54 @@ class IssueLoader:
         moment = now, self.context.database.write_problem(), _time_slot()
         return self.compute_once(("view", series_id, model), view, (token, moment))
 
+    def _read(self, connection: Connection, issue: Issue, model: str) -> _Stored:
+        """Return what is stored for a view, with the facts about the service."""
+        by_model = {entry.model: entry for entry in self.entries(connection, issue)}
+        model = issue.champion if model == "champion" else model
+        if model not in by_model:
+            allowed = ", ".join(["champion", *by_model])
+            raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
+        paths = self.compute_once(
+            ("paths", issue.issue_id, model),
+            lambda: issue_store.load_paths(connection, issue, model),
+        )
+        assert paths is not None  # both rows are in one table
+        observed = self.compute_once(
+            ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
+        )
+        return issue, by_model[model], paths, observed, self._facts(connection, issue.series_id)
+
     def _view(
         self,
-        issue: Issue,
-        entry: Entry,
-        paths: Paths,
-        observed: DailySeries,
-        state: State,
+        stored: _Stored,
         moment: dt.datetime,
         day: dt.date,
         first: dt.date | None,
         now: dt.datetime,
     ) -> IssueView:
+        issue, entry, paths, observed, facts = stored
+        state = self._state_of(issue, facts, now)
         today = max(day, issue.data_through + _DAY)
         first = first or today
-        over = first < self.route.day(now)
+        is_past = first < self.route.day(now)
         return IssueView(
-            self.route, issue, entry, paths, observed, state, moment, today, first, over
+            self.route, issue, entry, paths, observed, state, moment, today, first, is_past
         )
+
+    def joint_view(self, view: IssueView, series_id: str) -> IssueView | None:
+        """Return the view of another series whose paths were drawn jointly with those of `view`."""
+        with self.context.database.reading() as connection:
+            other = issue_store.get_sibling_issue(connection, view.issue, series_id)
+        if other is None:
+            return None
+        return self.view(series_id, other.issue_id, view.entry.model, first=view.first)
+
+    def issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
+        """Return an issue by its id; raises `NotFound` if it is not one of the series."""
+        issue = issue_store.get_issue(connection, issue_id)
+        if issue is None or issue.series_id != series_id:
+            raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
+        return issue
 
     def check_series(self, series_id: str, is_stored: bool = False) -> None:
         """Raise `NotFound` unless the series is forecast, or its figures are stored."""
@@ -176,10 +203,11 @@ class IssueLoader:
             if moment > (self.route.end_of_day(today) if is_instant else today):
                 raise BadQuestion(name, f"today, {today}, or before", moment)
 
-    def state(self, connection: Connection, issue: Issue | None, now: dt.datetime) -> State:
-        """Return the state of `issue`, or of a service without one, at `now`."""
-        newest = issue and issue_store.get_latest_issue(connection, issue.series_id)
-        return self._state_of(issue, self._facts(connection, newest), now)
+    def state(
+        self, connection: Connection, series_id: str, issue: Issue | None, now: dt.datetime
+    ) -> State:
+        """Return the state of `issue`, or of a series without one, at `now`."""
+        return self._state_of(issue, self._facts(connection, series_id), now)
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         """Add the current problems, which the database does not record."""
@@ -194,7 +222,7 @@ class IssueLoader:
         series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
             issue = issue_store.get_latest_issue(connection, series_id)
-            return self.state(connection, issue, self.clock())
+            return self.state(connection, series_id, issue, self.clock())
 
     def figures_version(self) -> int:
         """Return a number that increases whenever a figure is added or revised."""
@@ -219,18 +247,6 @@ class IssueLoader:
                 raise NotPossible(f"{entry.model} cannot be loaded: its file is broken") from error
 
         return self.compute_once(("fitted", str(home), entry.version), read)
-
-    def joint_issue_id(self, issue: Issue, series_id: str) -> str | None:
-        """Return the id of the issue of another series with joint paths, if any."""
-        with self.context.database.reading() as connection:
-            other = issue_store.get_sibling_issue(connection, issue, series_id)
-        return other.issue_id if other else None
-
-    def joint_observed(self, issue: Issue, series_id: str) -> DailySeries | None:
-        """Return the input figures of the issue of another series with joint paths, if any."""
-        with self.context.database.reading() as connection:
-            other = issue_store.get_sibling_issue(connection, issue, series_id)
-            return self._observed(connection, other) if other else None
 
     def compute_once(self, key: object, make: Callable[[], T], token: object = None) -> T:
         """Return `make()`, computed once per key until the token changes; concurrent callers wait.
@@ -262,8 +278,9 @@ class IssueLoader:
             lambda: issue_store.list_entries(connection, issue.issue_id),
         )
 
-    def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
+    def _facts(self, connection: Connection, series_id: str) -> Facts:
         """Return the state of the service as recorded in the database."""
+        newest = issue_store.get_latest_issue(connection, series_id)
         new_at, unused = None, ""
         if self.context.reads_weather:
             read = weather_store.get_last_read(connection, self.route, "ensemble")
@@ -276,40 +293,6 @@ class IssueLoader:
             ended = run_store.list_ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
         return Facts(newest, last, new_at, unused)
-
-    @staticmethod
-    def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
-        issue = issue_store.get_latest_issue(connection, series_id, moment)
-        if issue is None:
-            raise NotFound(f"there was no issue of {series_id} at {format_instant(moment)}")
-        return issue
-
-    @staticmethod
-    def _issue(connection: Connection, series_id: str, issue_id: str) -> Issue:
-        issue = issue_store.get_issue(connection, issue_id)
-        if issue is None or issue.series_id != series_id:
-            raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
-        return issue
-
-    def _entry_and_paths(
-        self, connection: Connection, issue: Issue, model: str
-    ) -> tuple[Entry, Paths]:
-        by_model = {entry.model: entry for entry in self.entries(connection, issue)}
-        model = issue.champion if model == "champion" else model
-        if model not in by_model:
-            allowed = ", ".join(["champion", *by_model])
-            raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
-        paths = self.compute_once(
-            ("paths", issue.issue_id, model),
-            lambda: issue_store.load_paths(connection, issue, model),
-        )
-        assert paths is not None  # both rows are in one table
-        return by_model[model], paths
-
-    def _observed(self, connection: Connection, issue: Issue) -> DailySeries:
-        return self.compute_once(
-            ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
-        )
 
 
 def _time_slot() -> float:

@@ -45,9 +45,8 @@ def issue_id_of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
         newest = issue_store.get_latest_issue(connection, series_id)
         if newest is None:
             raise NotReady
-        today = max(loader.today(), loader.route.day(newest.issued_at))  # a clock may go back
-        if day > today:
-            raise NotFound(f"there is no forecast from {day} yet; today is {today}")
+        if day > loader.today():
+            raise NotFound(f"there is no forecast from {day} yet; today is {loader.today()}")
         issue = issue_store.get_latest_issue(
             connection, series_id, loader.route.end_of_day(day)
         ) or issue_store.get_latest_hindcast(connection, series_id, day)
@@ -70,9 +69,7 @@ def describe_issue(loader: IssueLoader, series_id: str, issue_id: str) -> dict[s
     """Return everything stored for an issue except its paths, with its models."""
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
-        issue = issue_store.get_issue(connection, issue_id)
-        if issue is None or issue.series_id != series_id:
-            raise NotFound(f"expected an issue of {series_id}, found {issue_id!r}")
+        issue = loader.issue(connection, series_id, issue_id)
         entries = loader.entries(connection, issue)
         weather = note_store.get_note(connection, issue_id, note_store.WEATHER)
     models = [asdict(entry) for entry in entries]

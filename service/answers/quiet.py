@@ -14,11 +14,7 @@ from service.answers.ahead import Ahead
 def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
     """Distributions of the longest run of days without arrivals, and of the number of such days.
 
-    Days before the horizon do not lengthen a run.
-
-    Returns ``horizon``; ``longest_run`` and ``quiet_days``, each ``median mean lo80 hi80``; and
-    ``rows`` of ``days p_longest_run p_longest_run_at_least p_quiet_days p_quiet_days_at_least`` for
-    0 to `horizon` days.
+    Days before the horizon do not lengthen a run. There is a row for each of 0 to `horizon` days.
     """
     near = ahead.upto(horizon)
     run, count = near.longest_quiet_run(), near.quiet_days()

@@ -15,7 +15,7 @@ from forecast import joint, scenarios
 from forecast.paths import Paths
 from forecast.series import as_day
 from service.answers.bands import bands
-from service.answers.errors import BadQuestion, NotPossible, check_number
+from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.issues import note_store
@@ -43,15 +43,9 @@ def scenario(
     The `weather` of a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the
     past days of the season, by wind.
 
-    Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` of the ``forecast``;
-    ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
-
     Raises `NotPossible` if the model of this issue does not use the assumed factor.
     """
     weather = weather or {}
-    check_number("level_percent", level_percent, *LEVEL_PERCENT)
-    if people_per_boat is not None:
-        check_number("people_per_boat", people_per_boat, *PEOPLE_PER_BOAT)
     if not (level_percent or people_per_boat or weather):
         raise BadQuestion("level_percent", "something that is assumed", "nothing")
     base = _simulate_with_weather(loader, view, weather, horizon) if weather else view.paths
@@ -120,14 +114,9 @@ def _summarise(
 
 def _mean_load(loader: IssueLoader, view: IssueView, horizon: int) -> float | None:
     """Return the mean of the leading series per unit of the following series on these days."""
-    both = [_paths(loader, view, name) for name in loader.route.forecast[:2]]
-    paths = [replace(view.ahead, paths=one).upto(horizon) for one in both if one is not None]
+    both = [
+        view if name == view.issue.series_id else loader.joint_view(view, name)
+        for name in loader.route.forecast[:2]
+    ]
+    paths = [replace(view.ahead, paths=one.paths).upto(horizon) for one in both if one]
     return scenarios.people_per_boat(*paths) if len(paths) == 2 else None
-
-
-def _paths(loader: IssueLoader, view: IssueView, series_id: str) -> Paths | None:
-    """Return the joint paths of a series; None if it was not drawn with this one."""
-    if series_id == view.issue.series_id:
-        return view.paths
-    issue_id = loader.joint_issue_id(view.issue, series_id)
-    return loader.view(series_id, issue_id, view.entry.model).paths if issue_id else None

@@ -3,12 +3,14 @@
 __all__ = ["JOBS", "Values", "service_metrics"]
 
 import datetime as dt
+from contextlib import suppress
 from typing import Any
 
 from forecast.evaluation import DAY_LEVELS
 from forecast.paths import bound_names
-from service.answers import gauges, totals
+from service.answers import totals
 from service.answers.errors import NoAnswer
+from service.answers.exceedance import chance
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import SEVERITY, STATUS_JOBS, status
 from service.answers.track_record import track_record
@@ -29,10 +31,7 @@ Values = dict[tuple[str, ...], float]
 
 
 def service_metrics(loader: IssueLoader) -> dict[str, Values]:
-    """Return the current values of each metric; `service.api.metrics` describes them.
-
-    Those of the track record change only with new scores.
-    """
+    """Return the current values of each metric; `service.api.metrics` describes them."""
     current = status(loader)
     series = {name: one for one in loader.each_route() for name in one.route.forecast}
     served = [route.name for route in loader.context.routes]  # others no longer run jobs
@@ -47,9 +46,14 @@ def service_metrics(loader: IssueLoader) -> dict[str, Values]:
     weeks: Values = {}
     chances: Values = {}
     for name, one in series.items():
-        week, chance = _next_week(one, name)
-        weeks |= week
-        chances |= chance
+        with suppress(NoAnswer):  # nothing is published, or the newest issue ends within the week
+            view = one.view(name)
+            (row,) = totals.periods(view.observed, view.ahead, ("next_7_days",), _LEVELS)
+            weeks |= {(name, of): row[of] for of in ("median", *bound_names(_LEVELS))}
+            declared = view.declared
+            for days, threshold in ((1, declared.day_threshold), (7, declared.week_threshold)):
+                value = chance(view, threshold, days, 7)["value"]
+                chances[name, str(days), str(threshold)] = value
     return {
         "service_status": {(name,): float(name == current["status"]) for name in SEVERITY},
         # Each name once, even if two series give different details.
@@ -78,24 +82,6 @@ def service_metrics(loader: IssueLoader) -> dict[str, Values]:
         "scheduler_running": {(): float(current["scheduler_running"])},
         "job_runs": runs,
     }
-
-
-def _next_week(loader: IssueLoader, series_id: str) -> tuple[Values, Values]:
-    """Return the bounds of the next seven days' total and the chances of the thresholds.
-
-    Both are empty if nothing is published, or the newest issue does not cover the week.
-    """
-    try:
-        view = loader.view(series_id)
-        (row,) = totals.periods(view.observed, view.ahead, ("next_7_days",), _LEVELS)
-        thresholds = ((1, view.declared.day_threshold), (7, view.declared.week_threshold))
-        chances: Values = {
-            (series_id, str(days), str(threshold)): gauges.chance(view, threshold, days, 7)["value"]
-            for days, threshold in thresholds
-        }
-    except NoAnswer:
-        return {}, {}
-    return {(series_id, name): row[name] for name in ("median", *bound_names(_LEVELS))}, chances
 
 
 def _timestamp(moment: str) -> float:

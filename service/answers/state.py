@@ -12,7 +12,7 @@ __all__ = [
 ]
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -77,27 +77,10 @@ def state_of(
     issue: Issue | None, facts: Facts, now: dt.datetime, settings: Settings, route: Route
 ) -> State:
     """Return the state of an issue, or of a series that has none yet, at `now`."""
-    old, broken = [], [Reason("no_issue", "nothing is published yet")]
-    if issue:
-        newest, day = facts.newest or issue, route.day(now)
-        late = _late_source(newest, day, settings, route)
-        if late is None or issue.data_through != newest.data_through:  # `late` says it
-            old = _old_figures(issue, day, settings, route)
-        broken = [*([late] if late else []), *_late_issue(newest, now, settings)]
-        if issue.champion != issue.wanted:
-            why = issue.failures.get(issue.wanted, "no reason was recorded")
-            detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
-            broken.append(Reason("champion_failed", detail))
-        broken += _weather(facts, now, settings, route)
-    broken += [
-        Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
-        for job in _NEEDED
-        if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
-    ]
-    problems = [facts.write_problem] if facts.write_problem else []
-    broken += [Reason(*problem) for problem in (*problems, *facts.model_problems)]
-    status = "degraded" if broken else "stale" if old else "fresh"
-    return State(status, (*old, *broken))
+    reasons = tuple(_reasons(issue, facts, now, settings, route))
+    if any(reason.name != "figures_old" for reason in reasons):
+        return State("degraded", reasons)
+    return State("stale" if reasons else "fresh", reasons)
 
 
 def issue_limit(settings: Settings) -> dt.timedelta:
@@ -105,49 +88,60 @@ def issue_limit(settings: Settings) -> dt.timedelta:
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
-def _old_figures(issue: Issue, day: dt.date, settings: Settings, route: Route) -> list[Reason]:
-    age = (day - issue.data_through).days
-    if age <= settings.stale_after_days:
-        return []
-    ended = ": the source has ended" if route.is_closed else ""
-    detail = f"the latest figures are for {issue.data_through}, {age} days ago{ended}"
-    return [Reason("figures_old", detail)]
+def _reasons(
+    issue: Issue | None, facts: Facts, now: dt.datetime, settings: Settings, route: Route
+) -> Iterator[Reason]:
+    if issue is None:
+        yield Reason("no_issue", "nothing is published yet")
+    else:
+        newest = facts.newest or issue
+        yield from _old_figures(issue, newest, route.day(now), settings, route)
+        if now - newest.issued_at > issue_limit(settings):
+            since = _since(newest.issued_at, now)
+            detail = f"no forecast has been published {since}: the scheduler may not be running"
+            yield Reason("scheduler_down", detail)
+        if issue.champion != issue.wanted:
+            why = issue.failures.get(issue.wanted, "no reason was recorded")
+            detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
+            yield Reason("champion_failed", detail)
+        if settings.reads_weather and route.weather_points:
+            yield from _weather(facts, now)
+    for job in _NEEDED:
+        run = facts.last_runs.get(job)
+        if run is not None and run.outcome == "failed":
+            yield Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
+    for problem in (facts.write_problem, *facts.model_problems):
+        if problem:
+            yield Reason(*problem)
 
 
-def _late_source(newest: Issue, day: dt.date, settings: Settings, route: Route) -> Reason | None:
-    """Check whether a source that is still read has overdue figures."""
-    age = (day - newest.data_through).days
+def _old_figures(
+    issue: Issue, newest: Issue, day: dt.date, settings: Settings, route: Route
+) -> Iterator[Reason]:
+    """Say that figures are old; and that they are late, if their source is still read."""
+    age, newest_age = ((day - one.data_through).days for one in (issue, newest))
     source = route.source if settings.source == "declared" and route.is_followed else None
-    if source is None or age <= settings.stale_after_days:
-        return None
-    detail = f"the latest are for {newest.data_through}, {age} days ago"
-    return Reason("source_late", f"{source.title} figures are late: {detail}")
+    is_late = source is not None and newest_age > settings.stale_after_days
+    if age > settings.stale_after_days and not (is_late and age == newest_age):
+        ended = ": the source has ended" if route.is_closed else ""
+        detail = f"the latest figures are for {issue.data_through}, {age} days ago{ended}"
+        yield Reason("figures_old", detail)
+    if source is not None and is_late:
+        detail = f"the latest are for {newest.data_through}, {newest_age} days ago"
+        yield Reason("source_late", f"{source.title} figures are late: {detail}")
 
 
-def _late_issue(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
-    age = now - newest.issued_at
-    if age <= issue_limit(settings):
-        return []
-    detail = (
-        f"no forecast has been published for {format_age(age)}, since "
-        f"{format_instant(newest.issued_at)}: the scheduler may not be running"
-    )
-    return [Reason("scheduler_down", detail)]
-
-
-def _weather(facts: Facts, now: dt.datetime, settings: Settings, route: Route) -> list[Reason]:
+def _weather(facts: Facts, now: dt.datetime) -> Iterator[Reason]:
     new_at = facts.weather_new_at
-    if not (settings.reads_weather and route.weather_points):
-        return []
     if new_at is None:
-        return [Reason("weather_missing", "no weather forecast has been read yet")]
-    if now - new_at > dt.timedelta(hours=STALE_HOURS):
-        detail = (
-            f"the weather forecast has not been updated for {format_age(now - new_at)}, since "
-            f"{format_instant(new_at)}"
-        )
-        return [Reason("weather_old", detail)]
-    if facts.weather_unused:
+        yield Reason("weather_missing", "no weather forecast has been read yet")
+    elif now - new_at > dt.timedelta(hours=STALE_HOURS):
+        since = _since(new_at, now)
+        yield Reason("weather_old", f"the weather forecast has not been updated {since}")
+    elif facts.weather_unused:
         detail = f"the latest forecast does not use the weather: {facts.weather_unused}"
-        return [Reason("weather_missing", detail)]
-    return []
+        yield Reason("weather_missing", detail)
+
+
+def _since(moment: dt.datetime, now: dt.datetime) -> str:
+    return f"for {format_age(now - moment)}, since {format_instant(moment)}"

@@ -1,6 +1,6 @@
 """Data freshness, problems and job status."""
 
-__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "published_series", "status"]
+__all__ = ["SEVERITY", "STATUS_JOBS", "age", "catalogue", "published_series", "status"]
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from forecast.series import as_date
 from service.answers.alarms import alarms
-from service.answers.issue_loader import IssueLoader
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import Reason, State
 from service.core import locks, run_store
 from service.core.clock import format_instant
@@ -31,32 +31,32 @@ STATUS_JOBS = tuple(
 def catalogue(loader: IssueLoader) -> list[dict[str, Any]]:
     """Return one row per series of every enabled route."""
     rows = []
-    for route_loader in loader.each_route():
+    for one in loader.each_route():
         with loader.context.database.reading() as connection:
-            series_rows = [
-                _series(route_loader, connection, one) for one in route_loader.route.stored
-            ]
-        rows += [row | route_loader.latest_state(row["series_id"]).to_dict() for row in series_rows]
+            of_route = [_series(one, connection, name) for name in one.route.stored]
+        rows += [row | one.latest_state(row["series_id"]).to_dict() for row in of_route]
     return rows
 
 
 def status(loader: IssueLoader) -> dict[str, Any]:
     """Return the worst state of any series, alarms, dates and models of each series, and runs."""
     now = loader.clock()
+    series, states, routes, jobs = [], list[tuple[str, State]](), [], []
     with loader.context.database.reading() as connection:
-        rows, states = [], list[tuple[str, State]]()
-        for route_loader in loader.each_route():
-            candidates = (
-                issue_store.get_latest_issue(connection, name)
-                for name in route_loader.route.forecast
-            )
-            issued = [issue for issue in candidates if issue]
-            for issue in issued:
-                state = route_loader.state(connection, issue, now)
-                states.append((route_loader.route.name, state))
-                rows.append(_issue(route_loader, connection, issue, state, now))
-            if not issued:
-                states.append((route_loader.route.name, route_loader.state(connection, None, now)))
+        for one in loader.each_route():
+            route = one.route
+            newest = {
+                name: issue_store.get_latest_issue(connection, name) for name in route.forecast
+            }
+            for name, issue in newest.items():
+                state = one.state(connection, name, issue, now)
+                if issue:
+                    series.append(_issue(one, connection, issue, state, now))
+                if issue or not any(newest.values()):
+                    states.append((route.name, state))
+            weather = _weather(one, connection)
+            routes.append({"route": route.name, "title": route.title, "weather": weather})
+            jobs += [_job(connection, job, route.name) for job in STATUS_JOBS]
         documents = [
             row
             | {
@@ -66,31 +66,30 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             }
             for row in document_store.list_newest(connection)
         ]
-        routes = [
-            {
-                "route": route_loader.route.name,
-                "title": route_loader.route.title,
-                "weather": _weather(route_loader, connection),
-            }
-            for route_loader in loader.each_route()
-        ]
-        jobs = [
-            _job(connection, job, route.name)
-            for route in loader.context.routes
-            for job in STATUS_JOBS
-        ]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     return {
         "status": max((state.status for _, state in states), key=SEVERITY.index),
         "reasons": [asdict(reason) for reason in _reasons(states)],
-        "alarms": [alarm for route_loader in loader.each_route() for alarm in alarms(route_loader)],
+        "alarms": [alarm for one in loader.each_route() for alarm in alarms(one)],
         "now": format_instant(now),
-        "series": rows,
+        "series": series,
         "documents": documents,
         "routes": routes,
         "weather": routes[0]["weather"],
         "scheduler_running": has_scheduler,
         "jobs": jobs,
+    }
+
+
+def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:
+    """Return hours since the issue, days since the last figure, and the status as 0 or 1."""
+    hours = (now - view.issue.issued_at).total_seconds() / 3600
+    return {
+        "time": format_instant(view.issue.issued_at),
+        "hours_since_issue": round(max(hours, 0.0), 2),
+        "days_since_figures": (view.route.day(now) - view.issue.data_through).days,
+        "fresh": int(view.state.status == "fresh"),
+        "degraded": int(view.state.status == "degraded"),
     }
 
 

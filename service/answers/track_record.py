@@ -13,7 +13,7 @@ __all__ = [
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
@@ -35,6 +35,11 @@ KINDS = ("live", "hindcast")
 LEADS = (1, 7, 14, 28)
 """Days ahead that are scored separately."""
 
+_MEASURES = {f"day_{lead}": (lead, 1) for lead in LEADS} | {
+    name: (days, days) for name, days in TOTALS.items()
+}
+"""Days from the figures to the end of the outcome, and days of the outcome."""
+
 _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
@@ -51,15 +56,9 @@ def track_record(
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 
-    The ``champion`` is the model served at the time; a `kind` is one of `KINDS`.
-
-    Returns ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
-    bias``, ``coverage_n coverage50 coverage50_lo coverage50_hi …`` (by randomised PIT, of totals
-    on the ``coverage_n`` windows that do not overlap), ``skill_seasonal_naive skill_climatology``
-    with their 95% intervals; ``likelihood``, how often there were arrivals in each class, by days
-    ahead; ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against the
-    outcome; ``worst`` and ``best`` of them by CRPS, without overlap; and ``early_warnings`` from
-    `warning_record`, None if such forecasts gave none.
+    The ``champion`` is the model served at the time; a `kind` is one of `KINDS`. Coverage is by
+    randomised PIT, of totals on windows that do not overlap; ``worst`` and ``best`` are weeks by
+    CRPS, without overlap; ``early_warnings`` is None if such forecasts gave none.
     """
     loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -97,8 +96,7 @@ def track_record(
         "from": scored[0].origin.isoformat() if scored else None,
         "to": scored[-1].origin.isoformat() if scored else None,
         "issues": len(scored),
-        "rows": [_lead(scored, others, lead) for lead in LEADS]
-        + [_total(scored, others, name, days) for name, days in TOTALS.items()],
+        "rows": [_scores(scored, others, name, *days) for name, days in _MEASURES.items()],
         "likelihood": _likelihood_rows(scored, loader.route.series[series_id]),
         "pit_histogram": _histogram(scored),
         "weeks": past_weeks,
@@ -108,73 +106,64 @@ def track_record(
     }
 
 
-References = dict[str, dict[dt.date, Scored]]
+def _outcome(row: Scored, measure: str, horizon: int) -> Mapping[str, Any] | None:
+    """Return the scores of a day or a total; None while its figures are not complete."""
+    if measure in TOTALS:
+        total: Mapping[str, Any] | None = row.content["totals"].get(measure)
+        return total
+    if row.days_known < horizon:
+        return None
+    return {
+        name: row.content["days"][name][horizon - 1] for name in ("crps", "wis", "error", "pit")
+    }
 
 
-def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, Any]:
-    """Return the scores of the day `lead` days ahead."""
-
-    def at(row: Scored, key: str) -> float:
-        return float(row.content["days"][key][lead - 1])
-
-    return _measure_row(f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, lead)
-
-
-def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
-    """Return the scores of the total of the first `days` days."""
-
-    def at(row: Scored, key: str) -> float:
-        return float(row.content["totals"][name][key])
-
-    def is_complete(row: Scored) -> bool:
-        return name in row.content["totals"]
-
-    return _measure_row(name, scored, others, is_complete, at, days, days)
-
-
-def _measure_row(
-    measure: str,
+def _scores(
     scored: Sequence[Scored],
-    others: References,
-    is_complete: Callable[[Scored], bool],
-    at: Callable[[Scored, str], float],
+    others: Mapping[str, Mapping[dt.date, Scored]],
+    measure: str,
     horizon: int,
-    days: int = 1,
+    days: int,
 ) -> dict[str, Any]:
     """Return mean scores, coverage and skill of the issues whose outcome is complete.
 
-    The outcome takes `horizon` days. Coverage is of outcomes of `days` days that do not overlap, by
-    PIT and not by the bounds: a range that starts at 0 has nothing below it, so it holds more.
+    The outcome ends `horizon` days after the figures. Coverage is of outcomes of `days` days that
+    do not overlap, by PIT and not by the bounds: a range that starts at 0 has nothing below it, so
+    it holds more.
     """
-    complete = [row for row in scored if is_complete(row)]
+    complete = [(row, one) for row in scored if (one := _outcome(row, measure, horizon))]
+    pit_by_issue = {row.issue_id: outcome["pit"] for row, outcome in complete}
     answer: dict[str, Any] = {"measure": measure, "n": len(complete)}
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        values = [at(row, key) for row in complete]
+        values = [outcome[key] for _, outcome in complete]
         answer[name] = round(float(np.mean(values)), 2) if values else None
-    pit = [at(row, "pit") for row in non_overlapping(complete, days)]
+    apart = non_overlapping([row for row, _ in complete], days)
+    pit = [pit_by_issue[row.issue_id] for row in apart]
     answer["coverage_n"] = len(pit)
     for level in DAY_LEVELS:
         answer |= _share(f"coverage{level}", covered_by_pit(pit, level).tolist())
     for name, rows in others.items():
-        both = [row for row in complete if row.origin in rows and is_complete(rows[row.origin])]
-        ours = np.array([at(row, "crps") for row in both])
-        theirs = np.array([at(rows[row.origin], "crps") for row in both])
+        pairs = [
+            (row.origin, outcome["crps"], reference["crps"])
+            for row, outcome in complete
+            if row.origin in rows and (reference := _outcome(rows[row.origin], measure, horizon))
+        ]
+        origins, ours, theirs = zip(*pairs, strict=True) if pairs else ((), (), ())
         skills: list[float] = []
-        if theirs.sum() > 0:
-            skills.append(skill(ours.sum(), theirs.sum()))
-            overlap = bootstrap.count_overlap([row.origin for row in both], horizon)
-            if len(both) >= bootstrap.fewest_origins(overlap):
-                ratio = _ratio(ours.tobytes(), theirs.tobytes(), overlap)
+        if sum(theirs) > 0:
+            skills.append(skill(sum(ours), sum(theirs)))
+            overlap = bootstrap.count_overlap(origins, horizon)
+            if len(pairs) >= bootstrap.fewest_origins(overlap):
+                ratio = _ratio(ours, theirs, overlap)
                 skills += [1 - ratio.hi, 1 - ratio.lo]
-        rounded = [round(float(value), 3) for value in skills]
         names = (f"skill_{name}", f"skill_{name}_lo", f"skill_{name}_hi")
-        answer |= dict(zip_longest(names, rounded))
+        answer |= zip_longest(names, (round(float(value), 3) for value in skills))
     return answer
 
 
 @lru_cache(maxsize=256)  # it is read far more often than scores change
-def _ratio(ours: bytes, theirs: bytes, overlap: int) -> bootstrap.Interval:
-    return bootstrap.ratio(np.frombuffer(ours), np.frombuffer(theirs), overlap)
+def _ratio(ours: tuple[float, ...], theirs: tuple[float, ...], overlap: int) -> bootstrap.Interval:
+    return bootstrap.ratio(np.array(ours), np.array(theirs), overlap)
 
 
 def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
@@ -191,16 +180,14 @@ def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[st
                 name = likelihood(days["p_zero"][lead - 1], declared)
                 outcomes[name][row.origin + dt.timedelta(days=lead)] = days["truth"][lead - 1] > 0
         for name, by_date in outcomes.items():
-            arrivals = list(by_date.values())
-            rows.append(
-                {
-                    "measure": measure,
-                    "likelihood": name,
-                    "days": len(arrivals),
-                    "arrived": sum(arrivals),
-                }
-                | _share("share", arrivals)
-            )
+            days, arrived = len(by_date), sum(by_date.values())
+            row_of_class = {
+                "measure": measure,
+                "likelihood": name,
+                "days": days,
+                "arrived": arrived,
+            }
+            rows.append(row_of_class | _share("share", list(by_date.values())))
     return rows
 
 
@@ -262,16 +249,16 @@ def _histogram(scored: Sequence[Scored]) -> list[int]:
 
 def _week(row: Scored) -> dict[str, Any]:
     total = row.content["totals"]["total_7"]
+    counts = {name: int(total[name]) for name in ("truth", "median")}
+    bounds = {
+        f"{end}{level}": int(total[f"{end}_{level}"]) for level in (80, 95) for end in ("lo", "hi")
+    }
     return {
         "issue_id": row.issue_id,
         "model": row.model,
         "from": (row.origin + dt.timedelta(days=1)).isoformat(),
         "to": (row.origin + dt.timedelta(days=7)).isoformat(),
-        "truth": int(total["truth"]),
-        "median": int(total["median"]),
-        "lo80": int(total["lo_80"]),
-        "hi80": int(total["hi_80"]),
-        "lo95": int(total["lo_95"]),
-        "hi95": int(total["hi_95"]),
+        **counts,
+        **bounds,
         "crps": total["crps"],
     }

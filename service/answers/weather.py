@@ -20,12 +20,7 @@ _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 def weather_used(connection: Connection, issue: Issue) -> dict[str, Any]:
-    """Return whether `issue` used weather.
-
-    Returns ``status``: ``used``, ``missing`` (expected but unavailable) or ``off``; and ``reason``.
-    If used, also ``models``, ``read_at`` (first), ``days_ahead``, ``members``, ``past_forecasts``
-    (used to learn their error) and ``columns``.
-    """
+    """Return whether `issue` used weather: ``used``, ``missing`` (expected) or ``off``, and why."""
     note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
@@ -33,11 +28,10 @@ def weather_used(connection: Connection, issue: Issue) -> dict[str, Any]:
 def weather_ahead(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """Return the weather forecast known at the moment of `view`.
 
-    Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, from `weather_used`; and
-    ``rows``: ``date``; median and middle 80% of the members of the night's wind and the day's gusts
-    in km/h; ``wind_from``, the most frequent direction of the night's wind; and of the waves, a
-    single shorter forecast, the night's mean and the day's maximum in metres. None if no weather is
-    read, none is recent, or the stored reading is damaged.
+    ``rows`` have median and middle 80% of the members of the night's wind and the day's gusts in
+    km/h, the most frequent direction of the night's wind, and of the waves, a single shorter
+    forecast, the night's mean and the day's maximum in metres. None if no weather is read, none is
+    recent, or the stored reading is damaged.
     """
     if not loader.context.reads_weather:
         return None

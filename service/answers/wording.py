@@ -204,7 +204,10 @@ def sentence(text: str, zone: ZoneInfo) -> str:
     """Turn a reason into a sentence: capital letter, days and moments in words, full stop."""
 
     def in_words(match: re.Match[str]) -> str:
-        return _moment(match[0], zone) if match[1] else _long_day(match[0])
+        try:
+            return _moment(match[0], zone) if match[1] else _long_day(match[0])
+        except ValueError:  # a reason may quote a day that does not exist
+            return match[0]
 
     changed = _ISO_DAY.sub(in_words, text.strip())
     return f"{changed[:1].upper()}{changed[1:]}".rstrip(".") + "."

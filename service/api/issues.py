@@ -9,7 +9,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from service.answers import gauges, scenario
+from service.answers import exceedance, scenario, status
 from service.answers import issues as issue_answers
 from service.answers import panel as panels
 from service.answers.ahead import MOST_HORIZON
@@ -73,7 +73,7 @@ def panel(series_id: str, query: queries.PanelQuery) -> Response:
 def chance(view: IssueView, query: queries.ChanceQuery) -> dict[str, Any]:
     """Return the chance that a run of days exceeds a threshold, in one row for alerts."""
     threshold = view.declared.week_threshold if query.threshold is None else query.threshold
-    return {"rows": [gauges.chance(view, threshold, query.window, horizon_of(query, view))]}
+    return {"rows": [exceedance.chance(view, threshold, query.window, horizon_of(query, view))]}
 
 
 @question(blueprint, "/<series_id>/gauges/age", queries.TableQuery, answer_schemas.Age)
@@ -81,7 +81,7 @@ def age(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return the age of the latest forecast and figures, in one row for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address
-    rows = [gauges.age(view, loader().clock()) | {"page": address}]
+    rows = [status.age(view, loader().clock()) | {"page": address}]
     return represent(issue_fields(view) | {"rows": rows}, cache="max-age=0")
 
 

@@ -21,7 +21,6 @@ from service.answers import (
     status,
     totals,
     track_record,
-    year_so_far,
 )
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueView
@@ -93,7 +92,7 @@ def get_totals(view: IssueView, query: queries.TotalsQuery) -> dict[str, Any]:
 @question_of_issue(blueprint, "year-so-far", queries.YearQuery, answer_schemas.YearSoFar)
 def get_year_so_far(view: IssueView, query: queries.YearQuery) -> dict[str, Any]:
     """Return totals since 1 January by day, published then simulated, with earlier years."""
-    answer = year_so_far.year_so_far(view.observed, view.ahead, query.levels)
+    answer = totals.year_so_far(view.observed, view.ahead, query.levels)
     return {"levels": list(query.levels)} | answer
 
 

@@ -121,10 +121,7 @@ def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
     """Return the unit and headline of each series drawn with the leading one."""
     sentences = []
     for series_id in loader.route.followers:
-        issue_id = loader.joint_issue_id(view.issue, series_id)
-        if issue_id is not None:
-            # By id alone, the view would start on the day after the figures.
-            other = loader.view(series_id, issue_id, first=view.first)
+        if other := loader.joint_view(view, series_id):
             unit = other.declared.unit.capitalize()
             sentences.append(f"{unit}. {headline(loader, other)['sentence']}")
     return sentences

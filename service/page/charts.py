@@ -3,7 +3,7 @@
 __all__ = ["chance_bars", "count_bars", "fan_chart", "ribbon", "share_bars", "steps", "year_chart"]
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -113,49 +113,38 @@ def steps(sheet: Sheet, first: int, days: Rows, column: str) -> list[tuple[float
     ]
 
 
-def chance_bars(rows: Sequence[dict[str, Any]], column: str, title: str) -> Markup:
+def chance_bars(rows: Rows, column: str, title: str) -> Markup:
     """Draw the chance in `column` of each day; rows have ``date``."""
-    days = [row["date"] for row in rows]
-    return _bars([row[column] for row in rows], title, lambda sheet: sheet.mondays(days))
+    sheet, bars = _bars([row[column] for row in rows])
+    return sheet.svg(title, [*bars, sheet.mondays([row["date"] for row in rows])], "chart small")
 
 
 def count_bars(chances: Sequence[float], title: str) -> Markup:
     """Draw the chance of 0, 1, 2 … days."""
-
-    def marks(sheet: Sheet) -> str:
-        every = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * sheet.step >= 24)
-        places = range(0, len(chances), every)
-        return "".join(sheet.text(sheet.x(at + 0.5), sheet.height - 8, at) for at in places)
-
-    return _bars(chances, title, marks)
+    sheet, bars = _bars(chances)
+    every = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * sheet.step >= 24)
+    places = range(0, len(chances), every)
+    marks = [sheet.text(sheet.x(at + 0.5), sheet.height - 8, at) for at in places]
+    return sheet.svg(title, [*bars, *marks], "chart small")
 
 
 def share_bars(counts: Sequence[int], title: str) -> Markup:
     """Draw ten bars from lowest to highest, with a line at the expected height."""
-
-    def marks(sheet: Sheet) -> str:
-        low, high = sheet.x(0), sheet.x(len(counts))
-        return sheet.text(low, sheet.height - 8, "fewer than expected", "start") + sheet.text(
-            high, sheet.height - 8, "more than expected", "end"
-        )
-
-    shares = [count / sum(counts) for count in counts]
-    return _bars(shares, title, marks, lambda sheet: sheet.across("promised", 100 / len(counts)))
+    sheet, bars = _bars([count / sum(counts) for count in counts])
+    ends = ((0, "fewer than expected", "start"), (len(counts), "more than expected", "end"))
+    words = [sheet.text(sheet.x(at), sheet.height - 8, text, side) for at, text, side in ends]
+    expected = sheet.across("promised", 100 / len(counts))
+    return sheet.svg(title, [*bars, *words, expected], "chart small")
 
 
-def _bars(
-    chances: Sequence[float],
-    title: str,
-    below: Callable[[Sheet], str],
-    above: Callable[[Sheet], str] = lambda _: "",
-) -> Markup:
-    """Draw bars, with `below` behind and `above` in front."""
+def _bars(chances: Sequence[float]) -> tuple[Sheet, list[str]]:
+    """Return a small drawing, with its axis and bars."""
     highest = 100 * max(chances, default=0)
     # Scale to the tallest bar in per cent; round so that nearly equal charts match.
     top = next((top for top in (10, 20, 40, 60, 80) if highest <= top), 100)
     sheet = Sheet(460, 190, 56, len(chances), top)
     bars = [sheet.bar("chance", at, 0, 100 * p, gap=1.5) for at, p in enumerate(chances)]
-    return sheet.svg(title, [sheet.axis(2, "%"), below(sheet), *bars, above(sheet)], "chart small")
+    return sheet, [sheet.axis(2, "%"), *bars]
 
 
 def year_chart(year: dict[str, Any], title: str) -> Markup:

@@ -14,7 +14,7 @@ from service.answers.comparison import (
     list_models,
     view_of_day,
 )
-from service.answers.errors import BadQuestion, NotFound, NotPossible
+from service.answers.errors import NoAnswer
 from service.answers.wording import long_day
 from service.page.charts import ribbon, steps
 from service.page.exhibits import Exhibit
@@ -35,26 +35,16 @@ def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, An
     errors: dict[str, str] = {}
     inputs: dict[str, str] = {}
     views = []
-    for pick in picks:
-        day_name, model_name = pick["day_name"], pick["model_name"]
+    for number, pick in enumerate(picks, start=1):
         if not pick["day"]:
             continue
-        inputs |= {day_name: pick["day"], model_name: pick["model"]}
+        inputs |= {f"on{number}": pick["day"], f"model{number}": pick["model"]}
         try:
-            day = read_day(day_name, pick["day"])
-            view = view_of_day(loader, series_id, day, pick["model"])
+            view = view_of_day(loader, series_id, read_day("day", pick["day"]), pick["model"])
             _ = view.ahead  # models that are not served store fewer days
             views.append(view)
-        except NotPossible:
-            detail = "no coming days of this model are stored; choose “As published”"
-            errors[model_name] = f"forecast {day_name[2:]}: {detail}"
-        except BadQuestion:
-            errors[day_name] = f"the day of forecast {day_name[2:]} must be a date"
-        except NotFound as error:
-            if pick["model"] in models:
-                errors[day_name] = f"forecast {day_name[2:]}: {error}"
-            else:
-                errors[model_name] = f"the model of forecast {day_name[2:]} does not exist"
+        except NoAnswer as error:
+            errors[f"on{number}"] = f"forecast {number}: {error}"
     context = {"picks": picks, "models": models, "errors": errors, "inputs": inputs}
     if errors:
         return context
@@ -66,9 +56,7 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the rows of the form."""
     picks = [
         {
-            "day_name": f"on{number}",
             "day": args.get(f"on{number}", "").strip()[:40],
-            "model_name": f"model{number}",
             "model": args.get(f"model{number}", "")[:40] or "champion",
         }
         for number in range(1, MOST_FORECASTS + 1)

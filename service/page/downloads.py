@@ -36,7 +36,7 @@ def table(view: str, name: str) -> Response:
     """Send the data of a chart or table as CSV."""
     params, exhibit, _ = _exhibit(view, name)
     kind = "text/csv; charset=utf-8; header=present"
-    return _attachment(csv_text(exhibit.rows, exhibit.columns), kind, params, f"{name}.csv")
+    return _attachment(csv_text(exhibit.rows, exhibit.columns), kind, params, name, "csv")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.png")
@@ -46,7 +46,7 @@ def picture(view: str, name: str) -> Response:
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
     content = png_of(exhibit, citation(params, view, exhibit))
-    return _attachment(content, "image/png", params, f"{name}.png")
+    return _attachment(content, "image/png", params, name, "png")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.metadata.json")
@@ -65,9 +65,10 @@ def metadata(view: str, name: str) -> Response:
         facts["schema:temporalCoverage"] = f"{min(days)}/{max(days)}"
     if view in OF_ONE_FORECAST:
         facts |= {"dc:issued": issue.issued_at.isoformat(), "dc:identifier": issue.issue_id}
-    content = metadata_of(exhibit, params.declared.unit, _filename(params, f"{name}.csv"), facts)
-    text = json.dumps(content, indent=1)
-    return _attachment(text, "application/json", params, f"{name}.metadata.json")
+    content = metadata_of(exhibit, params.declared.unit, _filename(params, name, "csv"), facts)
+    return _attachment(
+        json.dumps(content, indent=1), "application/json", params, name, "metadata.json"
+    )
 
 
 @blueprint.get(f"/embed/{_VIEW}/<name>")
@@ -123,15 +124,15 @@ def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, An
     return params, exhibits[name], context["inputs"]
 
 
-def _filename(params: PageParams, file: str) -> str:
-    """Return a file name of series, exhibit and the day of publication."""
-    name, _, form = file.partition(".")
+def _filename(params: PageParams, name: str, form: str) -> str:
     return f"{params.series_id}-{name}-{params.issued_on}.{form}"
 
 
-def _attachment(content: str | bytes, kind: str, params: PageParams, file: str) -> Response:
+def _attachment(
+    content: str | bytes, kind: str, params: PageParams, name: str, form: str
+) -> Response:
     answer = Response(content, content_type=kind)
-    filename = _filename(params, file)
+    filename = _filename(params, name, form)
     answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return with_etag(answer)
 
@@ -145,20 +146,21 @@ def _entries(params: PageParams) -> list[dict[str, Any]]:
     loader, series_id = params.loader, params.series_id
     rows: list[dict[str, Any]] = []
     for issue in list_issues(loader, series_id, _FEED_ISSUES)[0]:
-        issue_id = issue["issue_id"]
-        summary = loader.compute_once(("feed", issue_id), partial(_summary, params, issue_id))
-        rows.append({"updated": issue["issued_at"], "issue_id": issue_id, "headline": summary})
+        of_issue = replace(params, issue_id=issue["issue_id"])
+        summary = loader.compute_once(("feed", issue["issue_id"]), partial(_summary, of_issue))
+        rows.append({**issue, "updated": issue["issued_at"], "headline": summary})
     revised = [row for row in revisions(loader, series_id)["rows"] if row["ruled"]]
     rows += [{"updated": row["known_at"], "revision": row} for row in revised[-_FEED_CORRECTIONS:]]
     return sorted(rows, key=lambda row: str(row["updated"]), reverse=True)
 
 
-def _summary(params: PageParams, issue_id: str) -> dict[str, Any] | None:
-    view = replace(params, issue_id=issue_id).view
+def _summary(params: PageParams) -> dict[str, Any] | None:
+    """Return the numbers of a headline without its sentence, which changes as figures arrive."""
     try:
-        numbers = headline(params.loader, view)
+        numbers = headline(params.loader, params.view)
     except NoAnswer:
         return None
-    # A headline changes as figures arrive; a feed entry must not.
-    summary = {name: numbers[name] for name in ("from", "to", "median", "lo80", "hi80")}
-    return summary | {"data_through": view.issue.data_through}
+    names = ("from", "to", "median", "lo80", "hi80")
+    return {name: numbers[name] for name in names} | {
+        "data_through": params.view.issue.data_through
+    }

@@ -3,7 +3,7 @@
 __all__ = ["now_context"]
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import compress
 from typing import Any
 
@@ -13,35 +13,19 @@ from service.answers.changes import CAUSE_NAMES, changes, sampling_error
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.exceedance import exceedance
 from service.answers.explanation import explanation
-from service.answers.figures import figures, last_figures, year_earlier
+from service.answers.figures import add_year_earlier, figures, last_figures
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.totals import PERIODS, periods
+from service.answers.totals import PERIODS, periods, year_so_far
 from service.answers.weather import weather_ahead
-from service.answers.wording import FILTERS, long_day
-from service.answers.year_so_far import year_so_far
+from service.answers.wording import long_day, per_cent
 from service.page.charts import chance_bars, fan_chart, year_chart
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.page_params import PageParams
-from service.page.svg_axes import BANDS, inline_bar
 
 _PAST_DAYS, _HORIZON = 90, 28
-_STRONG_WIND_KMH = 40
 _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
-_WHY = {
-    "changed": (
-        changes,
-        ("before", "causes", "after"),
-        ("changes", "What changed since the last forecast"),
-    ),
-    "driven": (
-        explanation,
-        ("yearly_mean", "factors", "mean"),
-        ("drivers", "What is driving this forecast"),
-    ),
-}
-"""The answers that say why, with the keys of their first number, parts and last number."""
 _PARTS = CAUSE_NAMES | {
     "season": "time of year",
     "recent_level": "level of recent weeks",
@@ -53,43 +37,40 @@ _PARTS = CAUSE_NAMES | {
 
 def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context of the page Now."""
-    view = params.view
-    unit = view.declared.unit
-    summary = headline(params.loader, view)
+    loader, view = params.loader, params.view
+    unit, ahead, summary = view.declared.unit, view.ahead, headline(loader, view)
     past = last_figures(view, _PAST_DAYS)
-    ahead = view.ahead
     before = ahead.since(_PAST_DAYS)
-    waiting = ahead.skipped - before.skipped
+    waiting = ahead.skipped - before.skipped  # days that are over but have no figure
     horizon = min(_HORIZON, ahead.most)
     forecast_rows = bands(before, waiting + horizon, _LEVELS, view.declared)
     chart_rows = [*past, *forecast_rows]
-    for row, earlier in zip(
-        chart_rows, year_earlier(view, [r["date"] for r in chart_rows]), strict=True
-    ):
-        row |= earlier
-    has_last_year = any(row["last_year_mean"] is not None for row in chart_rows)
+    add_year_earlier(view, chart_rows)
     days = forecast_rows[waiting:]
     outcomes = []  # the figures since, possibly with gaps
     if params.is_past:
         first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-        outcomes = figures(params.loader, params.series_id, first, last)
+        outcomes = figures(loader, params.series_id, first, last)
+    arrived = {row["date"]: row["value"] for row in outcomes}
+    for row in forecast_rows:
+        row |= {"came": arrived.get(row["date"]), "none": per_cent(row["p_zero"])}
     above = exceedance(ahead, summary["threshold"], 1, horizon)
-    top = max(row["hi95"] for row in days) or 1
+    for row, passing in zip(days, above["rows"], strict=True):
+        row |= {"threshold": summary["threshold"], "p_above": passing["p_above"]}
     totals = periods(view.observed, ahead, PERIODS, _LEVELS)
     for row in totals:
-        row["name"] = _name(row, view, params.loader.today())
-    arrived = {row["date"]: row["value"] for row in outcomes}
-    for row, passing in zip(days, above["rows"], strict=True):
-        bounds = [(css, row[lo], row[hi]) for lo, hi, css in BANDS]
-        row |= {
-            "threshold": summary["threshold"],
-            "p_above": passing["p_above"],
-            "bar": inline_bar(bounds, row["median"], top),
-            "came": arrived.get(row["date"]),
-        }
+        row["name"] = _name(row, view, loader.today())
+    year, sea = _year_so_far(view), weather_ahead(loader, view)
+    changed = "What changed since the last forecast"
+    driven = "What is driving this forecast"
+    why = {
+        "changed": _parts_table(params, "changes", changed, changes, "before", "causes", "after"),
+        "driven": _parts_table(
+            params, "drivers", driven, explanation, "yearly_mean", "factors", "mean"
+        ),
+    }
     unit_title, whole = unit.capitalize(), view.route.area_title
-    of_threshold = view.declared.unit_of(summary["threshold"])
-    chance = f"Chance of more than {summary['threshold']:,} {of_threshold}, by day"
+    has_last_year = any(row["last_year_mean"] is not None for row in chart_rows)
     keys = (
         *((("actual", "as published"),) if past else ()),
         *((("waiting", "not yet published"),) if waiting else ()),
@@ -97,11 +78,15 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         *((("then", "a year earlier, mean of 7 days"),) if has_last_year else ()),
         *((("came", "arrived"),) if outcomes else ()),
     )
+    of_threshold = f"{summary['threshold']:,} {view.declared.unit_of(summary['threshold'])}"
+    chances = {
+        "no-arrivals": ("Chance of no arrivals, by day", ("date", "p_zero")),
+        "above-threshold": (
+            f"Chance of more than {of_threshold}, by day",
+            ("date", "threshold", "p_above"),
+        ),
+    }
     numbers = (*RANGES, "p_zero", "p_above", "came")
-    key = ("year", view.issue.issue_id, view.entry.model, view.first)
-    year = params.loader.compute_once(key, lambda: _year_so_far(view))
-    sea = _weather_table(params)
-    why = {name: _drivers_table(params, *question) for name, question in _WHY.items()}
     exhibits = [
         Exhibit(
             "forecast",
@@ -113,10 +98,7 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         ),
         *(
             Exhibit(name, title, days, columns, chance_bars(days, columns[-1], title))
-            for name, title, columns in (
-                ("no-arrivals", "Chance of no arrivals, by day", ("date", "p_zero")),
-                ("above-threshold", chance, ("date", "threshold", "p_above")),
-            )
+            for name, (title, columns) in chances.items()
         ),
         Exhibit("days", f"{unit_title} day by day, {whole}", days, ("date", *numbers)),
         Exhibit(
@@ -125,14 +107,16 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
             totals,
             ("period", "from", "to", *RANGES, "known", "last_year", "note"),
         ),
-        *(part["exhibit"] for part in (year, sea, *why.values()) if part),
+        *([_weather(view, sea)] if sea else []),
+        *(part["exhibit"] for part in (year, *why.values()) if part),
     ]
     return why | {
         "headline": summary,
-        "briefing": briefing_of(params.loader, view),
+        "briefing": briefing_of(loader, view),
         "exhibits": exhibits,
-        "chart_data": _chart_data(unit, past, forecast_rows, waiting),
         "chart_rows": chart_rows,
+        "first_forecast": len(past),
+        "waiting": waiting,
         "days": days,
         "above": above,
         "has_outcomes": bool(outcomes),
@@ -144,26 +128,17 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _weather_table(params: PageParams) -> dict[str, Any] | None:
-    """Return the weather forecast by day, with a bar for the wind at night."""
-    weather = weather_ahead(params.loader, params.view)
-    if weather is None:
-        return None
-    top = max(_STRONG_WIND_KMH, *(row["wind_hi80"] for row in weather["rows"]))
-    for row in weather["rows"]:
-        bounds = ("band80", row["wind_lo80"], row["wind_hi80"])
-        row["bar"] = inline_bar([bounds], row["wind_median"], top)
+def _weather(view: IssueView, weather: dict[str, Any]) -> Exhibit:
     ranges = [f"{what}_{end}" for what in ("wind", "gusts") for end in ("median", "lo80", "hi80")]
-    place, read_on = params.view.route.weather_place, long_day(weather["read_at"][:10])
-    exhibit = Exhibit(
+    read_on = long_day(weather["read_at"][:10])
+    return Exhibit(
         "sea",
-        f"Wind and waves at {place}, as forecast on {read_on}",
+        f"Wind and waves at {view.route.weather_place}, as forecast on {read_on}",
         weather["rows"],
         ("date", *ranges, "wind_from", "wave_night_mean_m", "wave_max_m"),
         credit=weather["attribution"],
         licence_url="https://creativecommons.org/licenses/by/4.0/",
     )
-    return weather | {"exhibit": exhibit}
 
 
 def _year_so_far(view: IssueView) -> dict[str, Any] | None:
@@ -187,44 +162,44 @@ def _year_so_far(view: IssueView) -> dict[str, Any] | None:
     return year | {"ends": ends, "exhibit": exhibit}
 
 
-def _drivers_table(
+def _parts_table(
     params: PageParams,
-    answer: Callable[[IssueLoader, IssueView], dict[str, Any]],
-    keys: tuple[str, str, str],
-    named: tuple[str, str],
+    name: str,
+    title: str,
+    question: Callable[[IssueLoader, IssueView], dict[str, Any]],
+    *keys: str,
 ) -> dict[str, Any] | None:
     """Return a row per part and a column per period; None if not stored for these days.
 
-    Parts that round to 0 are left out.
+    `keys` are those of the first number of `question`, its parts and its last number. Parts that
+    round to 0 are left out.
     """
     try:
-        result = answer(params.loader, params.view)
+        answer = question(params.loader, params.view)
     except (NotFound, BadQuestion):
         return None
     first, parts, last = keys
-    columns = ("days", first, *result[parts], last)
-    spans = [total for total in result["totals"] if total["days"] > 1]
+    spans = [total for total in answer["totals"] if total["days"] > 1]
     if not spans:
         return None
     rows = [
         {"name": _PARTS.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
-        for part in result[parts]
+        for part in answer[parts]
     ]
-    rows = [row for row in rows if any(round(share) for share in row["shares"])]
-    return result | {
+    columns = ("days", first, *answer[parts], last)
+    return answer | {
         "noise": [sampling_error(params.view, span["days"]) for span in spans],
         "spans": [span["days"] for span in spans],
         "first": [span[first] for span in spans],
-        "rows": rows,
+        "rows": [row for row in rows if any(round(share) for share in row["shares"])],
         "last": [span[last] for span in spans],
-        "exhibit": Exhibit(*named, result["totals"], columns, parts=result[parts]),
+        "exhibit": Exhibit(name, title, answer["totals"], columns, parts=answer[parts]),
     }
 
 
 def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
     """Return the display name of a period; past forecasts use absolute names."""
-    first = dt.date.fromisoformat(row["from"])
-    last = dt.date.fromisoformat(row["to"])
+    first, last = (dt.date.fromisoformat(row[end]) for end in ("from", "to"))
     following = "First" if view.is_past else "Next"
     week = f"Week to {last.day} {last:%B}" + ("" if last.year == today.year else f" {last.year}")
     to_date = f"to {last.day} {last:%B}" if view.is_past else "to yesterday"
@@ -241,19 +216,3 @@ def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
         "year_to_date": f"{last.year}, {to_date}",
         "calendar_year": f"{last.year}, whole year",
     }[row["period"]]
-
-
-def _chart_data(
-    unit: str, past: Sequence[dict[str, Any]], days: Sequence[dict[str, Any]], waiting: int
-) -> dict[str, Any]:
-    columns = ("date", "median", "lo80", "hi80", "lo95", "hi95", "last_year")
-    return {
-        "unit": unit,
-        "waiting": waiting,  # days that are over but have no figure
-        "past": [{name: row[name] for name in ("date", "value", "last_year")} for row in past],
-        "days": [
-            {name: row[name] for name in columns} | {"none": FILTERS["per_cent"](row["p_zero"])}
-            for row in days
-        ],
-        "came": [row.get("came") for row in days],  # null if unpublished
-    }

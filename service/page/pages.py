@@ -11,10 +11,8 @@ __all__ = [
 ]
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -59,7 +57,6 @@ _CONTEXTS: dict[str, Callable[[PageParams, Mapping[str, str]], dict[str, Any]]] 
 OF_ONE_FORECAST = ("now", "plan")
 """Views whose numbers all come from the displayed forecast."""
 _STATIC = Path(__file__).parent / "static"
-_A_YEAR_SECONDS = 365 * 86400
 _RECENT = 8
 
 for _name, _filter in FILTERS.items():
@@ -71,7 +68,6 @@ def _common_context() -> dict[str, Any]:
     """Return the template context that all pages share."""
     context = _loader().for_series(request.args.get("series", "")).context
     return {
-        "static_file": _static,
         "views": VIEWS,
         "here": (request.endpoint or "").removeprefix("page."),
         "link_params": context.to_route,
@@ -84,24 +80,12 @@ def _common_context() -> dict[str, Any]:
     }
 
 
-def _static(filename: str) -> str:
-    """Return the URL of a static file, with a hash of its content."""
-    return url_for("page.static", filename=filename, v=_content_hash(filename))
-
-
-@cache
-def _content_hash(filename: str) -> str:
-    return hashlib.sha256((_STATIC / filename).read_bytes()).hexdigest()[:12]
-
-
 @blueprint.get("/static/<path:filename>")
 def static(filename: str) -> Response:
-    """Send a static file, cached permanently if requested with its hash."""
+    """Send a static file, which browsers revalidate."""
     answer = send_from_directory(_STATIC, filename)
     answer.direct_passthrough = False
     answer.make_sequence()  # streamed files are not compressed
-    if request.args.get("v") == _content_hash(filename):
-        answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"
     return answer
 
 
@@ -145,12 +129,10 @@ def page() -> Response:
 
 def _recent(params: PageParams) -> list[tuple[str, str]]:
     """Return ID and day of the last forecasts; also the time if a day has several."""
-    loader = params.loader
-    issues = list_issues(loader, params.series_id, _RECENT)[0]
-    moments = [
-        dt.datetime.fromisoformat(one["issued_at"]).astimezone(loader.route.zone) for one in issues
-    ]
-    days = [short_day(one.date(), one.year != loader.today().year) for one in moments]
+    zone, year = params.loader.route.zone, params.loader.today().year
+    issues = list_issues(params.loader, params.series_id, _RECENT)[0]
+    moments = [dt.datetime.fromisoformat(one["issued_at"]).astimezone(zone) for one in issues]
+    days = [short_day(one.date(), one.year != year) for one in moments]
     return [
         (issue["issue_id"], f"{day}, {moment:%H:%M}" if days.count(day) > 1 else day)
         for issue, day, moment in zip(issues, days, moments, strict=True)
@@ -188,20 +170,19 @@ def links_to(
 
 def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     """Return how to cite an exhibit."""
-    issue, loader = params.view.issue, params.loader
-    address = f"{loader.context.settings.address}/?{urlencode(loader.context.to_route)}"
-    which, warning = f"As on {format_day(loader.today())}", ""
+    issue, context, route = params.view.issue, params.loader.context, params.loader.route
+    address = f"{context.settings.address}/?{urlencode(context.to_route)}".rstrip("/?")
+    which = f"As on {format_day(params.loader.today())}"
     if view in OF_ONE_FORECAST:
-        is_live, day = issue.kind == "live", format_day(params.issued_on)
-        made = f"published {day}" if is_live else f"made afterwards as of {day}"
-        which = f"{'Forecast' if is_live else 'Hindcast'} {issue.issue_id}, {made}"
-    if params.reasons:
-        state = status_name(params.view.state.status).lower()
-        warning = f" Status when downloaded: {state}."
+        day = format_day(params.issued_on)
+        which = f"Hindcast {issue.issue_id}, made afterwards as of {day}"
+        if issue.kind == "live":
+            which = f"Forecast {issue.issue_id}, published {day}"
+    state = status_name(params.view.state.status).lower()
+    warning = f" Status when downloaded: {state}." if params.reasons else ""
     return (
-        f"{loader.route.forecast_title}: {exhibit.title}. {which}, from figures to "
-        f"{format_day(issue.data_through)}.{warning} {address.rstrip('/?')}. "
-        f"{exhibit.credit or loader.route.credit}"
+        f"{route.forecast_title}: {exhibit.title}. {which}, from figures to "
+        f"{format_day(issue.data_through)}.{warning} {address}. {exhibit.credit or route.credit}"
     )
 
 

@@ -2,9 +2,11 @@
 
 __all__ = ["plan_context"]
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from service.answers.ahead import LEAST_SHARE, scale_to_share
@@ -20,8 +22,6 @@ from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.page_params import PageParams
 
 _LEVELS = (50, 80, 95)
-_WHOLE = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}")
-_DECIMAL = re.compile(r"[0-9]{1,3}[.][0-9]{1,2}")
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,12 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
     for field in _FIELDS:
         usual = declared.day_threshold if field.name == "threshold" else field.default
         text = args.get(field.name, str(usual)).strip()[:40]
-        number = None
-        if _WHOLE.fullmatch(text) or (field.step < 1 and _DECIMAL.fullmatch(text)):
-            text = text.replace(",", "")
-            number = float(text) if "." in text else int(text)
-        texts[field.name] = text
-        if number is not None and field.least <= number <= field.most:
-            numbers[field.name] = number
+        number = _number(text)
+        is_step = round(number / field.step, 6).is_integer() if math.isfinite(number) else False
+        if is_step and field.least <= number <= field.most:
+            texts[field.name], numbers[field.name] = str(number), number
             continue
+        texts[field.name] = text
         kind = "whole number" if field.step == 1 else "number with at most two decimals"
         errors[field.name] = (
             f"{field.label.lower()} must be a {kind} from {field.least:,} to {field.most:,}, "
@@ -80,6 +78,15 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
         most = numbers["horizon"]
         errors["window"] = f"days to add up must be at most {most}, the number of days ahead"
     return {"texts": texts, "numbers": numbers, "errors": errors}
+
+
+def _number(text: str) -> float:
+    """Read a number such as 1,500 or 12.5; return NaN if it is none."""
+    try:
+        number = float(re.sub(r",(?=\d{3}\b)", "", text))
+    except ValueError:
+        return math.nan
+    return int(number) if number.is_integer() else number
 
 
 def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -128,18 +135,22 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         columns = ("days", column, f"{column}_at_least")
         exhibits.append(Exhibit(name, title, quiet_answer["rows"], columns, drawing))
     if places:
-        exhibits.append(_places_exhibit(places, unit, of_share))
+        enough = f"{places['places_peak']:,} place{'' if places['places_peak'] == 1 else 's'}"
+        title = f"{unit.capitalize()} present by day, and the {enough} needed{of_share}"
+        drawing = fan_chart([], places["rows"], title, limit=(places["places_peak"], enough))
+        keys = (("limit", "places needed"), *BAND_KEYS)
+        exhibits.append(
+            Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)
+        )
     table = bands(scale_to_share(view, our_share).ahead, horizon, _LEVELS, view.declared)
-    for at, row in enumerate(table):
-        del row["time"], row["horizon_days"], row["p_any"]
-        row |= inputs | {"p_above": None}
-        if at < len(above["rows"]):
-            row["p_above"] = above["rows"][at]["p_above"]
-        if places:
-            row["stay_days"], row["share"] = numbers["stay_days"], share
-            place_row = places["rows"][at]
-            row["present_median"], row["places"] = place_row["median"], place_row["places"]
-    exhibits.append(Exhibit("plan", f"Plan by day{of_share}", table, list(table[0])))
+    for row, passing in zip_longest(table, above["rows"]):
+        row |= inputs | {"p_above": passing and passing["p_above"]}
+    for row, place in zip(table, places["rows"] if places else (), strict=False):
+        row |= {"stay_days": numbers["stay_days"], "share": share}
+        row |= {"present_median": place["median"], "places": place["places"]}
+    left_out = ("time", "horizon_days", "p_any")
+    plan_columns = [name for name in table[0] if name not in left_out]
+    exhibits.append(Exhibit("plan", f"Plan by day{of_share}", table, plan_columns))
     return {
         "above": above,
         "others": others,
@@ -147,14 +158,6 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         "places": places,
         "exhibits": exhibits,
     }
-
-
-def _places_exhibit(places: dict[str, Any], unit: str, of_share: str) -> Exhibit:
-    enough = f"{places['places_peak']:,} place{'' if places['places_peak'] == 1 else 's'}"
-    title = f"{unit.capitalize()} present by day, and the {enough} needed{of_share}"
-    drawing = fan_chart([], places["rows"], title, limit=(places["places_peak"], enough))
-    keys = (("limit", "places needed"), *BAND_KEYS)
-    return Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)
 
 
 def _other_thresholds(threshold: int) -> list[int]:

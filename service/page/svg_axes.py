@@ -1,6 +1,6 @@
 """The drawing area of charts: scales for days and counts, axes and the SVG frame."""
 
-__all__ = ["BANDS", "Sheet", "ceiling", "element", "inline_bar", "path"]
+__all__ = ["BANDS", "Sheet", "ceiling", "element", "path"]
 
 import datetime as dt
 import math
@@ -123,22 +123,6 @@ class Sheet:
             f'<svg class="{css} {self.name}" viewBox="0 0 {self.width} {self.height}" role="img" '
             f'aria-label="{escape(title)}"{more}>{"".join(parts)}</svg>'
         )
-
-
-def inline_bar(bars: Sequence[tuple[str, float, float]], tip: float, top: float) -> Markup:
-    """Draw ranges (class, from, to) and a tip on the scale of `top`, without numbers."""
-    parts = [
-        element(
-            "rect", css, x=200 * lo / top, y=2, width=max(200 * (hi - lo) / top, 0.6), height=12
-        )
-        for css, lo, hi in bars
-    ]
-    x = min(max(200 * tip / top - 1, 0.0), 198.0)
-    parts.append(element("rect", "tip", x=x, y=0, width=2, height=16))
-    return Markup(
-        '<svg class="bar" viewBox="0 0 200 16" preserveAspectRatio="none" aria-hidden="true">'
-        f"{''.join(parts)}</svg>"
-    )
 
 
 def ceiling(count: float) -> float:

@@ -17,21 +17,20 @@
     const data = JSON.parse(one("#chart-data").textContent);
     const slider = one("#day");
     const reading = one("#reading");
-    const days = [...data.past, ...data.days];
-    const first = data.past.length;
+    const days = data.rows;
+    const first = data.first;
 
     function say(at) {
       const row = days[at];
       const date = spoken(row.date);
       const then = row.last_year === null ? "" : ` A year earlier: ${count(row.last_year)}.`;
       if (at < first) return `${date}: ${count(row.value)} ${data.unit}, as published.${then}`;
-      const arrived = data.came[at - first];
       const gone = at - first < data.waiting ? " (not yet published)" : "";
       return (
         `${date}${gone}: median ${count(row.median)}; 80% range ${count(row.lo80)} to ` +
         `${count(row.hi80)}, 95% range ${count(row.lo95)} to ${count(row.hi95)}; ` +
         `${row.none} chance of no arrivals.` +
-        (arrived === null ? "" : ` ${count(arrived)} arrived.`) + then
+        (row.came === null ? "" : ` ${count(row.came)} arrived.`) + then
       );
     }
 

@@ -38,28 +38,24 @@ def test_briefing_of_18_october_2024(loader: IssueLoader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "text"),
+    ("day", "value", "year", "end"),
     [
-        (D(2024, 12, 31), WHOLE_YEAR),
-        (D(2019, 9, 1), "3,932.1% more than by the same day of 2018 (28)."),
+        (D(2024, 12, 31), 0, 36_816, WHOLE_YEAR),
+        (D(2019, 9, 1), 0, 1_129, "3,932.1% more than by the same day of 2018 (28)."),
+        (D(2025, 6, 20), 437, 17_817, ""),
+        (D(2021, 11, 12), 0, 23_622, ""),
+        (D(2018, 1, 1), 0, 0, "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."),
     ],
 )
-def test_sentence_of_whole_year_and_of_large_change(loader: IssueLoader, day: D, text: str) -> None:
-    assert briefing(loader, "people", day)["sentence"].endswith(text)
-
-
-@pytest.mark.parametrize(
-    ("day", "value", "year"), [("2025-06-20", 437, 17_817), ("2021-11-12", None, 23_622)]
-)
-def test_briefing_of_other_reported_days(
-    loader: IssueLoader, day: str, value: int | None, year: int
+def test_briefing_of_other_days(
+    loader: IssueLoader, day: D, value: int, year: int, end: str
 ) -> None:
-    answer = briefing(loader, "people", D.fromisoformat(day))
-    assert answer["year_to_date"]["value"] == year
-    assert value is None or answer["last_day"]["value"] == value
+    answer = briefing(loader, "people", day)
+    assert (answer["last_day"]["value"], answer["year_to_date"]["value"]) == (value, year)
+    assert answer["sentence"].endswith(end)
 
 
-@pytest.mark.parametrize("day", ["2025-12-31", "2024-02-29", "2025-03-02", "2019-01-01"])
+@pytest.mark.parametrize("day", ["2024-02-29", "2025-03-02", "2019-01-01"])
 def test_numbers_equal_sums_in_loops(loader: IssueLoader, people: DailySeries, day: str) -> None:
     last = D.fromisoformat(day)
     answer = briefing(loader, "people", last)
@@ -104,14 +100,6 @@ def test_year_with_part_of_the_period_is_left_out(loader: IssueLoader) -> None:
     assert [row["year"] for row in answer["year_to_date"]["against"]] == [2018]
 
 
-def test_briefing_of_first_day(loader: IssueLoader) -> None:
-    answer = briefing(loader, "people", D(2018, 1, 1))
-    assert answer["last_7_days"]["from"] == "2018-01-01"
-    assert answer["sentence"] == (
-        "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
-    )
-
-
 @pytest.mark.parametrize(
     ("counts", "day", "sentence"),
     [
@@ -137,19 +125,11 @@ def test_difference_that_rounds_to_zero_is_about_as_many() -> None:
     assert module._comparison_in_words({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
 
 
-def test_date_after_the_figures_uses_the_last_of_them(loader: IssueLoader) -> None:
-    answer = briefing(loader, "people", D(2026, 1, 2))
-    assert (answer["as_of"], answer["data_through"]) == ("2026-01-02", "2025-12-31")
-    assert briefing(loader, "people")["as_of"] == "2025-12-31"
-
-
 @pytest.mark.parametrize(
     ("moment", "through"),
     [
         (utc(2024, 10, 19, 12, 59), "2024-10-17"),
         (utc(2024, 10, 19, 13, 0), "2024-10-18"),  # 14:00 in London
-        (utc(2024, 12, 1, 13, 59), "2024-11-29"),
-        (utc(2024, 12, 1, 14, 0), "2024-11-30"),
     ],
 )
 def test_as_of_instant_uses_figures_published_by_then(

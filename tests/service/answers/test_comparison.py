@@ -11,7 +11,6 @@ from service.answers.comparison import (
     list_models,
     view_of_day,
 )
-from service.answers.errors import NotFound
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
@@ -77,11 +76,6 @@ def test_totals_have_arrivals_once_all_days_are_published(loader: IssueLoader) -
     rows = figures(loader, "people", D(2025, 12, 15), D(2025, 12, 21))
     assert week["came"] == sum(row["value"] for row in rows)
     assert month["came"] is None, "its last days are not published yet"
-
-
-def test_model_not_in_issue_is_not_found(loader: IssueLoader) -> None:
-    with pytest.raises(NotFound, match="expected a model of this issue"):
-        view_of_day(loader, "people", D(2025, 12, 15), "prophet")
 
 
 def test_usual_days_are_three_four_weeks_apart(loader: IssueLoader) -> None:

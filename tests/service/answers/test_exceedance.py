@@ -8,7 +8,8 @@ import pytest
 
 from service.answers.ahead import Ahead
 from service.answers.errors import MOST_THRESHOLD, BadQuestion
-from service.answers.exceedance import exceedance
+from service.answers.exceedance import chance, exceedance
+from tests.service.answers.test_headline import make_view
 from tests.service.support import random_paths
 
 PATHS = random_paths("2026-02-20", 14, n_paths=80)
@@ -28,16 +29,10 @@ def test_chances_equal_counts_in_loops(threshold: int, window: int, horizon: int
         ]
         above_any |= set(above)
         day = dt.date(2026, 2, 20) + dt.timedelta(days=first)
-        rows.append(
-            {
-                "time": f"{day}T00:00:00Z",
-                "date": str(day),
-                "to": str(day + dt.timedelta(days=window - 1)),
-                "horizon_days": first + 1,
-                "p_above": round(len(above) / 80, 4),
-                "note": None,
-            }
-        )
+        last = day + dt.timedelta(days=window - 1)
+        p_above = round(len(above) / 80, 4)
+        row = {"time": f"{day}T00:00:00Z", "date": str(day), "to": str(last), "note": None}
+        rows.append(row | {"horizon_days": first + 1, "p_above": p_above})
     assert answer["rows"] == rows
     assert answer["p_any"] == round(len(above_any) / 80, 4)
     later = dt.date(2026, 2, 22)
@@ -70,3 +65,15 @@ def test_share_is_taken_of_the_sum_of_days(our_share: float) -> None:
     whole, sums = Fraction(str(our_share)) / 100, PATHS.values[:, :4].sum(axis=1).tolist()
     above = sum(math.ceil(one * whole) > 2 for one in sums)
     assert answer["rows"][0]["p_above"] == round(above / 80, 4)
+
+
+def test_chance_is_share_of_paths_above_threshold() -> None:
+    answer = chance(make_view(PATHS.values), 250, 3, 10)
+    assert answer == {
+        "time": "2026-01-02T12:00:00Z",
+        "value": exceedance(Ahead.of(PATHS), 250, 3, 10)["p_any"],
+        "threshold": 250,
+        "window": 3,
+        "horizon": 10,
+    }
+    assert 0 < answer["value"] < 1

@@ -24,15 +24,15 @@ FACTORS = {
 MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
 
 
-def publish_issue(context: Context, is_explained: bool = True, times: int = 1) -> IssueView:
-    """Publish an issue of 14 days, or `times` as many, by default with an explanation."""
-    paths = random_paths("2026-01-01", 14 * times)
+def publish_issue(context: Context, days: int = 14, **more: list[float]) -> IssueView:
+    """Publish an issue whose explanation of 14 days is repeated, with `more` factors."""
+    paths = random_paths("2026-01-01", days)
     issue = publish(context.database, {"climatology": paths}, record_run(context.database, "one"))
-    factors = {name: shares * times for name, shares in FACTORS.items()}
-    note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN * times, "factors": factors}
-    if is_explained:
-        with context.database.writing() as connection:
-            note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, note)
+    factors = {name: shares * 2 for name, shares in (FACTORS | more).items()}
+    note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN * 2, "factors": factors}
+    note |= {"mean": (MEAN * 2)[:days], "factors": {k: v[:days] for k, v in factors.items()}}
+    with context.database.writing() as connection:
+        note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, note)
     return replace(make_view(paths.values), issue=issue)
 
 
@@ -52,12 +52,12 @@ def test_factors_of_each_day_add_up_to_its_mean(empty: Context) -> None:
             "time": f"{day}T00:00:00Z",
             "date": str(day),
             "horizon_days": at + 1,
+            "note": None,
             "yearly_mean": 100.5,
             "season": 10.0 + at,
             "recent_level": -3.0 + at,
             "other": 0.25,
             "mean": MEAN[at],
-            "note": None,
         }
         shares = (row["season"], row["recent_level"], row["other"])
         assert row["yearly_mean"] + sum(shares) == pytest.approx(row["mean"])
@@ -81,19 +81,11 @@ def test_totals_are_sums_of_first_days(empty: Context) -> None:
     assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
 
 
-def test_four_weeks_have_a_total(empty: Context) -> None:
-    *_, month = explanation(IssueLoader(empty), publish_issue(empty, times=2))["totals"]
+def test_weather_is_first_and_four_weeks_have_a_total(empty: Context) -> None:
+    answer = explanation(IssueLoader(empty), publish_issue(empty, 28, weather=[0.0] * 14))
+    assert answer["factors"] == ["weather", "season", "recent_level", "other"]
+    month = answer["totals"][-1]
     assert (month["days"], month["mean"]) == (28, round(2 * sum(MEAN), 3))
-
-
-def test_weather_is_listed_first(empty: Context) -> None:
-    issue = publish_issue(empty, is_explained=False)
-    factors = {"season": [1.0] * 14, "weather": [2.0] * 14, "yesterday": [3.0] * 14}
-    note = {"method": "Shapley", "yearly_mean": 94.0, "mean": [100.0] * 14, "factors": factors}
-    with empty.database.writing() as connection:
-        note_store.save_note(connection, issue.issue.issue_id, note_store.EXPLANATION, note)
-    answer = explanation(IssueLoader(empty), issue)
-    assert answer["factors"] == ["weather", "season", "yesterday"]
 
 
 def test_days_beyond_the_explanation_are_not_found(empty: Context) -> None:
@@ -107,7 +99,8 @@ def test_days_beyond_the_explanation_are_not_found(empty: Context) -> None:
         explanation(IssueLoader(empty), replace(longer, today=beyond, first=beyond))
 
 
-def test_issue_without_note_has_no_explanation(empty: Context) -> None:
-    view = publish_issue(empty, is_explained=False)
-    with pytest.raises(NotFound, match=f"issue {view.issue.issue_id} has no explanation"):
-        explanation(IssueLoader(empty), view)
+def test_issue_without_note_has_no_explanation(context: Context) -> None:
+    issue = publish(context.database, {"climatology": random_paths("2026-01-01", 14)}, 1)
+    view = replace(make_view(random_paths("2026-01-01", 14).values), issue=issue)
+    with pytest.raises(NotFound, match=f"issue {issue.issue_id} has no explanation"):
+        explanation(IssueLoader(context), view)

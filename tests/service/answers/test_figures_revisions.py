@@ -17,8 +17,8 @@ from tests.service.support import ROUTE, utc
 DAY = dt.date(2025, 12, 13)
 
 
-def record_revision(context: Context, is_marked: bool) -> None:
-    figure = Figure("people", DAY, 755, "page", utc(2025, 12, 16, 13), is_marked)
+def record_revision(context: Context) -> None:
+    figure = Figure("people", DAY, 755, "page", utc(2025, 12, 16, 13), True)
     with context.database.writing() as connection:
         store_as_documents(connection, ROUTE, [figure], utc(2025, 12, 31))
 
@@ -33,7 +33,7 @@ def record_preventions(context: Context) -> None:
 def test_revisions_are_listed_and_counted(context: Context) -> None:
     loader = IssueLoader(context)
     assert revisions(loader, "people") == {"count": 0, "rows": []}
-    record_revision(context, is_marked=True)
+    record_revision(context)
     answer = revisions(loader, "people")
     assert answer["count"] == 1
     assert answer["rows"] == [
@@ -52,19 +52,6 @@ def test_revisions_are_listed_and_counted(context: Context) -> None:
     assert list(answer["rows"][0]) == list(RevisionsRow.model_fields)
     with pytest.raises(NotFound, match="expected one of the series people, boats, preventions"):
         revisions(loader, "planes")
-
-
-def test_revisions_endpoint(context: Context, client: FlaskClient) -> None:
-    record_revision(context, is_marked=False)
-    answer = client.get("/v1/series/people/revisions")
-    assert answer.status_code == 200
-    assert (answer.json["count"], answer.json["unit"]) == (1, "people")
-    table = client.get("/v1/series/boats/revisions", headers={"Accept": "text/csv"})
-    assert table.text == ",".join(RevisionsRow.model_fields) + "\n"
-    table = client.get("/v1/series/people/revisions", headers={"Accept": "text/csv"})
-    assert table.text.endswith(",false,true\n")
-    assert client.get("/v1/series/planes/revisions").status_code == 404
-    assert client.get("/v1/series/people/revisions?as_of=2025-12-31").status_code == 400
 
 
 def test_preventions_are_listed_but_not_forecast(context: Context, client: FlaskClient) -> None:

@@ -51,11 +51,9 @@ def test_rows_have_figures_and_forecast(
 @pytest.mark.parametrize(
     ("first", "last", "expected_last", "n_rows", "n_forecast"),
     [
-        ("2025-12-30", "2026-01-03", "2026-01-03", 5, 5),
         ("2025-12-20", "2025-12-24", "2025-12-24", 5, 0),
         ("2025-12-20", "2025-12-25", "2025-12-25", 6, 1),
         ("2026-02-01", "2027-01-01", "2026-02-02", 2, 2),  # where the paths end
-        ("2025-12-25", "2025-12-25", "2025-12-25", 1, 1),
     ],
 )
 def test_period_is_clipped_to_existing_days(

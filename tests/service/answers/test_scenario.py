@@ -63,18 +63,6 @@ def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader: Issue
         assert answer["rows"][20] != answer["forecast"]["rows"][20]
 
 
-@pytest.mark.parametrize(
-    ("name", "least", "most"), [("level_percent", -100, 400), ("people_per_boat", 1, 300)]
-)
-def test_assumptions_have_limits(loader: IssueLoader, name: str, least: int, most: int) -> None:
-    view = loader.view("people")
-    for number in (least, most):
-        assert scenario(loader, view, 28, (80,), **{name: number})["assumed"][name] == number
-    for number in (least - 0.5, most + 0.5):
-        with pytest.raises(BadQuestion, match=f"{name}: expected a number from {least} to {most},"):
-            scenario(loader, view, 28, (80,), **{name: number})
-
-
 def test_weather_and_level_combine(loader: IssueLoader) -> None:
     view, weather = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
     level_as_forecast = scenario(loader, view, 28, (80,), weather=weather)

@@ -50,12 +50,6 @@ def test_metrics_of_published_issues(context: Context, clock: ManualClock) -> No
     assert succeeded == {(ROUTE.name, "ingest"), (ROUTE.name, "refit")}
 
 
-def test_status_reason_of_both_series_is_counted_once(context: Context) -> None:
-    metrics = service_metrics(IssueLoader(context, ManualClock(utc(2026, 11, 21, 12))))
-    assert metrics["service_status"] == {("fresh",): 0, ("stale",): 1, ("degraded",): 0}
-    assert metrics["service_status_reason"] == {("figures_old",): 1}
-
-
 def test_scheduler_running_follows_its_lock(empty: Context, clock: ManualClock) -> None:
     loader = IssueLoader(empty, clock)
     with empty.database.try_lock(SCHEDULER):

@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from service.answers.issue_loader import IssueLoader
-from service.answers.status import catalogue, published_series, status
+from service.answers.state import State
+from service.answers.status import age, catalogue, published_series, status
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.answers.conftest import open_copy
+from tests.service.answers.test_headline import make_view
 from tests.service.stored_issues import with_settings
 from tests.service.support import (
     CHAMPION,
@@ -43,21 +48,13 @@ def test_status_of_fresh_forecast(context: Context, clock: ManualClock) -> None:
     assert jobs["refit"]["last_success_at"] >= jobs["refit"]["last_started_at"]
 
 
-def test_status_of_old_figures(context: Context) -> None:
-    answer = status(IssueLoader(context, ManualClock(utc(2026, 11, 21, 12))))
-    assert answer["status"] == "stale"
-    assert answer["series"][0]["figures_age_days"] == 325
-    (reason,) = answer["reasons"]
-    assert reason == {
-        "name": "figures_old",
-        "detail": "the latest figures are for 2025-12-31, 325 days ago",
-    }
-
-
-def publish_failures(context: Context, reason_by_series: dict[str, str]) -> None:
-    """Publish a newer issue of each series, whose champion failed for a reason of its own."""
+def test_reasons_of_all_series_are_listed_without_duplicates(
+    context: Context, clock: ManualClock
+) -> None:
+    """A newer issue of each series, whose champion failed for a reason of its own."""
+    failures = {"people": "did not converge", "boats": "took too long"}
     run_id = record_run(context.database, "later", outcome="done")
-    for series_id, reason in reason_by_series.items():
+    for series_id, reason in failures.items():
         publish(
             context.database,
             {"climatology": random_paths("2026-01-01", 30)},
@@ -67,28 +64,14 @@ def publish_failures(context: Context, reason_by_series: dict[str, str]) -> None
             failures={"hurdle": reason},
             wanted="hurdle",
         )
-
-
-def test_failed_model_is_listed_with_reason(context: Context, clock: ManualClock) -> None:
-    publish_failures(context, {"people": "did not converge"})
+    clock.now = utc(2027, 2, 1)
     answer = status(IssueLoader(context, clock))
+    assert answer["status"] == "degraded"
     models = {m["model"]: m["failure"] for m in answer["series"][0]["models"]}
     assert models == {"climatology": None, "hurdle": "did not converge"}
-    assert answer["status"] == "degraded"
-    assert answer["series"][1]["status"] == "fresh"
-
-
-def test_reasons_of_all_series_are_listed_without_duplicates(
-    context: Context, clock: ManualClock
-) -> None:
-    failures = {"people": "did not converge", "boats": "took too long"}
-    publish_failures(context, failures)
-    clock.now = utc(2027, 2, 1)
-    reasons = status(IssueLoader(context, clock))["reasons"]
-    assert [reason["name"] for reason in reasons] == [
-        *("figures_old", "scheduler_down", "champion_failed", "champion_failed")
-    ]
-    assert [reason["detail"] for reason in reasons[2:]] == [
+    old, down, *failed = answer["reasons"]
+    assert (old["name"], down["name"]) == ("figures_old", "scheduler_down")
+    assert [reason["detail"] for reason in failed] == [
         f"hurdle could not be fitted ({reason}), so climatology is used"
         for reason in failures.values()
     ]
@@ -121,17 +104,10 @@ def test_status_of_empty_database(empty: Context, clock: ManualClock) -> None:
     assert [reason["name"] for reason in answer["reasons"]] == ["no_issue"]
     assert answer["series"] == []
     assert answer["jobs"][0]["last_started_at"] is None
-    assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
-
-
-def test_invalid_model_file_is_reported_before_first_issue(
-    empty: Context, clock: ManualClock
-) -> None:
     (empty.settings.models_dir / "broken.toml").write_text("title =")
-    loader = IssueLoader(empty, clock)
-    for reasons in (status(loader)["reasons"], catalogue(loader)[0]["reasons"]):
-        assert [reason["name"] for reason in reasons] == ["no_issue", "models_left_out"]
-        assert "broken.toml" in reasons[1]["detail"]
+    _, reason = status(IssueLoader(empty, clock))["reasons"]
+    assert reason["name"] == "models_left_out" and "broken.toml" in reason["detail"]
+    assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
 
 
 def test_catalogue_of_series(context: Context, clock: ManualClock) -> None:
@@ -151,3 +127,24 @@ def test_every_job_is_listed(context: Context, clock: ManualClock) -> None:
     assert "digest" in performed
     # "scheduler" is its heartbeat, and "repeat" is only run by hand.
     assert (performed | {"ingest"}) - {"scheduler", "repeat"} == listed
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "hours", "days", "flags"),
+    [
+        (NOW + dt.timedelta(hours=1, minutes=30), "fresh", 1.5, 2, (1, 0)),
+        (NOW - dt.timedelta(hours=1), "stale", 0.0, 2, (0, 0)),
+        (utc(2026, 7, 1, 23, 30), "degraded", 4331.5, 183, (0, 1)),  # 2 July in the UK
+    ],
+)
+def test_age_of_issue_and_figures(
+    now: dt.datetime, status: str, hours: float, days: int, flags: tuple[int, int]
+) -> None:
+    view = make_view(np.ones((10, 28), int), state=State(status, ()))
+    assert age(view, now) == {
+        "time": "2026-01-02T12:00:00Z",
+        "hours_since_issue": hours,
+        "days_since_figures": days,
+        "fresh": flags[0],
+        "degraded": flags[1],
+    }

@@ -45,22 +45,17 @@ def make_scores(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
         "truth": rng.integers(0, 3, days).tolist(),
     }
     totals = {}
-    for name, length in (("total_7", 7), ("total_14", 14), ("total_28", 28)):
+    for length in (7, 14, 28):
         if length <= days:
-            truth, median = int(rng.integers(0, 3000)), int(rng.integers(0, 3000))
-            totals[name] = {
-                "crps": round(scale * float(rng.gamma(2.0, 200.0)), 2),
-                "wis": round(scale * float(rng.gamma(2.0, 200.0)), 2),
-                "error": float(median - truth),
-                "truth": truth,
-                "median": median,
-                "pit": round(float(rng.random()), 4),
+            truth, median = rng.integers(0, 3000, 2).tolist()
+            crps, wis = (scale * rng.gamma(2.0, 200.0, 2)).round(2).tolist()
+            pit = round(float(rng.random()), 4)
+            total = {"crps": crps, "wis": wis, "error": float(median - truth), "pit": pit}
+            total |= {"truth": truth, "median": median}
+            total |= {f"lo_{level}": median - 10 * level for level in LEVELS}
+            totals[f"total_{length}"] = total | {
+                f"hi_{level}": median + 10 * level for level in LEVELS
             }
-            for level in LEVELS:
-                totals[name] |= {
-                    f"lo_{level}": median - 10 * level,
-                    f"hi_{level}": median + 10 * level,
-                }
     return {"days": by_day, "totals": totals}
 
 
@@ -86,7 +81,7 @@ def stored(loader: IssueLoader) -> Scores:
     seeds = itertools.count()
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
-        known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
+        known = {WEEKS - 1: 6, WEEKS - 2: 10}.get(week, 28)
         names = [name for name in scales if not (name == "climatology" and week < 3)]
         scores = {name: make_scores(next(seeds), scales[name], known) for name in names}
         store_scores(loader.context, origin, known, scores)
@@ -136,38 +131,38 @@ def check_share(row: dict[str, Any], name: str, hits: int, n: int) -> None:
     assert row[f"{name}_hi"] == pytest.approx(high, abs=0.0006)
 
 
-@pytest.mark.parametrize("lead", [1, 7, 14, 28])
-def test_scores_of_single_days(loader: IssueLoader, stored: Scores, lead: int) -> None:
-    row = get_row(loader, f"day_{lead}")
-    issues = [s["days"] for s in stored["pool"].values() if len(s["days"]["crps"]) >= lead]
-    assert row["n"] == len(issues) == {1: 12, 7: 11, 14: 10, 28: 10}[lead]
-    for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        assert row[name] == mean([days[key][lead - 1] for days in issues])
-    for level in LEVELS:
-        hits = sum(abs(days["pit"][lead - 1] - 0.5) < level / 200 for days in issues)
-        check_share(row, f"coverage{level}", hits, len(issues))
-    for reference in ("seasonal_naive", "climatology"):
-        expected = skill(
-            stored, reference, lambda s: dict(enumerate(s["days"]["crps"], 1)).get(lead)
-        )
-        assert row[f"skill_{reference}"] == expected
+@pytest.mark.parametrize(
+    ("measure", "days", "n"),
+    [
+        *(("day_1", 1, 12), ("day_7", 1, 11), ("day_14", 1, 10), ("day_28", 1, 10)),
+        *(("total_7", 7, 11), ("total_14", 14, 10), ("total_28", 28, 10)),
+    ],
+)
+def test_scores_of_days_and_totals(
+    loader: IssueLoader, stored: Scores, measure: str, days: int, n: int
+) -> None:
+    def outcome(scores: dict[str, Any]) -> dict[str, Any] | None:
+        if measure in ("total_7", "total_14", "total_28"):
+            return scores["totals"].get(measure)
+        lead = int(measure.removeprefix("day_"))
+        by_day = scores["days"]
+        if len(by_day["crps"]) < lead:
+            return None
+        return {name: values[lead - 1] for name, values in by_day.items()}
 
-
-@pytest.mark.parametrize(("name", "days"), [("total_7", 7), ("total_14", 14), ("total_28", 28)])
-def test_scores_of_totals(loader: IssueLoader, stored: Scores, name: str, days: int) -> None:
-    row = get_row(loader, name)
-    totals = {origin: scores["totals"] for origin, scores in stored["pool"].items()}
-    by_origin = {origin: by_name[name] for origin, by_name in totals.items() if name in by_name}
-    assert row["n"] == len(by_origin)
+    row = get_row(loader, measure)
+    outcomes = {origin: outcome(scores) for origin, scores in stored["pool"].items()}
+    by_origin = {origin: one for origin, one in outcomes.items() if one}
+    assert row["n"] == len(by_origin) == n
     for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        assert row[column] == mean([total[key] for total in by_origin.values()])
+        assert row[column] == mean([one[key] for one in by_origin.values()])
     separate = [o for o in by_origin if (o - FIRST).days % days == 0]  # non-overlapping
     assert row["coverage_n"] == len(separate)
     for level in LEVELS:
         hits = sum(abs(by_origin[o]["pit"] - 0.5) < level / 200 for o in separate)
         check_share(row, f"coverage{level}", hits, len(separate))
     for reference in ("seasonal_naive", "climatology"):
-        expected = skill(stored, reference, lambda s: s["totals"].get(name, {}).get("crps"))
+        expected = skill(stored, reference, lambda scores: (outcome(scores) or {}).get("crps"))
         assert row[f"skill_{reference}"] == expected
 
 
@@ -193,15 +188,28 @@ def test_share_of_days_with_arrivals_by_likelihood_class(
         check_share(row, "share", sum(arrivals), len(arrivals))
 
 
-def test_date_in_several_issues_counts_once_per_class(empty: Context) -> None:
-    """Day 3 of each of three issues is day 2 of the next."""
+def test_skill_of_few_forecasts_has_no_interval(loader: IssueLoader, stored: Scores) -> None:
+    row = get_row(loader, "day_1")
+    assert row["skill_climatology_lo"] < row["skill_climatology"] < row["skill_climatology_hi"]
+    (few,) = [r for r in track_record(loader, "people", 4)["rows"] if r["measure"] == "day_1"]
+    assert few["skill_climatology"] is not None
+    assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
+
+
+def test_days_in_several_issues_count_once(empty: Context) -> None:
+    """Day 3 of each of three issues is day 2 of the next; their weeks overlap."""
     for at in range(3):
-        scores = make_scores(at, 1.0, 3)
-        scores["days"] |= {"p_zero": [0.9, 0.1, 0.1], "truth": [0, 1, 0]}
+        scores = make_scores(at, 1.0, 28)
+        for name, first, later in (("p_zero", [0.9, 0.1, 0.1], 0.5), ("truth", [0, 1, 0], 1)):
+            scores["days"][name] = first + [later] * 25
         if at == 2:
             scores["days"]["p_zero"][1] = 0.9
-        store_scores(empty, FIRST + dt.timedelta(days=at), 3, {"pool": scores})
-    rows = track_record(IssueLoader(empty), "people")["likelihood"]
+        scores["totals"]["total_7"]["crps"] = float(at)
+        store_scores(empty, FIRST + dt.timedelta(days=at), 28, {"pool": scores})
+    answer = track_record(IssueLoader(empty), "people")
+    firsts = [[week["from"] for week in answer[name]] for name in ("weeks", "best", "worst")]
+    assert firsts == [["2025-06-02", "2025-06-03", "2025-06-04"], ["2025-06-02"], ["2025-06-04"]]
+    rows = answer["likelihood"]
     days = {(row["measure"], row["likelihood"]): row["days"] for row in rows}
     assert days["day_1", "unlikely"] == 3
     assert (days["days_2_3", "likely"], days["days_2_3", "unlikely"]) == (4, 1)
@@ -224,41 +232,12 @@ def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Score
     assert [week["crps"] for week in answer["worst"]] == order[::-1][:5]
 
 
-def test_worst_and_best_weeks_do_not_overlap(empty: Context) -> None:
-    for at in range(10):
-        scores = make_scores(at, 1.0, 28)
-        scores["totals"]["total_7"]["crps"] = float(100 - abs(at - 4))
-        store_scores(empty, FIRST + dt.timedelta(days=at), 28, {"pool": scores})
-    answer = track_record(IssueLoader(empty), "people")
-    assert len(answer["weeks"]) == 10
-    assert [week["from"] for week in answer["worst"]] == ["2025-06-06"]
-    assert [week["from"] for week in answer["best"]] == ["2025-06-11", "2025-06-02"]
-
-
-def test_skill_has_an_interval_from_8_forecasts_on(loader: IssueLoader, stored: Scores) -> None:
-    row = get_row(loader, "day_1")
-    ours, theirs = (
-        np.array([scores["days"]["crps"][0] for scores in stored[name].values()])
-        for name in ("pool", "seasonal_naive")
-    )
-    ratio = bootstrap.ratio(ours, theirs)
-    assert row["skill_seasonal_naive_lo"] == round(1 - ratio.hi, 3)
-    assert row["skill_seasonal_naive_hi"] == round(1 - ratio.lo, 3)
-    assert row["skill_climatology_lo"] < row["skill_climatology"] < row["skill_climatology_hi"]
-    (few,) = [r for r in track_record(loader, "people", 4)["rows"] if r["measure"] == "day_1"]
-    assert few["skill_climatology"] is not None
-    assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
-
-
 @pytest.mark.parametrize(
     ("every", "measure", "overlap"),
     [
         (7, "total_7", 1),
-        (7, "day_14", 2),
-        (7, "total_28", 4),
         (7, "day_28", 4),
         (1, "day_1", 1),
-        (1, "total_7", None),
         (1, "day_7", None),
     ],
 )
@@ -313,12 +292,9 @@ def test_window_ends_with_last_issue(loader: IssueLoader, stored: Scores) -> Non
     assert answer["from"] == str(last - dt.timedelta(weeks=3))
     head = ("series_id", "unit", "kind", "model", "window_weeks")
     assert [answer[key] for key in head] == ["people", "people", "live", "champion", 4]
-
-
-def test_track_record_of_named_model(loader: IssueLoader, stored: Scores) -> None:
-    answer = track_record(loader, "people", model="climatology")
-    assert answer["issues"] == WEEKS - 3
-    assert answer["rows"][0]["skill_climatology"] == 0.0
+    reference = track_record(loader, "people", model="climatology")
+    assert reference["issues"] == WEEKS - 3
+    assert reference["rows"][0]["skill_climatology"] == 0.0
 
 
 def test_values_are_null_without_scores(empty: Context) -> None:
@@ -330,18 +306,18 @@ def test_values_are_null_without_scores(empty: Context) -> None:
         assert set(row.values()) == {None}
 
 
-def test_invalid_arguments_are_rejected(empty: Context) -> None:
-    with pytest.raises(BadQuestion, match="window: expected a whole number from 1 to 520, found 0"):
-        track_record(IssueLoader(empty), "people", weeks=0)
-    with pytest.raises(BadQuestion, match="window: .* found 521"):
-        track_record(IssueLoader(empty), "people", weeks=521)
-    with pytest.raises(BadQuestion, match="kind: expected one of live, hindcast, found guess"):
-        track_record(IssueLoader(empty), "people", kind="guess")
-    with pytest.raises(NotFound):
-        track_record(IssueLoader(empty), "camels")
-
-
-@pytest.mark.parametrize("kind", ["live", "hindcast"])
-def test_model_in_no_issue_is_not_found(empty: Context, kind: str) -> None:
-    with pytest.raises(NotFound, match="expected one of the models champion.*, found 'nothing'"):
-        track_record(IssueLoader(empty), "people", model="nothing", kind=kind)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"weeks": 0}, "window: expected a whole number from 1 to 520, found 0"),
+        ({"weeks": 521}, "window: .* found 521"),
+        ({"kind": "guess"}, "kind: expected one of live, hindcast, found guess"),
+        ({"series_id": "camels"}, "found 'camels'"),
+        ({"model": "nothing"}, "expected one of the models champion.*, found 'nothing'"),
+    ],
+)
+def test_invalid_arguments_are_rejected(
+    empty: Context, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((BadQuestion, NotFound), match=message):
+        track_record(IssueLoader(empty), **({"series_id": "people"} | arguments))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.weather import weather_ahead, weather_used
+from service.answers.weather import weather_ahead
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
@@ -97,28 +96,6 @@ def test_spread_of_ensemble_members(filled: Context, clock: ManualClock) -> None
             "wave_max_m": None,
         }
     ]
-
-
-def test_forecast_read_again_unchanged_is_old(with_issue: Context, clock: ManualClock) -> None:
-    clock.now = READ_AT + dt.timedelta(hours=37)
-    with with_issue.database.writing() as connection:
-        reading = replace(sample_weather.newest_reading(connection, "ensemble"), read_at=clock.now)
-        assert not weather_store.save_reading(connection, ROUTE, reading)
-    loader = IssueLoader(with_issue, clock)
-    (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
-    assert detail == (
-        "the weather forecast has not been updated for 37 hours, since 2026-01-01T05:00:00Z"
-    )
-    assert weather_ahead(loader, loader.view("people")) is None
-
-
-def test_no_weather_when_off(context: Context, clock: ManualClock) -> None:
-    loader = IssueLoader(context, clock)
-    view = loader.view("people")
-    sample_weather.store_weather(context.database, clock.now, [0.5] * 7)
-    assert weather_ahead(loader, view) is None
-    with context.database.reading() as connection:
-        assert weather_used(connection, view.issue)["status"] == "off"
 
 
 def test_unused_weather_is_degraded(filled: Context, clock: ManualClock) -> None:

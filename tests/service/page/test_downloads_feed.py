@@ -3,12 +3,10 @@ from __future__ import annotations
 import datetime as dt
 import xml.etree.ElementTree as ET
 
-import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from service.page import downloads
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
 
@@ -28,17 +26,15 @@ def read_feed(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[di
 
 
 def test_feed_lists_forecasts_and_corrections_newest_first(
-    client: FlaskClient, context: Context, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, context: Context
 ) -> None:
-    def correct(*figures: Figure) -> None:
-        with context.database.writing() as connection:
-            store_as_documents(connection, ROUTE, figures, NOW)
-
     publish(context.database, {"climatology": random_paths("2025-12-25", 20)}, 1, utc(2025, 12, 25))
     publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
     day = dt.date(2025, 12, 3)
     overruled = Figure("people", day, 4320, "page", utc(2026, 1, 1, 13))
-    correct(Figure("people", day, 4321, "workbook", utc(2026, 1, 1, 12)), overruled)
+    figures = [Figure("people", day, 4321, "workbook", utc(2026, 1, 1, 12)), overruled]
+    with context.database.writing() as connection:
+        store_as_documents(connection, ROUTE, figures, NOW)
     feed, entries = read_feed(client)
     times = [entry["updated"] for entry in entries]
     assert times == sorted(times, reverse=True)
@@ -53,12 +49,6 @@ def test_feed_lists_forecasts_and_corrections_newest_first(
     assert long["title"] == "Forecast published 25 December 2025, 00:00 UK time"
     assert long["summary"].startswith("25 to 31 December 2025: about ")
     assert read_feed(client)[1] == entries, "entries do not change"
-    monkeypatch.setattr(downloads, "_FEED_CORRECTIONS", 1)
-    correct(Figure("people", dt.date(2025, 12, 4), 4, "workbook", utc(2026, 1, 1, 14)))
-    titles = [entry["title"] for entry in read_feed(client)[1]]
-    assert [title for title in titles if title.startswith("Correction")] == [
-        "Correction: the figure for 4 December 2025"
-    ], "the newest"
 
 
 def test_each_series_has_its_feed(client: FlaskClient) -> None:

@@ -1,38 +1,77 @@
 from __future__ import annotations
 
-from service.page.exhibits import Exhibit, metadata_of
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.page.charts import count_bars
+from service.page.exhibits import Exhibit, _style, metadata_of, png_of
+
+PAPER, BAR, BAND = (0xFA, 0xF9, 0xF6), (0x3F, 0x86, 0xA5), (0xC6, 0xE0, 0xEB)
 
 
 def test_columns_have_descriptions_and_units() -> None:
-    names = (
-        *("date", "lo80", "hi80_3", "year_2024", "p_quiet_days_at_least", "coverage95_lo"),
-        *("skill_climatology_lo", "season"),
-    )
-    exhibit = Exhibit("x", "X", [], names, parts=["season"])
+    expected = {
+        "date": ("calendar day of the route", None),
+        "hi80_3": ("hi end of the 80% range of forecast 3", "boats"),
+        "p_quiet_days_at_least": ("the same as p_quiet_days, or more", "probability"),
+        "coverage95_lo": ("lower bound of the 95% interval of coverage95", "share"),
+        "skill_climatology_lo": ("lo end of the 95% interval of skill_climatology", "share"),
+        "season": ("change in the mean forecast due to this factor or cause", "boats"),
+    }
+    exhibit = Exhibit("x", "X", [], list(expected), parts=["season"])
     metadata = metadata_of(exhibit, "boats", "x.csv", {"dc:source": "S"})
     assert (metadata["url"], metadata["dc:title"], metadata["dc:source"]) == ("x.csv", "X", "S")
     columns = metadata["tableSchema"]["columns"]
-    assert [one["name"] for one in columns] == list(names)
-    assert [one["dc:description"] for one in columns] == [
-        "calendar day of the route",
-        "lower bound of the central 80% range",
-        "hi end of the 80% range of forecast 3",
-        "published total from 1 January to the date in 2024",
-        "the same as p_quiet_days, or more",
-        "lower bound of the 95% interval of coverage95",
-        "lo end of the 95% interval of skill_climatology",
-        "change in the mean forecast due to this factor or cause",
-    ]
-    assert [one.get("schema:unitText") for one in columns] == [
-        *(None, "boats", "boats", "boats", "probability", "share", "share", "boats")
-    ]
+    described = {c["name"]: (c["dc:description"], c.get("schema:unitText")) for c in columns}
+    assert described == expected
 
 
 def test_parts_of_a_change_are_numbers() -> None:
-    parts = Exhibit("changes", "X", [], ("days", "model"), parts=["model", "weather"])
-    text = Exhibit("weeks", "X", [], ("issue_id", "model"))
-    kinds = [
-        metadata_of(one, "boats", "x.csv", {})["tableSchema"]["columns"][1]["datatype"]
-        for one in (parts, text)
-    ]
-    assert kinds == ["number", "string"]
+    for parts, datatype in ((["model"], "number"), ([], "string")):
+        exhibit = Exhibit("x", "X", [], ["model"], parts=parts)
+        (column,) = metadata_of(exhibit, "boats", "x.csv", {})["tableSchema"]["columns"]
+        assert column["datatype"] == datatype
+
+
+@pytest.fixture
+def draw(site: Any) -> Any:
+    """A function that returns the pixels of a picture."""
+
+    def draw(chances: list[float], title: str = "Quiet days", keys: int = 1) -> Any:
+        legend = [("band80", f"a key with the number {at}") for at in range(keys)]
+        exhibit = Exhibit("x", title, [], (), count_bars(chances, title), legend)
+        with site.client.application.test_request_context():
+            picture = Image.open(io.BytesIO(png_of(exhibit, "Where it comes from. " * 12)))
+        assert picture.format == "PNG"
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+    return draw
+
+
+def count_pixels(picture: Any, colour: tuple[int, int, int]) -> int:
+    return int((np.abs(picture - colour).sum(axis=2) < 6).sum())
+
+
+def test_picture_has_title_legend_bars_and_source(draw: Any) -> None:
+    low, high = draw([0.2, 0.1]), draw([0.2, 0.2])
+    assert tuple(low[0, 0]) == PAPER
+    assert count_pixels(high, BAR) / count_pixels(low, BAR) > 1.3
+    is_dark = low.sum(axis=2) < 400
+    assert is_dark[:80].sum() > 200, "the title"
+    assert is_dark[-80:].sum() > 500, "the source"
+    keys = [count_pixels(draw([0.5], keys=number), BAND) for number in (1, 9)]
+    assert keys[1] == pytest.approx(9 * keys[0], rel=0.05), "no key is cut off"
+
+
+def test_titles_are_wrapped_and_escaped(draw: Any) -> None:
+    assert len(draw([0.5], "word " * 60)) > len(draw([0.5], "word"))
+    assert draw([0.5], "<a> & b").shape == draw([0.5], "other").shape
+
+
+def test_picture_styles_have_plain_colours() -> None:
+    assert "--" not in _style()
+    assert "stroke: #2c6580" in _style()
