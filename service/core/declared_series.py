@@ -230,16 +230,19 @@ class Route(Declaration):
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
         leading = [name for name, one in self.series.items() if one.leads]
+        faults = []
         if len(leading) != 1:
             found = ", ".join(leading) or "none"
-            raise ValueError(f"expected one daily series that follows no other, found {found}")
+            faults.append(f"one daily series that follows no other, found {found}")
         for name, one in self.series.items():
             if one.follows not in (None, *leading) or (one.follows and one.frequency == "weekly"):
-                raise ValueError(f"expected {name} to be daily and follow {leading[0]}, or nothing")
+                faults.append(f"{name} to be daily and follow {' or '.join(leading)}, or nothing")
         if isinstance(self.source, Table) and (more := self.source.columns.keys() - self.series):
-            raise ValueError(f"expected columns of declared series, found {', '.join(more)}")
+            faults.append(f"columns of declared series, found {', '.join(sorted(more))}")
         if bool(self.weather_points) != bool(self.weather_place):
-            raise ValueError("expected both weather_points and weather_place, or neither")
+            faults.append("both weather_points and weather_place, or neither")
+        if faults:
+            raise ValueError(f"expected {'; expected '.join(faults)}")
         return self
 
     @property

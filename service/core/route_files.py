@@ -2,17 +2,20 @@
 
 __all__ = ["enabled_routes", "read_route"]
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from service.core.declared_series import Route
+from service.core.declared_series import Route, Series, Table
 from service.core.files import RegistryError, read_declaration
 from service.core.validation import explain_invalid
 
 _KINDS = ("govuk", "csv", "json")
+_SET_HERE = ("name", "folder")  # from the file's own
+_KEYS = [key for table in (Route, Series, Table) for key in table.model_fields]
 
 
 def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
@@ -56,6 +59,8 @@ def read_route(file: Path) -> Route:
     """Read the declaration `file`; raises `RegistryError` with one line for each fault."""
     try:
         stated = tomllib.loads(read_declaration(file))
+        if taken := [key for key in _SET_HERE if key in stated]:
+            raise RegistryError(f"expected no key {taken[0]}, which the file's own sets")
         return Route.model_validate(stated | {"name": file.stem, "folder": file.parent})
     except RegistryError as error:
         raise RegistryError(f"{file}: {error}") from error
@@ -73,5 +78,10 @@ def read_route(file: Path) -> Route:
 def _explain(detail: Any) -> str:
     """Return the key and the fault that pydantic found there."""
     key = ".".join(str(part) for part in detail["loc"] if part not in _KINDS)
+    if detail["type"].startswith("union_tag"):
+        return f", {key}.kind: expected 'govuk', 'csv' or 'json'"
+    if detail["type"] == "extra_forbidden":
+        (near,) = difflib.get_close_matches(str(detail["loc"][-1]), _KEYS, 1, cutoff=0)
+        return f", {key}: expected {near}, the nearest known key, found an unknown one"
     value = ... if isinstance(detail["input"], dict) else detail["input"]
     return f"{key and ', '}{key}: {explain_invalid(detail['msg'], value)}"

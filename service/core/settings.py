@@ -10,6 +10,8 @@ __all__ = [
     "variable_of",
 ]
 
+import os
+import re
 import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -201,20 +203,29 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raise `SettingsError` with one line for each invalid setting."""
+    lines = [
+        f"{name}: no longer read; put the secret into {file_of(name[10:-5])} instead"
+        for name in sorted(os.environ)
+        if re.fullmatch(r"CROSSINGS_\w+_FILE", name) and name != "CROSSINGS_SMTP_CA_FILE"
+    ]
+    settings = None
     try:
         # It warns of a secret that is no file in the folder.
         with warnings.catch_warnings(action="error", category=UserWarning):
-            return Settings(_secrets_dir=FOLDER if FOLDER.is_dir() else None)
+            settings = Settings(_secrets_dir=FOLDER if FOLDER.is_dir() else None)
     except SecretsError as error:
-        raise SettingsError(f"{error}: {error.__cause__}") from None
+        field = re.search(r'"(\w+)"', str(error))
+        file = file_of(field[1]) if field else FOLDER
+        lines.append(f"{file}: expected a file of text in UTF-8: {error.__cause__}")
     except ValidationError as error:
-        lines = []
         for detail in error.errors():
             name, value = str(detail["loc"][0]), detail["input"]
             if isinstance(value, str):  # its author may have put a password anywhere
                 value = ... if name in SECRETS else mask_url(value)
             lines.append(f"{variable_of(name)}: {explain_invalid(detail['msg'], value)}")
+    if lines or settings is None:
         raise SettingsError("\n".join(lines)) from None
+    return settings
 
 
 def variable_of(name: str) -> str:

@@ -87,7 +87,13 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
         ("above = 0.6", "above = 60", "likely_above: expected at most 1, found 60"),
         ("above = 0.6", "above = nan", "likely_above: expected a finite number, found nan"),
         ("above = 0.6", "above = 0.1", "vessels: expected unlikely_below to be at most likely_ab"),
-        ("licence =", "licenses = 1\nlicence =", "licenses: expected only known names"),
+        ("licence =", "licenses = 1\nlicence =", "licenses: expected licence, the nearest known"),
+        ("licence =", 'name = "x"\nlicence =', "expected no key name, which the file's own sets"),
+        (
+            "licence =",
+            'weather_place = "Dover"\nlicence =',
+            "strait.toml: expected both weather_points and weather_place, or neither",
+        ),
         ("likely_above = 0.6\n", "", "vessels: expected day_threshold, likely_above, unlikely_b"),
         ("licence =", "weather_points = [[51, 1]]\nlicence =", "expected both weather_points and"),
         (
@@ -123,7 +129,8 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
         ),
         ("series.vessels]", 'series."Two words"]', "expected lower-case letters, digits and _"),
         ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
-        ('kind = "csv"', 'kind = "xls"', "source: Input tag 'xls' found using 'kind' does not"),
+        ('kind = "csv"', 'kind = "xls"', "source.kind: expected 'govuk', 'csv' or 'json'"),
+        ('kind = "csv"\n', "", "source.kind: expected 'govuk', 'csv' or 'json'"),
         ('file = "landings.csv"', "", "source: expected either a file or an address"),
         ("columns", 'address = "https://x.org/a"\ncolumns', "expected either a file or an add"),
         ('file = "landings.csv"', 'address = "http://x.org/a"', "source.address: expected an ad"),
@@ -133,7 +140,7 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
         ),
         ("columns", 'decimal = ","\nthousands = ","\ncolumns', "expected different characters"),
         ("columns", 'reports = "best"\ncolumns', "source.reports: expected 'refuse', 'first'"),
-        ("columns", 'thousand = ","\ncolumns', "source.thousand: expected only known names"),
+        ("columns", 'thousand = ","\ncolumns', "source.thousand: expected thousands, the nearest"),
         ("{landings", "{landing", "expected columns of declared series, found landing"),
         ('{landings = "arrived"}', "{}", "source.columns: expected"),
     ],
@@ -144,6 +151,13 @@ def test_error_names_file_key_and_what_was_expected(
     assert old in ROUTE
     (line,) = error_lines(declare(tmp_path, ROUTE.replace(old, new, 1)))
     assert line.startswith("strait.toml") and error in line
+
+
+def test_keys_that_do_not_fit_together_are_all_reported(tmp_path: Path) -> None:
+    text = ROUTE.replace("{landings", "{landing").replace("licence", 'weather_place = "x"\nlicence')
+    (line,) = error_lines(declare(tmp_path, text))
+    assert line.startswith("strait.toml: expected columns of declared series, found landing; ")
+    assert "; expected both weather_points and weather_place, or neither" in line
 
 
 def test_all_errors_are_reported_together(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from service.core.settings import (
     SECRETS,
     Settings,
     SettingsError,
+    file_of,
     load_settings,
     variable_of,
 )
@@ -117,6 +118,20 @@ def test_invalid_secret_file_is_one_line_without_its_content(
         load_settings()
     assert "smtp_password" in str(caught.value).lower() and message in str(caught.value)
     assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["smtp_password", "grafana_token"])
+def test_old_variable_of_a_secret_file_is_rejected(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = f"{variable_of(name)}_FILE"
+    monkeypatch.setenv(variable, "/run/secrets/of_old")
+    monkeypatch.setenv("CROSSINGS_PORT", "x")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    old, other = str(caught.value).splitlines()
+    assert old == f"{variable}: no longer read; put the secret into {file_of(name)} instead"
+    assert other.startswith("CROSSINGS_PORT: ")
 
 
 def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -> None:
