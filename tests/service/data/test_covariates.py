@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from forecast.forecasters.base import FitError
+from forecast.forecasters.level_hurdle import LevelHurdle
 from service.core.context import Context
 from service.core.tables import weather as table
 from service.data import covariates
@@ -225,3 +227,45 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     without = compare(Context(sample_weather.without_weather(narrow.settings), context.database))
     # Scored both with and without weather: one origin of one model.
     assert (first.detail["computed"], without.detail["computed"]) == (13, 0)
+
+
+def test_model_that_fails_with_weather_is_fitted_without_it(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
+    fit = LevelHurdle.fit
+
+    def fit_without_weather(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
+        if covariates is not None:
+            raise FitError("too many columns")
+        return fit(self, series)
+
+    monkeypatch.setattr(LevelHurdle, "fit", fit_without_weather)
+    outcome = refit(context)
+    assert latest_issue(context).champion == "swell"
+    assert outcome.detail["weather"] == "missing"
+    reason = "swell could not be fitted with it (too many columns)"
+    assert outcome.detail["weather_reason"] == reason
+    assert read_note(context) == {"status": "missing", "reason": reason}
+
+
+def test_weather_becoming_available_or_missing_is_a_cause(
+    context: Context, clock: ManualClock
+) -> None:
+    for _ in range(2):  # the second one can be compared with the first
+        refit(context, force=True)
+        clock.now += dt.timedelta(seconds=1)
+    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
+    refit(context)
+    gained = read_note(context, note_store.CHANGES)
+    assert sum(gained["causes"]["weather"][:7]) < -50
+    assert set(gained["causes"]["model"]) == {0}
+    clock.now += dt.timedelta(days=3)  # the weather forecast is stale
+    outcome = refit(context)
+    assert outcome.detail["weather"] == "missing"
+    lost = read_note(context, note_store.CHANGES)
+    assert sum(lost["causes"]["weather"][:7]) > 50
+    clock.now += dt.timedelta(seconds=1)
+    refit(context, force=True)
+    without = read_note(context, note_store.CHANGES)
+    assert list(without["causes"]) == ["model", "revision", "new_figures"]

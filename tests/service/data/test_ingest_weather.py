@@ -146,3 +146,16 @@ def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"
     assert sites.requests == []
+
+
+def test_models_get_weather_if_waves_are_unavailable(
+    reader: Context, sites: Sites, today: dt.date
+) -> None:
+    sites.replies[MARINE] = SiteResponse(b"", "application/json", 503)
+    with pytest.raises(JobError, match="503"):
+        read_weather(reader)
+    with reader.database.reading() as connection:
+        assert (
+            sample_weather.usable_weather(connection, np.datetime64(today - DAY), utc_now()).n_ahead
+            == 15
+        )
