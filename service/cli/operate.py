@@ -232,5 +232,9 @@ def prune(context: Context, compact: bool) -> None:
 
     click.echo(job(context).reason)
     if compact:
-        freed = context.database.compact() or 0  # PostgreSQL manages its free space itself
-        click.echo(f"{freed / 10**6:,.1f} MB returned to the disk")
+        freed = context.database.compact()
+        click.echo(
+            "PostgreSQL manages its free space itself"
+            if freed is None
+            else f"{freed / 10**6:,.1f} MB returned to the disk"
+        )

@@ -60,7 +60,9 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     totals = periods(view.observed, ahead, PERIODS, _LEVELS)
     for row in totals:
         row["name"] = _name(row, view, loader.today())
-    year, sea = _year_so_far(view), weather_ahead(loader, view)
+    year_key = ("year", view.issue.issue_id, view.entry.model, view.first)
+    year = loader.compute_once(year_key, lambda: _year_so_far(view))
+    sea = weather_ahead(loader, view)
     changed = "What changed since the last forecast"
     driven = "What is driving this forecast"
     why = {
