@@ -105,7 +105,7 @@ def default_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
     first = first_day(loader, series_id) or issue.origin
     step = dt.timedelta(weeks=_WEEKS_APART)
     days = [issue.data_through - step * number for number in range(1, _USUAL + 1)]
-    return [day for day in days if day >= first] or [loader.today()]
+    return [day for day in days if day >= first] or [loader.route.day(issue.issued_at)]
 
 
 def _forecast(view: IssueView) -> dict[str, Any]:

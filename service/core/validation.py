@@ -36,6 +36,8 @@ def explain_invalid(message: str, value: Any) -> str:
         return "expected only known names, found an unknown one"
     if "instance of" in message:  # it names our class
         message = "expected named values"
+    if "Unable to parse input string as an integer" in message:  # too many digits
+        message = "expected a whole number"
     if begin := _SHOULD.match(message):
         message = message[begin.end() :]
         more = ", " if message.startswith(("a valid ", "in a valid ")) else " after validation"

@@ -82,13 +82,12 @@ def test_config_warns_of_unknown_variables_and_secret_files(
 ) -> None:
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setenv("CROSSINGS_PROT", "8123")
-    for name in ("CROSSINGS_PORT", "crossings_prot", "crossings_host", "grafana_token"):
+    for name in ("crossings_prot", "crossings_host", "grafana_token"):
         (tmp_path / name).write_text("127.0.0.9")
     done = CliRunner().invoke(config)
     values = read_values(done.stdout)
-    assert values["CROSSINGS_PORT"] == ("8000", "default")
     assert values["CROSSINGS_HOST"] == ("127.0.0.9", f"{tmp_path}/crossings_host")
-    unknown = (f"{tmp_path}/CROSSINGS_PORT", f"{tmp_path}/crossings_prot", "CROSSINGS_PROT")
+    unknown = (f"{tmp_path}/crossings_prot", "CROSSINGS_PROT")
     assert done.stderr.splitlines() == [
         f"warning: {name} is not a setting and has no effect" for name in unknown
     ]

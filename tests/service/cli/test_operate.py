@@ -102,7 +102,7 @@ NEITHER = "expected --source workbook, page or csv with a FILE, or neither"
         ("refit", {}, 1, "no figures are stored: run `crossings ingest` first"),
         ("refit --fast", {}, 2, "No such option"),
         ("refit --as-of 2025-12", {}, 2, "'2025-12' does not match the formats"),
-        ("refit", {"models_dir": "none"}, 2, "none: expected model declarations (*.toml), found"),
+        ("refit", {"models_dir": "none"}, 2, "none: expected a model that can be published"),
         ("hindcast --since 2030-01-01", {}, 2, "--since: expected a day with figures after it"),
         ("status", {"database_url": "sqlite:////proc/nowhere/x.sqlite"}, 1, "Error: "),
         ("status", {"database_url": "postgresql+psycopg://:1/x"}, 1, "Error: "),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def make_route(**source: Any) -> Route:
     return Route.model_validate(
         {
             "name": "strait",
+            "folder": Path(),
             "title": "The strait",
             "time_zone": "Europe/Rome",
             "attribution": "Source: somebody",

@@ -13,7 +13,7 @@ from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
-from tests.service.core.test_declared_series import declare
+from tests.service.core.test_route_files import ROUTE, declare
 from tests.service.support import declare_quick_models
 from tests.support.sites import SiteResponse, Sites, endless
 from tests.support.waiting import BOUND
@@ -24,11 +24,11 @@ FIRST = ("2024-10-16,60", "2024-10-17,100", "2024-10-18,0")
 
 @pytest.fixture
 def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
-    (tmp_path / "series").mkdir()
-    address = f'address = "{sites.url}{PATH}"'
+    declaration = ROUTE.replace('file = "landings.csv"', f'address = "{sites.url}{PATH}"')
+    declaration = declaration.replace("Europe/London", "Europe/Rome")
     context = open_context(
         Settings(
-            series_dir=declare(tmp_path / "series", 'file = "landings.csv"', address),
+            series_dir=declare(tmp_path / "series", declaration),
             var_dir=tmp_path / "var",
             models_dir=declare_quick_models(tmp_path / "models"),
             source="declared",
