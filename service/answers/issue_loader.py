@@ -130,13 +130,17 @@ class IssueLoader:
             return self._view(stored, now, self.route.day(now), first, now)
 
         # Read the token first: the cached value is at least as new.
-        with self.context.database.reading() as connection:
-            token = issue_store.read_change_token(
+        token = self._read_cached(
+            ("token", series_id),
+            lambda connection: issue_store.read_change_token(
                 connection, self.route.name, series_id, STATE_JOBS
-            )
+            ),
+        )
         if first is not None:  # any of many days, which would drive out other results
             return view()
-        moment = now, self.context.database.write_problem(), _time_slot()
+        slot = _time_slot()
+        problem = self.compute_once("write problem", self.context.database.write_problem, slot)
+        moment = now, problem, slot
         return self.compute_once(("view", series_id, model), view, (token, moment))
 
     def _read(self, connection: Connection, issue: Issue, model: str) -> _Stored:
@@ -226,8 +230,17 @@ class IssueLoader:
 
     def figures_version(self) -> int:
         """Return a number that increases whenever a figure is added or revised."""
-        with self.context.database.reading() as connection:
-            return observation_store.get_version(connection)
+        return self._read_cached("figures", observation_store.get_version)
+
+    def _read_cached(self, key: object, read: Callable[[Connection], T]) -> T:
+        """Return the last result of `read`; call it again after any commit to the database."""
+
+        def read_now() -> T:
+            with self.context.database.reading() as connection:
+                return read(connection)
+
+        version = self.context.database.version()
+        return read_now() if version is None else self.compute_once(key, read_now, version)
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""

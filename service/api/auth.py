@@ -12,6 +12,7 @@ import datetime as dt
 import ipaddress
 import logging
 import threading
+from functools import lru_cache
 
 from cachetools import TTLCache
 from flask import Flask, g, request
@@ -121,6 +122,7 @@ def _is_open(settings: Settings) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

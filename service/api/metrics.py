@@ -30,6 +30,7 @@ blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_MEMORY_SECONDS = 5.0
 _STATM = Path("/proc/self/statm")
 # Labels and description of each metric that is read from the database.
 _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
@@ -97,14 +98,19 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
         registry=worker_registry,
         multiprocess_mode="livemax",
     )
+    measured = 0.0
 
     def end(answer: Response) -> Response:
+        nonlocal measured
+        now = time.perf_counter()
         # Unknown paths and arbitrary methods would create unlimited label values.
         method = request.method if request.method in _METHODS else "other"
         rule, status = route(), str(answer.status_code)
         requests.labels(method, rule, status).inc()
-        seconds.labels(rule, status).observe(time.perf_counter() - g.began)
-        _measure(memory)
+        seconds.labels(rule, status).observe(now - g.began)
+        if now - measured > _MEMORY_SECONDS:
+            measured = now
+            _measure(memory)
         return answer
 
     app.after_request(end)

@@ -22,10 +22,9 @@ CONTENT_POLICY = (
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Content-Security-Policy": CONTENT_POLICY,
 }
+_UNLESS_SET = {"Referrer-Policy": "same-origin", "Content-Security-Policy": CONTENT_POLICY}
 _SHOWN_TO_PAGES = ", ".join(
     ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", *STATE_HEADERS.values())
 )
@@ -40,7 +39,8 @@ def register_middleware(app: Flask, settings: Settings) -> None:
     app.before_request(_reject_invalid_request)
 
     def finish(answer: Response) -> Response:
-        for name, value in _HEADERS.items():
+        answer.headers.extend(_HEADERS)
+        for name, value in _UNLESS_SET.items():
             answer.headers.setdefault(name, value)
         if framing and request.path.startswith("/embed/"):
             del answer.headers["X-Frame-Options"]  # it cannot allow an origin

@@ -4,6 +4,7 @@ __all__ = ["AddressError", "clean_address", "domain_of", "network_of", "parse_se
 
 import ipaddress
 import re
+from functools import lru_cache
 
 _LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, section 4.5.3.1
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -50,6 +51,7 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2].rstrip(">")
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return what counts as one reader: an IPv4 address, or the network of an IPv6 address."""
     try:

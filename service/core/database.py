@@ -13,6 +13,8 @@ __all__ = [
 ]
 
 import logging
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -62,6 +64,8 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self._failed: tuple[float, str] | None = None
+        self._watching: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -71,6 +75,29 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+    def version(self) -> int | None:
+        """Return a number that changes with every commit; None if there is none to be had.
+
+        It saves each request a query: SQLite counts the commits of other connections.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with self._lock:
+            try:
+                self._watching = self._watching or sqlite.watch(
+                    Path(self.engine.url.database or "")
+                )
+                version: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.Error:  # no WAL can be created: the next query says why
+                self._stop_watching()
+                return None
+        return version
+
+    def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
+            self._watching = None
 
     def write_problem(self) -> tuple[str, str] | None:
         """Reason code and message if writes would fail; a busy database is not a failure."""
@@ -202,6 +229,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._lock:
+            self._stop_watching()
         self.engine.dispose()
 
 

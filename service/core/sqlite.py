@@ -7,6 +7,7 @@ __all__ = [
     "engine",
     "file_of",
     "find_write_problem",
+    "watch",
 ]
 
 import os
@@ -70,6 +71,12 @@ def engine(url: sa.URL) -> sa.Engine:
 
     sa.event.listen(opened, "begin", _begin)
     return opened
+
+
+def watch(file: Path) -> sqlite3.Connection:
+    """Open a connection whose ``PRAGMA data_version`` changes with every commit of another."""
+    address = f"file:{quote(str(file.absolute()))}?mode=ro"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def compact(opened: sa.Engine) -> int:
