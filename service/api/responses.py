@@ -32,6 +32,7 @@ from cachetools import LRUCache, cached
 from cachetools.keys import hashkey
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel
+from werkzeug.http import quote_etag
 
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.api.errors import Problem
@@ -122,10 +123,13 @@ def reply(rendered: Rendered, cache: str = "max-age=60") -> Response:
     """Send the bytes, or 304 if the client already has them; `cache` says how long they hold."""
     # Answers read with a key must not enter shared caches.
     scope = "private" if "Authorization" in request.headers else "public"
-    answer = Response(rendered.content, 200, rendered.headers, content_type=rendered.content_type)
-    answer.set_etag(rendered.etag)
-    answer.headers["Cache-Control"] = f"{scope}, {cache}"
-    answer.headers["Vary"] = "Accept"
+    headers = [
+        *rendered.headers,
+        ("ETag", quote_etag(rendered.etag)),
+        ("Cache-Control", f"{scope}, {cache}"),
+        ("Vary", "Accept"),
+    ]
+    answer = Response(rendered.content, 200, headers, content_type=rendered.content_type)
     answer.make_conditional(request)
     return answer
 

@@ -232,3 +232,14 @@ def test_alembic_version_must_have_one_row(database: Database, rows: list[str]) 
     for method in (database.migrate, database.pending):
         with pytest.raises(DatabaseError, match=f"{expected}restore the last complete backup$"):
             method()
+
+
+def test_version_changes_with_each_commit(database: Database) -> None:
+    before = database.version()
+    assert database.version() == before
+    assert (before is None) == (database.engine.dialect.name == "postgresql")
+    with database.writing() as connection:
+        insert_run(connection, "one")
+    assert before is None or database.version() != before
+    database.close()
+    assert (database.version() is None) == (before is None), "it is opened again"
