@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from service.answers import exceedance, scenario, status
 from service.answers import issues as issue_answers
@@ -30,6 +30,7 @@ from service.api.responses import (
     represent,
     series_fields,
 )
+from service.data import observation_store
 
 blueprint = APIBlueprint(
     "published",
@@ -65,7 +66,8 @@ def panel(series_id: str, query: queries.PanelQuery) -> Response:
     def answer(view: IssueView) -> dict[str, Any]:
         return {"rows": panels.panel(loader(), view, query.begin, query.end, query.as_of)}
 
-    version = loader().figures_version()
+    with loader().context.database.reading() as connection:
+        version = observation_store.get_version(connection)
     return answer_about_issue(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
 
 
@@ -117,9 +119,10 @@ class ScenarioBody(queries.NoQuery):
     horizon: Annotated[int, BeforeValidator(_integer)] = Field(
         28, strict=True, ge=1, le=MOST_HORIZON, description="Number of days from `from` on."
     )
-    levels: tuple[Level, ...] = Field(
+    levels: Annotated[tuple[Level, ...], AfterValidator(queries.each_once)] = Field(
         (50, 80, 95),
-        json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
+        min_length=1,
+        json_schema_extra={"maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",
     )
     issue: queries.IssueName = "latest"
