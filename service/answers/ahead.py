@@ -109,8 +109,7 @@ class IssueView:
     """One issue of one series, as forecast by one of its models.
 
     `moment` is now for the latest issue, the time of issue if requested by id, or the requested
-    moment. `today`, the default of `first`, is the current day for the latest issue; by id, the day
-    after its figures; by date, the day after it; by instant, its day. It never has a figure.
+    moment. `today` is its day; by id, the day after the figures; by date, the day after it.
     """
 
     route: Route

@@ -6,7 +6,7 @@ An alarm means that someone should investigate; it changes no number and no stat
 __all__ = ["CHANCE", "WEEKS", "alarms", "record_alarms"]
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -106,17 +106,11 @@ def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list
 
 
 def _alarm(
-    name: str, series_id: str | None, detail: str, since: dt.date, numbers: Mapping[str, Any]
+    name: str, series_id: str | None, detail: str, since: dt.date, numbers: dict[str, Any]
 ) -> Alarm:
-    if series_id:
-        detail = f"{series_id}: {detail}"
-    return {
-        "name": name,
-        "series_id": series_id,
-        "detail": detail,
-        "since": since.isoformat(),
-        "numbers": dict(numbers),
-    }
+    detail = f"{series_id}: {detail}" if series_id else detail
+    head = {"name": name, "series_id": series_id, "detail": detail}
+    return head | {"since": since.isoformat(), "numbers": numbers}
 
 
 def _pit_alarms(record: _Record) -> list[Alarm]:

@@ -61,9 +61,8 @@ def compare_days(
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
     """Return forecasts of one series day by day and in total, with the outcomes.
 
-    Each of ``forecasts`` has its first 28 days and two totals with ``came``, the published total or
-    None; a hindcast counts as made on the last day of its figures. ``days``, from the first to the
-    last day of any, have ``value`` and ``median_1 lo80_1 hi80_1 median_2 …``, None where missing.
+    Each of ``forecasts`` has its first 28 days and two totals. ``days``, from the first to the last
+    day of any, have ``value`` and ``median_1 lo80_1 hi80_1 median_2 …``, None where missing.
     """
     forecasts = [_forecast(view) for view in views]
     series_id = views[0].issue.series_id

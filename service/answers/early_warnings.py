@@ -31,8 +31,7 @@ def warning_chances(
 def warning_record(loader: IssueLoader) -> dict[str, Any]:
     """Compare the early warnings of the route so far with the figures.
 
-    ``followed`` came true of those that are ``over``, whose days all have figures; ``expected`` is
-    the sum of their chances; ``sentence`` is empty if none can be compared.
+    ``followed`` came true of those that are ``over``; ``expected`` is the sum of their chances.
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection, loader.route.name)

@@ -61,10 +61,9 @@ def periods(
 ) -> list[dict[str, Any]]:
     """Return one row per period of `names`, relative to the first day of the answer.
 
-    Only ``year_to_date`` runs to the day before the first; unpublished days are simulated. A period
-    that begins before the figures or ends after the simulated days has null sums and a ``note``; in
-    the first case ``known`` is null too. ``last_year`` is the sum of the same days a year earlier
-    (see `service.core.clock.span_before`), as then known, or null without figures.
+    A period that begins before the figures or ends after the simulated days has null sums and a
+    ``note``. ``last_year`` is the sum of the same days a year earlier (see
+    `service.core.clock.span_before`), or null without figures.
     """
     rows = []
     for name in names:
@@ -121,9 +120,8 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     """Return the totals since 1 January of the year of the answer's first day.
 
     There is a row for each day to 31 December or the last simulated day, with the total on the same
-    date of each of the ``earlier`` years, newest first, whose figures begin on 1 January. ``value``
-    is None after the figures, the median and bounds up to their last day. Without figures from 1
-    January there are no rows.
+    date of each of the ``earlier`` years whose figures begin on 1 January. ``value`` is None after
+    the figures, the median and bounds up to their last day.
     """
     paths, start = ahead.paths, as_date(observed.start)
     first = dt.date(ahead.first.year, 1, 1)

@@ -4,8 +4,10 @@ import datetime as dt
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 from service.answers.exceedance import chance, exceedance
@@ -51,6 +53,13 @@ def test_share_is_taken_of_the_sum_of_days(our_share: float) -> None:
     whole, sums = Fraction(str(our_share)) / 100, PATHS.values[:, :4].sum(axis=1).tolist()
     above = sum(math.ceil(one * whole) > 2 for one in sums)
     assert answer["rows"][0]["p_above"] == round(above / 80, 4)
+
+
+def test_smallest_count_whose_share_is_above_threshold() -> None:
+    """A third of 7, rounded up, is above 2; a third of 6 is not."""
+    for count, p_any in ((6, 0), (7, 1)):
+        paths = Paths(np.datetime64("2026-01-01"), np.full((10, 1), count))
+        assert exceedance(Ahead.of(paths), 2, 1, 1, 33.33)["p_any"] == p_any
 
 
 def test_chance_is_share_of_paths_above_threshold() -> None:
