@@ -97,6 +97,12 @@ def _number(default: float | None, bounds: tuple[float, float], words: str) -> A
     return Field(default, strict=True, ge=bounds[0], le=bounds[1], description=words)
 
 
+def _each_once(levels: tuple[int, ...]) -> tuple[int, ...]:
+    if not levels or len(set(levels)) < len(levels):
+        raise ValueError("expected some levels, each once")
+    return levels
+
+
 class ScenarioBody(queries.NoQuery):
     """Assumptions, at least one."""
 
@@ -119,10 +125,9 @@ class ScenarioBody(queries.NoQuery):
     horizon: Annotated[int, BeforeValidator(_integer)] = Field(
         28, strict=True, ge=1, le=MOST_HORIZON, description="Number of days from `from` on."
     )
-    levels: Annotated[tuple[Level, ...], AfterValidator(queries.each_once)] = Field(
+    levels: Annotated[tuple[Level, ...], AfterValidator(_each_once)] = Field(
         (50, 80, 95),
-        min_length=1,
-        json_schema_extra={"maxItems": 5, "uniqueItems": True},
+        json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",
     )
     issue: queries.IssueName = "latest"

@@ -70,26 +70,19 @@ def _text(example: str, pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "examples": [example], "pattern": f"^{pattern}$"})
 
 
-def each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return `values`; raises `ValueError` if one is there twice."""
-    if len(set(values)) < len(values):
-        raise ValueError("expected each once")
-    return values
-
-
 def _some_of(names: tuple[Any, ...]) -> BeforeValidator:
     """Parse a list of some of `names`, each once."""
     by_text = {str(name): name for name in names}
 
     def read(text: str) -> tuple[Any, ...]:
-        return each_once(tuple(by_text[name] for name in text.split(",")))
+        left = dict(by_text)  # each is taken once
+        return tuple(left.pop(name) for name in text.split(","))
 
     return _read(f"some of {', '.join(by_text)}, each once", read)
 
 
 def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
-    one = "|".join(map(str, names))
-    return _text(example, f"({one})(,({one}))*")
+    return _text(example, "({0})(,({0}))*".format("|".join(map(str, names))))
 
 
 def _read_moment(text: str) -> AsOf:
@@ -154,9 +147,7 @@ _Window = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_WINDOW)]
 _MORE_THAN = "Arrivals to exceed. Default: the declared threshold."
 _Threshold = Annotated[int | None, Field(ge=0, le=MOST_THRESHOLD, description=_MORE_THAN)]
 _YOURS = "Your share of the arrivals in per cent; counts are rounded up."
-_OurShare = Annotated[
-    float, Field(ge=LEAST_SHARE, le=100, multiple_of=LEAST_SHARE, description=_YOURS)
-]
+_OurShare = Annotated[float, Field(ge=LEAST_SHARE, le=100, multiple_of=0.01, description=_YOURS)]
 
 
 class NoQuery(BaseModel):
