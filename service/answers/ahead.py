@@ -1,15 +1,13 @@
 """An issue viewed with one of its models, at a moment, from a first day onwards."""
 
 __all__ = [
-    "ALL_STEPS",
     "LEAST_SHARE",
     "MOST_HORIZON",
-    "UNPUBLISHED",
     "Ahead",
     "IssueView",
     "scale_counts",
     "scale_to_share",
-    "share_steps",
+    "share_in_steps",
 ]
 
 import datetime as dt
@@ -28,14 +26,7 @@ from service.core.clock import day_columns
 from service.core.declared_series import Route, Series
 from service.issues.issue_store import MOST_HORIZON, Entry, Issue
 
-LEAST_SHARE = 0.01
-"""Smallest share that can be requested, and its step, in per cent."""
-_STEPS = 100  # per 1%
-ALL_STEPS = 100 * _STEPS
-"""The whole in steps of a share."""
-
-UNPUBLISHED = "not yet published"
-"""Note on a past day without a figure."""
+LEAST_SHARE = 0.01  # and the step of a share, in per cent
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +50,7 @@ class Ahead:
     @classmethod
     def of(cls, paths: Paths) -> Self:
         """Return all of `paths`, from their first day."""
-        first = as_date(paths.start)
-        return cls(paths, first, first)
+        return cls(paths, as_date(paths.start), as_date(paths.start))
 
     @property
     def skipped(self) -> int:
@@ -88,9 +78,8 @@ class Ahead:
         return min(max((last - self.first).days + 1, 1), self.most)
 
     def upto(self, horizon: int) -> Paths:
-        """Return the paths of the first `horizon` days of the answer; raises as `end` does."""
-        end = self.end(horizon)
-        return Paths(as_day(self.first), self.paths.values[:, self.skipped : end])
+        """Return the paths of the first `horizon` days of the answer."""
+        return Paths(as_day(self.first), self.paths.values[:, self.skipped : self.end(horizon)])
 
     def since(self, days: int) -> Self:
         """Start up to `days` days earlier, but not before the first simulated day."""
@@ -98,8 +87,8 @@ class Ahead:
         return replace(self, first=first)
 
     def note(self, day: dt.date) -> str | None:
-        """Return a note about `day`."""
-        return UNPUBLISHED if day < self.today else None
+        """Return a note if `day` is over, as it has no figure."""
+        return "not yet published" if day < self.today else None
 
     def rows(self, horizon: int, columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
         """Return ``time date horizon_days``, `columns` and ``note``, one row a day of the answer.
@@ -120,8 +109,7 @@ class IssueView:
     """One issue of one series, as forecast by one of its models.
 
     `moment` is now for the latest issue, the time of issue if requested by id, or the requested
-    moment. `today`, the default of `first`, is the current day for the latest issue; by id, the day
-    after its figures; by date, the day after it; by instant, its day. It never has a figure.
+    moment. `today` is its day; by id, the day after the figures; by date, the day after it.
     """
 
     route: Route
@@ -158,13 +146,9 @@ class IssueView:
         return Ahead(self.paths, self.first, self.today)
 
 
-def share_steps(our_share: float) -> int:
-    """Return `our_share` per cent in ten-thousandths; raises `BadQuestion` if it is not valid."""
-    steps = our_share * _STEPS
-    if not (LEAST_SHARE <= our_share <= 100 and abs(steps - round(steps)) < 1e-6):
-        expected = f"a percentage from {LEAST_SHARE} to 100 with at most two decimals"
-        raise BadQuestion("our_share", expected, our_share)
-    return round(steps)
+def share_in_steps(our_share: float) -> tuple[int, int]:
+    """Return `our_share` per cent as a fraction of whole numbers: 3% of 100 is exactly 3."""
+    return round(our_share / LEAST_SHARE), round(100 / LEAST_SHARE)
 
 
 def scale_counts(counts: npt.NDArray[Any], our_share: float) -> npt.NDArray[np.int64]:
@@ -172,8 +156,8 @@ def scale_counts(counts: npt.NDArray[Any], our_share: float) -> npt.NDArray[np.i
 
     Scale totals, not the days that they add up: their rounding would add up too.
     """
-    # In whole numbers: 3% of 100 is 3, not 4 from a rounding error.
-    return -(-counts.astype(np.int64) * share_steps(our_share) // ALL_STEPS)
+    share, whole = share_in_steps(our_share)
+    return -(-counts.astype(np.int64) * share // whole)
 
 
 def scale_to_share(view: IssueView, our_share: float) -> IssueView:

@@ -1,13 +1,12 @@
 """Alarms: forecasts that miss more often than chance allows, and late figures or issues.
 
-An alarm means that someone should investigate; it changes no number and no state. Alarms are
-computed from the database on request, so pages, API, emails and metrics agree.
+An alarm means that someone should investigate; it changes no number and no state.
 """
 
 __all__ = ["CHANCE", "WEEKS", "alarms", "record_alarms"]
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,13 +34,8 @@ _WINDOW = dt.timedelta(weeks=WEEKS)
 _LEAST = 8  # minimum number of issues, or weeks
 _DAY, _WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 
-
 Alarm = dict[str, Any]
-"""``name series_id detail since numbers``, with the statistics behind it.
-
-Names are ``pit_mean``, ``pit_spread``, ``weekly_coverage``, ``week_beyond_band``, ``figures_late``
-and ``issues_late``; the last two are about the service and have no series.
-"""
+"""``name series_id detail since numbers``; those about the service have no series."""
 
 
 class _Record:
@@ -56,8 +50,7 @@ class _Record:
             (row.origin, row.content["days"]["pit"][: (until - row.origin).days][: row.days_known])
             for row, until in zip(scored, following, strict=True)
         ]
-        # The first issue of each week. Weeks of issues begin on Sunday, so that the days forecast
-        # begin on Monday, and the choice does not depend on the current day.
+        # The first issue from each Sunday on, so that the days forecast begin on Monday.
         first: dict[int, Scored] = {}
         for row in scored:
             if "total_7" in row.content["totals"]:
@@ -82,7 +75,7 @@ class _Record:
 
 
 def alarms(loader: IssueLoader) -> list[Alarm]:
-    """Return all current alarms; those about accuracy need some weeks of scored live issues."""
+    """Return all current alarms."""
     return _overdue_alarms(loader) + record_alarms(loader)
 
 
@@ -90,11 +83,12 @@ def record_alarms(loader: IssueLoader, only: str | None = None) -> list[Alarm]:
     """Return the alarms about the accuracy of published forecasts, of one series or all."""
     with loader.context.database.reading() as connection:
         scored = run_store.get_latest_run(connection, "score", "done", loader.route.name)
+        figures = observation_store.get_version(connection)
     today = loader.today()
     monday = today - today.weekday() * _DAY
     raised: list[Alarm] = []
     for series_id in loader.route.forecast if only is None else [only]:
-        key = ("alarms", series_id, scored and scored.run_id, monday, loader.figures_version())
+        key = ("alarms", series_id, scored and scored.run_id, monday, figures)
         raised += loader.compute_once(key, partial(_series_alarms, loader, series_id, monday))
     return raised
 
@@ -112,17 +106,11 @@ def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list
 
 
 def _alarm(
-    name: str, series_id: str | None, detail: str, since: dt.date, numbers: Mapping[str, Any]
+    name: str, series_id: str | None, detail: str, since: dt.date, numbers: dict[str, Any]
 ) -> Alarm:
-    if series_id:
-        detail = f"{series_id}: {detail}"
-    return {
-        "name": name,
-        "series_id": series_id,
-        "detail": detail,
-        "since": since.isoformat(),
-        "numbers": dict(numbers),
-    }
+    detail = f"{series_id}: {detail}" if series_id else detail
+    head = {"name": name, "series_id": series_id, "detail": detail}
+    return head | {"since": since.isoformat(), "numbers": numbers}
 
 
 def _pit_alarms(record: _Record) -> list[Alarm]:

@@ -1,13 +1,12 @@
 """Daily forecasts: median, mean, chance of arrivals and prediction intervals."""
 
-__all__ = ["LEVELS", "LIKELIHOODS", "Level", "Likelihood", "bands", "check_levels", "likelihood"]
+__all__ = ["LEVELS", "LIKELIHOODS", "Level", "Likelihood", "bands", "likelihood"]
 
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from forecast.paths import bound_names
 from service.answers.ahead import Ahead
-from service.answers.errors import BadQuestion
 from service.core.declared_series import Series
 
 Level: TypeAlias = Literal[50, 80, 90, 95, 99]
@@ -26,7 +25,6 @@ def bands(
 
     ``likelihood`` is None without a `declared` series, which has the thresholds.
     """
-    check_levels(levels)
     summary, p_zero = ahead.paths.summary(levels), ahead.paths.p_zero()
     columns = {
         "median": summary["median"].tolist(),
@@ -37,14 +35,6 @@ def bands(
         **{name: summary[name].tolist() for name in bound_names(levels)},
     }
     return ahead.rows(horizon, columns)
-
-
-def check_levels(levels: Sequence[int]) -> None:
-    """Raise `BadQuestion` unless each of `levels` is one of `LEVELS`, once."""
-    if not levels or not set(levels) <= set(LEVELS) or len(set(levels)) != len(levels):
-        allowed = ", ".join(map(str, LEVELS))
-        text = ",".join(map(str, levels))[:40] or "none"
-        raise BadQuestion("levels", f"some of {allowed}, each once", text)
 
 
 def likelihood(p_zero: float, declared: Series) -> Likelihood:

@@ -16,13 +16,9 @@ from service.data.observation_store import AsOf
 
 
 def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
-    """Compare the newest figures, or those as of `as_of`, with the same point of earlier years.
-
-    Each of ``last_day``, ``last_7_days`` and ``year_to_date`` is compared with every earlier year,
-    newest first; ``beside`` the last day are the other series.
-    """
+    """Compare the newest figures, or those as of `as_of`, with every earlier year, newest first."""
     loader.check_series(series_id)
-    loader.check_past("as_of", as_of)
+    loader.check_past(as_of)
     with loader.context.database.reading() as connection:
         series = observation_store.get_series(connection, series_id, as_of)
         beside = {
@@ -60,7 +56,7 @@ def _build_briefing(
     answer: dict[str, Any] = {
         "series_id": series.name,
         "unit": route.series[series.name].unit,
-        "as_of": _as_of(as_of, last),
+        "as_of": format_instant(as_of) if isinstance(as_of, dt.datetime) else str(as_of or last),
         "data_through": last.isoformat(),
         "last_day": _compare_period(series, last, last),
         "last_7_days": _compare_period(series, max(last - dt.timedelta(days=6), start), last),
@@ -87,12 +83,6 @@ def _compare_period(series: DailySeries, first: dt.date, last: dt.date) -> dict[
             {"year": year, "value": before, "difference": value - before, "per_cent": change}
         )
     return {"from": str(first), "to": str(last), "value": value, "against": rows}
-
-
-def _as_of(as_of: AsOf | None, last: dt.date) -> str:
-    if as_of is None:
-        return last.isoformat()
-    return format_instant(as_of) if isinstance(as_of, dt.datetime) else as_of.isoformat()
 
 
 def _sentence(route: Route, answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
@@ -124,5 +114,5 @@ def _count_in_words(route: Route, name: str, count: int) -> str:
 
 def _comparison_in_words(row: dict[str, Any]) -> str:
     if row["per_cent"] == 0:
-        return "as many as" if row["difference"] == 0 else "about as many as"
+        return "about as many as"
     return f"{abs(row['per_cent']):,.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"

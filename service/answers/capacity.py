@@ -10,8 +10,7 @@ import numpy as np
 from forecast.paths import Paths, bound_names, quantiles
 from forecast.series import DailySeries
 from service.answers.ahead import Ahead, scale_counts
-from service.answers.bands import check_levels
-from service.answers.errors import MOST_STAY_DAYS, SHARES, check_number, check_whole
+from service.answers.errors import BadQuestion
 
 
 def capacity(
@@ -25,13 +24,11 @@ def capacity(
 ) -> dict[str, Any]:
     """Return the people present on each day, as `our_share` per cent of all, rounded up.
 
-    Whoever arrived less than `stay_days` ago is still present, by the figures or, on days since,
-    as simulated. With probability `share`, ``places`` are enough on their day, and ``places_peak``
-    on every day of the horizon at once.
+    With probability `share`, ``places`` are enough on their day, and ``places_peak`` on every day
+    of the horizon at once.
     """
-    check_whole("stay_days", stay_days, 1, min(MOST_STAY_DAYS, len(observed) + 1))
-    check_number("share", share, *SHARES)
-    check_levels(levels)
+    if stay_days > len(observed) + 1:
+        raise BadQuestion("stay_days", f"at most {len(observed) + 1}, by the figures", stay_days)
     near = ahead.paths.upto(ahead.end(horizon))
     everyone = near.present(stay_days, observed.values)
     present = Paths(near.start, scale_counts(everyone, our_share).astype(np.int32))

@@ -18,8 +18,6 @@ CAUSE_NAMES = {
     "weather": "the weather forecast",
     "new_figures": "new figures",
 }
-"""Display names of the causes of a change."""
-
 _SPANS = (7, 28)
 _MOST_STEPS = 400
 
@@ -27,9 +25,8 @@ _MOST_STEPS = 400
 def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> dict[str, Any]:
     """Split the change of the mean forecast since an earlier issue into its causes.
 
-    Each issue stores the causes of its change from the one before. This adds up the changes of all
-    issues from `since`, or the one before, to this one. There is a row for each coming day in both
-    issues, where ``before`` and the causes add up to ``after``, and a total of 7 and of 28 days.
+    Each issue stores the causes of its change from the one before; this adds them up from `since`,
+    or the one before. In each row and total, ``before`` and the causes add up to ``after``.
 
     Raises `NotFound` if there is no earlier issue, or the two are not linked by live issues.
     """

@@ -21,9 +21,7 @@ from service.answers.issues import first_day, issue_id_of_day
 from service.answers.totals import periods
 from service.core.clock import day_columns
 
-MOST_FORECASTS = 4
-"""The maximum for a readable chart."""
-
+MOST_FORECASTS = 4  # for a readable chart
 _HORIZON = 28
 _LEVELS = (80,)
 _PERIODS = ("next_7_days", "next_28_days")
@@ -40,12 +38,9 @@ def compare_days(
 ) -> dict[str, Any]:
     """Return the latest forecasts on `days`, or on the usual ones, as `compare_forecasts` does.
 
-    `models` names one for each of `days`, or one for all. ``rows`` lists the days of one forecast
-    after another: ``issue_id model time date median lo80 hi80 came``.
+    `models` names one for each of `days`, or one for all. ``rows`` lists them one after another.
     """
     days = days or default_days(loader, series_id)
-    if len(days) > MOST_FORECASTS:
-        raise BadQuestion("days", f"at most {MOST_FORECASTS} days", len(days))
     if len(models) not in (1, len(days)):
         raise BadQuestion("models", f"one for all days or {len(days)}, one for each", len(models))
     each = models if len(models) == len(days) else [*models] * len(days)
@@ -66,9 +61,8 @@ def compare_days(
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
     """Return forecasts of one series day by day and in total, with the outcomes.
 
-    Each of ``forecasts`` has its first 28 days and two totals with ``came``, the published total or
-    None; a hindcast counts as made on the last day of its figures. ``days``, from the first to the
-    last day of any, have ``value`` and ``median_1 lo80_1 hi80_1 median_2 …``, None where missing.
+    Each of ``forecasts`` has its first 28 days and two totals. ``days``, from the first to the last
+    day of any, have ``value`` and ``median_1 lo80_1 hi80_1 median_2 …``, None where missing.
     """
     forecasts = [_forecast(view) for view in views]
     series_id = views[0].issue.series_id

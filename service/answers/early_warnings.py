@@ -10,48 +10,36 @@ from service.answers.issue_loader import IssueLoader
 from service.data import observation_store
 from service.issues import early_warning_store
 
-DAYS, WEEK = 3, 7
-"""Days ahead for the daily threshold, and days of the weekly total."""
+DAYS, WEEK = 3, 7  # days ahead for the daily threshold, and days of the weekly total
 
 
 def warning_chances(
     ahead: Ahead, threshold: int, week_threshold: int | None
 ) -> list[dict[str, Any]]:
     """Return the chance of a day above `threshold`, and of a week above `week_threshold`."""
-    questions = [(threshold, 1, DAYS)]
+    answers = [exceedance(ahead, threshold, 1, DAYS)]
     if week_threshold is not None:
-        questions.append((week_threshold, WEEK, WEEK))
-    rows = []
-    for number, window, horizon in questions:
-        answer = exceedance(ahead, number, window, horizon)
-        rows.append(
-            {
-                "threshold": number,
-                "window": window,
-                "from": answer["rows"][0]["date"],
-                "to": answer["rows"][-1]["to"],
-                "p": answer["p_any"],
-                "days": answer["rows"],
-            }
-        )
-    return rows
+        answers.append(exceedance(ahead, week_threshold, WEEK, WEEK))
+    return [
+        {name: answer[name] for name in ("threshold", "window")}
+        | {"from": answer["rows"][0]["date"], "to": answer["rows"][-1]["to"]}
+        | {"p": answer["p_any"], "days": answer["rows"]}
+        for answer in answers
+    ]
 
 
 def warning_record(loader: IssueLoader) -> dict[str, Any]:
     """Compare the early warnings of the route so far with the figures.
 
-    ``followed`` came true of those that are ``over``, whose days all have figures; ``expected`` is
-    the sum of their chances; ``sentence`` is empty if none can be compared.
+    ``followed`` came true of those that are ``over``; ``expected`` is the sum of their chances.
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection, loader.route.name)
-        figures = (
-            observation_store.get_series(connection, loader.route.leading) if warnings else None
-        )
+        figures = warnings and observation_store.get_series(connection, loader.route.leading)
     over, followed, expected = 0, 0, 0.0
     for warning in warnings:
         first, last = warning.first_date, warning.last_date
-        if figures is not None and first in figures and last in figures:
+        if figures and first in figures and last in figures:
             values = figures.between(first, last).values
             exceeded = values.max() if warning.window_days == 1 else values.sum()
             over, expected = over + 1, expected + warning.p

@@ -1,25 +1,13 @@
-"""Errors that the answers raise, and the checks of numbers that raise them."""
+"""Errors that the answers raise about inputs whose bounds depend on what is stored.
 
-__all__ = [
-    "MOST_ISSUES",
-    "MOST_STAY_DAYS",
-    "MOST_THRESHOLD",
-    "SHARES",
-    "BadQuestion",
-    "NoAnswer",
-    "NotFound",
-    "NotPossible",
-    "NotReady",
-    "check_number",
-    "check_whole",
-]
+The interfaces check everything else.
+"""
+
+__all__ = ["MOST_THRESHOLD", "BadQuestion", "NoAnswer", "NotFound", "NotPossible", "NotReady"]
 
 import datetime as dt
 
 MOST_THRESHOLD = 1_000_000  # largest count in a query or of a subscriber
-MOST_STAY_DAYS = 400
-SHARES = (0.5, 0.999)  # bounds of the probability that the places are enough
-MOST_ISSUES = 500  # per page
 
 
 class NoAnswer(Exception):
@@ -51,15 +39,3 @@ class NotReady(NoAnswer):
 
     def __init__(self, fault: str = "nothing is published yet: the first refit has not finished"):
         super().__init__(fault)
-
-
-def check_whole(name: str, value: int, least: int, most: int) -> None:
-    """Raise `BadQuestion` unless `value` is from `least` to `most`."""
-    if not least <= value <= most:
-        raise BadQuestion(name, f"a whole number from {least:,} to {most:,}", value)
-
-
-def check_number(name: str, value: float, least: float, most: float) -> None:
-    """Raise `BadQuestion` unless `value` lies from `least` to `most`; NaN does not."""
-    if not least <= value <= most:
-        raise BadQuestion(name, f"a number from {least} to {most}", value)

@@ -5,8 +5,8 @@ __all__ = ["chance", "exceedance"]
 import datetime as dt
 from typing import Any
 
-from service.answers.ahead import ALL_STEPS, Ahead, IssueView, share_steps
-from service.answers.errors import MOST_THRESHOLD, check_whole
+from service.answers.ahead import Ahead, IssueView, share_in_steps
+from service.answers.errors import BadQuestion
 from service.core.clock import day_columns, format_instant
 
 
@@ -18,9 +18,10 @@ def exceedance(
     ``p_any`` is the probability of at least one such sum; there is a row for each first day.
     """
     near = ahead.upto(horizon)
-    check_whole("window", window, 1, horizon)
-    check_whole("threshold", threshold, 0, MOST_THRESHOLD)
-    of_all = threshold * ALL_STEPS // share_steps(our_share)
+    if window > horizon:
+        raise BadQuestion("window", f"at most the horizon, {horizon}", window)
+    share, whole = share_in_steps(our_share)
+    of_all = threshold * whole // share
     chances = near.exceedance(of_all, window).round(4).tolist()
     rows = [
         {
@@ -44,10 +45,7 @@ def exceedance(
 
 
 def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
-    """Return P(some run of `window` days within the horizon exceeds `threshold`) as ``value``.
-
-    With ``window`` and ``horizon`` both 7: P(the next seven days total more than `threshold`).
-    """
+    """Return P(some run of `window` days within the horizon exceeds `threshold`) as ``value``."""
     answer = exceedance(view.ahead, threshold, window, horizon)
     parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}
     return {"time": format_instant(view.issue.issued_at), "value": answer["p_any"]} | parameters

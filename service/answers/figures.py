@@ -22,7 +22,7 @@ def figures(
 ) -> list[dict[str, Any]]:
     """Return rows ``time date value source known_at``, from `first` to `last`, as of `as_of`."""
     loader.check_series(series_id, is_stored=True)
-    loader.check_past("as_of", as_of)
+    loader.check_past(as_of)
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with loader.context.database.reading() as connection:
@@ -39,10 +39,9 @@ def figures(
 
 
 def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
-    """Return every revision of a series in order of publication, and their number.
+    """Return every revision of a series, and the number of those that ``ruled``.
 
-    ``ruled`` is false if a source of higher rank kept its value; such a row is listed but not
-    counted.
+    In the others a source of higher rank kept its value.
     """
     loader.check_series(series_id, is_stored=True)
     with loader.context.database.reading() as connection:
@@ -70,11 +69,7 @@ def last_figures(view: IssueView, days: int) -> list[dict[str, Any]]:
 
 
 def add_year_earlier(view: IssueView, rows: Sequence[dict[str, Any]]) -> None:
-    """Add ``last_year`` and ``last_year_mean`` to rows with a ``date``; None without figures.
-
-    The first is the input figure of the same date a year earlier, the second the mean of the 7 days
-    around that date.
-    """
+    """Add the figure of the same date a year earlier, and the mean of the 7 days around it."""
     observed, three = view.observed, dt.timedelta(days=3)
     for row in rows:
         date = dt.date.fromisoformat(row["date"])

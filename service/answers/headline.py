@@ -9,7 +9,7 @@ from typing import Any
 from service.answers.errors import NotPossible
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.state import OLD_FIGURES_REASONS
+from service.answers.state import OLD_FIGURES
 from service.answers.totals import periods
 from service.answers.wording import approximate_headline, day_span, per_cent, range_chance
 from service.core.clock import format_day
@@ -20,7 +20,7 @@ _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Summarise the next seven days; for a past issue, its forecast and the outcome.
 
-    Only the ``sentence`` rounds the numbers; ``caution`` is empty while the figures are up to date.
+    Only the ``sentence`` rounds the numbers.
     """
     ahead = view.ahead
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
@@ -56,7 +56,7 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
 
 
 def _caution(view: IssueView) -> str:
-    old = any(reason.name in OLD_FIGURES_REASONS for reason in view.state.reasons)
+    old = any(reason.name in OLD_FIGURES for reason in view.state.reasons)
     if view.is_past or not old:
         return ""
     since = format_day(view.issue.data_through)

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from service.answers.errors import check_whole
-from service.answers.issue_loader import IssueView
+from service.answers.ahead import Ahead, IssueView
 
 COLUMNS = (
     *("origin_date", "target", "horizon", "target_end_date", "location"),
@@ -27,8 +26,7 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
 
     A sample has the same ``output_type_id`` on all its days: it is one joint path.
     """
-    check_whole("horizon", horizon, 1, view.paths.horizon)
-    near = view.paths.upto(horizon)
+    near = Ahead.of(view.paths).upto(horizon)
     quantiles = near.quantiles(QUANTILE_LEVELS).tolist()  # (23, horizon)
     # Evenly spaced over all paths: those of a mixture may be ordered by member.
     chosen = np.arange(SAMPLES) * near.n_paths // SAMPLES

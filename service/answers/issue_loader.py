@@ -1,21 +1,18 @@
 """Load issues for the answers, with the state of the service.
 
-Issues are immutable, so their paths and the figures that they are based on are cached in memory.
-Each request checks with one short read whether the newest issue or the state has changed.
+Issues never change, so they are cached in memory; one short read checks for a newer one.
 """
 
 __all__ = ["IssueLoader", "IssueView"]
 
 import datetime as dt
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Hashable, Iterator
 from copy import copy
 from dataclasses import replace
-from typing import Any, Self, TypeAlias, TypeVar
+from threading import Condition, Lock
+from typing import Self, TypeAlias, TypeVar
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache, cached
 
 from forecast.joint import Joint
 from forecast.paths import Paths
@@ -30,15 +27,13 @@ from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.files import RegistryError
 from service.core.run_store import Run
-from service.data import observation_store, weather_store
+from service.data import weather_store
 from service.data.observation_store import AsOf
 from service.issues import fitted_models, issue_store, note_store
 from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
-_LOOK_SECONDS = 5.0
-"""How long a check of the model files stays valid."""
-
+_LOOK_SECONDS = 5.0  # how long a check of files and disks stays valid
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
 _Stored: TypeAlias = tuple[Issue, Entry, Paths, DailySeries, Facts]
@@ -51,8 +46,17 @@ class IssueLoader:
         self.context = context
         self.route = context.route
         self.clock = clock
-        self._cache: LRUCache[object, tuple[object, Future[Any]]] = LRUCache(_CACHE_SIZE)
-        self._lock = threading.Lock()
+        self._compute_once = cached(
+            LRUCache(_CACHE_SIZE),
+            key=lambda key, make: key,  # noqa: ARG005
+            condition=Condition(),
+        )(lambda key, make: make())  # noqa: ARG005
+        self._find_problems = cached(
+            TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
+        )(find_problems)
+        self._write_problem = cached(TTLCache(1, _LOOK_SECONDS), lock=Lock())(
+            context.database.write_problem
+        )
 
     def each_route(self) -> Iterator[Self]:
         """Yield a loader for each enabled route; they share one cache."""
@@ -90,33 +94,31 @@ class IssueLoader:
         issue or the model does not exist; `NotReady` if nothing is published yet.
         """
         self.check_series(series_id)
-        self.check_past("as_of", as_of)
+        self.check_past(as_of)
         now = self.clock()
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            return self._newest_view(series_id, model, first, now)
+            stored = self._read_newest(series_id, model)
+            return self._view(stored, now, self.route.day(now), first, now)
         with self.context.database.reading() as connection:
             if as_of is None:
                 issue = self.issue(connection, series_id, issue_id)
                 moment, day = issue.issued_at, issue.data_through
             else:
-                end_of_day = self.route.end_of_day
-                at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
+                at = as_of if isinstance(as_of, dt.datetime) else self.route.end_of_day(as_of)
                 moment = min(at, now)
-                standing = issue_store.get_latest_issue(connection, series_id, moment)
-                if standing is None:
-                    when = format_instant(moment)
-                    raise NotFound(f"there was no issue of {series_id} at {when}")
-                issue = standing
-                day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
+                newest = issue_store.get_latest_issue(connection, series_id, moment)
+                if newest is None:
+                    raise NotFound(f"there was no issue of {series_id} at {format_instant(moment)}")
+                issue, day = newest, self.route.day(moment)
+                if at is not as_of:  # a date
+                    day += _DAY
             stored = self._read(connection, issue, model)
         return self._view(stored, moment, day, first, now)
 
-    def _newest_view(
-        self, series_id: str, model: str, first: dt.date | None, now: dt.datetime
-    ) -> IssueView:
-        """Return a view of the newest issue, cached until the second or the database changes."""
+    def _read_newest(self, series_id: str, model: str) -> _Stored:
+        """Return what is stored for the newest issue, cached until the database changes."""
 
         def read() -> _Stored:
             with self.context.database.reading() as connection:
@@ -125,10 +127,6 @@ class IssueLoader:
                     raise NotReady
                 return self._read(connection, issue, model)
 
-        def view() -> IssueView:
-            stored = self.compute_once(("newest", series_id, model), read, token)
-            return self._view(stored, now, self.route.day(now), first, now)
-
         # Read the token first: the cached value is at least as new.
         token = self._read_cached(
             ("token", series_id),
@@ -136,12 +134,7 @@ class IssueLoader:
                 connection, self.route.name, series_id, STATE_JOBS
             ),
         )
-        if first is not None:  # any of many days, which would drive out other results
-            return view()
-        slot = _time_slot()
-        problem = self.compute_once("write problem", self.context.database.write_problem, slot)
-        moment = now, problem, slot
-        return self.compute_once(("view", series_id, model), view, (token, moment))
+        return self.compute_once(("newest", series_id, model, token), read)
 
     def _read(self, connection: Connection, issue: Issue, model: str) -> _Stored:
         """Return what is stored for a view, with the facts about the service."""
@@ -199,13 +192,13 @@ class IssueLoader:
             names = ", ".join(name for of_route in served for name in of_route)
             raise NotFound(f"expected one of the series {names}, found {series_id!r}")
 
-    def check_past(self, name: str, moment: AsOf | None) -> None:
-        """Raise `BadQuestion` if `moment` is on a day after today."""
-        if moment is not None:
+    def check_past(self, as_of: AsOf | None) -> None:
+        """Raise `BadQuestion` if `as_of` is on a day after today."""
+        if as_of is not None:
             today = self.today()
-            is_instant = isinstance(moment, dt.datetime)
-            if moment > (self.route.end_of_day(today) if is_instant else today):
-                raise BadQuestion(name, f"today, {today}, or before", moment)
+            is_instant = isinstance(as_of, dt.datetime)
+            if as_of > (self.route.end_of_day(today) if is_instant else today):
+                raise BadQuestion("as_of", f"today, {today}, or before", as_of)
 
     def state(
         self, connection: Connection, series_id: str, issue: Issue | None, now: dt.datetime
@@ -215,10 +208,8 @@ class IssueLoader:
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         """Add the current problems, which the database does not record."""
-        key = "model problems", self.route.name
-        problems = self.compute_once(key, lambda: find_problems(self.context), _time_slot())
-        write_problem = self.context.database.write_problem()
-        facts = replace(facts, write_problem=write_problem, model_problems=problems)
+        problems = self._find_problems(self.context)
+        facts = replace(facts, write_problem=self._write_problem(), model_problems=problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
 
     def latest_state(self, series_id: str) -> State:
@@ -228,11 +219,7 @@ class IssueLoader:
             issue = issue_store.get_latest_issue(connection, series_id)
             return self.state(connection, series_id, issue, self.clock())
 
-    def figures_version(self) -> int:
-        """Return a number that increases whenever a figure is added or revised."""
-        return self._read_cached("figures", observation_store.get_version)
-
-    def _read_cached(self, key: object, read: Callable[[Connection], T]) -> T:
+    def _read_cached(self, key: Hashable, read: Callable[[Connection], T]) -> T:
         """Return the last result of `read`; call it again after any commit to the database."""
 
         def read_now() -> T:
@@ -240,48 +227,24 @@ class IssueLoader:
                 return read(connection)
 
         version = self.context.database.version()
-        return read_now() if version is None else self.compute_once(key, read_now, version)
+        return read_now() if version is None else self.compute_once((key, version), read_now)
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""
         root, entry = self.context.settings.fitted_folder, view.entry
         home = fitted_models.folder_of(root, view.route.leading, entry.model)
+        file = fitted_models.version_file(home, entry.version)
+        try:
+            return self.compute_once(("fitted", file), lambda: fitted_models.load(file))
+        except RegistryError as error:
+            raise NotPossible(
+                f"the fitted version {entry.version} of {entry.model} is no longer kept or its "
+                "file is broken; ask for the latest issue"
+            ) from error
 
-        def read() -> Joint:
-            file = fitted_models.version_file(home, entry.version)
-            if not file.exists():
-                raise NotPossible(
-                    f"the fitted version {entry.version} of {entry.model} is no longer kept; "
-                    "ask for the latest issue"
-                )
-            try:
-                return fitted_models.load(file)
-            except RegistryError as error:
-                raise NotPossible(f"{entry.model} cannot be loaded: its file is broken") from error
-
-        return self.compute_once(("fitted", str(home), entry.version), read)
-
-    def compute_once(self, key: object, make: Callable[[], T], token: object = None) -> T:
-        """Return `make()`, computed once per key until the token changes; concurrent callers wait.
-
-        The cache keeps the most recently used results.
-        """
-        with self._lock:
-            cached = self._cache.get(key)
-            future = cached[1] if cached and cached[0] == token else None
-            must_compute = future is None
-            if future is None:
-                future = Future()
-                self._cache[key] = token, future
-        if must_compute:
-            try:
-                future.set_result(make())
-            except BaseException as error:
-                future.set_exception(error)
-                with self._lock:
-                    if self._cache.get(key) == (token, future):
-                        del self._cache[key]
-        result: T = future.result()
+    def compute_once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return `make()`, computed once per key while recently used; concurrent callers wait."""
+        result: T = self._compute_once(key, make)
         return result
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
@@ -306,8 +269,3 @@ class IssueLoader:
             ended = run_store.list_ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
         return Facts(newest, last, new_at, unused)
-
-
-def _time_slot() -> float:
-    """Return a number that changes every few seconds."""
-    return time.monotonic() // _LOOK_SECONDS

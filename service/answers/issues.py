@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import asdict
 from typing import Any
 
-from service.answers.errors import MOST_ISSUES, BadQuestion, NotFound, NotReady, check_whole
+from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import format_instant
 from service.issues import issue_store, note_store
@@ -16,12 +16,8 @@ from service.issues.issue_store import Issue
 def list_issues(
     loader: IssueLoader, series_id: str, limit: int, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the live issues of a series, newest first, and the cursor of the next page, if any.
-
-    `after` is the cursor from the previous page.
-    """
+    """Return the live issues of a series, newest first, and the cursor `after` them, if any."""
     loader.check_series(series_id)
-    check_whole("limit", limit, 1, MOST_ISSUES)
     mark = None
     with loader.context.database.reading() as connection:
         if after is not None:

@@ -29,11 +29,9 @@ def panel(
     last: dt.date | None = None,
     as_of: AsOf | None = None,
 ) -> list[dict[str, Any]]:
-    """Return one row a day; both bounds of a level are null on the same days.
+    """Return one row a day from `first` to `last`, as far as there are figures or forecasts.
 
-    The span from `first` to `last` is clipped to the available days; the default is the last
-    `PAST_DAYS` days of figures, the days since, and four weeks ahead. The actuals are the figures
-    up to the date `as_of`, or as known at that moment; the current ones by default.
+    The default is the last `PAST_DAYS` days of figures, the days since, and four weeks ahead.
     """
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)

@@ -39,11 +39,8 @@ def scenario(
 ) -> dict[str, Any]:
     """Return the scenario together with the unchanged forecast.
 
-    `level_percent` changes the level of arrivals, `people_per_boat` the mean load of the horizon.
     The `weather` of a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the
-    past days of the season, by wind.
-
-    Raises `NotPossible` if the model of this issue does not use the assumed factor.
+    past days of the season, by wind. Raises `NotPossible` if the model does not use it.
     """
     weather = weather or {}
     if not (level_percent or people_per_boat or weather):

@@ -41,7 +41,7 @@ def service_metrics(loader: IssueLoader) -> dict[str, Values]:
         runs.update(service_metrics_store.count_ended_runs(connection).items())
         mark = service_metrics_store.get_scores_token(connection)
     records: list[dict[str, Any]] = loader.compute_once(
-        ("records",), lambda: [track_record(one, name) for name, one in series.items()], mark
+        ("records", mark), lambda: [track_record(one, name) for name, one in series.items()]
     )
     weeks: Values = {}
     chances: Values = {}

@@ -1,8 +1,8 @@
 """The state of the service: freshness and problems."""
 
 __all__ = [
-    "CURRENT_STATE_REASONS",
-    "OLD_FIGURES_REASONS",
+    "LASTING",
+    "OLD_FIGURES",
     "STATE_JOBS",
     "Facts",
     "Reason",
@@ -21,18 +21,12 @@ from service.core.declared_series import Route
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
-from service.issues.declared_models import PROBLEMS
 from service.issues.issue_store import Issue
 
-STATE_JOBS = ("ingest", "weather", "refit")
-"""Jobs whose runs affect the state."""
-
-OLD_FIGURES_REASONS = frozenset({"figures_old", "source_late"})
-CURRENT_STATE_REASONS = OLD_FIGURES_REASONS | {
-    *("scheduler_down", "weather_missing", "weather_old", "database_read_only"),
-    *("database_not_written", "ingest_failed", "refit_failed", *PROBLEMS),
-}
-"""Reasons about the present, which do not apply to past issues."""
+STATE_JOBS = ("ingest", "weather", "refit")  # their runs affect the state
+OLD_FIGURES = ("figures_old", "source_late")
+LASTING = "champion_failed"
+"""The only reason about an issue itself; all others are about the present."""
 
 _NEEDED = ("ingest", "refit")  # jobs whose failure degrades; old weather has its own reason
 _ISSUE_HOURS = 36  # a day, plus the night after a day with late figures
@@ -48,10 +42,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class State:
-    """``fresh``, ``stale`` or ``degraded``, with the reasons.
-
-    ``stale``: the figures are old. ``degraded``: something else is wrong.
-    """
+    """``fresh``, ``stale`` (the figures are old) or ``degraded`` (else), with the reasons."""
 
     status: str
     reasons: tuple[Reason, ...]
@@ -76,7 +67,7 @@ class Facts:
 def state_of(
     issue: Issue | None, facts: Facts, now: dt.datetime, settings: Settings, route: Route
 ) -> State:
-    """Return the state of an issue, or of a series that has none yet, at `now`."""
+    """Return the state of an issue, or of a series that has none yet."""
     reasons = tuple(_reasons(issue, facts, now, settings, route))
     if any(reason.name != "figures_old" for reason in reasons):
         return State("degraded", reasons)
@@ -103,7 +94,7 @@ def _reasons(
         if issue.champion != issue.wanted:
             why = issue.failures.get(issue.wanted, "no reason was recorded")
             detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
-            yield Reason("champion_failed", detail)
+            yield Reason(LASTING, detail)
         if settings.reads_weather and route.weather_points:
             yield from _weather(facts, now)
     for job in _NEEDED:

@@ -20,12 +20,10 @@ from service.data.daily_weather import ATTRIBUTION
 from service.issues import issue_store
 from service.issues.issue_store import Issue
 
-SEVERITY = ("fresh", "stale", "degraded")
-"""Each status, the worst last."""
+SEVERITY = ("fresh", "stale", "degraded")  # the worst last
 STATUS_JOBS = tuple(
     "ingest weather refit compare score confirmations digest warn prune hindcast".split()
 )
-"""Jobs whose last runs are part of the status."""
 
 
 def catalogue(loader: IssueLoader) -> list[dict[str, Any]]:
@@ -59,11 +57,8 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             jobs += [_job(connection, job, route.name) for job in STATUS_JOBS]
         documents = [
             row
-            | {
-                "data_through": row["data_through"].isoformat(),
-                "published_at": _instant(row["published_at"]),
-                "read_at": _instant(row["read_at"]),
-            }
+            | {"data_through": row["data_through"].isoformat()}
+            | {name: _instant(row[name]) for name in ("published_at", "read_at")}
             for row in document_store.list_newest(connection)
         ]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)

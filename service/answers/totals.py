@@ -14,7 +14,6 @@ import numpy as np
 from forecast.paths import Paths, bound_names, summary
 from forecast.series import DailySeries, as_date
 from service.answers.ahead import Ahead
-from service.answers.bands import check_levels
 from service.answers.errors import BadQuestion
 from service.core.clock import day_columns, span_before
 
@@ -62,15 +61,10 @@ def periods(
 ) -> list[dict[str, Any]]:
     """Return one row per period of `names`, relative to the first day of the answer.
 
-    Only ``year_to_date`` runs to the day before the first; unpublished days are simulated. A period
-    that begins before the figures or ends after the simulated days has null sums and a ``note``; in
-    the first case ``known`` is null too. ``last_year`` is the sum of the same days a year earlier
-    (see `service.core.clock.span_before`), as then known, or null without figures.
+    A period that begins before the figures or ends after the simulated days has null sums and a
+    ``note``. ``last_year`` is the sum of the same days a year earlier (see
+    `service.core.clock.span_before`), or null without figures.
     """
-    if not names or not set(names) <= set(PERIODS) or len(set(names)) != len(names):
-        expected = f"some of {', '.join(PERIODS)}, each once"
-        raise BadQuestion("periods", expected, ",".join(names)[:40] or "none")
-    check_levels(levels)
     rows = []
     for name in names:
         begin, end = _SPANS[name](ahead.first, ahead.first - _DAY)
@@ -82,7 +76,6 @@ def total_between(
     observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return one row for the period from `first` to `last`, inclusive."""
-    check_levels(levels)
     earliest, latest = as_date(observed.start), as_date(paths.end)
     if not earliest <= first <= latest:
         raise BadQuestion("from", f"a day from {earliest} to {latest}", first)
@@ -127,11 +120,9 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     """Return the totals since 1 January of the year of the answer's first day.
 
     There is a row for each day to 31 December or the last simulated day, with the total on the same
-    date of each of the ``earlier`` years, newest first, whose figures begin on 1 January. ``value``
-    is None after the figures, the median and bounds up to their last day. Without figures from 1
-    January there are no rows.
+    date of each of the ``earlier`` years whose figures begin on 1 January. ``value`` is None after
+    the figures, the median and bounds up to their last day.
     """
-    check_levels(levels)
     paths, start = ahead.paths, as_date(observed.start)
     first = dt.date(ahead.first.year, 1, 1)
     last = min(dt.date(first.year, 12, 31), as_date(paths.end))

@@ -1,8 +1,6 @@
 """Accuracy of past forecasts."""
 
 __all__ = [
-    "KINDS",
-    "LEADS",
     "REFERENCES",
     "compared_to_climatology",
     "count_inside",
@@ -25,17 +23,13 @@ from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import covered_by_pit, skill
 from service.answers.bands import LIKELIHOODS, Likelihood, likelihood
 from service.answers.early_warnings import warning_record
-from service.answers.errors import BadQuestion, NotFound, check_whole
+from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core.declared_series import Series
 from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import Scored
 
-KINDS = ("live", "hindcast")
-LEADS = (1, 7, 14, 28)
-"""Days ahead that are scored separately."""
-
-_MEASURES = {f"day_{lead}": (lead, 1) for lead in LEADS} | {
+_MEASURES = {f"day_{lead}": (lead, 1) for lead in (1, 7, 14, 28)} | {
     name: (days, days) for name, days in TOTALS.items()
 }
 """Days from the figures to the end of the outcome, and days of the outcome."""
@@ -44,7 +38,6 @@ _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
-_BINS = 10
 
 
 def track_record(
@@ -56,14 +49,11 @@ def track_record(
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 
-    The ``champion`` is the model served at the time; a `kind` is one of `KINDS`. Coverage is by
-    randomised PIT, of totals on windows that do not overlap; ``worst`` and ``best`` are weeks by
-    CRPS, without overlap; ``early_warnings`` is None if such forecasts gave none.
+    The ``champion`` is the model served at the time; `kind` is ``live`` or ``hindcast``. Coverage
+    is by randomised PIT, of totals on windows that do not overlap; ``worst`` and ``best`` are weeks
+    by CRPS, without overlap; ``early_warnings`` is None if such forecasts gave none.
     """
     loader.check_series(series_id)
-    check_whole("window", weeks, 1, 520)
-    if kind not in KINDS:
-        raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
     with loader.context.database.reading() as connection:
         everything = issue_score_store.list_current_scores(
             connection, loader.route, series_id, kind, dt.date.min
@@ -86,6 +76,7 @@ def track_record(
     past_weeks = [_week(row) for row in scored if "total_7" in row.content["totals"]]
     warns = kind == "live" and series_id == loader.route.leading
     warned = warning_record(loader) if warns else {"warnings": 0}
+    pits = [value for row in scored for value in row.content["days"]["pit"][:7]]
     ranked = sorted(past_weeks, key=lambda week: -week["crps"])
     return {
         "series_id": series_id,
@@ -98,7 +89,8 @@ def track_record(
         "issues": len(scored),
         "rows": [_scores(scored, others, name, *days) for name, days in _MEASURES.items()],
         "likelihood": _likelihood_rows(scored, loader.route.series[series_id]),
-        "pit_histogram": _histogram(scored),
+        # Of days 1 to 7, in ten equal bins: flat if calibrated.
+        "pit_histogram": np.histogram(pits, bins=10, range=(0.0, 1.0))[0].tolist(),
         "weeks": past_weeks,
         "worst": weeks_apart(ranked)[:_SHOWN],
         "best": weeks_apart(ranked[::-1])[:_SHOWN],
@@ -180,14 +172,10 @@ def _likelihood_rows(scored: Sequence[Scored], declared: Series) -> list[dict[st
                 name = likelihood(days["p_zero"][lead - 1], declared)
                 outcomes[name][row.origin + dt.timedelta(days=lead)] = days["truth"][lead - 1] > 0
         for name, by_date in outcomes.items():
-            days, arrived = len(by_date), sum(by_date.values())
-            row_of_class = {
-                "measure": measure,
-                "likelihood": name,
-                "days": days,
-                "arrived": arrived,
-            }
-            rows.append(row_of_class | _share("share", list(by_date.values())))
+            arrived = list(by_date.values())
+            head = {"measure": measure, "likelihood": name}
+            counts = {"days": len(arrived), "arrived": sum(arrived)}
+            rows.append(head | counts | _share("share", arrived))
     return rows
 
 
@@ -227,38 +215,24 @@ def non_overlapping(rows: Sequence[Scored], days: int) -> list[Scored]:
 
 def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
     """Return the share of hits with its 95% interval (Wilson 1927, JASA 22)."""
-    n = len(inside)
+    names, n = (name, f"{name}_lo", f"{name}_hi"), len(inside)
     if not n:
-        return {name: None, f"{name}_lo": None, f"{name}_hi": None}
+        return dict.fromkeys(names)
     z, p = 1.959964, sum(inside) / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return {
-        name: round(p, 3),
-        f"{name}_lo": round(max(centre - half, 0.0), 3),
-        f"{name}_hi": round(min(centre + half, 1.0), 3),
-    }
-
-
-def _histogram(scored: Sequence[Scored]) -> list[int]:
-    """Count the PIT of days 1 to 7 in ten equal bins; flat if calibrated."""
-    values = [v for row in scored for v in row.content["days"]["pit"][:7]]
-    counts: list[int] = np.histogram(values, bins=_BINS, range=(0.0, 1.0))[0].tolist()
-    return counts
+    values = p, max(centre - half, 0.0), min(centre + half, 1.0)
+    return {each: round(value, 3) for each, value in zip(names, values, strict=True)}
 
 
 def _week(row: Scored) -> dict[str, Any]:
     total = row.content["totals"]["total_7"]
-    counts = {name: int(total[name]) for name in ("truth", "median")}
-    bounds = {
-        f"{end}{level}": int(total[f"{end}_{level}"]) for level in (80, 95) for end in ("lo", "hi")
-    }
+    names = ("truth", "median", "lo_80", "hi_80", "lo_95", "hi_95")
     return {
         "issue_id": row.issue_id,
         "model": row.model,
         "from": (row.origin + dt.timedelta(days=1)).isoformat(),
         "to": (row.origin + dt.timedelta(days=7)).isoformat(),
-        **counts,
-        **bounds,
+        **{name.replace("_", ""): int(total[name]) for name in names},
         "crps": total["crps"],
     }

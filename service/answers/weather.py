@@ -26,12 +26,10 @@ def weather_used(connection: Connection, issue: Issue) -> dict[str, Any]:
 
 
 def weather_ahead(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
-    """Return the weather forecast known at the moment of `view`.
+    """Return the weather forecast known at the moment of `view`; None if there is no recent one.
 
     ``rows`` have median and middle 80% of the members of the night's wind and the day's gusts in
-    km/h, the most frequent direction of the night's wind, and of the waves, a single shorter
-    forecast, the night's mean and the day's maximum in metres. None if no weather is read, none is
-    recent, or the stored reading is damaged.
+    km/h, and of the waves, a single forecast, the night's mean and the day's maximum in metres.
     """
     if not loader.context.reads_weather:
         return None
@@ -43,7 +41,7 @@ def weather_ahead(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None
         except ValueError:  # a damaged reading only affects the weather; the refit reports it
             return None
         given = weather_used(connection, view.issue)
-    if wind is None or wind.names != WIND:
+    if wind is None:
         return None
     days = range(max((loader.route.day(view.moment) - wind.first).days, 0), wind.values.shape[1])
     rows = [

@@ -1,12 +1,7 @@
-"""Numbers, days and sentences as shown on pages and in emails.
-
-Functions return ordinary spaces; filters return no-break spaces to keep numbers and words
-together, which `service.mail.render` replaces, as they hamper searching and copying emails.
-"""
+"""Numbers, days and sentences as shown on pages and in emails."""
 
 __all__ = [
     "FILTERS",
-    "NO_BREAK",
     "approximate",
     "approximate_headline",
     "day_span",
@@ -19,29 +14,24 @@ __all__ = [
     "short_day",
     "signed",
     "status_name",
-    "with_no_break_spaces",
     "unit_of",
     "week_name",
 ]
 
-import calendar
 import datetime as dt
 import re
 import textwrap
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import pass_context
-from jinja2.runtime import Context
 
 from service.core.clock import format_day
 from service.core.declared_series import Series
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
 _ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?\b")
-_MONTHS = "|".join(calendar.month_name[1:])
-_TOGETHER = re.compile(rf"\b(about|over|than|under) (?=\d)|\b(\d{{1,2}}) (?=(?:{_MONTHS})\b)")
 _LINE = 76
 
 
@@ -131,11 +121,6 @@ def unit_of(content: Mapping[str, Any], number: float | str) -> str:
     return str(content.get("unit_one" if str(number) == "1" else "unit", content["unit"]))
 
 
-def with_no_break_spaces(text: str) -> str:
-    """Keep a number beside its word: ``over 500``, ``9 January``."""
-    return _TOGETHER.sub(lambda match: match[0].replace(" ", NO_BREAK), text)
-
-
 def week_name(week: str, created_at: str, zone: ZoneInfo) -> str:
     """Format a week as ``Week 2 of 2026, Friday 9 January 2026``."""
     year, number = week.split("-W")
@@ -153,41 +138,27 @@ def _span(row: Mapping[str, Any], level: int) -> str:
     return f"{_count(row[f'lo{level}'])} to {_count(row[f'hi{level}'])}"
 
 
-def _per_cent(p: float) -> str:
-    return per_cent(p).replace(" ", NO_BREAK)
-
-
 def _short_per_cent(p: float) -> str:
     """Format a probability for a narrow column, such as ``<1%``."""
-    return _per_cent(p).replace(f"under{NO_BREAK}", "<").replace(f"over{NO_BREAK}", ">")
+    return per_cent(p).replace("under ", "<").replace("over ", ">")
 
 
 def _day(value: str | dt.date) -> str:
     """Format a day as ``9 January``, without the year."""
     date = _date(value)
-    return f"{date.day}{NO_BREAK}{date:%B}"
+    return f"{date.day} {date:%B}"
 
 
 def _short_day(value: str | dt.date, today: dt.date | None = None) -> str:
     """Format a day as ``9 Jan``, with the year unless it is that of `today`."""
-    names_year = today is not None and _date(value).year != today.year
-    return short_day(value, names_year).replace(" ", NO_BREAK)
-
-
-def _long_day(value: str | dt.date) -> str:
-    return long_day(value).replace(" ", NO_BREAK, 1)
+    return short_day(value, today is not None and _date(value).year != today.year)
 
 
 def _moment(value: str | dt.datetime, zone: ZoneInfo) -> str:
     """Format an instant in local time."""
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     local = moment.astimezone(zone)
-    return f"{_long_day(local.date())}, {local:%H:%M}"
-
-
-@pass_context
-def _moment_filter(context: Context, value: str | dt.datetime) -> str:
-    return _moment(value, context["zone"])
+    return f"{long_day(local.date())}, {local:%H:%M}"
 
 
 def _period(row: Mapping[str, Any]) -> str:
@@ -205,7 +176,7 @@ def sentence(text: str, zone: ZoneInfo) -> str:
 
     def in_words(match: re.Match[str]) -> str:
         try:
-            return _moment(match[0], zone) if match[1] else _long_day(match[0])
+            return _moment(match[0], zone) if match[1] else long_day(match[0])
         except ValueError:  # a reason may quote a day that does not exist
             return match[0]
 
@@ -213,13 +184,13 @@ def sentence(text: str, zone: ZoneInfo) -> str:
     return f"{changed[:1].upper()}{changed[1:]}".rstrip(".") + "."
 
 
-@pass_context
-def _sentence(context: Context, text: str) -> str:
-    return sentence(text, context["zone"])
-
-
 def _date(value: str | dt.date) -> dt.date:
     return dt.date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _in_zone(function: Callable[[Any, ZoneInfo], str]) -> Callable[..., str]:
+    """Return a filter that takes the time zone from the context of the template."""
+    return pass_context(lambda context, value: function(value, context["zone"]))
 
 
 FILTERS: dict[str, Callable[..., str]] = {
@@ -227,16 +198,14 @@ FILTERS: dict[str, Callable[..., str]] = {
     "approximate": approximate,
     "day": _day,
     "day_span": day_span,
-    "fold": lambda text: textwrap.fill(
-        with_no_break_spaces(text), _LINE, break_long_words=False, break_on_hyphens=False
-    ),
+    "fold": partial(textwrap.fill, width=_LINE, break_long_words=False, break_on_hyphens=False),
     "likelihoods": likelihoods,
-    "long_day": _long_day,
-    "moment": _moment_filter,
-    "per_cent": _per_cent,
+    "long_day": long_day,
+    "moment": _in_zone(_moment),
+    "per_cent": per_cent,
     "period": _period,
     "range_chance": range_chance,
-    "sentence": _sentence,
+    "sentence": _in_zone(sentence),
     "short_day": _short_day,
     "short_per_cent": _short_per_cent,
     "signed": signed,

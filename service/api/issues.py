@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from service.answers import exceedance, scenario, status
 from service.answers import issues as issue_answers
@@ -30,6 +30,7 @@ from service.api.responses import (
     represent,
     series_fields,
 )
+from service.data import observation_store
 
 blueprint = APIBlueprint(
     "published",
@@ -65,7 +66,8 @@ def panel(series_id: str, query: queries.PanelQuery) -> Response:
     def answer(view: IssueView) -> dict[str, Any]:
         return {"rows": panels.panel(loader(), view, query.begin, query.end, query.as_of)}
 
-    version = loader().figures_version()
+    with loader().context.database.reading() as connection:
+        version = observation_store.get_version(connection)
     return answer_about_issue(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
 
 
@@ -95,6 +97,12 @@ def _number(default: float | None, bounds: tuple[float, float], words: str) -> A
     return Field(default, strict=True, ge=bounds[0], le=bounds[1], description=words)
 
 
+def _each_once(levels: tuple[int, ...]) -> tuple[int, ...]:
+    if not levels or len(set(levels)) < len(levels):
+        raise ValueError("expected some levels, each once")
+    return levels
+
+
 class ScenarioBody(queries.NoQuery):
     """Assumptions, at least one."""
 
@@ -117,7 +125,7 @@ class ScenarioBody(queries.NoQuery):
     horizon: Annotated[int, BeforeValidator(_integer)] = Field(
         28, strict=True, ge=1, le=MOST_HORIZON, description="Number of days from `from` on."
     )
-    levels: tuple[Level, ...] = Field(
+    levels: Annotated[tuple[Level, ...], AfterValidator(_each_once)] = Field(
         (50, 80, 95),
         json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",

@@ -3,17 +3,20 @@
 __all__ = ["blueprint"]
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from flask import Response, g, url_for
 
-from service.answers import job_requests
+from service.answers.errors import NotFound
 from service.api import queries
 from service.api.media_types import JSON
 from service.api.responses import loader, question, render, reply, represent
 from service.api.schemas import Open
+from service.core import request_store
+from service.core.clock import format_instant
 
+_MOST_IDS = 2**31
 blueprint = APIBlueprint(
     "jobs",
     __name__,
@@ -41,16 +44,32 @@ class JobRequest(Open):
 @blueprint.output(JobRequest, status_code=202)
 def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
-    job_request = job_requests.request_job(loader(), job, g.key.name, query_data.route)
-    answer = reply(render(job_request, JSON), "no-store")
+    context, now = loader().context, loader().clock()
+    routes = [one.name for one in context.routes]
+    route = query_data.route or routes[0]
+    for kind, name, known in (("jobs", job, request_store.JOBS), ("routes", route, routes)):
+        if name not in known:
+            raise NotFound(f"expected one of the {kind} {', '.join(known)}, found {name[:40]!r}")
+    with context.database.writing() as connection:
+        job_request = request_store.add_request(connection, job, g.key.name, now, route)
+    answer = reply(render(_row(job_request), JSON), "no-store")
     answer.status_code = 202
-    answer.headers["Location"] = url_for("jobs.state", request_id=job_request["request_id"])
+    answer.headers["Location"] = url_for("jobs.state", request_id=job_request.request_id)
     return answer
 
 
 @question(blueprint, "/requests/<int:request_id>", queries.NoQuery, JobRequest)
 def state(request_id: int, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get the status of a job request: waiting, running, done, skipped or failed."""
-    return represent(
-        job_requests.request_state(loader(), request_id), table=False, cache="max-age=0"
-    )
+    with loader().context.database.reading() as connection:
+        job_request = request_id < _MOST_IDS and request_store.get_request(connection, request_id)
+    if not job_request:
+        raise NotFound(f"no request {request_id} exists")
+    return represent(_row(job_request), table=False, cache="max-age=0")
+
+
+def _row(job_request: request_store.JobRequest) -> dict[str, Any]:
+    return {
+        name: format_instant(value) if isinstance(value, dt.datetime) else value
+        for name, value in vars(job_request).items()
+    }

@@ -34,15 +34,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from service.answers.ahead import LEAST_SHARE, MOST_HORIZON
-from service.answers.bands import LEVELS
+from service.answers.bands import LEVELS, Level
 from service.answers.comparison import MOST_FORECASTS
-from service.answers.errors import (
-    MOST_ISSUES,
-    MOST_STAY_DAYS,
-    MOST_THRESHOLD,
-    SHARES,
-    BadQuestion,
-)
+from service.answers.errors import MOST_THRESHOLD, BadQuestion
 from service.answers.totals import PERIODS
 from service.api.responses import loader
 from service.data.observation_store import AsOf
@@ -61,7 +55,7 @@ def _read(expected: str, read: Callable[[str], Any]) -> BeforeValidator:
         try:
             if isinstance(value, str):
                 return read(value)
-        except (ValueError, OverflowError):  # an invalid or extreme date
+        except (ValueError, LookupError, OverflowError):  # an invalid or extreme date
             pass
         raise ValueError(f"expected {expected}, found {str(value)[:40]!r}")
 
@@ -76,9 +70,19 @@ def _text(example: str, pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "examples": [example], "pattern": f"^{pattern}$"})
 
 
+def _some_of(names: tuple[Any, ...]) -> BeforeValidator:
+    """Parse a list of some of `names`, each once."""
+    by_text = {str(name): name for name in names}
+
+    def read(text: str) -> tuple[Any, ...]:
+        left = dict(by_text)  # each is taken once
+        return tuple(left.pop(name) for name in text.split(","))
+
+    return _read(f"some of {', '.join(by_text)}, each once", read)
+
+
 def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
-    one = "|".join(map(str, names))
-    return _text(example, f"({one})(,({one}))*")
+    return _text(example, "({0})(,({0}))*".format("|".join(map(str, names))))
 
 
 def _read_moment(text: str) -> AsOf:
@@ -103,11 +107,13 @@ _Weeks = Annotated[
     int,
     _read("weeks such as 26w", lambda text: int(text[: text.index("w")])),
     _text("26w", "[1-9][0-9]{0,2}w"),
+    Field(ge=1, le=520),
 ]
 _Days = Annotated[
     tuple[dt.date, ...],
     _read_list("dates such as 2024-10-18,2024-11-15", dt.date.fromisoformat),
     _text("2024-10-18,2024-11-15", f"{_DATE}(,{_DATE}){{0,{MOST_FORECASTS - 1}}}"),
+    Field(max_length=MOST_FORECASTS),
 ]
 _Models = Annotated[
     tuple[str, ...],
@@ -115,11 +121,11 @@ _Models = Annotated[
     _text("champion,climatology", "[a-z0-9_]+(,[a-z0-9_]+)*"),
 ]
 _Periods = Annotated[
-    tuple[str, ...], _read_list("names", str), _list_of(PERIODS, "next_7_days,calendar_year")
+    tuple[str, ...], _some_of(PERIODS), _list_of(PERIODS, "next_7_days,calendar_year")
 ]
 _Levels = Annotated[
-    tuple[int, ...],
-    _read_list("numbers such as 50,80,95", int),
+    tuple[Level, ...],
+    _some_of(LEVELS),
     _list_of(LEVELS, "50,80,95"),
     Field(
         description=f"Levels of the central ranges in per cent: {', '.join(map(str, LEVELS))}.",
@@ -141,7 +147,7 @@ _Window = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_WINDOW)]
 _MORE_THAN = "Arrivals to exceed. Default: the declared threshold."
 _Threshold = Annotated[int | None, Field(ge=0, le=MOST_THRESHOLD, description=_MORE_THAN)]
 _YOURS = "Your share of the arrivals in per cent; counts are rounded up."
-_OurShare = Annotated[float, Field(ge=LEAST_SHARE, le=100, description=_YOURS)]
+_OurShare = Annotated[float, Field(ge=LEAST_SHARE, le=100, multiple_of=0.01, description=_YOURS)]
 
 
 class NoQuery(BaseModel):
@@ -252,9 +258,9 @@ class ExceedanceQuery(SpanQuery):
 class CapacityQuery(SpanQuery):
     """Length of stay, certainty and horizon."""
 
-    stay_days: int = Field(4, ge=1, le=MOST_STAY_DAYS, description="Days that each person stays.")
+    stay_days: int = Field(4, ge=1, le=400, description="Days that each person stays.")
     share: float = Field(
-        0.9, ge=SHARES[0], le=SHARES[1], description="Probability that there are enough places."
+        0.9, ge=0.5, le=0.999, description="Probability that there are enough places."
     )
     our_share: _OurShare = 100
     levels: _Levels = (50, 80, 95)
@@ -322,7 +328,7 @@ class BriefingQuery(NoQuery):
 class IssuesQuery(TableQuery):
     """Page."""
 
-    limit: int = Field(100, ge=1, le=MOST_ISSUES, description="Issues per page.")
+    limit: int = Field(100, ge=1, le=500, description="Issues per page.")
     after: _Name | None = Field(None, description="`next` of the previous page.")
 
 

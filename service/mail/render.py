@@ -27,13 +27,11 @@ from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
 from service.answers.wording import (
     FILTERS,
-    NO_BREAK,
     approximate_headline,
     day_span,
     range_chance,
     unit_of,
     week_name,
-    with_no_break_spaces,
 )
 from service.core import addresses
 from service.core.context import Context
@@ -207,9 +205,6 @@ def _new_message(
 
 
 def _render(name: str, values: Mapping[str, Any]) -> str:
-    """Return a template filled in: HTML with inline styles, or text without no-break spaces."""
+    """Return a template filled in: HTML with inline styles, or text."""
     text = _TEMPLATES.get_template(name).render(values)
-    if name.endswith(".html"):
-        return with_no_break_spaces(_INLINER.inline(text))
-    # In plain text, no-break spaces only hamper searching.
-    return text.replace(NO_BREAK, " ").strip("\n") + "\n"
+    return _INLINER.inline(text) if name.endswith(".html") else text.strip("\n") + "\n"

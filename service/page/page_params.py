@@ -11,7 +11,7 @@ from typing import Any
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import issue_id_of_day
-from service.answers.state import CURRENT_STATE_REASONS, Reason
+from service.answers.state import LASTING, Reason
 from service.core.declared_series import Series
 
 
@@ -53,8 +53,8 @@ class PageParams:
     @property
     def reasons(self) -> list[Reason]:
         """Reasons of the state; for a past issue, none about the present."""
-        about_today = CURRENT_STATE_REASONS if self.is_past else frozenset()
-        return [one for one in self.view.state.reasons if one.name not in about_today]
+        reasons = self.view.state.reasons
+        return [one for one in reasons if not self.is_past or one.name == LASTING]
 
     def link(self, **more: Any) -> dict[str, Any]:
         """Return the query parameters of a link to the same series and issue."""

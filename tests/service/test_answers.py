@@ -100,6 +100,7 @@ def test_intervals_of_each_day_are_the_same_everywhere(interfaces: Interfaces) -
     panel = {row["date"]: row for row in interfaces.grafana("panel")["rows"]}
     for at, row in enumerate(rows):
         on_page = get_text(page_rows[at])
+        assert page_rows[at].css_first("td .likelihood").text().lower() == row["likelihood"]
         mail_line = re.search(rf"^{format_mail_day(row)} .*$", interfaces.mail, re.MULTILINE)
         assert mail_line
         in_mail = re.sub(r"\s+", " ", mail_line[0])
@@ -109,9 +110,11 @@ def test_intervals_of_each_day_are_the_same_everywhere(interfaces: Interfaces) -
             assert format_range(row, level) in in_mail
             for bound in ("lo", "hi"):
                 assert panel[row["date"]][f"{bound}{level}"] == row[f"{bound}{level}"]
-        assert panel[row["date"]]["median"] == row["median"]
+        for name in ("median", "likelihood"):
+            assert panel[row["date"]][name] == row[name]
+        assert mail_line[0].endswith(f" {row['likelihood']}")
         assert per_cent(row["p_zero"]) in in_mail
-        assert FILTERS["short_per_cent"](row["p_zero"]).replace("\xa0", " ") in on_page
+        assert FILTERS["short_per_cent"](row["p_zero"]) in on_page
     for field in ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95"):
         assert interfaces.simpod(field, NOW.date(), D(2026, 1, 8)) == [row[field] for row in rows]
 

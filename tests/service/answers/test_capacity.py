@@ -41,5 +41,5 @@ def test_days_before_the_first_are_left_out() -> None:
 
 def test_stay_longer_than_the_figures_is_rejected() -> None:
     for figures, most in ((FIGURES, 31), (FIGURES.upto(FIGURES.data_through - ONE_DAY), 30)):
-        with pytest.raises(BadQuestion, match=rf"stay_days.*1 to {most}.*{most + 1}"):
+        with pytest.raises(BadQuestion, match=rf"stay_days.*at most {most}, .*{most + 1}"):
             capacity(figures, Ahead.of(PATHS), most + 1, 0.9, 14, (80,))

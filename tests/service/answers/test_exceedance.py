@@ -4,10 +4,12 @@ import datetime as dt
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from forecast.paths import Paths
 from service.answers.ahead import Ahead
-from service.answers.errors import MOST_THRESHOLD, BadQuestion
+from service.answers.errors import BadQuestion
 from service.answers.exceedance import chance, exceedance
 from tests.service.answers.test_headline import make_view
 from tests.service.support import random_paths
@@ -40,23 +42,9 @@ def test_chances_equal_counts_in_loops(threshold: int, window: int, horizon: int
     assert (row["date"], row["horizon_days"]) == ("2026-02-22", 3)
 
 
-@pytest.mark.parametrize(
-    ("threshold", "window", "horizon", "name"),
-    [
-        (5, 1, 15, "horizon"),
-        (5, 1, 0, "horizon"),
-        (5, 8, 7, "window"),
-        (5, 0, 7, "window"),
-        (-1, 1, 7, "threshold"),
-        (MOST_THRESHOLD + 1, 1, 7, "threshold"),
-    ],
-)
-def test_invalid_arguments_are_rejected(
-    threshold: int, window: int, horizon: int, name: str
-) -> None:
-    with pytest.raises(BadQuestion, match=f"^{name}: "):
-        exceedance(Ahead.of(PATHS), threshold, window, horizon)
-    assert exceedance(Ahead.of(PATHS), MOST_THRESHOLD, 7, 7)["p_any"] == 0
+def test_run_of_days_longer_than_the_horizon_is_rejected() -> None:
+    with pytest.raises(BadQuestion, match="^window: expected at most the horizon, 7, found 8"):
+        exceedance(Ahead.of(PATHS), 5, 8, 7)
 
 
 @pytest.mark.parametrize("our_share", [0.5, 12.5, 33.33])
@@ -65,6 +53,13 @@ def test_share_is_taken_of_the_sum_of_days(our_share: float) -> None:
     whole, sums = Fraction(str(our_share)) / 100, PATHS.values[:, :4].sum(axis=1).tolist()
     above = sum(math.ceil(one * whole) > 2 for one in sums)
     assert answer["rows"][0]["p_above"] == round(above / 80, 4)
+
+
+def test_smallest_count_whose_share_is_above_threshold() -> None:
+    """A third of 7, rounded up, is above 2; a third of 6 is not."""
+    for count, p_any in ((6, 0), (7, 1)):
+        paths = Paths(np.datetime64("2026-01-01"), np.full((10, 1), count))
+        assert exceedance(Ahead.of(paths), 2, 1, 1, 33.33)["p_any"] == p_any
 
 
 def test_chance_is_share_of_paths_above_threshold() -> None:

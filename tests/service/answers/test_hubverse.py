@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from service.answers.errors import BadQuestion
 from service.answers.hubverse import COLUMNS, hubverse
 from tests.service.answers.test_headline import make_view
 from tests.service.support import random_paths
@@ -46,9 +45,3 @@ def test_sample_is_one_path(n_paths: int) -> None:
         path = [row["value"] for row in rows if row["output_type_id"] == number]
         at = (number - 1) * n_paths // 100
         np.testing.assert_array_equal(path, values[at])
-
-
-def test_horizon_beyond_the_paths_is_rejected() -> None:
-    for horizon in (0, 15):
-        with pytest.raises(BadQuestion, match="horizon"):
-            hubverse(make_view(PATHS.values), horizon)

@@ -84,9 +84,6 @@ def test_pages_list_every_issue_newest_first(empty: Context, limit: int) -> None
 
 
 def test_invalid_page_is_rejected(empty: Context) -> None:
-    for limit in (0, 501):
-        with pytest.raises(BadQuestion, match="limit: expected a whole number from 1 to 500"):
-            list_issues(IssueLoader(empty), "people", limit)
     (issue,) = publish_issues(empty, 1)
     for series_id, after in (("people", "x"), ("people", ""), ("boats", issue.issue_id)):
         with pytest.raises(BadQuestion, match="after: expected the `next` of a previous page"):

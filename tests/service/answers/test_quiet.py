@@ -5,7 +5,6 @@ import statistics
 import pytest
 
 from service.answers.ahead import Ahead
-from service.answers.errors import BadQuestion
 from service.answers.quiet import quiet
 from tests.service.support import random_paths
 
@@ -45,9 +44,3 @@ def test_chances_equal_counts_in_loops(horizon: int) -> None:
             "lo80": at[0],
             "hi80": at[2],
         }
-
-
-@pytest.mark.parametrize("horizon", [0, 21])
-def test_horizon_beyond_the_paths_is_rejected(horizon: int) -> None:
-    with pytest.raises(BadQuestion, match=f"horizon: expected .* 1 to 20, .*found {horizon}"):
-        quiet(Ahead.of(random_paths("2026-01-01", 20)), horizon)

@@ -118,9 +118,9 @@ def test_missing_or_broken_fit_is_reported(windy_settings: Settings, tmp_path: P
     for version in folder.glob("2*"):  # other tests may have refitted
         version.write_text("{}")
     view, calm = loader.view("people"), {DAYS[0]: "calm"}
-    with pytest.raises(NotPossible, match="swell cannot be loaded: its file is broken"):
+    with pytest.raises(NotPossible, match="of swell is no longer kept or its file is broken"):
         scenario(loader, view, 14, (80,), weather=calm)
     shutil.rmtree(folder)
-    with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):
+    with pytest.raises(NotPossible, match=r"version 2.* of swell .*; ask for the latest"):
         scenario(loader, view, 14, (80,), weather=calm)
     context.database.close()

@@ -7,7 +7,6 @@ from service.answers.service_metrics import JOBS, service_metrics
 from service.answers.status import status
 from service.answers.track_record import track_record
 from service.core.context import Context
-from service.core.locks import SCHEDULER
 from service.issues.score import score
 from tests.service.support import ROUTE, ManualClock, publish, random_paths, record_run, utc
 
@@ -48,13 +47,6 @@ def test_metrics_of_published_issues(context: Context, clock: ManualClock) -> No
     assert runs[ROUTE.name, "refit", "failed"] == 0
     succeeded = set(metrics["job_last_success_timestamp_seconds"])
     assert succeeded == {(ROUTE.name, "ingest"), (ROUTE.name, "refit")}
-
-
-def test_scheduler_running_follows_its_lock(empty: Context, clock: ManualClock) -> None:
-    loader = IssueLoader(empty, clock)
-    with empty.database.try_lock(SCHEDULER):
-        assert service_metrics(loader)["scheduler_running"] == {(): 1}
-    assert service_metrics(loader)["scheduler_running"] == {(): 0}
 
 
 def test_coverage_is_updated_after_scoring(filled: Context, clock: ManualClock) -> None:

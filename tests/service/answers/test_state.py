@@ -8,25 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.state import CURRENT_STATE_REASONS, Facts, Reason, State, state_of
+from service.answers.state import LASTING, Facts, Reason, State, state_of
 from service.api import key_store
 from service.app import create_app
-from service.core import database as module
 from service.core.context import Context, open_context
-from service.core.database import Database, Unavailable
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.issues.issue_store import Issue
-from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import (
     NOW,
     ROUTE,
     ManualClock,
-    publish,
-    random_paths,
     record_run,
     run_server,
     utc,
@@ -149,7 +143,7 @@ def test_all_reasons_are_listed_and_only_champion_failed_is_lasting() -> None:
         *("source_late", "scheduler_down", "champion_failed", "weather_missing"),
         *("ingest_failed", "refit_failed", "database_read_only"),
     ]
-    assert set(get_names(state)) - CURRENT_STATE_REASONS == {"champion_failed"}
+    assert LASTING in get_names(state)
 
 
 def record_ingest(context: Context, period: str, outcome: str, **detail: object) -> None:
@@ -226,69 +220,3 @@ def test_read_only_sqlite_file_is_served(settings: Settings, kind: str) -> None:
         assert fetch(f"{url}/v1/series/people/totals", **headers)[0] == 200
     file.parent.chmod(0o755)
     owner.database.close()
-
-
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_read_only_postgresql_is_reported_until_writable(
-    database: Database, clock: ManualClock
-) -> None:
-    """Its operator makes the database read-only, as a standby also is."""
-    with database.writing() as connection:
-        name = connection.scalar(sa.text("SELECT current_database()"))
-        figure = Figure("people", dt.date(2025, 12, 31), 1, "test")
-        store_as_documents(connection, ROUTE, [figure], NOW, assume_known=True)
-    run_id = record_run(database, "once", outcome="done")
-    publish(database, {"climatology": random_paths("2026-01-01", 30)}, run_id)
-
-    def set_read_only(setting: str) -> None:
-        with database.writing() as connection:
-            text = f'ALTER DATABASE "{name}" SET default_transaction_read_only = {setting}'
-            connection.execute(sa.text(text))
-
-    url = database.engine.url.render_as_string(hide_password=False)
-    set_read_only("on")
-    try:
-        read_only = open_context(Settings(database_url=url))  # migrated already
-        state = IssueLoader(read_only, clock).view("people").state
-        assert (state.status, get_names(state)) == ("degraded", ["database_read_only"])
-        with (
-            pytest.raises(Unavailable, match="read-only"),
-            read_only.database.writing() as connection,
-        ):
-            connection.execute(sa.text("DELETE FROM asks"))
-        read_only.database.close()
-    finally:
-        set_read_only("off")
-    writable = open_context(Settings(database_url=url))
-    assert IssueLoader(writable, clock).view("people").state.status == "fresh"
-    writable.database.close()
-
-
-def test_write_to_full_disk_is_reported_until_one_succeeds(
-    context: Context, clock: ManualClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    loader = IssueLoader(context, clock)
-    with context.database.engine.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-    database = context.database
-
-    @sa.event.listens_for(database.engine, "begin")
-    def limit(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-
-    assert loader.view("people").state.status == "fresh"
-    for _ in range(2):
-        with pytest.raises(Unavailable, match="full"), database.writing() as connection:
-            connection.execute(
-                sa.text("CREATE TABLE more AS SELECT hex(zeroblob(1000000)) AS text")
-            )
-    assert caplog.text.count("the last write failed") == 1, "logged only the first time"
-    state = loader.view("people").state
-    assert [(r.name, r.detail) for r in state.reasons] == [
-        ("database_not_written", "the last write failed: database: database or disk is full")
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_FAILED_SECONDS", 0)
-        assert loader.view("people").state.status == "fresh", "an hour later"
-    record_ingest(context, "small", "done")
-    assert loader.view("people").state.status == "fresh"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from service.answers.issue_loader import IssueLoader
+from service.answers.service_metrics import service_metrics
 from service.answers.state import State
 from service.answers.status import age, catalogue, published_series, status
-from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.answers.conftest import open_copy
@@ -75,9 +75,8 @@ def test_reasons_of_all_series_are_listed_without_duplicates(
         f"hurdle could not be fitted ({reason}), so climatology is used"
         for reason in failures.values()
     ]
-    with create_app(context, clock).test_client() as client:
-        lines = client.get("/metrics").text.splitlines()
-    assert lines.count('crossings_service_status_reason{reason="champion_failed"} 1.0') == 1
+    reasons = service_metrics(IssueLoader(context, clock))["service_status_reason"]
+    assert reasons["champion_failed",] == 1
 
 
 def test_weather_is_off_missing_or_read(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
-from service.answers.totals import PERIODS, periods, total_between
+from service.answers.totals import PERIODS, periods, total_between, year_so_far
 from tests.service.support import ROUTE, random_paths, utc
 
 D = dt.date
 DAY = dt.timedelta(days=1)
+LEVELS = (50, 80, 95)
 
 
 def make_figures(last: D, days: int = 800) -> DailySeries:
@@ -83,46 +83,24 @@ def test_totals_equal_sums_in_loops(last: D, now: dt.datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "spans"),
+    ("last", "name", "first", "end"),
     [
-        (
-            D(2025, 12, 31),  # a Wednesday
-            {
-                "next_7_days": ("2026-01-01", "2026-01-07"),
-                "next_28_days": ("2026-01-01", "2026-01-28"),
-                "this_week": ("2025-12-29", "2026-01-04"),
-                "next_week": ("2026-01-05", "2026-01-11"),
-                "this_month": ("2026-01-01", "2026-01-31"),
-                "next_month": ("2026-02-01", "2026-02-28"),
-                "this_quarter": ("2026-01-01", "2026-03-31"),
-                "calendar_year": ("2026-01-01", "2026-12-31"),
-            },
-        ),
-        (
-            D(2024, 1, 30),  # a leap year; the last day of a month is the first one ahead
-            {
-                "this_week": ("2024-01-29", "2024-02-04"),
-                "this_month": ("2024-01-01", "2024-01-31"),
-                "next_month": ("2024-02-01", "2024-02-29"),
-                "this_quarter": ("2024-01-01", "2024-03-31"),
-                "calendar_year": ("2024-01-01", "2024-12-31"),
-            },
-        ),
-        (
-            D(2025, 12, 14),  # a Sunday
-            {
-                "this_week": ("2025-12-15", "2025-12-21"),
-                "next_week": ("2025-12-22", "2025-12-28"),
-                "this_month": ("2025-12-01", "2025-12-31"),
-                "next_month": ("2026-01-01", "2026-01-31"),
-                "this_quarter": ("2025-10-01", "2025-12-31"),
-            },
-        ),
+        (D(2025, 12, 31), "next_7_days", "2026-01-01", "2026-01-07"),  # a Wednesday
+        (D(2025, 12, 31), "next_28_days", "2026-01-01", "2026-01-28"),
+        (D(2025, 12, 31), "this_week", "2025-12-29", "2026-01-04"),
+        (D(2025, 12, 31), "next_week", "2026-01-05", "2026-01-11"),
+        (D(2025, 12, 31), "this_quarter", "2026-01-01", "2026-03-31"),
+        (D(2025, 12, 31), "calendar_year", "2026-01-01", "2026-12-31"),
+        (D(2024, 1, 30), "this_month", "2024-01-01", "2024-01-31"),  # on its last day
+        (D(2024, 1, 30), "next_month", "2024-02-01", "2024-02-29"),
+        (D(2025, 12, 14), "this_week", "2025-12-15", "2025-12-21"),  # a Sunday
+        (D(2025, 12, 14), "next_month", "2026-01-01", "2026-01-31"),
+        (D(2025, 12, 14), "this_quarter", "2025-10-01", "2025-12-31"),
     ],
 )
-def test_calendar_periods(last: D, spans: dict[str, tuple[str, str]]) -> None:
-    rows = get_rows(last, list(spans))
-    assert {name: (row["from"], row["to"]) for name, row in rows.items()} == spans
+def test_calendar_periods(last: D, name: str, first: str, end: str) -> None:
+    row = get_rows(last, [name])[name]
+    assert (row["from"], row["to"]) == (first, end)
 
 
 @pytest.mark.parametrize(
@@ -179,23 +157,85 @@ def test_custom_period() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "name"),
+    ("first", "last", "name"),
     [
-        (lambda f, p: total_between(f, p, D(2026, 1, 3), D(2026, 1, 2), [80]), "to"),
-        (lambda f, p: total_between(f, p, D(2026, 1, 3), D(2026, 2, 10), [80]), "to"),
-        (lambda f, p: total_between(f, p, D(2020, 1, 3), D(2026, 1, 2), [80]), "from"),
-        (lambda f, p: total_between(f, p, D.min, D.max, [80]), "from"),
-        (lambda f, p: total_between(f, p, D(2026, 1, 1), D(2026, 1, 2), [42]), "levels"),
-        (lambda f, p: periods(f, make_ahead(p), ["next_year"], [80]), "periods"),
-        (lambda f, p: periods(f, make_ahead(p), ["next_week"] * 2, [80]), "periods"),
-        (lambda f, p: periods(f, make_ahead(p), ["next_week"], [80, 80]), "levels"),
-        (lambda f, p: periods(f, make_ahead(p), ["next_week"], []), "levels"),
+        (D(2026, 1, 3), D(2026, 1, 2), "to"),
+        (D(2026, 1, 3), D(2026, 2, 10), "to"),
+        (D(2020, 1, 3), D(2026, 1, 2), "from"),
+        (D.min, D.max, "from"),
     ],
 )
-def test_invalid_arguments_are_rejected(
-    call: Callable[[DailySeries, Paths], object], name: str
-) -> None:
+def test_period_outside_the_known_days_is_rejected(first: D, last: D, name: str) -> None:
     figures, paths = make_figures(D(2025, 12, 31)), random_paths("2026-01-01", 40)
     with pytest.raises(BadQuestion, match="expected .+, found .+") as caught:
-        call(figures, paths)
+        total_between(figures, paths, first, last, [80])
     assert caught.value.name == name
+
+
+def make_rising_figures(first: D, last: D) -> DailySeries:
+    days = (last - first).days + 1
+    return DailySeries("people", np.datetime64(first), np.arange(1, days + 1))
+
+
+def make_later_ahead(last: D, horizon: int, first: D | None = None) -> Ahead:
+    start = np.datetime64(last) + ONE_DAY
+    values = np.random.default_rng(3).integers(0, 500, (200, horizon))
+    return Ahead(Paths(start, values), first or start.item(), start.item())
+
+
+@pytest.mark.parametrize(
+    ("last", "first"),
+    [
+        (D(2025, 10, 4), None),
+        (D(2025, 12, 30), D(2026, 1, 2)),
+    ],
+)
+def test_last_row_equals_total_of_calendar_year(last: D, first: D | None) -> None:
+    observed, ahead = make_rising_figures(D(2022, 6, 1), last), make_later_ahead(last, 420, first)
+    (total,) = periods(observed, ahead, ["calendar_year"], LEVELS)
+    year = year_so_far(observed, ahead, LEVELS)
+    end = year["rows"][-1]
+    assert end["date"] == total["to"]
+    names = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+    assert [end[name] for name in names] == [total[name] for name in names]
+    assert len(year["rows"]) == 365
+    assert year["earlier"] == list(range(year["year"] - 1, 2022, -1)), "2022 begins in June"
+
+
+def test_year_without_figures_is_left_out() -> None:
+    observed = make_rising_figures(D(2023, 1, 1), D(2024, 12, 31))
+    year = year_so_far(observed, make_later_ahead(D(2024, 12, 31), 760, D(2026, 11, 29)), LEVELS)
+    assert (year["year"], year["earlier"]) == (2026, [2024, 2023])
+
+
+def test_published_days_are_counted_and_others_simulated() -> None:
+    observed = make_rising_figures(D(2024, 1, 1), D(2025, 3, 2))
+    year = year_so_far(observed, make_later_ahead(D(2025, 3, 2), 28), LEVELS)
+    assert year["rows"][-1]["date"] == "2025-03-30", "the last simulated day"
+    march = year["rows"][59:62]
+    assert [row["date"] for row in march] == ["2025-03-01", "2025-03-02", "2025-03-03"]
+    assert [row["value"] for row in march] == [
+        observed.total(D(2025, 1, 1), D(2025, 3, 1)),
+        observed.total(D(2025, 1, 1), D(2025, 3, 2)),
+        None,
+    ]
+    assert [row["median"] is None for row in march] == [True, True, False]
+    # 29 February 2024 is counted by 1 March.
+    assert year["rows"][58]["year_2024"] == sum(range(1, 60))
+    assert march[0]["year_2024"] == sum(range(1, 62))
+
+
+def test_year_without_its_first_figures_has_no_rows() -> None:
+    observed = make_rising_figures(D(2025, 2, 1), D(2025, 3, 2))
+    year = year_so_far(observed, make_later_ahead(D(2025, 3, 2), 28), LEVELS)
+    assert year == {"year": 2025, "earlier": [], "rows": []}
+
+
+def test_29_february_is_compared_with_28_february() -> None:
+    observed = make_rising_figures(D(2023, 1, 1), D(2024, 3, 1))
+    rows = year_so_far(observed, make_later_ahead(D(2024, 3, 1), 1), LEVELS)["rows"]
+    assert [row["year_2023"] for row in rows[58:61]] == [
+        sum(range(1, 60)),
+        sum(range(1, 60)),
+        sum(range(1, 61)),
+    ]

@@ -98,3 +98,5 @@ def test_unknown_request_and_job_are_404(
     assert client.get(path, headers=operate).status_code == 404
     response = client.post("/v1/jobs/shutdown", headers=operate)
     assert (response.status_code, "refit" in response.json["detail"]) == (404, True)
+    response = client.post("/v1/jobs/refit?route=nowhere", headers=operate)
+    assert (response.status_code, "channel" in response.json["detail"]) == (404, True)

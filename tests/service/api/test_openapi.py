@@ -59,11 +59,10 @@ def closed_service(
 UNDOCUMENTED = (
     *("dates such as", "one for all days or"),
     *("the last that can be answered", "the last day that can be answered", "each once"),
-    *("window: expected a whole number from 1 to", "expected the `next` of a previous page"),
+    *("window: expected at most the horizon", "expected the `next` of a previous page"),
     *("not both", "expected something that is assumed", "expected a day", "a date such as"),
     *("expected 2024-10-18 or 2024-10-18T14:00:00Z", "none with format=hubverse"),
     "as_of: expected today, ",
-    "at most two decimals",  # multipleOf 0.01 is inexact in binary
 )
 
 

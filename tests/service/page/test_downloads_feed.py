@@ -20,7 +20,7 @@ def read_feed(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[di
     feed = ET.fromstring(response.data)
     parts = ("id", "title", "summary", "updated")
     return feed, [
-        {name: (entry.findtext(ATOM + name) or "").replace("\xa0", " ") for name in parts}
+        {name: (entry.findtext(ATOM + name) or "") for name in parts}
         for entry in feed.iter(f"{ATOM}entry")
     ]
 

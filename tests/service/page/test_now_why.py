@@ -33,7 +33,7 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
         for days in (7, 28)
     ]
     assert changes["noise"] == [round(2 * error) for error in errors]
-    page = visible_text(site.client.get("/")).replace("\xa0", " ")
+    page = visible_text(site.client.get("/"))
     assert f"up to about {changes['noise'][0]:,} over 7 days and " in page
     assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):

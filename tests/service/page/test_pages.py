@@ -207,4 +207,6 @@ def test_alarm_is_shown_on_now_and_record(degraded_site: Any) -> None:
     assert "lo99" not in record, "the numbers behind it are in the status"
     for path in ("/plan", "/?series=boats", "/?on=2025-12-21"):  # another view, series and issue
         assert "Alarm" not in visible_text(degraded_site.client.get(path)), path
+    past = visible_text(degraded_site.client.get("/?on=2025-12-21"))
+    assert "job failed" not in past, "a past issue has no reasons about the present"
     assert degraded_site.client.get("/v1/status").json["alarms"] == [alarm]

@@ -153,7 +153,7 @@ def test_notice_of_old_figures(
     page = visit("/")
     save_screenshot(page, "now-stale")
     assert not violations(page)
-    assert page.locator(".notice").inner_text().replace("\xa0", " ") == (
+    assert page.locator(".notice").inner_text() == (
         "Out of date. The latest figures are for 31 December 2025, 32 days ago."
     )
     assert page.locator("h1").inner_text().startswith("Next 7 days: about")
