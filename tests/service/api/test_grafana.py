@@ -7,7 +7,6 @@ import html
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from flask.testing import FlaskClient
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import ROOT, run_server
+from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
 from tests.support.provisioning import DASHBOARD, RULES, rows
-from tests.support.waiting import BOUND, PROCESS
+from tests.support.waiting import BOUND
 
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
@@ -114,28 +114,19 @@ def test_dashboard_links_open_the_forecast_page(shared: FlaskClient) -> None:
         assert "boats" in response.text.lower()
 
 
-def test_package_lock_names_no_registry() -> None:
-    assert '"resolved"' not in (TOOLS / "package-lock.json").read_text("utf-8")
-
-
 @pytest.fixture(scope="module")
 def tools() -> Path:
     """The folder with Grafana's packages, installed once per state of the lock file."""
     with (TOOLS / ".gitignore").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run([ROOT / "scripts" / "grafana"], capture_output=True, text=True)
+        done = run_command("scripts/grafana", timeout=None)
     if done.returncode:
         pytest.skip(f"Grafana's packages are not installed: {done.stdout} {done.stderr[-300:]}")
     return TOOLS
 
 
 def run_tool(tools: Path, name: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [str(tools / "node_modules" / ".bin" / name), *arguments],
-        cwd=tools,
-        capture_output=True,
-        text=True,
-    )
+    done = run_command(tools / "node_modules" / ".bin" / name, *arguments, cwd=tools)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout
 
@@ -260,20 +251,10 @@ def bundle_page(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
 
 
 def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
-    done = subprocess.run(
-        [
-            browser,
-            "--headless",
-            *FLAGS,
-            *("--hide-scrollbars", "--window-size=1200,1600", "--virtual-time-budget=8000"),
-            f"--user-data-dir={folder / 'profile'}",
-            "--allow-file-access-from-files",
-            *options,
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
+    done = run_command(
+        *(browser, "--headless", *FLAGS, "--hide-scrollbars", "--window-size=1200,1600"),
+        *("--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}"),
+        *("--allow-file-access-from-files", *options, page.as_uri()),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import yaml
 from flask.testing import FlaskClient
-from pydantic import ValidationError
 
 from service.core.route_files import enabled_routes
 from tests.service.support import ROOT
-from tests.support.provisioning import DASHBOARD, FILES, RULES, Dashboards, Sources, rows
+from tests.support.provisioning import DASHBOARD, FILES, RULES, rows
 from tests.test_docs import anchors
 
 ROUTE = enabled_routes(ROOT / "series")[0]
@@ -40,19 +38,6 @@ def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
             assert row["threshold"] == declared.week_threshold
             assert f"More than {declared.week_threshold:,} {declared.unit}" in text
     assert len({rule["uid"] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
-
-
-@pytest.mark.parametrize(
-    ("folder", "schema"),
-    [("datasources", Sources), ("dashboards", Dashboards)],
-)
-def test_provisioning_files_match_their_schema(
-    folder: str, schema: type[Sources | Dashboards]
-) -> None:
-    text = (FILES / "provisioning" / folder / "crossings.yaml").read_text("utf-8")
-    schema.model_validate(yaml.safe_load(text))
-    with pytest.raises(ValidationError, match="unknown_key"):
-        schema.model_validate(yaml.safe_load(text) | {"unknown_key": 1})
 
 
 def test_token_comes_from_the_environment() -> None:

@@ -83,7 +83,6 @@ def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--week", "2026-W54"], "week: expected an ISO week such as 2026-W02, found 2026-W54"),
         (["--to", "nobody"], "expected one plain email address"),
         (["--out", "x"], "--out needs --dry-run"),
     ],

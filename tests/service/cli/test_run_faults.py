@@ -10,17 +10,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
 from service.core.context import open_context
 from service.core.settings import Settings
 from service.data.ingest import ingest
-from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
-from tests.service.mailbox import free_port
-from tests.service.support import Crossings, declare_quick_models
+from tests.service.stored_issues import latest_issue
+from tests.service.support import Crossings, declare_quick_models, free_port
 from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
@@ -28,24 +28,16 @@ from tests.support.waiting import wait_until
 def publish_issue(settings: Settings) -> str:
     """Publish an issue and return its ID."""
     context = open_context(settings)
-    ingest(context, "figures")
-    refit(context)
-    with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, "people")
-    context.database.close()
-    assert issue is not None
-    return issue.issue_id
+    with contextlib.closing(context.database):
+        ingest(context, "figures")
+        refit(context)
+        return latest_issue(context).issue_id
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
     models = declare_quick_models(tmp_path / "models")
     return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
-
-
-def break_models(settings: Settings) -> None:
-    for file in settings.models_dir.glob("[!.]*.toml"):
-        file.write_text("no TOML")
 
 
 def read_reasons(service: Service, issue_id: str) -> set[str]:
@@ -64,7 +56,7 @@ def get_reasons(body: str) -> set[str]:
 
 def is_ready(service: Service) -> bool:
     assert service.process.poll() is None
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(httpx.TransportError):
         return service.get("/readyz")[0] == 200
     return False
 
@@ -170,7 +162,8 @@ def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Set
 def test_run_fails_on_broken_models_without_a_forecast(
     crossings: Crossings, home: Settings, tmp_path: Path
 ) -> None:
-    break_models(home)
+    for file in home.models_dir.glob("[!.]*.toml"):
+        file.write_text("no TOML")
     done = crossings("run", models_dir=home.models_dir, port=free_port())
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("Error: ")

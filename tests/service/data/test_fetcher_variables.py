@@ -8,9 +8,8 @@ import pytest
 
 from service.data.fetcher import Fetcher
 from service.data.source import Unreachable
+from tests.service.data.test_fetcher import HTML
 from tests.support.sites import Sites
-
-HTML = ("text/html",)
 
 
 @pytest.fixture(autouse=True)

@@ -95,17 +95,14 @@ def test_dash_means_not_collected() -> None:
     [
         (lambda s: s.pop("SB_02"), "sheets SB_01 and SB_02, found WorksheetNotFound: SB_02"),
         (put("SB_01", 1, 1, "People arrived"), "SB_01, row 1: expected the header Date | Mig"),
-        (lambda s: s["SB_01"].pop(0), "SB_01, row 1: expected the header Date"),
         (lambda s: s["SB_01"][0].append("More"), "row 1: expected the header"),
         (lambda s: s["SB_01"].__delitem__(slice(1, None)), "row 2: expected a row of figures"),
         (put("SB_01", 4, 0, "2024-01-03"), "SB_01, row 4: expected a date, found '2024-01-03'"),
         (put("SB_01", 4, 0, 45294), "SB_01, row 4: expected a date, found 45294.0"),
         (put("SB_01", 4, 0, dt.date(9999, 12, 31)), "row 4: expected a date, found datetime"),
         (lambda s: s["SB_01"].pop(5), "row 6: expected 2024-01-05, the day after 2024-01-04"),
-        (lambda s: s["SB_01"].insert(5, [""] * 5), "SB_01, row 6: expected a date, found ''"),
         (put("SB_01", 3, 1, -1), "SB_01, row 3: expected a whole number from 0 to 99999"),
         (put("SB_01", 3, 1, 1.5), "SB_01, row 3: expected a whole number from 0 to 99999"),
-        (put("SB_01", 3, 1, "12"), "SB_01, row 3: expected a whole number"),
         (put("SB_01", 3, 1, True), "SB_01, row 3: expected a whole number"),
         (put("SB_01", 3, 1, "-"), "SB_01, row 3: expected a whole number"),
         (put("SB_01", 3, 1, float("nan")), "SB_01, row 3: expected a whole number"),
@@ -163,23 +160,3 @@ def test_any_cells_raise_only_source_error(
         cells[min(column, len(cells) - 1)] = value
     with contextlib.suppress(SourceError):
         read_workbook(ods.pack(ods.parts(sheets)))
-
-
-FRAGMENTS = st.sampled_from(
-    [
-        '<table:table table:name="SB_01">',
-        "</table:table>",
-        '<table:table-row table:number-rows-repeated="3">',
-        "</table:table-row>",
-        ods.cell(3),
-        '<table:table-cell office:value-type="date" office:date-value="2024-02-31"/>',
-        '<table:table-cell office:value-type="float"/>',
-        "<office:annotation><text:p>a</text:p></office:annotation>",
-        '<text:p>a<text:s text:c="9"/></text:p>',
-    ]
-)
-
-
-@given(st.lists(FRAGMENTS, max_size=20))
-def test_any_xml_raises_only_source_error(fragments: list[str]) -> None:
-    read_error(ods.pack(ods.parts({}) | {"content.xml": ods.content("".join(fragments))}))

@@ -177,7 +177,7 @@ def test_day_of_the_newest_issue_shows_it(site: Any, monkeypatch: pytest.MonkeyP
         ("/?on=2019-01-01", 404, "There is no forecast from 1 January 2019; the first is from"),
         ("/?on=yesterday", 400, "expected a day such as"),
         ("/record?window=7", 400, "one of 13, 26, 52, 104 weeks"),
-        ("/?series=people&series=boats", 400, "once"),
+        ("/?series=people&series=boats", 400, "expected one value, found 2"),
         ("/static/nothing.css", 404, ""),
     ],
 )
