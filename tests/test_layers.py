@@ -211,21 +211,6 @@ def test_only_stores_and_core_import_sql() -> None:
     assert not wrong
 
 
-def test_day_arithmetic_has_a_unit() -> None:
-    """``origin + 7`` is an error from numpy 2.5 on: ``origin + 7 * ONE_DAY``."""
-    day = r"\b(?:origin|start|end|data_through|START|ORIGIN)"
-    bare = re.compile(day + r" [+-] (?:\d|[A-Z]\b|\(|np\.arange)")
-    wrong = [
-        f"{relative(path)}:{number}: {line.strip()}"
-        for path in tracked()
-        if path.suffix == ".py"
-        and path.relative_to(ROOT).parts[0] in ("forecast", "tests", "bench")
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
-        if bare.search(line) and "DAY" not in line and path != Path(__file__)
-    ]
-    assert not wrong
-
-
 def test_pickle_is_not_used() -> None:
     wrong = []
     for path in tracked():

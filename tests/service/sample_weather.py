@@ -46,16 +46,9 @@ def store_weather(
     members: int = 1,
     missing: Sequence[dt.date] = (),
 ) -> None:
-    """Store the archive from `first`, and a forecast from the day of `seen_at`.
+    """Store the archive from `first` but for the days `missing`, and a forecast of `members`.
 
-    Parameters
-    ----------
-    coming : sequence of float
-        Roughness of the forecast days, about 0 to 3.
-    members : int
-        Members of the ensemble, at least one.
-    missing : sequence of date
-        Days missing from the archive.
+    The forecast begins on the day of `seen_at`; `coming` is its roughness by day, about 0 to 3.
     """
     today = seen_at.date()
     past = roughness(first, (today - first).days)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from flask.testing import FlaskClient
 
 from service.core.route_files import enabled_routes
@@ -19,11 +20,15 @@ from service.core.settings import Settings
 from tests.service.support import ROOT, run_server
 from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
-from tests.support.provisioning import DASHBOARD, RULES, rows
 from tests.support.waiting import BOUND
+from tests.test_docs import anchors
 
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
+FILES = ROOT / "grafana"
+DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
+PROVISIONING = FILES / "provisioning"
+RULES = yaml.safe_load((PROVISIONING / "alerting" / "crossings.yaml").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
 ROUTE = enabled_routes(ROOT / "series")[0]
 VARIABLES = {
@@ -36,6 +41,13 @@ VARIABLES = {
     "__timeFrom:date:iso": RANGE[0],
     "__timeTo:date:iso": RANGE[1],
 }
+
+
+def rows(body: Any, selector: str) -> list[dict[str, Any]]:
+    """Return the rows of an answer under `selector`, as the data source does."""
+    for part in selector.split(".") if selector else ():
+        body = body[part]
+    return body if isinstance(body, list) else [body]
 
 
 def targets() -> list[tuple[int, dict[str, Any]]]:
@@ -112,6 +124,41 @@ def test_dashboard_links_open_the_forecast_page(shared: FlaskClient) -> None:
         response = shared.get(link.removeprefix("http://127.0.0.1:8000"))
         assert response.status_code == 200
         assert "boats" in response.text.lower()
+
+
+def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
+    (group,) = RULES["groups"]
+    for rule in group["rules"]:
+        query, threshold = rule["data"]
+        model = query["model"]
+        (row,) = rows(shared.get(model["url"]).json, model["root_selector"])
+        (column,) = model["columns"]
+        assert isinstance(row[column["selector"]], int | float)
+        assert (query["datasourceUid"], threshold["datasourceUid"]) == ("crossings", "__expr__")
+        assert query["refId"] == model["refId"] == threshold["model"]["expression"]
+        assert (
+            rule["condition"] == threshold["refId"] == threshold["model"]["refId"] != query["refId"]
+        )
+        series_id = rule["labels"]["series"]
+        assert f"/{series_id}/" in model["url"]
+        text = rule["annotations"]["summary"]
+        path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert ".Values.A.Value" in text
+        assert anchor in anchors((ROOT / path).read_text("utf-8"))
+        assert rule["panelId"] in {panel["id"] for panel in DASHBOARD["panels"]}
+        if "chance" in model["url"]:
+            declared = ROUTE.series[series_id]
+            assert row["threshold"] == declared.week_threshold
+            assert f"More than {declared.week_threshold:,} {declared.unit}" in text
+    assert len({rule["uid"] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
+
+
+def test_token_comes_from_the_environment() -> None:
+    text = (PROVISIONING / "datasources" / "crossings.yaml").read_text("utf-8")
+    (source,) = yaml.safe_load(text)["datasources"]
+    assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}
+    assert source["jsonData"]["allowedHosts"] == [source["url"]] == ["$CROSSINGS_URL"]
+    assert source["uid"] == DASHBOARD["panels"][0]["datasource"]["uid"]
 
 
 @pytest.fixture(scope="module")

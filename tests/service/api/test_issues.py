@@ -130,6 +130,7 @@ def test_invalid_scenario_is_rejected(shared: FlaskClient) -> None:
     assert "uses no weather" in problem["detail"]
     for body in (
         {},
+        {"level_percent": 401},
         {"level_percent": "20"},
         {"people_per_boat": 0},
         {"weather": {"1767312000": "calm"}},

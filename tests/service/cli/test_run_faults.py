@@ -106,32 +106,32 @@ def test_run_serves_from_a_read_only_disk(start: Start, home: Settings) -> None:
         subprocess.run(["umount", "--lazy", var], check=True)
 
 
+def set_read_only(database_url: str, value: str) -> None:
+    """Set whether new sessions may write: ``on`` or ``off``."""
+    engine = sa.create_engine(
+        database_url.replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT",
+    )
+    setting = f"SET default_transaction_read_only = {value}"
+    with engine.connect() as connection:
+        connection.execute(sa.text("SET default_transaction_read_only = off"))
+        connection.execute(sa.text(f'ALTER DATABASE "{engine.url.database}" {setting}'))
+    engine.dispose()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_server_serves_from_read_only_postgresql(
     start: Start, home: Settings, database_url: str
 ) -> None:
-    settings = home.model_copy(update={"database_url": database_url})
-    issue_id = publish_issue(settings)
-    engine = sa.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
-    name = sa.make_url(database_url).database
+    issue_id = publish_issue(home.model_copy(update={"database_url": database_url}))
     try:
-        with engine.connect() as connection:
-            connection.execute(
-                sa.text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-            )
-            connection.commit()
+        set_read_only(database_url, "on")
         service = start("serve", database_url=database_url)
         wait_until(lambda: is_ready(service), "the server is ready")
         assert "database_read_only" in read_reasons(service, issue_id)
         stop_cleanly(service)
     finally:
-        with engine.connect() as connection:
-            connection.execute(sa.text("SET default_transaction_read_only = off"))
-            connection.execute(
-                sa.text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-            )
-            connection.commit()
-        engine.dispose()
+        set_read_only(database_url, "off")
 
 
 def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Settings) -> None:

@@ -39,6 +39,7 @@ from tests.support.waiting import BOUND, PROCESS
     ("url", "masked"),
     [
         ("postgresql://user:p%40ss@host/db", f"postgresql://user:{MASK}@host/db"),
+        ("postgresql://user:p@ss@host/db", f"postgresql://user:{MASK}@host/db"),
         ("postgresql:///db?host=/run&password=word", f"postgresql:///db?{MASK}"),
         ("sqlite:////srv/crossings.sqlite", "sqlite:////srv/crossings.sqlite"),
         ("", ""),
@@ -90,6 +91,7 @@ def test_text_that_looks_secret_is_masked(text: str) -> None:
     ("text", "masked"),
     [
         ("from 2001:db8::1, twice", f"from {MASK}, twice"),
+        ("from 2001:db8:0:0:0:0:0:1.", f"from {MASK}."),
         ("from [2001:DB8::1]:443", f"from [{MASK}]:443"),
         ("client:2001:db8::1 2001:db8::/64", f"client:{MASK} {MASK}/64"),
         ("refused 203.0.113.7:443.", f"refused {MASK}:443."),
@@ -97,6 +99,7 @@ def test_text_that_looks_secret_is_masked(text: str) -> None:
         ("postgresql://user:w@rd@db.example.org/x", f"postgresql://user:{MASK}@db.example.org/x"),
         ("postgresql://user@db.example.org:5432/x", "postgresql://user@db.example.org:5432/x"),
         ("redis://:word@[2001:db8::1]:6379/0", f"redis://:{MASK}@[{MASK}]:6379/0"),
+        ("(postgresql://user:open sesame@db/x)", f"(postgresql://user:{MASK}@db/x)"),
     ],
 )
 def test_only_the_secret_part_is_masked(text: str, masked: str) -> None:
@@ -120,7 +123,9 @@ def test_masking_takes_linear_time(unit: str) -> None:
     "text",
     [
         "http://127.0.0.1:8000/v1/status",
+        "version 1.13.2 of 2025-12-31",
         "Listening at: http://0.0.0.0:8000 (41)",
+        "refit done: people-20251231-0123456789",
         "at 2025-12-31T12:34:56.789+00:00, http://[::1]:8000, [::]:8000",
         "dead:beef std::dead 00:1a:2b:3c:4d:5e 10:30:15:20, at %3A127.0.0.1.",
         '"a, b" and @property of %4 or 40',

@@ -85,11 +85,16 @@ def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Site
     ("document", "answer", "message"),
     [
         ("page", SiteResponse(status=404), "expected 200 OK, found 404 Not Found"),
+        (
+            "page",
+            SiteResponse(status=302, headers={"Location": "http://localhost:9/"}),
+            "expected one of the sites http://127.0.0.1:",
+        ),
         ("page", SiteResponse(b"<html>", length=900), "without sending complete message body"),
         ("page", SiteResponse(behave=endless, length=2 * 10**9), "at most 300,000 bytes"),
         ("workbook", SiteResponse(b"<!DOCTYPE html>"), "expected content of type application/vnd"),
     ],
-    ids=["missing", "cut", "endless", "another type"],
+    ids=["missing", "redirect", "cut", "endless", "another type"],
 )
 def test_failed_or_invalid_response_changes_nothing(
     reader: Context, sites: Sites, document: str, answer: SiteResponse, message: str

@@ -25,6 +25,7 @@ BAD = [
     (HEAD + GOOD + b"2025-01-02,1,1\n", "row 4, column date", "01-03, the day after", "01-02"),
     (HEAD + b"0999-12-31,1,1\n", "row 2, column date", "a date such as", "0999-12-31"),
     (HEAD + GOOD + b"2025-01-03,-5,1\n", "row 4, column people", "whole number", "-5"),
+    (HEAD + GOOD + b"2025-01-03,4.5,1\n", "row 4, column people", "whole number", "'4.5'"),
     (b"date;people\n2025-01-03;437,0\n", "row 2, column people", "whole number", "'437,0'"),
     (HEAD + GOOD + "2025-01-03,٤,1\n".encode(), "row 4", "whole number", "'٤'"),
     (HEAD + GOOD + b"2025-01-03,9999999999,1\n", "row 4", "whole number", "'9999999999'"),

@@ -122,7 +122,7 @@ LOCAL = {"decimal": ",", "thousands": "."}
         ("2025-02-01,-5", {}, f"{EXAMPLE} 437, found '-5'"),
         *(
             (f'2025-02-01,"{cell}"', {"thousands": ","}, f"{EXAMPLE} 1,437, found '{cell}'")
-            for cell in ("0,437", "0437", "1,43", "1,437.000")
+            for cell in ("0,437", "0437", "1,43", "1,437.000", "99,999,999")
         ),
         ("2025-02-01,5 2025-02-01,6", {}, "row 3, column arrived: expected 5, as row 2 says for 2"),
         ("2025-02-01,5 2025-02-03,6", {}, "row 3, column date: expected 2025-02-02, the day after"),

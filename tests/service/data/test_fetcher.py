@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import os
 import time
 from dataclasses import replace
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +68,11 @@ def test_client_error_is_reported_with_its_reason_and_not_retried(
 
 @pytest.mark.parametrize(
     ("wait", "seconds"),
-    [("1", 1.0), *((wait, 0.0) for wait in ("soon", "-5", "Wed, 99 Dec 2025", "x" * 50_000, "²"))],
+    [
+        ("1", 1.0),
+        *((wait, 0.0) for wait in ("soon", "-5", "Wed, 99 Dec 2025", "x" * 50_000, "²")),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+    ],
 )
 def test_retry_after_is_honoured_unless_invalid(
     fetcher: Fetcher, sites: Sites, wait: str, seconds: float
@@ -85,7 +91,9 @@ def test_retry_after_may_be_a_date(fetcher: Fetcher, sites: Sites) -> None:
         fetch(fetcher, sites)
 
 
-@pytest.mark.parametrize("wait", ["3600", "999999999999999999999"])
+@pytest.mark.parametrize(
+    "wait", ["3600", "999999999999999999999", "Fri, 31 Dec 9999 23:59:59 -2359"]
+)
 def test_too_long_retry_after_is_not_awaited(fetcher: Fetcher, sites: Sites, wait: str) -> None:
     sites.replies["/a"] = SiteResponse(status=429, headers={"Retry-After": wait})
     with pytest.raises(Unreachable, match=r"429 .* which asks to wait (?:3600|\d{9,}) s"):
@@ -149,3 +157,50 @@ def test_api_key_and_password_are_not_in_errors(
         assert "geheim" not in str(caught.value) + repr(caught.value)
         assert str(caught.value).startswith(f"{sites.url}/a: ")
     assert sites.requests[0].query["apikey"] == ["geheim"]
+
+
+@pytest.fixture
+def no_proxies_or_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("SSL_CERT"):
+            monkeypatch.delenv(name)
+
+
+def fetch_error(fetcher: Fetcher, url: str) -> str:
+    with pytest.raises(Unreachable) as caught:
+        replace(fetcher, attempts=1, sites=()).get(url, HTML, 1000)
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("no_proxies_or_certificates")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:1080"),
+        ("HTTPS_PROXY", "ftp://user:secret@127.0.0.1:1"),
+        ("http_proxy", "http://user:secret@127.0.0.1:port"),
+        ("NO_PROXY", "localhost,[::1]:80"),
+    ],
+)
+def test_invalid_proxy_is_named_without_its_password(
+    fetcher: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    message = fetch_error(fetcher, f"{sites.url}/a")
+    assert message.startswith(f"{name}: expected proxies such as http://proxy.example.org:3128")
+    assert message.endswith("found something else")
+    assert sites.requests == []
+
+
+@pytest.mark.usefixtures("no_proxies_or_certificates")
+def test_missing_or_invalid_certificate_file_is_named(
+    fetcher: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    start = "SSL_CERT_FILE: expected files that can be used (PEM), found "
+    message = fetch_error(fetcher, f"{sites.url}/a")
+    assert message == f"{start}No such file or directory"
+    (tmp_path / "ca.pem").write_text("no certificate")
+    message = fetch_error(fetcher, f"{sites.url}/a")
+    assert message.startswith(start)
+    assert "no certificate" in message

@@ -11,11 +11,11 @@ import pytest
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.data import observation_store
+from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
 from tests.service.core.test_route_files import ROUTE, declare
 from tests.service.support import declare_quick_models
-from tests.support.sites import SiteResponse, Sites
+from tests.support.sites import SiteResponse, Sites, endless
 from tests.support.waiting import BOUND
 
 PATH = "/landings.csv"
@@ -89,8 +89,14 @@ def test_contradicting_table_is_rejected_and_figures_are_kept(
     assert read_stored(context) == before
 
 
-def test_response_of_another_type_is_rejected(context: Context, sites: Sites) -> None:
+def test_html_and_endless_response_are_rejected(
+    context: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(sites, *FIRST, content_type="text/html")
     with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
+        ingest(context)
+    monkeypatch.setattr(csv_rows, "LARGEST_BYTES", 1_000_000)
+    sites.replies[PATH] = SiteResponse(kind="text/csv", behave=endless)
+    with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found more"):
         ingest(context)
     assert read_stored(context) == {}
