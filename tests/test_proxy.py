@@ -11,7 +11,6 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
+from tests.service.support import free_port
+from tests.support.loopback import Loopback, QuietHandler
 from tests.support.waiting import BOUND, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +34,7 @@ class Replica:
     def __init__(self, host: str, port: int = 0) -> None:
         replica = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -44,17 +45,10 @@ class Replica:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
         self.status = 200
-        self.server = ThreadingHTTPServer((host, port), Handler)
+        self.server = Loopback(Handler, host, port)
         self.port: int = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.begin()
 
 
 class NameServer:
@@ -92,9 +86,7 @@ class Deployment:
         first = Replica("127.0.0.2")
         self.replicas = [first, Replica("127.0.0.3", first.port)]
         self.name_server = NameServer("127.0.0.2", "127.0.0.3")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         conf = CONF
         for deployed, local in (
             ("/tmp/", f"{folder}/"),
@@ -137,7 +129,7 @@ class Deployment:
         self.child.wait(BOUND)
         self.name_server.stop()
         for replica in self.replicas:
-            replica.stop()
+            replica.server.end()
 
 
 @pytest.fixture
@@ -159,7 +151,7 @@ def test_replica_with_status_503_stays_in_use(deployment: Deployment) -> None:
 def test_requests_succeed_without_one_replica(deployment: Deployment) -> None:
     responses = [deployment.fetch() for _ in range(40)]
     assert {body["host"] for _, _, body in responses} == {"127.0.0.2", "127.0.0.3"}
-    deployment.replicas.pop().stop()
+    deployment.replicas.pop().server.end()
     responses = [deployment.fetch() for _ in range(20)]
     assert {(status, body["host"]) for status, _, body in responses} == {(200, "127.0.0.2")}
 
@@ -167,7 +159,7 @@ def test_requests_succeed_without_one_replica(deployment: Deployment) -> None:
 def test_replaced_replicas_are_found(deployment: Deployment) -> None:
     port = deployment.replicas[0].port
     for replica in deployment.replicas:
-        replica.stop()
+        replica.server.end()
     deployment.replicas[:] = [Replica("127.0.0.4", port)]
     assert deployment.fetch()[0] == 502
     deployment.name_server.addresses = ("127.0.0.4",)

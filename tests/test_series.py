@@ -162,13 +162,6 @@ def test_pages_contain_units(client: FlaskClient, series_id: str) -> None:
     assert client.get("/").text == client.get("/?series=strait_entries").text
 
 
-def test_scenario_uses_the_ratio_of_both_series(client: FlaskClient) -> None:
-    url = "/v1/series/strait_entries/scenarios"
-    scenario = client.post(url, json={"people_per_boat": 90}).get_json()
-    assert 20 < scenario["people_per_boat_forecast"] < 90
-    assert scenario["rows"][0]["mean"] > scenario["forecast"]["rows"][0]["mean"]
-
-
 def test_grafana_and_metrics_have_the_series(client: FlaskClient) -> None:
     variables = client.post("/grafana/variable", json={}).get_json()
     assert [variable["__value"] for variable in variables] == list(UNITS)
@@ -192,12 +185,7 @@ def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> No
     assert "Number of arrivals in a day" in form and 'value="333"' in form
 
 
-def test_undeclared_series_is_unknown(strait: Context, client: FlaskClient) -> None:
-    response = client.get("/v1/series/people/forecast")
-    assert response.status_code == 404
-    assert (
-        "expected one of the series strait_entries, strait_hulls, found 'people'" in response.text
-    )
+def test_route_without_embedded_figures_names_what_is_missing(strait: Context) -> None:
     with pytest.raises(JobError, match="expected a file of figures beside the declaration"):
         ingest(strait, "figures")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import PROCESS
+from tests.support.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==([^\s;]+)", re.MULTILINE)
@@ -26,9 +25,7 @@ def requires(tool: str) -> pytest.MarkDecorator:
 def test_sbom_lists_locked_packages_with_hashes(tmp_path: Path) -> None:
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for file in files:
-        subprocess.run(
-            [ROOT / "scripts/sbom", file], check=True, capture_output=True, timeout=PROCESS
-        )
+        run_command("scripts/sbom", file, check=True)
     assert files[0].read_bytes() == files[1].read_bytes()
     sbom = json.loads(files[0].read_text("utf-8"))
     assert sbom["bomFormat"] == "CycloneDX"
@@ -47,13 +44,7 @@ def test_sbom_lists_locked_packages_with_hashes(tmp_path: Path) -> None:
 @requires("pip-audit")
 def test_failed_audit_is_reported() -> None:
     unreachable = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    done = subprocess.run(
-        [ROOT / "scripts/audit"],
-        env=os.environ | unreachable,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
-    )
+    done = run_command("scripts/audit", env=os.environ | unreachable)
     assert done.stdout.startswith("NOT AUDITED: ")
     assert "0 known vulnerabilities" not in done.stdout
 

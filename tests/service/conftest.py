@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 import trustme
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
@@ -30,16 +29,18 @@ from service.issues import explain_issue
 from tests.service.mailbox import Mailbox, mail_settings, publish_sample, run_mail_server
 from tests.service.support import (
     NOW,
-    ROOT,
     Crossings,
     ManualClock,
     command_on_the_next_day,
     declare_quick_models,
+    drop_everything,
     environment,
+    open_copy,
 )
+from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
 from tests.support.sites import Sites, run_sites
-from tests.support.waiting import BOUND, PROCESS
+from tests.support.waiting import BOUND
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
@@ -115,14 +116,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             shutil.rmtree(making, ignore_errors=True)  # left behind by a killed run
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
-                subprocess.run(
-                    command_on_the_next_day(job),
-                    env=env,
-                    cwd=ROOT,
-                    check=True,
-                    capture_output=True,
-                    timeout=PROCESS,
-                )
+                run_command(*command_on_the_next_day(job), env=env, check=True)
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder
@@ -233,11 +227,8 @@ def mail_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mailer(mail_store: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
     """A copy of `mail_store` that sends to `mailbox`."""
-    (tmp_path / "var").mkdir()
-    shutil.copy(mail_store, tmp_path / "var" / "crossings.sqlite")
-    opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
-    yield opened
-    opened.database.close()
+    with open_copy(mail_store, mail_settings(tmp_path, mailbox.port, ca_file)) as opened:
+        yield opened
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -247,9 +238,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path / 'store.sqlite'}"
         return
     url = request.getfixturevalue("postgresql")
-    _drop_everything(url)
+    drop_everything(url)
     yield url
-    _drop_everything(url)
+    drop_everything(url)
 
 
 @pytest.fixture
@@ -301,11 +292,3 @@ def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]
     )
     yield opened
     opened.database.close()
-
-
-def _drop_everything(url: str) -> None:
-    opened = connect(url)
-    with opened.writing() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    opened.close()

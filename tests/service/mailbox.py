@@ -7,9 +7,7 @@ import datetime as dt
 import email
 import email.policy
 import random
-import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,14 +19,22 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from service.core import run_store
 from service.core.context import Context
 from service.core.database import Database
 from service.core.settings import Settings
 from service.mail import delivery_store, subscriber_store
 from service.mail.subscriber_store import Preferences
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.support import NOW, ROUTE, declare_quick_models, publish, random_paths, utc
+from tests.service.support import (
+    NOW,
+    ROUTE,
+    declare_quick_models,
+    free_port,
+    publish,
+    random_paths,
+    record_run,
+    utc,
+)
 from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
@@ -140,33 +146,6 @@ def read_body(message: EmailMessage, kind: str = "plain") -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def run_raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Pass each connection to `talk`; yield the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    talk(connection)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(BOUND)
-
-
 def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: Any) -> Settings:
     """Settings for the server on `port`, with STARTTLS if there is a `ca_file`."""
     given: dict[str, Any] = {
@@ -207,15 +186,11 @@ def publish_sample(context: Context, last: dt.date = dt.date(2025, 12, 31), seed
 
 def publish_issue(database: Database, last: dt.date, seed: int = 0) -> None:
     """Publish an issue of people and boats that starts after `last`."""
-    with database.writing() as connection:
-        claimed = run_store.claim_run(
-            connection, "refit", f"{last} {seed}", issue_time(last), ROUTE.name
-        )
-    assert claimed is not None
+    run_id = record_run(database, f"{last} {seed}", issue_time(last))
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths(start, 90, 100, seed)}
-        publish(database, paths, claimed.run_id, issue_time(last), series_id)
+        publish(database, paths, run_id, issue_time(last), series_id)
 
 
 def issue_time(last: dt.date) -> dt.datetime:

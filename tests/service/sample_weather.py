@@ -12,7 +12,6 @@ from forecast.covariates import Covariates
 from forecast.series import Day
 from service.core.context import Context
 from service.core.database import Database
-from service.core.settings import Settings
 from service.data import weather_store
 from service.data.covariates import drivers_as_of
 from service.data.daily_weather import WAVES, WIND, WeatherReading
@@ -47,16 +46,9 @@ def store_weather(
     members: int = 1,
     missing: Sequence[dt.date] = (),
 ) -> None:
-    """Store the archive from `first`, and a forecast from the day of `seen_at`.
+    """Store the archive from `first` but for the days `missing`, and a forecast of `members`.
 
-    Parameters
-    ----------
-    coming : sequence of float
-        Roughness of the forecast days, about 0 to 3.
-    members : int
-        Members of the ensemble, at least one.
-    missing : sequence of date
-        Days missing from the archive.
+    The forecast begins on the day of `seen_at`; `coming` is its roughness by day, about 0 to 3.
     """
     today = seen_at.date()
     past = roughness(first, (today - first).days)
@@ -99,7 +91,3 @@ def with_weather(context: Context) -> Context:
     declare_model(models, "climatology", "climatology", "baseline")
     declare_model(models, "swell", "level_hurdle", "champion")
     return Context(context.settings.model_copy(update={"weather": "openmeteo"}), context.database)
-
-
-def without_weather(settings: Settings) -> Settings:
-    return settings.model_copy(update={"weather": "off"})

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from service.core import run_store
 from service.core.context import Context
 from service.core.database import Connection, Database
 from service.core.declared_series import Route
@@ -21,6 +20,7 @@ from service.data import observation_store
 from service.data.ingest import OTHER, ingest
 from service.data.observation_store import Stored
 from service.data.source import Document
+from tests.service.support import latest_run
 
 
 class Figure(NamedTuple):
@@ -91,9 +91,7 @@ def ingest_failure(context: Context, *arguments: Any) -> str:
     assert "\n" not in message
     source = arguments[0] if arguments else context.settings.source
     job = "ingest" if source == context.settings.source else OTHER
-    with context.database.reading() as connection:
-        run = run_store.get_latest_run(connection, job)
-    assert run is not None
+    run = latest_run(context, job)
     assert (run.outcome, run.reason) == ("failed", strip_folders(message))
     return message
 

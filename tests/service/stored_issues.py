@@ -7,22 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core import run_store
 from service.core.context import Context
 from service.core.database import Database
 from service.core.tables import issue_paths
 from service.core.tables import issues as table
 from service.issues import issue_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, ROUTE
+from tests.service.support import NOW, record_run
 
 
 def claim_refit(database: Database, period: str = "first", moment: dt.datetime = NOW) -> int:
     """Claim a refit; return the id of its run."""
-    with database.writing() as connection:
-        claimed = run_store.claim_run(connection, "refit", period, moment, ROUTE.name)
-    assert claimed is not None
-    return claimed.run_id
+    return record_run(database, period, moment)
 
 
 def with_settings(context: Context, **settings: Any) -> Context:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import datetime as dt
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,9 +25,10 @@ from forecast.paths import Paths
 from forecast.series import ONE_DAY
 from forecast.specs import champion, published
 from service.core import run_store
-from service.core.context import Context
-from service.core.database import Database
+from service.core.context import Context, open_context
+from service.core.database import Database, connect
 from service.core.route_files import enabled_routes
+from service.core.run_store import Run
 from service.core.settings import Settings
 from service.data import observation_store
 from service.issues import issue_store, note_store
@@ -146,6 +148,11 @@ def record_run(
     return claimed.run_id
 
 
+def latest_run(context: Context, job: str) -> Run | None:
+    with context.database.reading() as connection:
+        return run_store.get_latest_run(connection, job)
+
+
 def publish(
     database: Database,
     paths: Mapping[str, Paths],
@@ -230,14 +237,35 @@ def drop_file_capabilities() -> None:
 
 
 @contextlib.contextmanager
+def open_copy(store: Path, settings: Settings) -> Iterator[Context]:
+    """Copy the SQLite file `store` to its place in `settings`, and open it."""
+    settings.var_dir.mkdir(exist_ok=True)
+    shutil.copy(store, settings.var_dir / "crossings.sqlite")
+    context = open_context(settings)
+    with contextlib.closing(context.database):
+        yield context
+
+
+def drop_everything(url: str) -> None:
+    """Drop all tables of a PostgreSQL database."""
+    with contextlib.closing(connect(url)) as opened, opened.writing() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
 def run_server(settings: Settings, bound: bool = False, **more: object) -> Iterator[str]:
     """Run a real server with these settings during the block; yield its address.
 
     If `bound`, file permissions apply even if it runs as root.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = as_environment(settings) | environment(port=port, log_level="WARNING", **more)
     with subprocess.Popen(
         command("serve"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, run_server
-from tests.support.waiting import PROCESS
+from tests.support.commands import run_command
 
 STEP = re.compile(r"```sh\n([^`]*)```\n```text\n([^`]*)```")
 
@@ -36,14 +35,9 @@ def run_step(folder: Path, settings: Settings, step: str, expected: str, base: s
     crossings.chmod(0o755)
     script = step.replace("http://127.0.0.1:8000", base)
     script = script.replace(".venv/bin/crossings", shlex.quote(str(crossings)))
-    done = subprocess.run(
-        ["sh", "-ec", script.replace("service/data", shlex.quote(f"{ROOT}/service/data"))],
-        env=as_environment(settings) | {"CROSSINGS_SOURCE": settings.source},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
-    )
+    script = script.replace("service/data", shlex.quote(f"{ROOT}/service/data"))
+    env = as_environment(settings) | {"CROSSINGS_SOURCE": settings.source}
+    done = run_command("sh", "-ec", script, env=env, cwd=folder)
     assert shape(done.stdout) == shape(expected), f"{step}{done.stdout}{done.stderr}"
 
 

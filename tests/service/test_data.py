@@ -109,7 +109,5 @@ def test_hindcast_of_a_past_day_equals_its_forecast(
         for model in models:
             expected = issue_store.load_paths(connection, issue, model)
             paths = issue_store.load_paths(connection, hindcasts["people"], model)
-            assert expected is not None
-            assert paths is not None
             assert paths.start == expected.start
             assert (paths.values == expected.values).all()

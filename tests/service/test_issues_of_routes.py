@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -26,15 +22,14 @@ from service.core.context import Context, open_context
 from service.core.job_runner import Outcome, run_job
 from service.core.settings import Settings
 from service.data.ingest import ingest
-from service.issues import fit_task, issue_store
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
 from service.issues.score import score
-from service.scheduler.scheduler import run_due, run_next_request, scheduled_items
-from tests.service.support import declare_model, declare_quick_models, utc
+from service.scheduler.scheduler import run_next_request, scheduled_items
+from tests.service.support import declare_quick_models, utc
 
 D = dt.date
 ROUTES = "channel,italy"
@@ -205,49 +200,3 @@ def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context: Cont
         ("channel", "tidy"): utc(2026, 3, 29, 2, 40),
         ("italy", "renew"): utc(2026, 3, 29, 13),
     }
-
-
-_carry_out = fit_task.run_fit_task
-
-
-def _kill_fit_of_italy(order: Any) -> Any:
-    if "italy_people" in order.figures:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return _carry_out(order)
-
-
-def test_killed_fit_of_one_route_does_not_stop_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    declare_model(tmp_path / "models", "climatology", "climatology", "champion")
-    settings = Settings(
-        routes="italy,channel",  # the killed one comes first
-        var_dir=tmp_path / "var",
-        models_dir=tmp_path / "models",
-        paths=100,
-        horizon=28,
-    )
-    context = open_context(settings)
-    for one_route in context.each_route():
-        ingest(one_route)
-    monkeypatch.setattr(fit_task, "run_fit_task", _kill_fit_of_italy)
-    now = utc(2026, 1, 2, 16)
-    for one_route, item in scheduled_items(context):
-        if item.name == "renew":
-            run_due(
-                one_route,
-                replace(item, work=lambda context, period: refit(context, period=period)),
-                now,
-            )
-    with context.database.reading() as connection:
-        refit_of_italy, refit_of_channel, renew_of_italy, renew_of_channel = (
-            run_store.get_latest_run(connection, job, route=route)
-            for job in ("refit", "renew")
-            for route in ("italy", "channel")
-        )
-        assert issue_store.get_latest_issue(connection, "people") is not None
-        assert issue_store.get_latest_issue(connection, "italy_people") is None
-    assert (refit_of_italy.outcome, refit_of_channel.outcome) == ("failed", "done")
-    assert (renew_of_italy.outcome, renew_of_channel.outcome) == ("failed", "done")
-    assert "no model could be fitted" in refit_of_italy.reason
-    context.database.close()

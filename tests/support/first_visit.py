@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser
@@ -18,27 +16,8 @@ FLAGS = [
 ]
 
 
-@dataclass(frozen=True)
-class VisitCost:
-    """Cost of one visit with an empty cache.
-
-    Attributes
-    ----------
-    wire_bytes : int
-        Headers and bodies of all responses, as sent.
-    """
-
-    wire_bytes: int
-    requests: list[str]
-
-    def strangers(self, url: str) -> list[str]:
-        """Requests to other servers."""
-        own = urlsplit(url).netloc
-        return [one for one in self.requests if urlsplit(one).netloc not in (own, "")]
-
-
-def measure(browser: Browser, url: str) -> VisitCost:
-    """Visit `url` with an empty cache."""
+def measure(browser: Browser, url: str) -> tuple[int, list[str]]:
+    """Visit `url` with an empty cache; return the bytes received, and requests elsewhere."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
     page.set_default_timeout(1000 * BOUND)
@@ -46,12 +25,9 @@ def measure(browser: Browser, url: str) -> VisitCost:
     session.send("Network.enable")
     sizes: list[int] = []
     requests: list[str] = []
-
-    def finished(event: dict[str, Any]) -> None:
-        sizes.append(int(event["encodedDataLength"]))
-
-    session.on("Network.loadingFinished", finished)
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(url, wait_until="load")
     context.close()
-    return VisitCost(sum(sizes), requests)
+    own = urlsplit(url).netloc
+    return int(sum(sizes)), [one for one in requests if urlsplit(one).netloc not in (own, "")]

@@ -36,7 +36,6 @@ class Forked:
         assert self._line() == "ready"
 
     def _read(self) -> None:
-        assert self._child.stdout is not None
         for line in self._child.stdout:
             self._lines.put(line.strip())
 
@@ -44,7 +43,6 @@ class Forked:
         return self._lines.get(timeout=PROCESS)
 
     def _ask(self, line: object) -> int:
-        assert self._child.stdin is not None
         self._child.stdin.write(json.dumps(line) + "\n")
         self._child.stdin.flush()
         return int(self._line())
@@ -64,8 +62,6 @@ class Forked:
         return self.wait(pid)
 
     def close(self) -> None:
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
         self._child.stdin.close()
         for job in psutil.Process(self._child.pid).children():
             job.kill()  # left behind by a failed test

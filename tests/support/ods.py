@@ -74,9 +74,9 @@ def content(tables: str) -> str:
     )
 
 
-def pack(parts: Mapping[str, str | bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+def pack(parts: Mapping[str, str | bytes]) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", how) as file:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, part in parts.items():
             file.writestr(name, part)
     return packed.getvalue()

@@ -140,38 +140,9 @@ def act_as_govuk(
 ) -> str:
     """Act as GOV.UK with one workbook and one page; return the path of the workbook."""
     path = f"/media/6953c8a1c7e2b0a1f2d3e4f5/{name}"
-    attachments = [
-        {
-            "attachment_type": "html",
-            "title": "Small boat arrivals: last 7 days",
-            "url": PAGE,
-            "id": "1",
-        },
-        {
-            "attachment_type": "file",
-            "title": "Small boat arrivals and preventions: time series",
-            "url": f"{sites.url}{path}",
-            "content_type": ODS,
-            "filename": name,
-            "file_size": len(workbook),
-            "id": name,
-        },
-        {
-            "attachment_type": "html",
-            "title": "Weekly summary of small boat arrivals and preventions",
-            "url": f"{PUBLICATION}/weekly-summary-of-small-boat-arrivals-and-preventions",
-            "id": "2",
-        },
-    ]
-    item = {
-        "base_path": PUBLICATION,
-        "document_type": "transparency",
-        "schema_name": "publication",
-        "title": "Small boat activity in the English Channel",
-        "public_updated_at": "2025-12-31T13:30:00Z",
-        "updated_at": "2025-12-31T13:30:02.123Z",
-        "details": {"attachments": attachments, "change_history": []},
-    }
+    series = {"title": "Small boat arrivals: time series", "url": f"{sites.url}{path}"}
+    last_days = {"title": "Small boat arrivals: last 7 days", "url": PAGE}
+    item = {"details": {"attachments": [last_days, series]}}
     html = (
         f'<a class="govuk-link" href="{sites.url}{path}">Time series</a><a href="{PAGE}">Last</a>'
     )
@@ -207,26 +178,14 @@ def hourly_weather(
                     round(value + point + member / 100 + (at % 24) / 10, 3)
                     for at in range(len(times))
                 ]
-        answers.append(
-            {
-                "latitude": 51.0 + point,
-                "longitude": 1.5,
-                "generationtime_ms": 0.2,
-                "utc_offset_seconds": 0,
-                "timezone": "GMT",
-                "timezone_abbreviation": "GMT",
-                "elevation": 0.0,
-                "hourly_units": units,
-                "hourly": series,
-            }
-        )
+        answers.append({"utc_offset_seconds": 0, "hourly_units": units, "hourly": series})
     return json.dumps(answers if points > 1 else answers[0]).encode()
 
 
 def act_as_openmeteo(sites: Sites, today: dt.date) -> None:
     """Act as the three services of Open-Meteo under ``/{service}``."""
 
-    def reply(service: str, members: int = 0) -> Callable[[Request], SiteResponse]:
+    def reply(members: int = 0) -> Callable[[Request], SiteResponse]:
         def make(request: Request) -> SiteResponse:
             if "start_date" in request.query:
                 first = dt.date.fromisoformat(request.query["start_date"][0])
@@ -242,9 +201,6 @@ def act_as_openmeteo(sites: Sites, today: dt.date) -> None:
 
         return make
 
-    for service, path in (
-        ("marine-api", "/v1/marine"),
-        ("archive-api", "/v1/archive"),
-    ):
-        sites.replies[f"/{service}{path}"] = reply(service)
-    sites.replies["/ensemble-api/v1/ensemble"] = reply("ensemble-api", members=3)
+    sites.replies["/marine-api/v1/marine"] = reply()
+    sites.replies["/archive-api/v1/archive"] = reply()
+    sites.replies["/ensemble-api/v1/ensemble"] = reply(members=3)

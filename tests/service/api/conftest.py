@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.core.context import Context, open_context
+from service.core.context import Context
 from service.core.settings import Settings
+from tests.service import support
 from tests.service.support import NOW, ManualClock
 
 
@@ -19,18 +20,15 @@ def open_copy(
     published: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Context]]:
     """A function that opens a copy of the published database, for fixtures of any scope."""
-    contexts = []
+    usual = {"fitted_dir": published / "fitted", "paths": 200}
+    with contextlib.ExitStack() as stack:
 
-    def open_(**settings: object) -> Context:
-        folder = tmp_path_factory.mktemp("copy")
-        shutil.copy(published / "after-refit.sqlite", folder / "crossings.sqlite")
-        options = {"var_dir": folder, "fitted_dir": published / "fitted", "paths": 200} | settings
-        contexts.append(open_context(Settings(**options)))
-        return contexts[-1]
+        def open_(**settings: object) -> Context:
+            settings = {"var_dir": tmp_path_factory.mktemp("copy")} | usual | settings
+            copy = support.open_copy(published / "after-refit.sqlite", Settings(**settings))
+            return stack.enter_context(copy)
 
-    yield open_
-    for context in contexts:
-        context.database.close()
+        yield open_
 
 
 @pytest.fixture(scope="session")

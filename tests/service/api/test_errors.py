@@ -37,15 +37,12 @@ def check_problem(response: Any, status: int, title: str) -> dict[str, Any]:
 
 
 def test_404_is_a_page_for_a_browser(shared: FlaskClient) -> None:
-    path = "/nope"
-    response = shared.get(path, headers=BROWSER)
-    assert response.status_code == 404
-    assert response.mimetype == "text/html"
+    response = shared.get("/nope", headers=BROWSER)
+    assert (response.status_code, response.mimetype) == (404, "text/html")
     assert "<title>Page not found – Channel crossings forecast</title>" in response.text
     assert "There is nothing at this address: check the spelling." in response.text
     assert 'href="/"' in response.text
-    check_problem(shared.get(path), 404, "Not Found")
-    check_problem(shared.get(f"/v1{path}", headers=BROWSER), 404, "Not Found")
+    check_problem(shared.get("/v1/nope", headers=BROWSER), 404, "Not Found")
 
 
 @pytest.mark.parametrize(
@@ -127,14 +124,17 @@ def test_503_when_the_database_is_damaged(context: Context, clock: ManualClock) 
 
 def test_503_before_the_first_issue(empty: Context, clock: ManualClock) -> None:
     client = create_app(empty, clock).test_client()
-    for path in (FORECAST, "/v1/series/boats/totals", "/readyz", "/"):
+    for path in (FORECAST, "/readyz", "/"):
         response = client.get(path)
         check_problem(response, 503, "Service Unavailable")
         assert response.headers["Retry-After"] == "10"
     response = client.get("/", headers=BROWSER)
     assert (response.status_code, response.mimetype) == (503, "text/html")
     assert "The first forecast is being made" in response.text
-    assert response.headers["Retry-After"] == "10"
+    assert client.get("/livez").status_code == 200
+    body = client.get("/v1/status").json
+    assert (body["status"], body["reasons"][0]["name"]) == ("degraded", "no_issue")
+    assert client.get("/v1/series").json["rows"][0]["latest_issue"] is None
 
 
 def test_error_page_agrees_with_problem_details(app: Flask) -> None:
@@ -164,26 +164,22 @@ def test_500_page_for_a_browser_does_not_log_the_token(
     assert "/u/broken/<token>" in caplog.text and "hush" not in caplog.text
 
 
-@pytest.mark.parametrize("path", ["/v1/series/people/scenarios", "/grafana/query"])
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
         (b"[]", "body: expected a JSON object"),
-        (b"null", "body: expected a JSON object"),
         (b"", "body: expected valid JSON, found '' (Expecting value"),
-        (b'{"level_percent": 20', "(Expecting ',' delimiter"),
         (b'{"levels": [80], "levels": [50]}', "(a repeated key in an object)"),
         (b"[" * 30_000, "(maximum recursion depth"),
         (b"\xff\xfe", "body: expected valid JSON, found "),
     ],
 )
-def test_body_must_be_a_json_object(
-    shared: FlaskClient, path: str, body: bytes, detail: str
-) -> None:
-    response = shared.post(path, data=body, content_type="application/json")
-    (error,) = check_problem(response, 400, "Bad Request")["errors"]
-    assert error["name"] == "body"
-    assert detail in error["detail"]
+def test_body_must_be_a_json_object(shared: FlaskClient, body: bytes, detail: str) -> None:
+    for path in ("/v1/series/people/scenarios", "/grafana/query"):
+        response = shared.post(path, data=body, content_type="application/json")
+        (error,) = check_problem(response, 400, "Bad Request")["errors"]
+        assert error["name"] == "body"
+        assert detail in error["detail"]
 
 
 def test_errors_name_no_python_class(shared: FlaskClient) -> None:
@@ -201,11 +197,6 @@ def test_errors_name_no_python_class(shared: FlaskClient) -> None:
     ("body", "name", "detail"),
     [
         ({"levels": [80, 1]}, "levels.1", "expected 50, 80, 90, 95 or 99, found 1"),
-        (
-            {"weather": {"2026-01-01": "wet"}},
-            "weather.2026-01-01",
-            "expected 'calm', 'mixed' or 'rough', found 'wet'",
-        ),
         (
             {"weather": {"2026-13-01": "calm"}},
             "weather.2026-13-01.[key]",

@@ -7,23 +7,28 @@ import html
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 from flask.testing import FlaskClient
 
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import ROOT, run_server
+from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
-from tests.support.provisioning import DASHBOARD, RULES, rows
-from tests.support.waiting import BOUND, PROCESS
+from tests.support.waiting import BOUND
+from tests.test_docs import anchors
 
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
+FILES = ROOT / "grafana"
+DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
+PROVISIONING = FILES / "provisioning"
+RULES = yaml.safe_load((PROVISIONING / "alerting" / "crossings.yaml").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
 ROUTE = enabled_routes(ROOT / "series")[0]
 VARIABLES = {
@@ -36,6 +41,13 @@ VARIABLES = {
     "__timeFrom:date:iso": RANGE[0],
     "__timeTo:date:iso": RANGE[1],
 }
+
+
+def rows(body: Any, selector: str) -> list[dict[str, Any]]:
+    """Return the rows of an answer under `selector`, as the data source does."""
+    for part in selector.split(".") if selector else ():
+        body = body[part]
+    return body if isinstance(body, list) else [body]
 
 
 def targets() -> list[tuple[int, dict[str, Any]]]:
@@ -114,8 +126,39 @@ def test_dashboard_links_open_the_forecast_page(shared: FlaskClient) -> None:
         assert "boats" in response.text.lower()
 
 
-def test_package_lock_names_no_registry() -> None:
-    assert '"resolved"' not in (TOOLS / "package-lock.json").read_text("utf-8")
+def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
+    (group,) = RULES["groups"]
+    for rule in group["rules"]:
+        query, threshold = rule["data"]
+        model = query["model"]
+        (row,) = rows(shared.get(model["url"]).json, model["root_selector"])
+        (column,) = model["columns"]
+        assert isinstance(row[column["selector"]], int | float)
+        assert (query["datasourceUid"], threshold["datasourceUid"]) == ("crossings", "__expr__")
+        assert query["refId"] == model["refId"] == threshold["model"]["expression"]
+        assert (
+            rule["condition"] == threshold["refId"] == threshold["model"]["refId"] != query["refId"]
+        )
+        series_id = rule["labels"]["series"]
+        assert f"/{series_id}/" in model["url"]
+        text = rule["annotations"]["summary"]
+        path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert ".Values.A.Value" in text
+        assert anchor in anchors((ROOT / path).read_text("utf-8"))
+        assert rule["panelId"] in {panel["id"] for panel in DASHBOARD["panels"]}
+        if "chance" in model["url"]:
+            declared = ROUTE.series[series_id]
+            assert row["threshold"] == declared.week_threshold
+            assert f"More than {declared.week_threshold:,} {declared.unit}" in text
+    assert len({rule["uid"] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
+
+
+def test_token_comes_from_the_environment() -> None:
+    text = (PROVISIONING / "datasources" / "crossings.yaml").read_text("utf-8")
+    (source,) = yaml.safe_load(text)["datasources"]
+    assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}
+    assert source["jsonData"]["allowedHosts"] == [source["url"]] == ["$CROSSINGS_URL"]
+    assert source["uid"] == DASHBOARD["panels"][0]["datasource"]["uid"]
 
 
 @pytest.fixture(scope="module")
@@ -123,19 +166,14 @@ def tools() -> Path:
     """The folder with Grafana's packages, installed once per state of the lock file."""
     with (TOOLS / ".gitignore").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run([ROOT / "scripts" / "grafana"], capture_output=True, text=True)
+        done = run_command("scripts/grafana", timeout=None)
     if done.returncode:
         pytest.skip(f"Grafana's packages are not installed: {done.stdout} {done.stderr[-300:]}")
     return TOOLS
 
 
 def run_tool(tools: Path, name: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [str(tools / "node_modules" / ".bin" / name), *arguments],
-        cwd=tools,
-        capture_output=True,
-        text=True,
-    )
+    done = run_command(tools / "node_modules" / ".bin" / name, *arguments, cwd=tools)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout
 
@@ -260,20 +298,10 @@ def bundle_page(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
 
 
 def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
-    done = subprocess.run(
-        [
-            browser,
-            "--headless",
-            *FLAGS,
-            *("--hide-scrollbars", "--window-size=1200,1600", "--virtual-time-budget=8000"),
-            f"--user-data-dir={folder / 'profile'}",
-            "--allow-file-access-from-files",
-            *options,
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
+    done = run_command(
+        *(browser, "--headless", *FLAGS, "--hide-scrollbars", "--window-size=1200,1600"),
+        *("--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}"),
+        *("--allow-file-access-from-files", *options, page.as_uri()),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

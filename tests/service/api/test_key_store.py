@@ -18,7 +18,6 @@ def test_only_the_exact_key_matches(database: Database) -> None:
         key_store.create_key(connection, "two", "operate", NOW)
     with database.reading() as connection:
         stored = key_store.find_key(connection, key)
-        assert stored is not None
         assert (stored.name, stored.scope, stored.prefix) == ("one", "read", key.split("_")[1])
         wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
         for text in (wrong, key[:-1], key + "a", key.upper(), "", "crossings_", "é", "\udce9"):

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,8 @@ from tests.service.support import (
     run_server,
     utc,
 )
-from tests.support.waiting import BOUND, PROCESS, wait_until
+from tests.support.commands import run_command
+from tests.support.waiting import BOUND, wait_until
 from tests.test_docs import anchors
 
 ALERTS = ROOT / "deploy" / "alerts.yaml"
@@ -64,9 +64,7 @@ def scrape(client: FlaskClient) -> Scrape:
 
 def run_promtool(*arguments: str, **options: Any) -> str:
     """Run promtool and return all it prints; fail if it reports an error."""
-    done = subprocess.run(
-        [str(_PROMTOOL), *arguments], capture_output=True, text=True, timeout=PROCESS, **options
-    )
+    done = run_command(str(_PROMTOOL), *arguments, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -246,6 +244,15 @@ def test_alert_rules_use_existing_metrics_and_labels(scored_client: FlaskClient)
             labels = {key for sample, pairs in samples if sample == name for key, _ in pairs}
             labels |= {"exported_job"} if "job" in labels else set()
             assert set(re.findall(r"([a-z_]+)[=!]", inside)) <= labels, rule["alert"]
+
+
+def test_documented_scrape_keeps_the_labels_of_the_service() -> None:
+    """Otherwise `job` would be that of the scrape, and the alerts would name no job of ours."""
+    text = (ROOT / "docs/alerts.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    config = yaml.safe_load(text)
+    (scrape,) = config["scrape_configs"]
+    assert scrape["honor_labels"] is True
+    assert all((ROOT / file).is_file() for file in config["rule_files"])
 
 
 @needs_promtool

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import open_context
-from tests.service.mailbox import free_port, mail_settings, publish_sample
-from tests.service.support import ManualClock
+from tests.service.mailbox import mail_settings, publish_sample
+from tests.service.support import ManualClock, free_port
 
 PATHS = ["/", "/docs", "/v1/status", "/v1/series/people/forecast", "/livez?x=1", "/v1/nothing"]
 ORIGIN = "https://planning.example"

@@ -25,21 +25,15 @@ def test_invalid_request_id_is_replaced(shared: FlaskClient, sent: str) -> None:
     assert len(response_id) == 16 and response_id.isalnum()
 
 
-def test_log_records_have_the_request_id(client_with: Callable[..., FlaskClient]) -> None:
-    logged_ids = []
-
-    class Recorder(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            logged_ids.append(request_id.get())
-
+def test_log_records_have_the_request_id(
+    client_with: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_ids: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda _: logged_ids.append(request_id.get())
+    monkeypatch.setattr(logging.getLogger("service.api.auth"), "handlers", [handler])
     client = client_with(anonymous_reading="no")
-    logger = logging.getLogger("service.api.auth")
-    handler = Recorder()
-    logger.addHandler(handler)
-    try:
-        client.get(STATUS, headers={"Authorization": "Bearer x", "X-Request-Id": "mine"})
-    finally:
-        logger.removeHandler(handler)
+    client.get(STATUS, headers={"Authorization": "Bearer x", "X-Request-Id": "mine"})
     assert logged_ids == ["mine"]
     assert request_id.get() == "", "reset after the request"
 

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from service.core.context import Context
 from service.issues import issue_store
+from tests.service.stored_issues import latest_issue
 from tests.service.support import NOW, ManualClock, collect_sql, publish, random_paths, utc
 
 PEOPLE = "/v1/series/people"
@@ -55,10 +56,7 @@ def test_forecast_and_totals_match_the_stored_paths(client: FlaskClient, context
     rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
     (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
     with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, "people")
-        assert issue is not None
-        paths = issue_store.load_paths(connection, issue, "calibrated_pool")
-    assert paths is not None
+        paths = issue_store.load_paths(connection, latest_issue(context), "calibrated_pool")
     for ahead, row in enumerate(rows, start=1):
         day = sorted(paths.values[:, ahead].tolist())
         assert row["median"] == day[99]
@@ -97,14 +95,6 @@ def format_cell(value: Any) -> str:
     return re.sub(r"(\d\d)T(\d\d:\d\d:\d\d)Z", r"\1 \2", text)
 
 
-def test_csv_has_status_headers(client: FlaskClient, clock: ManualClock) -> None:
-    clock.now = utc(2026, 2, 1)
-    response = client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"})
-    assert response.headers["X-Crossings-Status"] == "stale"
-    assert response.headers["X-Crossings-Data-Through"] == "2025-12-31"
-    assert response.headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
-
-
 def test_old_figures_make_responses_stale(client: FlaskClient, clock: ManualClock) -> None:
     old = {"name": "figures_old", "detail": "the latest figures are for 2025-12-31, 4 days ago"}
     for now, expected in ((NOW, ("fresh", [])), (utc(2026, 1, 4), ("stale", [old]))):
@@ -112,6 +102,10 @@ def test_old_figures_make_responses_stale(client: FlaskClient, clock: ManualCloc
         for path in ("forecast", "totals", "briefing", "observations?from=2025-12-01"):
             body = get(client, f"{PEOPLE}/{path}")
             assert (body["status"], body["reasons"]) == expected, path
+    headers = client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"}).headers
+    assert headers["X-Crossings-Status"] == "stale"
+    assert headers["X-Crossings-Data-Through"] == "2025-12-31"
+    assert headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
 
 
 def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: ManualClock) -> None:

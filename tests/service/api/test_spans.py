@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -9,9 +8,9 @@ import pytest
 
 from service import server
 from service.core.settings import Settings, SettingsError
-from tests.service.support import ROOT, as_environment, run_server
+from tests.service.support import as_environment, run_server
+from tests.support.commands import run_command
 from tests.support.loopback import Loopback, QuietHandler
-from tests.support.waiting import PROCESS
 
 READ_STATUS = """
 import sys
@@ -25,14 +24,7 @@ print(sorted(name for name, module in sys.modules.items() if module and "opentel
 
 
 def test_opentelemetry_is_not_imported_by_default(settings: Settings) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", READ_STATUS],
-        env=as_environment(settings),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS,
-    )
+    done = run_command(sys.executable, "-c", READ_STATUS, env=as_environment(settings))
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 

@@ -96,11 +96,6 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def claim_later_run(settings: Settings) -> None:
-    with contextlib.closing(connect(settings.database)) as opened:
-        record_run(opened, job="later")
-
-
 def count_later_runs(settings: Settings) -> int:
     with contextlib.closing(connect(settings.database)) as opened:
         with opened.reading() as connection:
@@ -154,7 +149,8 @@ def test_overwrite_is_required_to_replace_anything(
         restore(target, archive)
     for place in ("the database", str(target.fitted_folder), str(changed)):
         assert place in str(caught.value)
-    claim_later_run(target)
+    with contextlib.closing(connect(target.database)) as opened:
+        record_run(opened, job="later")
     (target.fitted_folder / "extra").mkdir()
     assert restore(target, archive, overwrite=True).rows["runs"] == 2
     assert not changed.read_text().endswith("# ours\n")
@@ -169,7 +165,8 @@ def test_unwritable_folder_stops_restore_before_database_changes(
     name: str, archive: Path, target: Settings
 ) -> None:
     restore(target, archive)
-    claim_later_run(target)
+    with contextlib.closing(connect(target.database)) as opened:
+        record_run(opened, job="later")
     before = read_tree(target.fitted_folder)
     blocked = target.var_dir / f"{name} in the way"
     blocked.write_text("a file where a folder is wanted")
@@ -194,7 +191,6 @@ def test_backup_contains_only_whole_transactions(
             number += 1
             with database.writing() as connection:
                 claimed = run_store.claim_run(connection, "refit", f"pair {number}", NOW)
-                assert claimed
                 run_store.finish_run(connection, claimed, "done", "x" * 5000, {}, NOW)
                 for address in (f"a{number}@reader.example.org", f"b{number}@reader.example.org"):
                     subscriber_store.add_subscriber(connection, address, Preferences(1), NOW)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ from click.testing import CliRunner
 from service.cli.config import config
 from service.core import settings as module
 from service.core.settings import Settings, variable_of
-from tests.service.support import ROOT, Crossings, command, environment, read_table
-from tests.support.waiting import PROCESS
+from tests.service.support import Crossings, command, environment, read_table
+from tests.support.commands import run_command
 
 
 def read_values(text: str) -> dict[str, tuple[str, str]]:
@@ -57,15 +56,8 @@ def test_config_read_back_by_a_shell_is_the_same(crossings: Crossings, tmp_path:
         assert shown.stdout.count("CROSSINGS_") == len(Settings.model_fields)
         (tmp_path / "crossings.env").write_text(shown.stdout)
         script = 'set -a; . "$0"; exec "$@"'
-        again = subprocess.run(
-            ["sh", "-c", script, tmp_path / "crossings.env", *command("config", "--format", "env")],
-            env=environment(),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PROCESS,
-        )
+        shell = ("sh", "-c", script, tmp_path / "crossings.env")
+        again = run_command(*shell, *command("config", "--format", "env"), env=environment())
         assert (again.stdout, again.stderr) == (shown.stdout, "")
 
 

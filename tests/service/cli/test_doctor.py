@@ -209,25 +209,6 @@ def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
     assert sites.times(PAGE) == 2, "one request per check"
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("ALL_PROXY", "socks://127.0.0.1:1080"),
-        ("SSL_CERT_FILE", "/nonexistent"),
-        ("NO_PROXY", "[::1]"),
-    ],
-)
-def test_variable_that_breaks_all_requests_is_named(
-    healthy: Settings, sites: Sites, monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    findings = diagnose(with_sites(healthy, sites))
-    for check in ("source of channel", "weather of channel"):
-        assert findings[check].state != "ok"
-        assert findings[check].said.startswith(name)
-    assert sites.requests == []
-
-
 def test_mail_server(
     healthy: Settings, mailbox: Mailbox, ca_file: Path, authority: trustme.CA
 ) -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from service.cli.main import group
 from service.core.context import Context
 from service.mail import chart, weekly
 from tests.service.mailbox import FRIDAY, Mailbox, add_readers
@@ -16,16 +14,10 @@ from tests.service.support import Crossings, ManualClock, read_table
 
 
 @pytest.fixture
-def run(mailer: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command with the settings of `mailing`."""
-    monkeypatch.setattr("service.core.settings.load_settings", lambda: mailer.settings)
-    monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
+def run(mailer: Context, invoke_with: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a command with the settings of `mailer`."""
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"light", "dark": b"dark"})
-
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(group, arguments)
-
-    return call
+    return invoke_with(mailer.settings)
 
 
 def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox) -> None:
@@ -83,7 +75,6 @@ def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--week", "2026-W54"], "week: expected an ISO week such as 2026-W02, found 2026-W54"),
         (["--to", "nobody"], "expected one plain email address"),
         (["--out", "x"], "--out needs --dry-run"),
     ],

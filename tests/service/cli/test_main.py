@@ -14,7 +14,7 @@ import pytest
 from service.core.context import open_context
 from service.core.settings import Settings
 from tests.service.support import ROOT, Crossings, as_environment, command, environment
-from tests.support.waiting import PROCESS
+from tests.support.commands import run_command
 
 # `service.cli` exports a function of the same name.
 main = importlib.import_module("service.cli.main")
@@ -38,24 +38,10 @@ FORECAST_CSV = (*FORECAST, "--model", "climatology", "--horizon", "1", "--format
 OUTPUTS = (("config",), ("--help",), FORECAST_CSV)
 
 
-def run_process(
-    arguments: list[str], env: dict[str, str], stdout: IO[bytes] | int = subprocess.PIPE
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        arguments,
-        env=env,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=PROCESS,
-    )
-
-
 def run_with_stdout(stdout: IO[bytes] | int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    streams = {"capture_output": False, "stdout": stdout, "stderr": subprocess.PIPE}
     env = environment() | {"PYTHONUNBUFFERED": ""}  # some machines set it
-    return run_process(command(*arguments), env, stdout)
+    return run_command(*command(*arguments), env=env, **streams)
 
 
 @pytest.mark.parametrize("arguments", OUTPUTS)
@@ -90,7 +76,7 @@ def test_closed_standard_streams_are_tolerated(
 ) -> None:
     open_context(Settings(var_dir=tmp_path)).database.close()
     script = f"{' '.join(command())} {arguments} {closed}"
-    done = run_process(["sh", "-c", script], environment(var_dir=tmp_path, log_level="ERROR"))
+    done = run_command("sh", "-c", script, env=environment(var_dir=tmp_path, log_level="ERROR"))
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
 
@@ -127,7 +113,7 @@ def test_shell_completion() -> None:
     )
     env = {"_CROSSINGS_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
     env["COMP_WORDS"] = "crossings fo"
-    done = run_process([sys.executable, "-c", script], environment() | env)
+    done = run_command(sys.executable, "-c", script, env=environment() | env)
     assert done.stdout == "plain,forecast\n"
     assert 'eval "$(_CROSSINGS_COMPLETE=bash_source crossings)"' in (ROOT / "README.md").read_text()
 
@@ -159,7 +145,7 @@ HEAVY = {
 @pytest.fixture(scope="module")
 def helps() -> Helps:
     """The words of each command, its help, and the packages imported by then."""
-    done = run_process([sys.executable, "-c", PRINT_HELP], environment(port="x"))
+    done = run_command(sys.executable, "-c", PRINT_HELP, env=environment(port="x"))
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -191,7 +177,7 @@ def test_status_and_doctor_do_not_import_fitting_packages(settings: Settings) ->
         "for name in ('status', 'doctor'):\n    group.main([name], standalone_mode=False)\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    done = run_process([sys.executable, "-c", script], as_environment(settings))
+    done = run_command(sys.executable, "-c", script, env=as_environment(settings))
     assert done.stdout.count("calibrated_pool") >= 2, done.stderr
     packages = set(done.stdout.splitlines()[-1].split())
     assert "sqlalchemy" in packages

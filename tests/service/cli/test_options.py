@@ -5,7 +5,6 @@ import gzip
 import json
 import logging
 import re
-import subprocess
 from pathlib import Path
 
 import click
@@ -18,7 +17,7 @@ from service.core.files import RegistryError
 from service.core.job_runner import JobError
 from service.core.settings import Settings, SettingsError
 from tests.service.support import ROOT, Crossings, command, environment
-from tests.support.waiting import PROCESS
+from tests.support.commands import run_command
 
 
 @click.command()
@@ -109,17 +108,13 @@ def as_spreadsheet_csv(lines: list[str]) -> str:
 def test_spreadsheet_csv_gives_the_same_forecast(crossings: Crossings) -> None:
     content = gzip.compress(as_spreadsheet_csv(FIGURES.read_text().splitlines()).encode("l1"))
     plain = crossings(*FORECAST, "--format", "json", "--data", str(FIGURES))
-    piped = subprocess.run(
-        command(
-            *(*FORECAST, "--format", "json", "--data", "-"),
-            *("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst"),
-        ),
+    options = ("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst")
+    piped = run_command(
+        *command(*FORECAST, "--format", "json", "--data", "-", *options),
         input=content,
         env=environment(),
-        cwd=ROOT,
-        capture_output=True,
+        text=False,
         check=True,
-        timeout=PROCESS,
     )
     assert json.loads(piped.stdout) == json.loads(plain.stdout)
     assert plain.stderr == ""

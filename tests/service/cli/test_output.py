@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import select
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from service.cli.output import count_progress, fit_progress, write_out
 from service.core.context import Context
 from tests.service.mailbox import add_readers
 from tests.service.support import ROOT, as_environment
-from tests.support.waiting import BOUND, PROCESS
+from tests.support.commands import run_command
+from tests.support.waiting import BOUND
 
 FIGURES = str(ROOT / "service/data/figures.csv")
 BACKTEST = ("--first", "2025-06-01", "--last", "2025-06-08", "--models", "climatology")
@@ -46,15 +46,9 @@ def test_full_disk_leaves_no_partial_file(mailer: Context, tmp_path: Path) -> No
         (100, ["forecast", *options, "--model", "climatology", "--paths-out", paths]),
         (100, ["digest", "--week", "2026-W01", "--dry-run", "--out", str(folder)]),
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
-        env=as_environment(mailer.settings) | {"PYTHONDONTWRITEBYTECODE": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PROCESS,
-    )
+    env = as_environment(mailer.settings) | {"PYTHONDONTWRITEBYTECODE": "1"}
+    script = (sys.executable, "-c", SCRIPT, json.dumps(commands))
+    done = run_command(*script, env=env, check=True)
     assert done.stdout.splitlines() == ["1"] * 4
     assert "Traceback" not in done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]

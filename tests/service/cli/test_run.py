@@ -2,31 +2,36 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import http.client
 import json
 import os
-import queue
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from pydantic import SecretStr
 
 from service.cli import run as run_module
-from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.core.run_store import Run
 from service.data import ingest_weather as weather_module
-from tests.service.support import ROOT, ROUTE, Crossings, command, declare_quick_models, environment
+from tests.service.support import (
+    ROOT,
+    ROUTE,
+    Crossings,
+    command,
+    declare_quick_models,
+    environment,
+    free_port,
+    latest_run,
+)
 from tests.support.sites import Sites, act_as_openmeteo
 from tests.support.waiting import BOUND, wait_until
 
@@ -40,44 +45,39 @@ def _restore_signals() -> None:
 
 
 class Service:
-    """A ``crossings`` process and its output."""
+    """A ``crossings`` process, whose output goes to a file."""
 
-    def __init__(self, role: str, settings: dict[str, object]) -> None:
-        self.port = int(str(settings["port"]))
-        self.process = subprocess.Popen(
-            command(role),
-            env=environment(**settings),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=_restore_signals,
-        )
-        self.output = ""
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.reader = threading.Thread(target=self._read_lines, daemon=True)
-        self.reader.start()
+    def __init__(self, role: str, settings: dict[str, object], log: Path) -> None:
+        self.url = f"http://127.0.0.1:{settings['port']}"
+        self.log = log
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                command(role),
+                env=environment(**settings),
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_restore_signals,
+            )
 
-    def _read_lines(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
+    @property
+    def output(self) -> str:
+        return self.log.read_text("utf-8")
 
     def wait_for(self, text: str) -> None:
-        """Read the output until a line contains `text`, unless an earlier line did."""
-        while text not in self.output:
-            line = self._lines.get(timeout=BOUND)
-            assert line is not None, self.output
-            self.output += line
+        """Wait until the output contains `text`."""
+
+        def is_printed() -> bool:
+            has_ended = self.process.poll() is not None
+            is_found = text in self.output
+            assert is_found or not has_ended, self.output
+            return is_found
+
+        wait_until(is_printed, text)
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read().decode()
-        connection.close()
-        return response.status, body
+        response = httpx.get(self.url + path, timeout=BOUND, trust_env=False)
+        return response.status_code, response.text
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -85,20 +85,14 @@ class Service:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
-        status = self.process.wait(BOUND)
-        while (line := self._lines.get(timeout=BOUND)) is not None:
-            self.output += line
-        return status
+        return self.process.wait(BOUND)
 
 
 @pytest.fixture(name="start")
 def start_fixture(tmp_path: Path) -> Iterator[Start]:
     """Start a role on a free port, with models that are quick to fit."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     defaults: dict[str, object] = {
-        "port": port,
+        "port": free_port(),
         "var_dir": tmp_path / "var",
         "models_dir": declare_quick_models(tmp_path / "models"),
         "paths": 100,
@@ -108,7 +102,8 @@ def start_fixture(tmp_path: Path) -> Iterator[Start]:
     started: list[Service] = []
 
     def run(role: str = "run", **settings: object) -> Service:
-        started.append(Service(role, defaults | settings))
+        log = tmp_path / f"log-{len(started)}"
+        started.append(Service(role, defaults | settings, log))
         return started[-1]
 
     yield run
@@ -117,9 +112,6 @@ def start_fixture(tmp_path: Path) -> Iterator[Start]:
             for process in [*service.children(), psutil.Process(service.process.pid)]:
                 process.kill()
         service.process.wait()
-        assert service.process.stdout is not None
-        service.reader.join()
-        service.process.stdout.close()
 
 
 def have_ended(processes: list[psutil.Process]) -> bool:
@@ -134,7 +126,7 @@ def test_run_publishes_serves_and_stops_cleanly(
     service.wait_for("stop with Ctrl-C")
     for text in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
         assert text in service.output
-    assert f"ready     http://127.0.0.1:{service.port}/" in service.output
+    assert f"ready     {service.url}/" in service.output
 
     assert service.get("/readyz")[0] == 200
     before = utc_now()
@@ -193,17 +185,11 @@ def test_port_in_use_stops_before_any_work(crossings: Crossings, tmp_path: Path)
 
 
 def test_scheduler_stops_during_a_job(start: Start, filled: Context) -> None:
-    def get_latest_run() -> Run | None:
-        with filled.database.reading() as connection:
-            return run_store.get_latest_run(connection, "compare")
-
     service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
     service.wait_for("next at")
-    wait_until(get_latest_run, "the comparison starts")
+    wait_until(lambda: latest_run(filled, "compare"), "the comparison starts")
     assert service.stop() == 0, service.output
-    run = get_latest_run()
-    assert run is not None
-    assert run.outcome == "stopped"
+    assert latest_run(filled, "compare").outcome == "stopped"
 
 
 def test_server_without_a_forecast_is_live_but_not_ready(start: Start, filled: Context) -> None:
@@ -211,13 +197,11 @@ def test_server_without_a_forecast_is_live_but_not_ready(start: Start, filled: C
 
     def check_readiness() -> tuple[int, str] | None:
         assert service.process.poll() is None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(httpx.TransportError):
             return service.get("/readyz")
         return None
 
-    response = wait_until(check_readiness, "the server responds")
-    assert response is not None
-    status, body = response
+    status, body = wait_until(check_readiness, "the server responds")
     assert status == 503
     assert json.loads(body)["detail"].startswith("nothing is published yet")
     assert service.get("/livez")[0] == 200

@@ -10,17 +10,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
 from service.core.context import open_context
 from service.core.settings import Settings
 from service.data.ingest import ingest
-from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
-from tests.service.mailbox import free_port
-from tests.service.support import Crossings, declare_quick_models
+from tests.service.stored_issues import latest_issue
+from tests.service.support import Crossings, declare_quick_models, free_port
 from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
@@ -28,24 +28,16 @@ from tests.support.waiting import wait_until
 def publish_issue(settings: Settings) -> str:
     """Publish an issue and return its ID."""
     context = open_context(settings)
-    ingest(context, "figures")
-    refit(context)
-    with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, "people")
-    context.database.close()
-    assert issue is not None
-    return issue.issue_id
+    with contextlib.closing(context.database):
+        ingest(context, "figures")
+        refit(context)
+        return latest_issue(context).issue_id
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
     models = declare_quick_models(tmp_path / "models")
     return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
-
-
-def break_models(settings: Settings) -> None:
-    for file in settings.models_dir.glob("[!.]*.toml"):
-        file.write_text("no TOML")
 
 
 def read_reasons(service: Service, issue_id: str) -> set[str]:
@@ -64,7 +56,7 @@ def get_reasons(body: str) -> set[str]:
 
 def is_ready(service: Service) -> bool:
     assert service.process.poll() is None
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(httpx.TransportError):
         return service.get("/readyz")[0] == 200
     return False
 
@@ -114,32 +106,32 @@ def test_run_serves_from_a_read_only_disk(start: Start, home: Settings) -> None:
         subprocess.run(["umount", "--lazy", var], check=True)
 
 
+def set_read_only(database_url: str, value: str) -> None:
+    """Set whether new sessions may write: ``on`` or ``off``."""
+    engine = sa.create_engine(
+        database_url.replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT",
+    )
+    setting = f"SET default_transaction_read_only = {value}"
+    with engine.connect() as connection:
+        connection.execute(sa.text("SET default_transaction_read_only = off"))
+        connection.execute(sa.text(f'ALTER DATABASE "{engine.url.database}" {setting}'))
+    engine.dispose()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_server_serves_from_read_only_postgresql(
     start: Start, home: Settings, database_url: str
 ) -> None:
-    settings = home.model_copy(update={"database_url": database_url})
-    issue_id = publish_issue(settings)
-    engine = sa.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
-    name = sa.make_url(database_url).database
+    issue_id = publish_issue(home.model_copy(update={"database_url": database_url}))
     try:
-        with engine.connect() as connection:
-            connection.execute(
-                sa.text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-            )
-            connection.commit()
+        set_read_only(database_url, "on")
         service = start("serve", database_url=database_url)
         wait_until(lambda: is_ready(service), "the server is ready")
         assert "database_read_only" in read_reasons(service, issue_id)
         stop_cleanly(service)
     finally:
-        with engine.connect() as connection:
-            connection.execute(sa.text("SET default_transaction_read_only = off"))
-            connection.execute(
-                sa.text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-            )
-            connection.commit()
-        engine.dispose()
+        set_read_only(database_url, "off")
 
 
 def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Settings) -> None:
@@ -170,7 +162,8 @@ def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Set
 def test_run_fails_on_broken_models_without_a_forecast(
     crossings: Crossings, home: Settings, tmp_path: Path
 ) -> None:
-    break_models(home)
+    for file in home.models_dir.glob("[!.]*.toml"):
+        file.write_text("no TOML")
     done = crossings("run", models_dir=home.models_dir, port=free_port())
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("Error: ")

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner, Result
 
-from service.cli.main import group
 from service.core import settings as settings_module
 from service.core.context import open_context
 from service.core.database import connect
@@ -19,17 +18,11 @@ from tests.service.support import utc
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(tmp_path: Path, invoke_with: Any) -> Any:
     """Run a `subscribers` command on an empty database of two routes."""
     settings = Settings(var_dir=tmp_path / "var", routes="channel,italy")
     open_context(settings).database.close()
-    monkeypatch.setattr("service.core.settings.load_settings", lambda: settings)
-    monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
-
-    def call(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(group, ["subscribers", *arguments], input=stdin)
-
-    return call
+    return partial(invoke_with(settings), "subscribers")
 
 
 def read_subscribers() -> list[Subscriber]:

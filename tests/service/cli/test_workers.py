@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 import numpy as np
+import psutil
 import pytest
 
 from forecast import backtest
@@ -25,7 +26,7 @@ from forecast.forecasters.hurdle import Hurdle
 from forecast.series import DailySeries
 from service.cli.workers import choose_mapper, on_cluster, on_processes
 from tests.service.support import Crossings
-from tests.support.waiting import PROCESS, wait_until
+from tests.support.waiting import BOUND, PROCESS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is still running when its worker is killed. At the first origin there
@@ -85,7 +86,6 @@ def test_tasks_of_killed_processes_are_retried(work: Work, serial_run: Any) -> N
     def kill_workers() -> None:
         if not killed_pids:
             for child in multiprocessing.active_children():
-                assert child.pid
                 os.kill(child.pid, signal.SIGKILL)
                 killed_pids.append(child.pid)
 
@@ -190,29 +190,14 @@ def test_interrupt_is_quiet_and_ends_the_workers() -> None:
         # Background jobs of a shell, such as these tests, may ignore SIGINT.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    workers = wait_until(
-        lambda: len(pids := find_workers(process.pid)) == 2 and pids, "both workers have started"
-    )
+
+    def find_workers() -> list[psutil.Process]:
+        children = psutil.Process(process.pid).children()
+        workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return workers if len(workers) == 2 else []
+
+    workers = wait_until(find_workers, "both workers have started")
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=PROCESS)
     assert (process.returncode, errors.strip()) == (130, "")
-    wait_until(lambda: not any(map(is_alive, workers)), "the workers end")
-
-
-def find_workers(parent: int) -> list[int]:
-    children = Path(f"/proc/{parent}/task/{parent}/children")
-    if not children.exists():
-        pytest.skip("this system does not list a process's children")
-    pids = [int(pid) for pid in children.read_text().split()]
-    return [pid for pid in pids if "spawn_main" in read_command(pid)]
-
-
-def read_command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
-
-
-def is_alive(pid: int) -> bool:
-    return read_command(pid) != ""
+    assert not psutil.wait_procs(workers, timeout=BOUND)[1], "the workers end"

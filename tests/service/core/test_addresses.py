@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,11 +41,8 @@ def test_invalid_address_is_rejected_and_not_repeated(text: str) -> None:
 
 @given(st.text(max_size=40), st.sampled_from('\r\n\0\t <>,;:"()[]\\'), st.text(max_size=10))
 def test_header_and_command_delimiters_are_rejected(before: str, bad: str, after: str) -> None:
-    text = f"a{before}{bad}{after}b@example.org"
-    try:
-        assert bad not in clean_address(text)
-    except AddressError:
-        pass
+    with contextlib.suppress(AddressError):
+        assert bad not in clean_address(f"a{before}{bad}{after}b@example.org")
 
 
 def test_domain_of_address() -> None:

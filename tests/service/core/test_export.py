@@ -16,7 +16,7 @@ from service.core.database import Database, DatabaseError, connect
 from service.core.tables import issue_paths, metadata, runs
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, drop_everything, publish, random_paths
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -76,10 +76,8 @@ def other(request: pytest.FixtureRequest, tmp_path: Path, postgresql: str) -> It
     if request.getfixturevalue("database").engine.dialect.name == "postgresql":
         opened = connect(f"sqlite:///{tmp_path / 'other.sqlite'}")
     else:
+        drop_everything(postgresql)
         opened = connect(postgresql)
-        with opened.writing() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA public"))
     yield opened
     opened.close()
 
@@ -166,5 +164,4 @@ def insert_run(database: Database, period: str = "p") -> int:
     values = {"job": "refit", "period": period, "started_at": NOW, "outcome": "done", "detail": {}}
     with database.writing() as connection:
         key = connection.execute(runs.insert().values(values)).inserted_primary_key
-    assert key is not None
     return int(key[0])

@@ -11,15 +11,8 @@ from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.job_runner import JobError, Outcome, run_in_parallel, run_job, stop_running_jobs
 from service.core.run_store import Claim, Run
-from tests.service.support import NOW, ROUTE
+from tests.service.support import NOW, ROUTE, latest_run
 from tests.support.waiting import BOUND
-
-
-def latest_run(context: Context, job: str = "test") -> Run:
-    with context.database.reading() as connection:
-        run = run_store.get_latest_run(connection, job)
-    assert run is not None
-    return run
 
 
 def test_run_is_recorded_before_and_after_work(
@@ -32,13 +25,13 @@ def test_run_is_recorded_before_and_after_work(
             return locks.is_held(connection, run_store.lock_name(run.run_id))
 
     def work(claimed: Claim) -> Outcome:
-        run = latest_run(empty)
+        run = latest_run(empty, "test")
         assert (run.run_id, run.outcome, run.finished_at) == (claimed.run_id, "running", None)
         assert has_lock(run)
         return Outcome("done", "it went well", {"count": 3})
 
     assert run_job(empty, "test", work).reason == "it went well"
-    run = latest_run(empty)
+    run = latest_run(empty, "test")
     assert (run.outcome, run.reason, run.detail["count"]) == ("done", "it went well", 3)
     assert run.detail["seconds"] >= 0
     assert run.finished_at is not None
@@ -69,7 +62,7 @@ def test_job_error_is_recorded_without_traceback(
 
     with pytest.raises(JobError, match=r"^/srv/models/x.toml: refused by 203.0.113.7$"):
         run_job(empty, "test", work)
-    run = latest_run(empty)
+    run = latest_run(empty, "test")
     assert (run.outcome, run.reason) == ("failed", "x.toml: refused by ********")
     assert "test failed: /srv/models/x.toml: refused by" in caplog.text
     assert "Traceback" not in caplog.text
@@ -85,8 +78,7 @@ def test_unexpected_error_is_logged_in_full_and_recorded_in_one_line(
 
     with pytest.raises(JobError, match=r"^test failed: IntegrityError: [^\n]+$"):
         run_job(empty, "test", work)
-    reason = latest_run(empty).reason
-    assert reason is not None
+    reason = latest_run(empty, "test").reason
     assert reason.startswith("IntegrityError: ")
     assert "INSERT" not in reason
     assert "\n" not in reason
@@ -113,7 +105,10 @@ def test_only_a_period_is_repeated_after_the_database_did_not_answer(
 
     with pytest.raises(error):
         run_job(empty, "test", work, period)
-    assert (latest_run(empty).outcome, latest_run(empty).reason) == (outcome, "no answer")
+    assert (latest_run(empty, "test").outcome, latest_run(empty, "test").reason) == (
+        outcome,
+        "no answer",
+    )
     assert "Traceback" not in caplog.text
 
 
@@ -126,7 +121,7 @@ def test_interrupted_run_is_stopped_not_failed(
 
     with pytest.raises(stop):
         run_job(empty, "test", work)
-    assert latest_run(empty).outcome == "stopped"
+    assert latest_run(empty, "test").outcome == "stopped"
     assert "Traceback" not in caplog.text
 
 
@@ -152,12 +147,12 @@ def test_abandon_stops_runs_of_other_threads(empty: Context) -> None:
     thread.start()
     assert began.wait(BOUND)
     stop_running_jobs(empty)
-    assert latest_run(empty).outcome == "stopped"
+    assert latest_run(empty, "test").outcome == "stopped"
     go.set()
     thread.join()
-    assert latest_run(empty).outcome == "done"
+    assert latest_run(empty, "test").outcome == "done"
     stop_running_jobs(empty)
-    assert latest_run(empty).outcome == "done"
+    assert latest_run(empty, "test").outcome == "done"
 
 
 def test_run_claimed_by_another_process_cannot_be_finished(
@@ -172,7 +167,7 @@ def test_run_claimed_by_another_process_cannot_be_finished(
         return Outcome("done", "too late")
 
     run_job(empty, "test", work, "monday")
-    assert (latest_run(empty).outcome, latest_run(empty).attempt) == ("running", 2)
+    assert (latest_run(empty, "test").outcome, latest_run(empty, "test").attempt) == ("running", 2)
     assert "was claimed by another process meanwhile" in caplog.text
 
 
@@ -216,6 +211,6 @@ def test_interrupted_side_by_side_does_not_wait_for_routes(empty: Context) -> No
     assert next(results)[0].route.name == "italy"
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
-    assert latest_run(empty).outcome == "stopped"
+    assert latest_run(empty, "test").outcome == "stopped"
     go.set()
     assert ended.wait(BOUND)  # before the fixture closes its database

@@ -70,7 +70,6 @@ def test_lock_ends_with_its_process_and_is_not_inherited(database: Database) -> 
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert holder.stdin and holder.stdout
     assert holder.stdout.readline(), "it holds the lock and its child runs"
     assert is_held(database)
     lock = database.lock("scheduler")

@@ -25,13 +25,6 @@ def test_libraries_log_warnings_only(
     assert err.count("a matter") == (3 if is_logged else 0)
 
 
-def test_second_configure_replaces_first(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("INFO")
-    configure("INFO")
-    logging.getLogger("x").info("once")
-    assert capsys.readouterr().err.count("once") == 1
-
-
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -55,12 +48,9 @@ def test_format_depends_on_setting_and_terminal(
     assert sys.stderr.getvalue().startswith("{") is is_json  # type: ignore[attr-defined]
 
 
-def read_json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-
-
 def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]) -> None:
     configure("INFO")
+    configure("INFO")  # which replaces the first
     log = logging.getLogger("service.somewhere")
     log.info("one\ntwo %s", "three")
     token = request_id.set("abc")
@@ -71,7 +61,7 @@ def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]
         raise ValueError("a defect")
     except ValueError:
         log.exception("it broke")
-    first, second, third = read_json_lines(capsys)
+    first, second, third = map(json.loads, capsys.readouterr().err.splitlines())
     assert str(first.pop("time")).endswith("Z")
     assert first == {"level": "INFO", "logger": "service.somewhere", "message": "one\ntwo three"}
     assert second["request_id"] == "abc"

@@ -36,7 +36,6 @@ def test_child_of_a_killed_process_ends(tmp_path: Path, own_end: bool) -> None:
     parent.start()
     wait_until(lambda: file.exists() and file.read_text(), "the child follows its parent")
     child = psutil.Process(int(file.read_text()))
-    assert parent.pid is not None
     os.kill(parent.pid, signal.SIGKILL)
     parent.join()
     assert not psutil.wait_procs([child], timeout=BOUND)[1]

@@ -19,11 +19,18 @@ from tests.service.mailbox import (
     ALWAYS_DUE,
     PASSWORD,
     Mailbox,
-    free_port,
     mail_settings,
     publish_sample,
 )
-from tests.service.support import NOW, ROOT, Crossings, as_environment, command, environment
+from tests.service.support import (
+    NOW,
+    ROOT,
+    Crossings,
+    as_environment,
+    command,
+    environment,
+    free_port,
+)
 from tests.support.sites import Sites
 from tests.support.waiting import BOUND, PROCESS
 

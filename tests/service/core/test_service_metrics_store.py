@@ -4,16 +4,12 @@ import datetime as dt
 
 from service.core import run_store, service_metrics_store
 from service.core.database import Database
-from tests.service.support import NOW
+from tests.service.support import NOW, ROUTE, record_run
 
 
 def add_run(database: Database, job: str, outcome: str, days_ago: int) -> None:
     moment = NOW - dt.timedelta(days=days_ago)
-    with database.writing() as connection:
-        claimed = run_store.claim_run(connection, job, f"{outcome} {days_ago}", moment)
-        assert claimed
-        if outcome != "running":
-            run_store.finish_run(connection, claimed, outcome, None, {}, moment)
+    record_run(database, f"{outcome} {days_ago}", moment, job=job, outcome=outcome)
 
 
 def count_runs(database: Database) -> dict[tuple[str, str, str], int]:
@@ -28,12 +24,16 @@ def test_ended_runs_are_counted_by_job_and_outcome(database: Database) -> None:
         *(("refit", "done", 1), ("refit", "failed", 0), ("refit", "running", 0)),
     ):
         add_run(database, job, outcome, days)
-    expected = {("", "ingest", "done"): 5, ("", "refit", "done"): 1, ("", "refit", "failed"): 1}
+    expected = {
+        (ROUTE.name, "ingest", "done"): 5,
+        (ROUTE.name, "refit", "done"): 1,
+        (ROUTE.name, "refit", "failed"): 1,
+    }
     assert count_runs(database) == expected
     with database.reading() as connection:
         assert service_metrics_store.get_last_successes(connection) == {
-            ("", "ingest"): NOW,
-            ("", "refit"): NOW - dt.timedelta(days=1),
+            (ROUTE.name, "ingest"): NOW,
+            (ROUTE.name, "refit"): NOW - dt.timedelta(days=1),
         }
 
 

@@ -21,10 +21,10 @@ from service.issues import refit as refit_module
 from service.issues.compare import compare
 from service.issues.fitted_models import load
 from service.issues.hindcast import hindcast
-from service.issues.issue_store import Issue
 from service.issues.refit import refit
 from tests.service import sample_weather
 from tests.service.sample_weather import CALM, ROUGH
+from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, ManualClock, declare_model, utc
 
 SEEN = utc(2026, 1, 1, 5)
@@ -44,13 +44,6 @@ def context(filled: Context) -> Context:
     return sample_weather.with_weather(filled)
 
 
-def latest_issue(context: Context, series_id: str = "people") -> Issue:
-    with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, series_id)
-    assert issue is not None
-    return issue
-
-
 def read_note(context: Context, kind: str = note_store.WEATHER) -> dict[str, Any]:
     with context.database.reading() as connection:
         return note_store.get_note(connection, latest_issue(context).issue_id, kind) or {}
@@ -60,14 +53,10 @@ def list_fitted_files(context: Context, model: str) -> list[Path]:
     return sorted((context.settings.fitted_folder / "people" / model).glob("[0-9]*"))
 
 
-def mean_path(context: Context, model: str = "champion") -> np.ndarray[Any, Any]:
+def mean_path(context: Context) -> np.ndarray[Any, Any]:
     issue = latest_issue(context)
     with context.database.reading() as connection:
-        paths = issue_store.load_paths(
-            connection, issue, issue.champion if model == "champion" else model
-        )
-    assert paths is not None
-    return paths.mean()
+        return issue_store.load_paths(connection, issue, issue.champion).mean()
 
 
 def test_new_weather_forecast_refits_models_that_read_it(
@@ -95,7 +84,7 @@ def test_missing_weather_gives_same_forecast_as_weather_off(
     filled: Context, clock: ManualClock
 ) -> None:
     context = sample_weather.with_weather(filled)
-    off = Context(sample_weather.without_weather(context.settings), context.database)
+    off = with_settings(context, weather="off")
     refit(off)
     issue, paths = latest_issue(off), mean_path(off)
     assert read_note(off) == {}
@@ -216,15 +205,15 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     assert hindcast(context, days).detail["made"] == 2
     assert statuses == [("2025-11-10", "missing"), ("2025-11-23", "used")]
     assert hindcast(context, days).detail["made"] == 0
-    off = Context(sample_weather.without_weather(context.settings), context.database)
+    off = with_settings(context, weather="off")
     assert hindcast(off, days).detail["made"] == 1  # the earlier one had no weather
     statuses.clear()
-    narrow = Context(context.settings.model_copy(update={"champion_origins": 4}), context.database)
+    narrow = with_settings(context, champion_origins=4)
     first = compare(narrow)
     assert dict(statuses)["2025-11-24"] == "used"
     assert dict(statuses)["2025-11-17"] == "missing"
     assert compare(narrow).detail["computed"] == 0
-    without = compare(Context(sample_weather.without_weather(narrow.settings), context.database))
+    without = compare(with_settings(narrow, weather="off"))
     # Scored both with and without weather: one origin of one model.
     assert (first.detail["computed"], without.detail["computed"]) == (13, 0)
 

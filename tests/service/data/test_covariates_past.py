@@ -119,7 +119,6 @@ def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Databa
         ensemble = WeatherReadings(connection, ROUTE).newest_at("ensemble", seen)
     np.testing.assert_allclose(weather.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
     np.testing.assert_allclose(weather.history[-2], archive.values[0, -1], atol=1e-5)
-    assert ensemble is not None
     adjustment = weather.future - ensemble.values[:, 1:]  # the members too
     np.testing.assert_allclose(adjustment, 2 * 60 / 80, atol=1e-4)
     earlier = weather.archive.issued_at(ORIGIN) - ensemble.values[:, :14]  # and past forecasts

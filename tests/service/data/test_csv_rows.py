@@ -26,21 +26,16 @@ BAD = [
     (HEAD + b"0999-12-31,1,1\n", "row 2, column date", "a date such as", "0999-12-31"),
     (HEAD + GOOD + b"2025-01-03,-5,1\n", "row 4, column people", "whole number", "-5"),
     (HEAD + GOOD + b"2025-01-03,4.5,1\n", "row 4, column people", "whole number", "'4.5'"),
-    (HEAD + GOOD + b"2025-01-03,,1\n", "row 4, column people", "whole number", "''"),
     (b"date;people\n2025-01-03;437,0\n", "row 2, column people", "whole number", "'437,0'"),
-    (HEAD + GOOD + b"2025-01-03,1_0,1\n", "row 4", "whole number", "'1_0'"),
     (HEAD + GOOD + "2025-01-03,٤,1\n".encode(), "row 4", "whole number", "'٤'"),
     (HEAD + GOOD + b"2025-01-03,9999999999,1\n", "row 4", "whole number", "'9999999999'"),
     (HEAD + GOOD + b"03/01/2025,4,1\n", "row 4, column date", "--dayfirst", "'03/01/2025'"),
-    (HEAD + GOOD + b"2025-02-30,4,1\n", "row 4", "a date such as", "'2025-02-30'"),
     (HEAD + GOOD + b"2025-01-03 06:00,4,1\n", "row 4", "a date such as", "'2025-01-03 06:00'"),
     (HEAD + GOOD + b"2025-01-03,4\n", "row 4", "3 values", "2"),
     (HEAD + GOOD + b'2025-01-03,"4,1\n', "row 4", "comma-separated", "unexpected end"),
     (HEAD + GOOD + b'2025-01-03,4,"' + b"1" * 200_000 + b'"\n', "row 4", "comma-", "limit"),
     (b"date,boats\n2025-01-01,1\n", "row 1", "a column 'people'", "date,boats"),
-    (b"day,people\n2025-01-01,1\n", "row 1", "a column 'date'", "day,people"),
     (b"date,people,People\n2025-01-01,1,1\n", "row 1", "different names", "people,People"),
-    (b"\x1b[31mdate,people\n2025-01-01,1\n", "row 1", "a column 'date'", "date"),
     (HEAD, "row 2", "a row such as 2024-10-18,647,10", "no rows"),
     (b"", "row 1", "a column 'date'", "nothing"),
     (b"\xff\xfed", "line 1", "UTF-16", "the byte 0x64"),
@@ -177,11 +172,10 @@ DATES = st.dates(dt.date(1900, 1, 1), dt.date(2200, 1, 1))
 @given(st.lists(st.integers(0, 999_999_999), min_size=1, max_size=40), DATES)
 def test_any_counts_are_read_unchanged(counts: list[int], first: dt.date) -> None:
     days = [first + dt.timedelta(days=n) for n in range(len(counts))]
-    rows = [f"{day},{count}" for day, count in zip(days, counts, strict=False)]
-    if rows:
-        series = read_content("\n".join(["date,people", *rows]).encode(), ("people",))
-        assert series["people"].values.tolist() == counts
-        assert series["people"].dates.tolist() == days
+    rows = [f"{day},{count}" for day, count in zip(days, counts, strict=True)]
+    series = read_content("\n".join(["date,people", *rows]).encode(), ("people",))
+    assert series["people"].values.tolist() == counts
+    assert series["people"].dates.tolist() == days
 
 
 @given(st.binary(max_size=200))

@@ -62,9 +62,6 @@ def test_declared_columns_dates_and_separators_are_read() -> None:
         thousands=".",
         placeholders=["n.d."],
     ) == {D(2025, 2, 1): 1437, D(2025, 2, 2): 12, D(2025, 2, 4): 0}
-    assert read_figures("date,arrived", '2025-02-01,"1\xa0437"', thousands=" ") == {
-        D(2025, 2, 1): 1437
-    }
 
 
 def test_placeholders_are_compared_as_cells_are() -> None:
@@ -73,23 +70,19 @@ def test_placeholders_are_compared_as_cells_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("date_format", "text"), [("%d/%m/%Y", "1/2/2025"), ("%Y%m%d %H:%M", "20250201 9:05")]
+    ("day", "cell", "source"),
+    [
+        ("2025-02-01", "1437.00", {}),
+        ("2025-02-01", '"1,437.00"', {"thousands": ","}),
+        ("2025-02-01", '"1\xa0437"', {"thousands": " "}),
+        ("1/2/2025", "1437", {"date_format": "%d/%m/%Y"}),
+        ("20250201 9:05", "1437", {"date_format": "%Y%m%d %H:%M"}),
+    ],
 )
-def test_dates_are_read_as_people_write_them(date_format: str, text: str) -> None:
-    rows = ("date,arrived", f"{text},5")
-    assert read_figures(*rows, date_format=date_format) == {D(2025, 2, 1): 5}
-
-
-def test_utf_16_with_a_byte_order_mark_is_read() -> None:
-    content = "date,arrived\n2025-02-01,5".encode("utf-16")
-    figures = read(content, "a.csv", make_route(), TODAY).figures
-    assert figures == {"landings": {D(2025, 2, 1): 5}}
-
-
-def test_zero_decimals_are_read_unless_ambiguous() -> None:
-    day = D(2025, 2, 1)
-    assert read_figures("date,arrived", "2025-02-01,1.00") == {day: 1}
-    assert read_figures("date,arrived", '2025-02-01,"1,437.00"', thousands=",") == {day: 1437}
+def test_counts_and_dates_are_read_as_people_write_them(
+    day: str, cell: str, source: dict[str, Any]
+) -> None:
+    assert read_figures("date,arrived", f"{day},{cell}", **source) == {D(2025, 2, 1): 1437}
 
 
 def test_json_rows_are_read() -> None:
@@ -125,14 +118,11 @@ LOCAL = {"decimal": ",", "thousands": "."}
     [
         ("2025-02-28,5 2025-02-30,5", {}, "row 3, column date: expected a date such as 2024-10-18"),
         ('2025-02-01,"1,437"', {}, f"row 2, column arrived: expected {EXAMPLE} 437, found '1,437'"),
-        ("2025-02-01,14.37", LOCAL, f"expected {EXAMPLE} 1.437, found '14.37'"),
         ("2025-02-01,1.000", {}, f"{EXAMPLE} 437, found '1.000'"),
         ("2025-02-01,-5", {}, f"{EXAMPLE} 437, found '-5'"),
-        ("2025-02-01,", {}, f"{EXAMPLE} 437, found ''"),
-        ("2025-02-01,12345678", {}, f"{EXAMPLE} 437, found '12345678'"),
         *(
             (f'2025-02-01,"{cell}"', {"thousands": ","}, f"{EXAMPLE} 1,437, found '{cell}'")
-            for cell in ("0,437", "0437", "1,43", "-0", "1,437.000", "99,999,999")
+            for cell in ("0,437", "0437", "1,43", "1,437.000", "99,999,999")
         ),
         ("2025-02-01,5 2025-02-01,6", {}, "row 3, column arrived: expected 5, as row 2 says for 2"),
         ("2025-02-01,5 2025-02-03,6", {}, "row 3, column date: expected 2025-02-02, the day after"),
@@ -164,7 +154,7 @@ def test_table_other_than_declared_is_rejected(
         ('[{"date": "2025-02-01", "arrived": 5, "arrived": 7}]', {}, "a repeated key in an object"),
         *(
             (f'[{{"date": "2025-02-01", "arrived": {cell}}}]', {}, f"arrived: expected {EXAMPLE} 4")
-            for cell in ("1.437", "-5", "1e9", "NaN", "[5]", "true")
+            for cell in ("1.437", "-5", "1e9", "NaN", "true")
         ),
         ('[{"date": "2025-02-01", "arrived": 1.437}]', LOCAL, f"{EXAMPLE} 1.437, found '1.437'"),
         ("[1, 2", {}, "a.csv: expected JSON, found '[1, 2'"),
@@ -180,14 +170,3 @@ def test_json_other_than_declared_is_rejected(
     with pytest.raises(SourceError) as caught:
         read_figures(content, kind="json", **source)
     assert error in str(caught.value)
-
-
-def test_table_is_named_as_it_is() -> None:
-    address = "http://127.0.0.1:1/f.csv"
-    for content, error in (
-        (b"date\n2025-02-01", f"{address}, row 1: expected a column 'arrived', found date"),
-        (b"\xff\n", f"{address}, line 1: expected text in UTF-8, or its encoding, such as latin-1"),
-    ):
-        with pytest.raises(SourceError) as caught:
-            read(content, address, make_route(), TODAY)
-        assert str(caught.value).startswith(error)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
-import socketserver
-import threading
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ import pytest
 from service.data import fetcher as fetcher_module
 from service.data.fetcher import Fetcher
 from service.data.source import SourceError, Unreachable
+from tests.service.data.test_fetcher import HTML, fetch
+from tests.support.loopback import run_raw_server
 from tests.support.sites import SiteResponse, Sites
-
-HTML = ("text/html",)
 
 
 class RawServer:
@@ -27,39 +27,23 @@ class RawServer:
         self.parts: Iterator[bytes] = iter(())
         self.pause = 0.0
         self.sent = 0
-        self.stop = threading.Event()
-        raw = self
+        self.url = ""
 
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                self.request.recv(65_536)
-                with contextlib.suppress(OSError):
-                    for part in raw.parts:
-                        self.request.sendall(part)
-                        raw.sent += len(part)
-                        if raw.stop.wait(raw.pause):
-                            return
-
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/a"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self.stop.set()
-        self.server.shutdown()
-        self.server.server_close()
+    def talk(self, connection: socket.socket) -> None:
+        connection.recv(65_536)
+        with contextlib.suppress(OSError):
+            for part in self.parts:
+                connection.sendall(part)
+                self.sent += len(part)
+                time.sleep(self.pause)
 
 
 @pytest.fixture
 def raw() -> Iterator[RawServer]:
     server = RawServer()
-    yield server
-    server.close()
-
-
-def fetch(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> bytes:
-    return fetcher.get(sites.url + path, HTML, 1000, **more).content  # type: ignore[arg-type]
+    with run_raw_server(server.talk) as port:
+        server.url = f"http://127.0.0.1:{port}/a"
+        yield server
 
 
 @pytest.fixture

@@ -51,13 +51,6 @@ def only_refusal(published: Collected) -> str:
     return str(error)
 
 
-def test_workbook_and_page_are_read(collect: Callable[[], Collected]) -> None:
-    published = collect()
-    assert [d.source for d in published.documents] == ["workbook", "page"]
-    assert [str(d.data_through) for d in published.documents] == ["2024-01-26", "2024-01-29"]
-    assert published.refusals == []
-
-
 def test_links_are_read_from_the_page_if_the_api_fails(
     collect: Callable[[], Collected], sites: Sites
 ) -> None:

@@ -73,6 +73,7 @@ def test_page_of_prose_is_rejected() -> None:
 def test_counts_revisions_and_publication_time_are_read() -> None:
     table = rows()
     table[3][4], table[6][1] = "Revised", "1,103"
+    table[4][4] = "<del>Revised</del>"
     document = read_page(pages.page(pages.table(table), "2025-12-21T09:17:35+00:00"))
     days = [LAST - dt.timedelta(days=6 - at) for at in range(7)]
     assert document.figures["people"] == dict(
@@ -129,16 +130,15 @@ def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> 
     ("change", "message"),
     [
         (lambda t: t.pop(3), "row 5: expected 2025-12-17, the day after 2025-12-16, found 2025-"),
-        (lambda t: t.reverse(), "row 3: expected 2025-12-21, the day after 2025-12-20"),
         (lambda t: t.clear(), "row 2: expected a row of figures, found none"),
         (lambda t: t[2].pop(), "row 4: expected 5 cells, found 4: 16 December 2025 | 74 | 1 | 0"),
         (set_cell(2, 0, "16 Dec 2025"), "row 4: expected a date such as 7 December"),
         (set_cell(2, 0, "16 December 2205"), "row 4: expected a date such as"),
         (set_cell(2, 1, ""), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "7.5"), "row 4: expected a whole number such as 437"),
-        (set_cell(2, 1, "٧٤"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "7,4"), "row 4: expected a whole number such as 437"),
         (set_cell(2, 1, "999999"), "row 4: expected a whole number such as 437"),
+        (set_cell(2, 1, "7.5"), "row 4: expected a whole number such as 437"),
+        (set_cell(2, 1, "٧٤"), "row 4: expected a whole number such as 437"),
     ],
 )
 def test_invalid_row_is_rejected(change: Callable[[Rows], object], message: str) -> None:
@@ -197,11 +197,6 @@ def test_table_within_another_element_is_rejected(tag: str) -> None:
     assert message.startswith(f"p.html, row 1: expected plain text, found '<{tag}")
 
 
-def test_struck_out_revision_mark_is_ignored() -> None:
-    document = read_page(page_with(set_cell(3, 4, "<del>Revised</del>")))
-    assert document.revised == frozenset()
-
-
 def test_content_not_in_utf_8_is_rejected() -> None:
     text = pages.page(pages.table(rows())).decode()
     assert "expected text in UTF-8, found the byte 0xa0" in read_error(text.encode("latin-1"))
@@ -218,11 +213,6 @@ def test_publication_time_before_end_of_last_day_is_ignored_and_noted() -> None:
 def test_invalid_publication_time_is_ignored(stamp: str) -> None:
     content = pages.page(pages.table(rows()), stamp)
     assert read_page(content).published_at is None
-
-
-@given(st.binary(max_size=500) | st.text(max_size=500).map(str.encode))
-def test_any_bytes_raise_only_source_error(content: bytes) -> None:
-    read_error(content)
 
 
 CELLS = (

@@ -49,8 +49,6 @@ def test_csv_adds_and_revises_figures(empty: Context, tmp_path: Path) -> None:
     with empty.database.reading() as connection:
         people = observation_store.get_series(connection, "people")
         before = observation_store.get_series(connection, "people", utc(2026, 1, 1, 14))
-    assert people is not None
-    assert before is not None
     assert people.values[-3:].tolist() == [1, 2, 3]
     assert str(before.data_through) == "2025-12-31"
     assert before.values[-2:].tolist() != [1, 2]
@@ -96,7 +94,6 @@ def test_future_day_is_rejected(empty: Context, tmp_path: Path) -> None:
     ingest(empty, "csv", write_csv(tmp_path, *(f"{day},1,1" for day in days[:2])))
     with empty.database.reading() as connection:
         people = observation_store.get_series(connection, "people", utc_now())
-    assert people is not None
     assert people.data_through == today
 
 

@@ -41,10 +41,8 @@ def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
     context.database.close()
 
 
-def publish(
-    sites: Sites, *rows: str, header: str = "date,arrived", content_type: str = "text/csv"
-) -> None:
-    sites.replies[PATH] = SiteResponse("\n".join((header, *rows)).encode(), content_type)
+def publish(sites: Sites, *rows: str, content_type: str = "text/csv") -> None:
+    sites.replies[PATH] = SiteResponse("\n".join(("date,arrived", *rows)).encode(), content_type)
 
 
 def read_stored(context: Context) -> dict[str, int]:

@@ -15,6 +15,7 @@ from service.data import ingest_weather, weather_store
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.ingest_weather import weather as read_weather
 from tests.service import sample_weather
+from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
 from tests.support.sites import Request, SiteResponse, Sites, act_as_openmeteo, hourly_weather
 
@@ -88,24 +89,14 @@ def test_run_ends_at_a_rejected_request(
     body = json.dumps({"error": True, "reason": reason}).encode()
     usual = sites.replies[ARCHIVE]
     sites.replies[ARCHIVE] = SiteResponse(body, "application/json", status, {"Retry-After": "0"})
-    context = Context(reader.settings.model_copy(update={"fetch_attempts": 2}), reader.database)
+    context = with_settings(reader, fetch_attempts=2)
     with pytest.raises(JobError, match=rf"{status} .*{reason[:20]}.*ensemble stored"):
         read_weather(context)
     assert sites.times(ARCHIVE) == times
     assert sites.times(MARINE) == 0
-    assert not isinstance(usual, list)
     sites.replies[ARCHIVE] = usual
     assert read_weather(context).outcome == "done"
     assert sites.times(MARINE) == 1
-
-
-def requested_spans(sites: Sites) -> list[tuple[str, str]]:
-    """Return the first and last day of each request for the archive."""
-    return [
-        (request.query["start_date"][0], request.query["end_date"][0])
-        for request in sites.requests
-        if request.path == ARCHIVE
-    ]
 
 
 def test_days_without_data_are_requested_once(
@@ -136,26 +127,13 @@ def test_days_without_data_are_requested_once(
         assert weather_store.list_spans(connection, ROUTE, "archive") == [(begin, today - DAY)]
     sites.requests.clear()
     assert read_weather(reader).outcome == "done"
-    assert requested_spans(sites) == [((today - 9 * DAY).isoformat(), (today - DAY).isoformat())]
+    (request,) = (one for one in sites.requests if one.path == ARCHIVE)
+    assert request.query["start_date"] == [(today - 9 * DAY).isoformat()]
+    assert request.query["end_date"] == [(today - DAY).isoformat()]
 
 
 def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
-    outcome = read_weather(
-        Context(sample_weather.without_weather(reader.settings), reader.database)
-    )
+    outcome = read_weather(with_settings(reader, weather="off"))
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"
     assert sites.requests == []
-
-
-def test_models_get_weather_if_waves_are_unavailable(
-    reader: Context, sites: Sites, today: dt.date
-) -> None:
-    sites.replies[MARINE] = SiteResponse(b"", "application/json", 503)
-    with pytest.raises(JobError, match="503"):
-        read_weather(reader)
-    with reader.database.reading() as connection:
-        assert (
-            sample_weather.usable_weather(connection, np.datetime64(today - DAY), utc_now()).n_ahead
-            == 15
-        )

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
-
 from forecast.series import DailySeries
 from service.core.database import Database
 from service.data import observation_store
@@ -61,28 +59,10 @@ def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> No
     assert read_counts(database, D(2999, 1, 1)) == {1: 10, 2: 25, 3: 30}
 
 
-@pytest.mark.parametrize(
-    ("day", "published_at", "known_at"),
-    [
-        (1, None, utc(2025, 6, 2, 13)),  # 14:00 in London
-        (9, None, SEEN),  # seen before 14:00: known at once
-        (1, utc(2025, 6, 2, 9), utc(2025, 6, 2, 9)),
-    ],
-    ids=["next day", "seen", "published"],
-)
-def test_known_time_of_a_new_figure(
-    database: Database, day: int, published_at: dt.datetime | None, known_at: dt.datetime
-) -> None:
-    record(database, {day: 10}, assume=True, published_at=published_at)
-    assert read_counts(database, known_at - dt.timedelta(minutes=1)) == {}
-    assert read_counts(database, known_at) == {day: 10}
-
-
 def test_series_ends_before_the_first_gap(database: Database) -> None:
     record(database, {1: 10, 2: 20, 4: 40, 5: 50})
     with database.reading() as connection:
         series = observation_store.get_series(connection, "people")
-        assert series is not None
         assert (str(series.start), str(series.data_through)) == ("2025-06-01", "2025-06-02")
         assert series.values.tolist() == [10, 20]
         assert observation_store.get_series(connection, "boats") is None
@@ -90,7 +70,6 @@ def test_series_ends_before_the_first_gap(database: Database) -> None:
     record(database, {3: 0})
     with database.reading() as connection:
         whole = observation_store.get_series(connection, "people")
-    assert whole is not None
     assert whole.values.tolist() == [10, 20, 0, 40, 50]
 
 

@@ -145,17 +145,8 @@ def test_api_key_uses_customer_hosts(fetcher: Fetcher, sites: Sites) -> None:
     assert "geheim" not in repr(service)
 
 
-def test_incomplete_last_day_is_omitted(sites: Sites, service: Service) -> None:
-    def drop_last_hours(hours: Hours) -> None:
-        hours[1]["hourly"]["wind_speed_10m"][-9:] = [None] * 9
-
-    sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, drop_last_hours)
-    assert openmeteo.archive(service, *SPAN)[0].last == dt.date(2023, 12, 2)
-
-
 def gusts(hours: Hours) -> list[Any]:
-    values: list[Any] = hours[0]["hourly"]["wind_gusts_10m"]
-    return values
+    return hours[0]["hourly"]["wind_gusts_10m"]
 
 
 @pytest.mark.parametrize(

@@ -40,12 +40,10 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> Non
     assert put(database, ensemble, ensemble, later) == [True, False, True]
     with database.reading() as connection:
         stored = sample_weather.newest_reading(connection, "ensemble", utc(2023, 12, 28, 7))
-        assert stored is not None
         np.testing.assert_array_equal(stored.values, ensemble.values)
         assert (stored.names, stored.first, stored.last) == (NAMES, ensemble.first, D(2023, 12, 29))
         assert stored.read_at == SEEN
         newest = sample_weather.newest_reading(connection, "ensemble")
-        assert newest is not None
         assert newest.first == D(2023, 12, 29)
         assert sample_weather.newest_reading(connection, "ensemble", utc(2023, 12, 28, 5)) is None
         assert sample_weather.newest_reading(connection, "waves") is None

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
-from service.core.context import Context, open_context
+from service.core.context import Context
 from service.mail import chart
 from tests.service.mailbox import FRIDAY, Mailbox, mail_settings, run_mail_server
-from tests.service.support import ManualClock
+from tests.service.support import ManualClock, open_copy
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +27,8 @@ def module_mailing(
 ) -> Iterator[Context]:
     """Like `mailing`, shared by the tests of a file."""
     folder = tmp_path_factory.mktemp("mailing")
-    (folder / "var").mkdir()
-    shutil.copy(mail_store, folder / "var" / "crossings.sqlite")
-    opened = open_context(mail_settings(folder, module_mailbox.port, ca_file))
-    yield opened
-    opened.database.close()
+    with open_copy(mail_store, mail_settings(folder, module_mailbox.port, ca_file)) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core import run_store
 from service.core.database import Database
 from service.core.tables import deliveries
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import BOUNCES, Due, Edition
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, ROUTE, publish, random_paths
+from tests.service.support import NOW, publish, random_paths, record_run
 
 WEEKLY = Preferences(5)
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
@@ -24,10 +23,8 @@ def freeze_edition(
 ) -> Edition:
     """Freeze the edition of a week of 2026 for all active readers, or the early warnings given."""
     moment = NOW + number * WEEK
-    with database.writing() as connection:
-        claimed = run_store.claim_run(connection, "refit", f"week {number}", moment, ROUTE.name)
-    assert claimed is not None
-    issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, claimed.run_id, moment)
+    run_id = record_run(database, f"week {number}", moment)
+    issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, run_id, moment)
     edition = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})
     mails: dict[int, dict[str, Any] | None]
     with database.writing() as connection:
@@ -60,7 +57,6 @@ def list_due(database: Database, edition: Edition, now: dt.datetime = NOW) -> li
 
 def unsubscribe(connection: sa.Connection, address: str) -> None:
     subscriber = subscriber_store.find_subscriber(connection, address=address)
-    assert subscriber
     subscriber_store.remove_subscriber(connection, subscriber, NOW)
 
 

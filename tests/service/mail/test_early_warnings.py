@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from forecast.paths import Paths
-from service.core import run_store
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues import early_warning_store
@@ -16,7 +15,7 @@ from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import is_due, preview, warn
 from service.mail.weekly import send_due_mail
 from tests.service.mailbox import Mailbox, add_readers, read_body
-from tests.service.support import ROUTE, ManualClock, publish, utc
+from tests.service.support import ManualClock, latest_run, publish, record_run, utc
 
 DAY = dt.timedelta(days=1)
 FIRST = dt.date(2026, 1, 5)  # a Monday: no weekly email until Friday
@@ -33,11 +32,9 @@ def publish_forecast(context: Context, now: dt.datetime, *chances: float) -> Non
     values = np.zeros((1000, 28), dtype=np.int64)
     for at, chance in enumerate(chances):
         values[: round(10 * chance), at] = 900
-    with context.database.writing() as connection:
-        run = run_store.claim_run(connection, "refit", str(now), now, ROUTE.name)
-    assert run is not None
+    run_id = record_run(context.database, str(now), now)
     paths = Paths(np.datetime64(now.date()), values)
-    publish(context.database, {"climatology": paths}, run.run_id, now)
+    publish(context.database, {"climatology": paths}, run_id, now)
 
 
 def read_lead(mailbox: Mailbox) -> tuple[str, str]:
@@ -50,11 +47,6 @@ def read_lead(mailbox: Mailbox) -> tuple[str, str]:
 def read_text(mailbox: Mailbox) -> str:
     """The plain text of the last email."""
     return read_body(mailbox.messages()[-1])
-
-
-def latest_run(context: Context) -> run_store.Run | None:
-    with context.database.reading() as connection:
-        return run_store.get_latest_run(connection, "warn")
 
 
 def test_warning_starts_and_ends_at_level(
@@ -154,7 +146,7 @@ def test_preview_sends_nothing(mailer: Context, mailbox: Mailbox, hand: ManualCl
     with mailer.database.reading() as connection:
         assert delivery_store.get_edition(connection, str(FIRST), "channel") is None
         assert early_warning_store.list_warnings(connection, "channel") == []
-    assert latest_run(mailer) is None
+    assert latest_run(mailer, "warn") is None
     warn(mailer, hand)
     assert mailbox.messages()[0]["Subject"] == previews[0]["Subject"]
     assert preview(mailer, hand) == []
@@ -206,7 +198,7 @@ def test_warnings_are_due_with_a_reader_and_pause_after_failure(
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError, match="refuses the sender"):
         warn(mailer, hand)
-    last = latest_run(mailer)
+    last = latest_run(mailer, "warn")
     assert last and last.outcome == "failed"
     assert not is_due(mailer, last.started_at + dt.timedelta(minutes=4))
     retried_at = last.started_at + dt.timedelta(minutes=5)  # as soon as a deferred email is due

@@ -98,6 +98,5 @@ def test_weather_is_attributed_when_used(mailer: Context, loader: IssueLoader) -
     assert weather not in build_edition(loader, "2026-W01").content["attribution"]
     with mailer.database.writing() as connection:
         issue = issue_store.get_latest_issue(connection, "people")
-        assert issue is not None
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
     assert weather in build_edition(loader, "2026-W01").content["attribution"]

@@ -97,12 +97,36 @@ def test_heading_tells_last_week_from_an_earlier_one(
     assert f"\n{heading}\n" in read_body(renderer.message(Reader("a@example.org", 500)))
 
 
-def save_changes(
-    mailer: Context, issue_id: str, since: str, after: float, causes: dict[str, float]
+@pytest.mark.parametrize(
+    ("after", "causes", "expected"),
+    [
+        (
+            13.0,
+            {"model": 0.0, "revision": -1.0, "weather": -2.0, "new_figures": 6.0},
+            (
+                "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
+                "revised figures −7, the weather forecast −14, new figures +42."
+            ),
+        ),
+        (
+            10.06,
+            {"model": 1.0, "new_figures": -1.0},
+            "The mean forecast for the same 7 days is still 70 people.",
+        ),
+    ],
+)
+def test_changes_list_causes(
+    mailer: Context,
+    loader: IssueLoader,
+    previous: Edition,
+    after: float,
+    causes: dict[str, float],
+    expected: str,
 ) -> None:
-    """Store a change of the mean forecast of each day from 10 to `after`, by its causes."""
+    """The mean forecast of each day changes from 10 to `after`, by its causes."""
+    view = loader.view("people")
     note: dict[str, Any] = {
-        "since": since,
+        "since": previous.issue_id,
         "since_issued_at": "2025-12-26T12:00:00Z",
         "from": "2026-01-01",
         "before": [10.0] * 30,
@@ -110,46 +134,10 @@ def save_changes(
         "causes": {name: [value] * 30 for name, value in causes.items()},
     }
     with mailer.database.writing() as connection:
-        note_store.save_note(connection, issue_id, note_store.CHANGES, note)
-
-
-def test_changes_list_causes(mailer: Context, loader: IssueLoader, previous: Edition) -> None:
-    view = loader.view("people")
-    causes = {"model": 0.0, "revision": -1.0, "weather": -2.0, "new_figures": 6.0}
-    save_changes(mailer, view.issue.issue_id, previous.issue_id, 13.0, causes)
+        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
     new_figures, sentence = edition._changes(loader, view, previous)
     assert new_figures == "Figures for 8 more days are available."
-    assert sentence == (
-        "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
-        "revised figures \N{MINUS SIGN}7, the weather forecast \N{MINUS SIGN}14, new figures +42."
-    )
-
-
-def test_unchanged_forecast_is_said_to_be_unchanged(
-    mailer: Context, loader: IssueLoader, previous: Edition
-) -> None:
-    view = loader.view("people")
-    causes = {"model": 1.0, "new_figures": -1.0}
-    save_changes(mailer, view.issue.issue_id, previous.issue_id, 10.06, causes)
-    still = "The mean forecast for the same 7 days is still 70 people."
-    assert edition._changes(loader, view, previous)[1] == still
-
-
-def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
-    view = loader.view("people")
-    changes = edition._changes(loader, view, previous)
-    assert changes == ["Figures for 8 more days are available."]
-    previous.content["data_through"] = str(LAST)
-    changes = edition._changes(loader, view, previous)
-    assert changes == ["There is no earlier forecast of these days to compare with."]
-
-
-def test_first_email_and_same_issue_have_no_changes(loader: IssueLoader) -> None:
-    assert edition._last_week(loader, None)["rows"] == []
-    assert edition._changes(loader, loader.view("people"), None) == []
-    same = build_edition(loader, "2025-W52")
-    (sentence,) = edition._changes(loader, loader.view("people"), same)
-    assert "no new forecast since the last email" in sentence
+    assert sentence == expected
 
 
 @pytest.mark.parametrize(
@@ -184,3 +172,17 @@ def test_track_record_separates_live_forecasts_and_hindcasts(
         "of 3 separate weeks; the forecasts were "
         f"{words} the average for the time of year (climatology)."
     )
+
+
+def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
+    view = loader.view("people")
+    assert edition._last_week(loader, None)["rows"] == []
+    assert edition._changes(loader, view, None) == [], "the first email"
+    same = build_edition(loader, "2025-W52")
+    (sentence,) = edition._changes(loader, view, same)
+    assert "no new forecast since the last email" in sentence
+    changes = edition._changes(loader, view, previous)
+    assert changes == ["Figures for 8 more days are available."]
+    previous.content["data_through"] = str(LAST)
+    changes = edition._changes(loader, view, previous)
+    assert changes == ["There is no earlier forecast of these days to compare with."]

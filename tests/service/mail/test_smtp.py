@@ -14,11 +14,11 @@ from service.mail.smtp import MailError, SendResult, Session
 from tests.service.mailbox import (
     PASSWORD,
     Mailbox,
-    free_port,
     mail_settings,
     run_mail_server,
-    run_raw_server,
 )
+from tests.service.support import free_port
+from tests.support.loopback import run_raw_server
 from tests.support.waiting import BOUND
 
 TO = "reader@example.org"
@@ -128,7 +128,6 @@ def test_email_is_sent_after_another_reply(
         if reply == "stall":
             mailbox.data = lambda to: reply if to == TO else None
             connection = session.open().sock
-            assert connection is not None
             connection.settimeout(1)  # this one only: the next email uses a new connection
         of_content = command == "data" and state == "bounced"
         assert session.send(TO, MAIL) == SendResult(state, code, of_content)

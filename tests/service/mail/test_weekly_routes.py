@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from email.message import EmailMessage
@@ -16,6 +15,7 @@ from service.app import create_app
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
+from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import explain_issue
 from service.issues.refit import refit
@@ -24,7 +24,7 @@ from service.mail.early_warnings import warn
 from service.mail.sending import mail_links
 from service.mail.weekly import digest
 from tests.service.mailbox import ALWAYS_DUE, Mailbox, add_readers, mail_settings, read_body
-from tests.service.support import utc
+from tests.service.support import open_copy, utc
 
 JOINED = utc(2026, 1, 1)
 ITALY, CHANNEL = "Mediterranean crossings forecast", "Channel crossings forecast"
@@ -38,7 +38,7 @@ BY_ROUTE = (
 @pytest.fixture(scope="module")
 def issued_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with figures and an issue of each route."""
-    context = open_routes(tmp_path_factory.mktemp("routes"), 25)
+    context = open_context(route_settings(tmp_path_factory.mktemp("routes"), 25))
     for each in context.each_route():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(explain_issue, "_PATHS", 100)
@@ -52,24 +52,14 @@ def issued_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(
     issued_database: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path
 ) -> Iterator[Context]:
-    (tmp_path / "var").mkdir()
-    shutil.copy(issued_database, tmp_path / "var" / "crossings.sqlite")
-    context = open_routes(tmp_path, mailbox.port, ca_file)
-    yield context
-    context.database.close()
+    with open_copy(issued_database, route_settings(tmp_path, mailbox.port, ca_file)) as context:
+        yield context
 
 
-def open_routes(folder: Path, port: int, ca_file: Path | None = None) -> Context:
-    settings = mail_settings(
-        folder,
-        port,
-        ca_file,
-        routes="channel,italy",
-        source="figures",
-        fit_seconds=0,
-        **ALWAYS_DUE,
-    )
-    return open_context(settings.model_copy(update={"mail_from": "digest@forecast.example.org"}))
+def route_settings(folder: Path, port: int, ca_file: Path | None = None) -> Settings:
+    routes = {"routes": "channel,italy", "source": "figures", "fit_seconds": 0}
+    settings = mail_settings(folder, port, ca_file, **routes, **ALWAYS_DUE)
+    return settings.model_copy(update={"mail_from": "digest@forecast.example.org"})
 
 
 def of_route(context: Context, name: str) -> Context:

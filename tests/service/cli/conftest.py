@@ -1,0 +1,25 @@
+"""Commands in this process, with given settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cli.main import group
+from service.core.settings import Settings
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Settings], Invoke]:
+    """A function that returns one which runs a command with the settings."""
+
+    def prepare(settings: Settings) -> Invoke:
+        monkeypatch.setattr("service.core.settings.load_settings", lambda: settings)
+        monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
+        return lambda *words, stdin=None: CliRunner().invoke(group, words, input=stdin)
+
+    return prepare
