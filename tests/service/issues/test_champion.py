@@ -67,8 +67,9 @@ def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
     assert verdict.ratios["other"] < 0.97
     assert verdict.champion == "now"
     assert "nearest is other at 0.900 (0." in verdict.reason
-    specs = SPECS | {"solid": Spec("solid", "solid", "hurdle", "challenger")}
-    record = {"now": scores(range(26), 100.0), "other": lucky, "solid": scores(range(26), 92.0)}
+    specs = SPECS | {name: Spec(name, name, "hurdle", "challenger") for name in ("also", "solid")}
+    record = {"now": scores(range(26), 100.0), "other": lucky}
+    record |= {"also": scores(range(26), 95.0), "solid": scores(range(26), 92.0)}
     assert judge("now", specs, record).champion == "solid"
 
 
