@@ -16,7 +16,7 @@ from service.issues import issue_store, note_store
 from service.issues.refit import refit
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, with_settings
-from tests.service.support import ROUTE, ManualClock, utc
+from tests.service.support import ROUTE, ManualClock, declare_model, utc
 
 NOON = utc(2026, 1, 1, 14)
 
@@ -76,6 +76,18 @@ def test_effect_of_revision_is_attributed_to_it(filled: Context, hand: ManualClo
     causes = read_causes(filled)
     assert max(causes["revision"]) > 50
     assert {*causes["model"], *causes["new_figures"]} == {0.0}
+
+
+def test_effect_of_another_model_is_attributed_to_it(filled: Context, hand: ManualClock) -> None:
+    refit(filled)
+    models = filled.settings.models_dir
+    declare_model(models, "climatology", "climatology", "challenger")
+    declare_model(models, "seasonal_naive", "seasonal_naive", "champion")
+    hand.now += dt.timedelta(hours=1)
+    refit(filled)
+    causes = read_causes(filled)
+    assert max(map(abs, causes["model"])) > 10
+    assert {*causes["revision"], *causes["new_figures"]} == {0.0}
 
 
 def test_explained_and_compared_days_begin_on_the_day_of_issue(
