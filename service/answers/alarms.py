@@ -95,11 +95,11 @@ def record_alarms(loader: IssueLoader, only: str | None = None) -> list[Alarm]:
 
 def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     with loader.context.database.reading() as connection:
-        last = issue_score_store.get_last_scored_day(connection, series_id, "live")
-        since = last - 2 * _WINDOW if last else dt.date.max
         rows = issue_score_store.list_current_scores(
-            connection, loader.route, series_id, "live", since, True
+            connection, loader.route, series_id, "live", dt.date.min, True
         )
+    last = max((row.origin + row.days_known * _DAY for row in rows), default=dt.date.min)
+    rows = [row for row in rows if row.origin + 2 * _WINDOW >= last]
     record = _Record(series_id, rows) if rows else None
     of_record = [*_pit_alarms(record), *_coverage_alarms(record)] if record else []
     return [*of_record, *_last_week_alarms(loader, series_id, monday)]

@@ -6,10 +6,12 @@ A compressed tar: ``crossings.sqlite`` (every row), ``models/``, ``fitted/``, la
 __all__ = ["BackupError", "Head", "WrongFile", "back_up", "check", "restore"]
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
 import os
+import re
 import shutil
 import tarfile
 import zlib
@@ -25,10 +27,10 @@ from service.core import export, locks
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, connect, this_migration
-from service.core.files import atomic_file
+from service.core.files import atomic_file, write_atomically
 from service.core.settings import Settings
-from service.issues.model_files import is_model_file, read_model_files, staged
 
+_MODEL = re.compile(r"(models|fitted)(?!.*\.\.)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 _FILES = _DATABASE, _HEAD = "crossings.sqlite", "backup.json"
 _BROKEN = (gzip.BadGzipFile, tarfile.TarError, EOFError, zlib.error, ValueError, RecursionError)
 
@@ -81,7 +83,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> Head:
             raise BackupError(f"{file} is not written: {error}") from error
         with Path(folder, _DATABASE).open("rb") as database:
             add(_DATABASE, database)
-        for name, content in read_model_files(context.settings):
+        for name, content in _read_models(context.settings):
             add(name, io.BytesIO(content))
         add(_HEAD, io.BytesIO(head.model_dump_json(indent=1).encode()))
     return check(file)
@@ -108,18 +110,25 @@ def check(file: Path) -> Head:
 
 
 def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
-    """Restore everything from `file`, the database in one transaction; return its header."""
+    """Restore everything from `file`, the database in one transaction; return its header.
+
+    An identical existing model file is left alone: the folder may be read-only, as in an image.
+    """
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
             if not stack.enter_context(target.try_lock(locks.SCHEDULER)):
                 raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
-            replaced, put_in_place = stack.enter_context(staged(settings, _members(file)))
-            old = ", ".join(["the database"] * (target.pending()[0] is not None) + replaced)
-            if old and not overwrite:
+            changed = _changed_models(settings, head)
+            replaced = ["the database"] * (target.pending()[0] is not None)
+            replaced += [str(place) for place in changed.values() if place.exists()]
+            if replaced and not overwrite:
+                old = ", ".join(replaced)
                 raise BackupError(f"{old} would be overwritten; use --overwrite to allow it")
-            folder = stack.enter_context(TemporaryDirectory(prefix=".", dir=settings.fitted_folder))
+            folder = stack.enter_context(
+                TemporaryDirectory(prefix=".restoring.", dir=settings.fitted_folder)
+            )
             for name, stream in _members(file):
                 if name == _DATABASE:
                     with Path(folder, name).open("wb") as written:
@@ -127,7 +136,10 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
             copy = stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}"))
             export.copy_tables(copy, target)
             result = "the database is restored, but the models are not"
-            put_in_place()
+            for name, stream in _members(file):
+                if name in changed:
+                    changed[name].parent.mkdir(parents=True, exist_ok=True)
+                    write_atomically(changed[name], stream.read())
         except DatabaseError as error:
             raise BackupError(f"{file} is not restored: {error}") from error
         except OSError as error:
@@ -136,11 +148,47 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
     return head
 
 
+def _read_models(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Read declarations and fitted versions; files with other names are left out."""
+    for room, (folder, pattern) in _folders(settings).items():
+        for file in sorted(folder.glob(pattern)):
+            name = f"{room}/{file.relative_to(folder)}"
+            if _MODEL.fullmatch(name) and not file.is_dir():
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, like old versions
+                    yield name, file.read_bytes()
+
+
+def _changed_models(settings: Settings, head: Head) -> dict[str, Path]:
+    """Return the places of the model files of a backup that are missing or differ, by name.
+
+    Raises `OSError` if a folder cannot be written.
+    """
+    changed = {}
+    for room, (folder, _) in _folders(settings).items():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sha256 in head.sha256.items():
+            if not name.startswith(f"{room}/"):
+                continue
+            place = folder / name.removeprefix(f"{room}/")
+            if not place.exists() or hashlib.sha256(place.read_bytes()).hexdigest() != sha256:
+                changed[name] = place
+                if not os.access(folder, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+    return changed
+
+
+def _folders(settings: Settings) -> dict[str, tuple[Path, str]]:
+    return {
+        "models": (settings.models_dir, "[!.]*.toml"),
+        "fitted": (settings.fitted_folder, "[!.]*/[!.]*/[!.]*.npz"),
+    }
+
+
 def _members(file: Path) -> Iterator[tuple[str, io.BufferedReader]]:
     """Yield the name and content of each member, in order, in one pass."""
     with gzip.open(file) as content, tarfile.open(fileobj=content, mode="r|") as archive:
         for member in archive:
-            if not (member.isreg() and (member.name in _FILES or is_model_file(member.name))):
+            if not (member.isreg() and (member.name in _FILES or _MODEL.fullmatch(member.name))):
                 raise WrongFile(f"{file}: expected files of a backup, found {member.name!r}")
             yield member.name, cast("io.BufferedReader", archive.extractfile(member))
         while content.read(1 << 20):  # to the end, which has the checksum of gzip

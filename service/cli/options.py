@@ -133,7 +133,7 @@ def run_each_route(
     results: dict[str, str | Exception] = {}
     if in_parallel:
         if context.settings.dask:
-            connect(context.settings.dask)  # one error, not one per route
+            connect(context.settings.dask).close()  # one error, not one per route
         results = {one.route.name: result for one, result in run_in_parallel(context, work)}
     failed = []
     for one in chosen:

@@ -3,8 +3,7 @@
 __all__ = ["Verdict", "choose_champion", "judge", "last_comparison", "worse_with_weather"]
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +16,13 @@ from service.core.declared_series import Route
 MEASURES = ("days_1_7", "total_7", "total_28")
 """Measures compared: the CRPS of the days and totals that planners use."""
 
-_LEAST_SHARE, _FEWEST = 0.75, 4
+_MARGIN, _LEAST_SHARE, _FEWEST = 0.03, 0.75, 4
 _OVERLAP = 3  # weekly origins: 4 for one of the three measures, 1 for the others (record 0084)
 _FEWEST_FOR_INTERVAL = bootstrap.fewest_origins(_OVERLAP)
 Scores = Mapping[str, Mapping[str, float]]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The new champion, and why."""
 
     champion: str
@@ -48,14 +46,12 @@ def choose_champion(specs: Mapping[str, Spec], comparison: Mapping[str, Any]) ->
     return chosen if chosen in specs and comparison.get("declared") == declared else declared
 
 
-def judge(
-    current: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
-) -> Verdict:
+def judge(current: str, specs: Mapping[str, Spec], record: Mapping[str, Scores]) -> Verdict:
     """Compare each model with the champion `current` on their common origins.
 
     A model that lacks more than a quarter of the champion's origins, or has fewer than four, is not
     judged: it may have skipped the hard ones. A challenger, never a baseline, replaces the champion
-    if it is better by more than the share `margin`, with the whole 95% interval of its ratio below
+    if it is better by more than 3%, with the whole 95% interval of its ratio below
     1, on at least ten origins. `record` has the CRPS by model, origin and measure.
     """
     reference = record.get(current, {})
@@ -67,24 +63,21 @@ def judge(
         and (interval := _ratio(record[name], reference, origins)) is not None
     }
     ratios = {name: interval.value for name, interval in intervals.items()}
-    rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != current}
-    proven = [
-        name
-        for name in rivals
-        if rivals[name] < 1.0 - margin
-        and intervals[name].hi < 1.0
-        and len(shared[name]) >= _FEWEST_FOR_INTERVAL
-    ]
-    best = min(proven or rivals, key=lambda name: rivals[name], default=None)
-    if best is None or not proven:
-        nearest = f"; nearest is {best} at {_shown(intervals[best])}" if best else ""
-        reason = f"{current} stays champion on {len(reference)} origins{nearest}"
-        return Verdict(current, reason, ratios)
-    reason = (
-        f"{best} replaces {current}: its score is {_shown(intervals[best])} of the champion's on "
-        f"{len(shared[best])} weekly origins, better by more than {margin:.0%}"
-    )
-    return Verdict(best, reason, ratios)
+    rivals = [name for name in ratios if specs[name].role != "baseline" and name != current]
+    rivals.sort(key=lambda name: ratios[name])
+    for name in rivals:
+        is_proven = ratios[name] < 1.0 - _MARGIN and intervals[name].hi < 1.0
+        if is_proven and len(shared[name]) >= _FEWEST_FOR_INTERVAL:
+            score = _shown(intervals[name])
+            reason = (
+                f"{name} replaces {current}: its score is {score} of the champion's on "
+                f"{len(shared[name])} weekly origins, better by more than {_MARGIN:.0%}"
+            )
+            return Verdict(name, reason, ratios)
+    reason = f"{current} stays champion on {len(reference)} origins"
+    if rivals:
+        reason += f"; nearest is {rivals[0]} at {_shown(intervals[rivals[0]])}"
+    return Verdict(current, reason, ratios)
 
 
 def worse_with_weather(scores_with: Scores, scores_without: Scores) -> str:

@@ -16,8 +16,6 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 _SECONDS_TO_CONNECT = 30
-_clients: dict[str, Any] = {}
-_connecting = threading.Lock()
 _one_at_a_time = threading.Lock()
 
 
@@ -26,28 +24,22 @@ class ClusterError(JobError):
 
 
 def connect(address: str) -> Any:
-    """Return this process's client of the cluster at `address`, once it has a worker.
+    """Return a client of the cluster at `address`, once it has a worker; close it after use.
 
     Raises `ClusterError` if there is no worker, or the package ``distributed`` is not installed.
     """
-    with _connecting:
-        client = _clients.get(address)
-        if client is None or client.status != "running":
-            if client is not None:
-                client.close()  # or it keeps looking for its scheduler
-            client = _clients[address] = _connected(address)
-        return client
-
-
-def _connected(address: str) -> Any:
     try:
         distributed = import_module("distributed")
+        # Without certificates, a client of TLS prints a traceback when it is deleted.
+        tls = distributed.Security().get_connection_args("client")["ssl_context"]
+        if address.startswith("tls:") and tls is None:
+            raise ClusterError(f"{address}: expected certificates for TLS, found none")
         client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except ImportError as error:
         raise ClusterError(
             "a Dask cluster needs the package `distributed`: install the extra `cluster`"
         ) from error
-    except (OSError, TypeError, ValueError) as error:  # TypeError: no certificates
+    except (OSError, ValueError) as error:
         message = f"{address}: expected a Dask scheduler, found none ({error})"
         raise ClusterError(message) from error
     _wait_for_worker(client, address)
@@ -69,25 +61,25 @@ def run_locked(work: Callable[..., R], *arguments: Any) -> R:
 
 
 def run_on_worker(address: str, work: Callable[[A], R], argument: A, limits: Limits) -> R:
-    """Run ``work(argument)`` on the cluster at `address`, as `run_limited` in a child of a worker.
+    """Do as `run_limited` in a child of a worker of the cluster at `address`.
 
     Raises `ClusterError` if the cluster cannot be reached or has no workers left; `LimitError`.
     """
-    client = connect(address)
-    future = client.submit(_run_limited, work, argument, limits, pure=False)
-    try:
-        while not future.done():
-            try:
-                future.result(_SECONDS_TO_CONNECT)
-            except TimeoutError:
-                _wait_for_worker(client, address)
-        result: R = future.result()
-    except import_module("distributed").KilledWorker as error:
-        raise LimitError(f"several workers of {address} in a row died while running it") from error
-    except CancelledError as error:
-        client.close()
-        raise ClusterError(f"{address}: the Dask scheduler is gone") from error
-    return result
+    with connect(address) as client:
+        future = client.submit(_run_limited, work, argument, limits, pure=False)
+        try:
+            while not future.done():
+                try:
+                    future.result(_SECONDS_TO_CONNECT)
+                except TimeoutError:
+                    _wait_for_worker(client, address)
+            result: R = future.result()
+        except import_module("distributed").KilledWorker as error:
+            message = f"several workers of {address} in a row died while running it"
+            raise LimitError(message) from error
+        except CancelledError as error:
+            raise ClusterError(f"{address}: the Dask scheduler is gone") from error
+        return result
 
 
 def _run_limited(work: Callable[[A], R], argument: A, limits: Limits) -> R:

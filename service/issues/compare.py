@@ -5,11 +5,11 @@ Models that can use weather are scored with and without it, if a weather forecas
 
 __all__ = ["compare"]
 
+import datetime as dt
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 
 from forecast import joint
 from forecast.backtest import BacktestConfig, score_origin
@@ -31,37 +31,10 @@ from service.issues.declared_models import declaration_hash, declared
 from service.issues.fit_task import FitTask, run_within_limits
 from service.issues.model_score_store import Key
 
-_MARGIN = 0.03  # how much better a challenger's score must be to become champion, as a share
 _HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total scored
 _MONDAY = as_day("2018-01-01")
 _log = logging.getLogger(__name__)
 Record = dict[str, dict[str, dict[str, float]]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """One model at one origin, with or without weather."""
-
-    task: FitTask
-    origin: Day
-    seed: int
-
-    @cached_property
-    def key(self) -> Key:
-        """Key of its score, including the weather."""
-        task = self.task
-        seen = [one.upto(self.origin + _HORIZON * ONE_DAY) for one in task.figures.values()]
-        figures_hash = observation_store.fingerprint(seen)
-        if task.covariates is not None:
-            text = f"{figures_hash} {task.covariates.fingerprint}"
-            figures_hash = hashlib.sha256(text.encode()).hexdigest()
-        return Key(
-            joint.leading(task.figures),
-            task.name,
-            declaration_hash(task.name, task.specs),
-            as_date(self.origin),
-            figures_hash,
-        )
 
 
 def compare(
@@ -79,24 +52,24 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
         trials = _trials(connection, context, specs)
-        stored = model_score_store.get_scores(connection, [trial.key for trial in trials])
+        stored = model_score_store.get_scores(connection, trials)
         last = champion.last_comparison(connection, route)
     n_computed, unscored = 0, set[str]()
     with_weather: Record = {name: {} for name in specs}
     without_weather: Record = {name: {} for name in specs}
-    for trial in trials:
-        name, values = trial.task.name, stored.get(trial.key)
-        if values is None and name not in unscored:
-            values = _score_limited(trial, settings)
-            if values is None:
-                unscored.add(name)
+    for key, task in trials.items():
+        scores = stored.get(key)
+        if scores is None and key.model not in unscored:
+            scores = _score_limited(task, key.origin, settings)
+            if scores is None:
+                unscored.add(key.model)
             else:
                 n_computed += 1
                 with context.database.writing() as connection:
-                    model_score_store.save_score(connection, trial.key, values, utc_now())
-        if values:  # empty if the model declined
-            record = without_weather if trial.task.covariates is None else with_weather
-            record[name][str(trial.origin)] = values
+                    model_score_store.save_score(connection, key, scores, utc_now())
+        if scores:  # empty if the model declined
+            record = without_weather if task.covariates is None else with_weather
+            record[key.model][str(key.origin)] = scores
         progress()
     worse = {
         name: reason
@@ -107,8 +80,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         name: without_weather[name] | ({} if name in worse else with_weather[name])
         for name in specs
     }
-    current = champion.choose_champion(specs, last)
-    verdict = champion.judge(current, specs, record, _MARGIN)
+    verdict = champion.judge(champion.choose_champion(specs, last), specs, record)
     detail = {
         "champion": verdict.champion,
         "declared": declared_champion(specs),
@@ -122,36 +94,48 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     return Outcome("done", reason, detail)
 
 
-def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec]) -> list[_Trial]:
+def _trials(
+    connection: Connection, context: Context, specs: Mapping[str, Spec]
+) -> dict[Key, FitTask]:
     """Return every model at every origin, without weather and, if it can use any, with it."""
     route, settings = context.route, context.settings
     figures = get_common_series(connection, route.forecast, utc_now())
     if not figures:
         raise JobError("no figures are stored: run `crossings ingest` first")
-    origins = _origins(figures[joint.leading(figures)], settings.champion_origins)
     readings = WeatherReadings(connection, route)
     weather = {}
-    for origin in origins:
+    for origin in _origins(figures[joint.leading(figures)], settings.champion_origins):
         known_at = route.assumed_known_at(as_date(origin))
         weather[origin] = drivers(connection, context, specs, origin, known_at, readings).covariates
-    return [
-        _Trial(FitTask(name, specs, figures, covariates), origin, settings.seed)
-        for name in published(specs)
-        for origin in origins
-        for covariates in dict.fromkeys(
-            (weather[origin], None) if reads_covariates(name, specs) else (None,)
-        )
-    ]
+    trials = {}
+    for name in published(specs):
+        for origin, covariates in weather.items():
+            task = FitTask(name, specs, figures)
+            if covariates is not None and reads_covariates(name, specs):
+                with_weather = replace(task, covariates=covariates)
+                trials[_key(with_weather, origin)] = with_weather
+            trials[_key(task, origin)] = task
+    return trials
 
 
-def _score(trial: _Trial) -> dict[str, float]:
+def _key(task: FitTask, origin: Day) -> Key:
+    """Return the key of the score of `task` at `origin`."""
+    seen = [one.upto(origin + _HORIZON * ONE_DAY) for one in task.figures.values()]
+    figures_hash = observation_store.fingerprint(seen)
+    if task.covariates is not None:
+        text = f"{figures_hash} {task.covariates.fingerprint}"
+        figures_hash = hashlib.sha256(text.encode()).hexdigest()
+    declaration = declaration_hash(task.name, task.specs)
+    series_id = joint.leading(task.figures)
+    return Key(series_id, task.name, declaration, as_date(origin), figures_hash)
+
+
+def _score(trial: tuple[FitTask, Day, int]) -> dict[str, float]:
     """Return CRPS of days 1 to 7 and of both totals; empty if the model declines."""
-    task, origin = trial.task, trial.origin
+    task, origin, seed = trial
     first = last = str(origin)
     lead = joint.leading(task.figures)
-    config = BacktestConfig(
-        first, last, horizon=_HORIZON, paths=_PATHS, seed=trial.seed, series=lead
-    )
+    config = BacktestConfig(first, last, horizon=_HORIZON, paths=_PATHS, seed=seed, series=lead)
     forecaster = build(task.name, task.specs)
     try:
         result = score_origin(task.name, forecaster, task.figures, origin, config, task.covariates)
@@ -161,20 +145,20 @@ def _score(trial: _Trial) -> dict[str, float]:
     return {"days_1_7": float(result.crps[:7].mean())} | totals
 
 
-def _score_limited(trial: _Trial, settings: Settings) -> dict[str, float] | None:
+def _score_limited(task: FitTask, origin: dt.date, settings: Settings) -> dict[str, float] | None:
     """Score within the limits of a fit; None if it exceeds them or raises.
 
     Nothing is stored then, and the model's other origins wait for the next run: the machine may
     have been busy, and a model costs each run at most one limit.
     """
-    name = trial.task.name
+    trial = task, as_day(origin), settings.seed
     try:
-        return run_within_limits(settings, trial.task.specs, _score, trial, f"score {name}")
+        return run_within_limits(settings, task.specs, _score, trial, f"score {task.name}")
     except JobError:  # not the model's fault
         raise
     except Exception as error:  # must not stop the comparison of the others
         is_defect = not isinstance(error, FitError)
-        _log.warning("%s is not scored at %s: %s", name, trial.origin, error, exc_info=is_defect)
+        _log.warning("%s is not scored at %s: %s", task.name, origin, error, exc_info=is_defect)
         return None
 
 

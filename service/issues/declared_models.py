@@ -32,12 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
-    """Read the declarations of `folder`, or those of `only` and their members.
-
-    Problems with others are logged.
-
-    Raises `RegistryError` if none is usable.
-    """
+    """Read the declarations as `read_declarations` does, and log the problems."""
     specs, problems = read_declarations(folder, only)
     for problem in problems:
         _log.warning("declarations in %s: %s", folder, problem)
@@ -45,11 +40,10 @@ def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
 
 
 def read_declarations(folder: Path, only: Sequence[str] = ()) -> tuple[dict[str, Spec], list[str]]:
-    """Read every declaration ``NAME.toml`` in `folder`, except hidden files; return problems too.
+    """Read every ``NAME.toml`` in `folder`, or the models `only` and their members; and problems.
 
-    Exactly one model is the champion. A file that declares no model is left out.
-
-    Raises `RegistryError` if none is usable.
+    Hidden files are ignored, and a file that declares no model is left out. Exactly one model is
+    the champion. Raises `RegistryError` if none is usable.
     """
     specs, problems = {}, []
     for file in sorted(folder.glob("[!.]*.toml")):

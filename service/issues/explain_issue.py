@@ -1,30 +1,28 @@
 """Explain an issue: its drivers, and the causes of change since the previous one."""
 
-__all__ = ["EarlierIssues", "changes", "explanation", "read_earlier_issues"]
+__all__ = ["changes", "explanation"]
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from forecast import joint
-from forecast.covariates import Covariates
 from forecast.explain import METHOD, attribution
 from forecast.paths import Paths
 from forecast.series import DailySeries, as_day
 from forecast.specs import reads_covariates
 from service.core.clock import format_instant
+from service.core.context import Context
 from service.core.database import Connection
-from service.core.settings import Settings
 from service.data import observation_store
-from service.data.covariates import drivers_as_of
+from service.data.covariates import Drivers, drivers_as_of
 from service.issues import issue_store, note_store
-from service.issues.fit_task import FitTask, fit_within_limits
 from service.issues.issue_draft import Draft
 from service.issues.issue_store import Issue
+from service.issues.model_fits import fit_all
 
 EXPLAINED_DAYS = 35
 COMPARED_DAYS = 90
@@ -34,46 +32,6 @@ _PATHS, _LEAST_PATHS = 1000, 200
 _YEAR_DAYS = 365
 _PLACES = 3
 Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class EarlierIssues:
-    """The newest published issues by series, read together before the next is published."""
-
-    issues: dict[str, Issue]
-    figures: dict[str, DailySeries]  # that they used
-    paths: dict[str, Paths]  # of their champions
-    declaration: str  # hash of the leading issue's champion
-    # At their origin: the version they used, and the current one.
-    weather: tuple[Covariates | None, Covariates | None]
-
-
-def read_earlier_issues(connection: Connection, draft: Draft) -> EarlierIssues | None:
-    """Read the newest issue of each series of `draft`; None unless all have one."""
-    issues, figures, paths = {}, {}, {}
-    for series_id in draft.inputs.figures:
-        issue = issue_store.get_latest_issue(connection, series_id)
-        if issue is None:
-            return None
-        stored = issue_store.load_paths(connection, issue, issue.champion)
-        assert stored is not None  # in the same transaction
-        issues[series_id], paths[series_id] = issue, stored
-        figures[series_id] = note_store.get_figures(connection, issue)
-    lead = issues[draft.inputs.leading]
-    declaration = note_store.get_declaration_hash(connection, lead)
-    note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-
-    def weather_at(moment: dt.datetime) -> Covariates | None:
-        origin = as_day(lead.data_through)
-        return drivers_as_of(connection, draft.route, origin, moment, lead.horizon_days).covariates
-
-    can_use = reads_covariates(draft.champion, draft.inputs.specs)
-    used = lead.champion in note.get("models", ()) and can_use
-    weather = (
-        weather_at(lead.as_of) if used else None,
-        weather_at(draft.now) if draft.champion in draft.fits.with_weather else None,
-    )
-    return EarlierIssues(issues, figures, paths, declaration, weather)
 
 
 def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
@@ -107,8 +65,8 @@ def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
     return result
 
 
-def changes(before: EarlierIssues, draft: Draft, settings: Settings) -> dict[str, dict[str, Any]]:
-    """Split the change of each day's mean since the issues `before` into its causes.
+def changes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
+    """Split the change of each day's mean since the newest issues into its causes.
 
     The causes are applied in turn: the current model on the figures of that time; the revisions
     since; the current weather forecast; the new figures. Each is credited with the difference at
@@ -116,52 +74,55 @@ def changes(before: EarlierIssues, draft: Draft, settings: Settings) -> dict[str
 
     Returns ``since since_issued_at champion declaration from before after causes`` by series;
     `causes` has a list by day from ``from`` by name. Weather is left out if neither used any.
+    Returns nothing unless each series has an issue.
     """
-    inputs, name, paths = draft.inputs, draft.champion, draft.fit.paths
-    lead, figures_before = before.issues[inputs.leading], before.figures
-    figures_now = {
-        series_id: one.upto(lead.data_through) for series_id, one in inputs.figures.items()
-    }
+    inputs, name = draft.inputs, draft.champion
+    issues, before, figures = {}, {}, {}
+    with context.database.reading() as connection:
+        for series_id in inputs.figures:
+            issue = issue_store.get_latest_issue(connection, series_id)
+            if issue is None:
+                return {}
+            paths = issue_store.load_paths(connection, issue, issue.champion)
+            assert paths is not None  # in the same transaction
+            issues[series_id], before[series_id] = issue, paths
+            figures[series_id] = note_store.get_figures(connection, issue)
+        lead = issues[inputs.leading]
+        declaration = note_store.get_declaration_hash(connection, lead)
+        weather, weather_now = _weather(connection, lead, draft)
     # Same seed and draw settings; otherwise sampling noise would look like a cause. The last step
     # has some: paths of another origin have other random numbers.
     days_drawn = joint.drawn_days(inputs.horizon)
-    draw_settings = (name, draft.declared_as, inputs.seed, inputs.n_paths, days_drawn)
-    same_model = draw_settings == (
-        *(lead.champion, before.declaration),
+    is_same_model = (name, draft.declared_as, inputs.seed, inputs.n_paths, days_drawn) == (
+        *(lead.champion, declaration),
         *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
     )
-    revised = observation_store.fingerprint(
-        figures_before.values()
-    ) != observation_store.fingerprint(figures_now.values())
-    origin = figures_before[inputs.leading].data_through
+    revised = {series: one.upto(lead.data_through) for series, one in inputs.figures.items()}
+    fingerprint = observation_store.fingerprint
+    is_revised = fingerprint(figures.values()) != fingerprint(revised.values())
 
-    def simulate(
-        history: Mapping[str, DailySeries], foreseen: Covariates | None
-    ) -> dict[str, Paths]:
-        fit = fit_within_limits(FitTask(name, inputs.specs, history, foreseen), settings).restore()
-        rng = joint.generator(inputs.seed, name, origin)
-        return fit.draw(inputs.horizon, inputs.n_paths, rng)
+    def simulate(history: Mapping[str, DailySeries], foreseen: Drivers) -> dict[str, Paths]:
+        inputs_then = replace(inputs, models=[name], figures=history, weather=foreseen, worse={})
+        return fit_all(inputs_then, context.settings, keeps=False).successful[name].paths
 
-    weather_before, weather_after = before.weather
-    has_new_weather = (weather_before and weather_before.fingerprint) != (
-        weather_after and weather_after.fingerprint
-    )
-    after_model = before.paths if same_model else simulate(figures_before, weather_before)
-    after_revision = simulate(figures_now, weather_before) if revised else after_model
-    after_weather = simulate(figures_now, weather_after) if has_new_weather else after_revision
+    has_new_weather = weather.fingerprint != weather_now.fingerprint
+    after_model = before if is_same_model else simulate(figures, weather)
+    after_revision = simulate(revised, weather) if is_revised else after_model
+    after_weather = simulate(revised, weather_now) if has_new_weather else after_revision
     after = {
         "model": after_model,
         "revision": after_revision,
         "weather": after_weather,
-        "new_figures": paths,
+        "new_figures": draft.fit.paths,
     }
-    causes = [c for c in note_store.CAUSES if c != "weather" or weather_before or weather_after]
+    if not (weather.fingerprint or weather_now.fingerprint):
+        del after["weather"]
     days = draft.waiting + COMPARED_DAYS
     result = {}
-    for series_id, issue in before.issues.items():
-        target = paths[series_id]
-        steps = {cause: _mean_on(after[cause][series_id], target, days) for cause in causes}
-        result[series_id] = _split(_mean_on(before.paths[series_id], target, days), steps) | {
+    for series_id, issue in issues.items():
+        target = draft.fit.paths[series_id]
+        steps = {cause: _mean_on(paths[series_id], target, days) for cause, paths in after.items()}
+        result[series_id] = _split(_mean_on(before[series_id], target, days), steps) | {
             "since": issue.issue_id,
             "since_issued_at": format_instant(issue.issued_at),
             "champion": name,
@@ -169,6 +130,22 @@ def changes(before: EarlierIssues, draft: Draft, settings: Settings) -> dict[str
             "from": str(target.start),
         }
     return result
+
+
+def _weather(connection: Connection, lead: Issue, draft: Draft) -> tuple[Drivers, Drivers]:
+    """Return the weather at the origin of `lead`: the version that it used, and the current one."""
+    note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
+    can_use = reads_covariates(draft.champion, draft.inputs.specs)
+    used = lead.champion in note.get("models", ()) and can_use
+    uses = draft.champion in draft.fits.with_weather
+    origin = as_day(lead.data_through)
+    before, now = (
+        drivers_as_of(connection, draft.route, origin, moment, lead.horizon_days)
+        if is_used
+        else Drivers("off", "")
+        for moment, is_used in ((lead.as_of, used), (draft.now, uses))
+    )
+    return before, now
 
 
 def _split(before: Array, steps: Mapping[str, Array]) -> dict[str, Any]:

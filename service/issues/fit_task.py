@@ -1,8 +1,7 @@
 """A fit as a task for another process, and its result."""
 
-__all__ = ["FitTask", "Fitting", "fit_within_limits", "run_fit_task", "run_within_limits"]
+__all__ = ["FitTask", "fit_within_limits", "run_fit_task", "run_within_limits"]
 
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import TypeVar
 from forecast import joint
 from forecast.covariates import Covariates
 from forecast.forecasters.base import State
-from forecast.joint import Joint
 from forecast.series import DailySeries
 from forecast.specs import FAMILIES, Spec, build
 from service.core.settings import Settings
@@ -32,27 +30,11 @@ class FitTask:
     covariates: Covariates | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Fitting:
-    """A fit in serialised form, with its cost and log messages."""
-
-    state: State
-    seconds: float
-    warnings: list[str]
-
-    def restore(self) -> Joint:
-        """Rebuild the fit."""
-        return Joint.from_state(*self.state)
-
-
-def run_fit_task(task: FitTask) -> Fitting:
-    """Fit `task` in this process, or raise `FitError`."""
-    began = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model = joint.fit(build(task.name, task.specs), task.figures, task.covariates)
-    messages = sorted({str(warning.message)[:200] for warning in caught})
-    return Fitting(model.to_state(), round(time.perf_counter() - began, 3), messages)
+def run_fit_task(task: FitTask) -> State:
+    """Fit `task` in this process; return the fit in serialised form, or raise `FitError`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return joint.fit(build(task.name, task.specs), task.figures, task.covariates).to_state()
 
 
 def run_within_limits(
@@ -75,6 +57,6 @@ def run_within_limits(
         return run_limited(work, argument, limits)
 
 
-def fit_within_limits(task: FitTask, settings: Settings) -> Fitting:
+def fit_within_limits(task: FitTask, settings: Settings) -> State:
     """Fit `task` within the limits of `settings`, or raise `FitError`."""
     return run_within_limits(settings, task.specs, run_fit_task, task, f"fit {task.name}")

@@ -36,7 +36,7 @@ def folder_of(root: Path, series_id: str, model: str) -> Path:
 
 
 def version_file(home: Path, version: str) -> Path:
-    """Return the file of a version, if it is still kept."""
+    """Return the file of a version, which may no longer be kept."""
     return home / f"{version}.npz"
 
 

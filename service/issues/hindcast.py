@@ -6,7 +6,6 @@ A replay makes those of the weeks before the first start, for an initial track r
 __all__ = ["ORIGINS", "hindcast", "origins", "replay"]
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from service.data import observation_store
 from service.data.covariates import drivers
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
-from service.issues.declared_models import declaration_hash, declared
+from service.issues.declared_models import declared
 from service.issues.issue_draft import Draft, insert_issues
 from service.issues.model_fits import Inputs, fit_all
 from service.issues.score import score_issues
@@ -90,23 +89,16 @@ def _make(context: Context, run: Claim, day: dt.date, assume_known: bool = False
         issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
         weather = drivers(connection, context, specs, as_day(day), as_of)
         champion = choose_champion(specs, last_comparison(connection, context.route))
-    models = [n for n, spec in specs.items() if n == champion or spec.role == "baseline"]
-    declarations = [declaration_hash(name, specs) for name in sorted(models)]
-    decides = [*declarations, settings.seed, champion, _HORIZON, _PATHS]
-    text = f"{observation_store.fingerprint(figures.values())} {decides}"
-    if weather.covariates is not None:
-        text += f" {weather.fingerprint}"
-    inputs_hash = hashlib.sha256(text.encode()).hexdigest()
+    names = [name for name, spec in specs.items() if name == champion or spec.role == "baseline"]
+    simulation = (_HORIZON, _PATHS, settings.seed)
+    inputs = Inputs(specs, names, champion, figures, weather, *simulation)
+    inputs_hash = inputs.hash(_HORIZON)
     if inputs_hash in {issue.inputs_hash for issue in issues}:
         return "there"
-    inputs = Inputs(specs, figures, weather, _HORIZON, _PATHS, settings.seed)
-    fits = fit_all(inputs, settings, models, keeps=False)
+    fits = fit_all(inputs, settings, keeps=False)
     if not fits.successful:
         return "failed"
-    served = champion if champion in fits.successful else next(iter(fits.successful))
-    draft = Draft(
-        run, context.route, "hindcast", inputs, fits, served, champion, inputs_hash, as_of
-    )
+    draft = Draft(run, context.route, "hindcast", inputs, inputs_hash, fits, as_of)
     with context.database.writing() as connection:
         insert_issues(connection, draft)
     return "made"
@@ -127,23 +119,22 @@ def _figures_known_at(
 def replay(context: Context) -> Outcome:
     """Make and score the missing hindcasts, latest week first.
 
-    Starts once the source has been read, or has not answered, and a forecast is published. Missing
-    origins are determined each time, so that it resumes after an interruption. Each origin is its
-    own run, and one that has ended is not retried.
-
-    An installation older than these weeks has its own record.
+    Starts once the source has been read, or has not answered, and a forecast is published. Each
+    origin is its own run, so that it resumes after an interruption; one that has ended is not
+    retried. An installation older than these weeks has its own record.
     """
-    name = context.route.name
+    remaining = {}
     with context.database.reading() as connection:
-        days = {f"first start {day}": day for day in _days(context, connection)}
-        runs = {at: run_store.get_run(connection, "hindcast", at, name) for at in days}
-    remaining = [at for at, run in runs.items() if run is None or run.outcome == "stopped"]
+        for day in _days(context, connection):
+            period = f"first start {day}"
+            run = run_store.get_run(connection, "hindcast", period, context.route.name)
+            if run is None or run.outcome == "stopped":
+                remaining[period] = day
     if not remaining:
         return Outcome("skipped", "there are no weeks to replay")
-    for period in remaining:
-        work = partial(_replay_week, context, days[period])
+    for period, day in remaining.items():
         with suppress(JobError):  # its row has the reason; the other weeks are not affected
-            run_job(context, "hindcast", work, period)
+            run_job(context, "hindcast", partial(_replay_week, context, day), period)
     return Outcome("done", f"{len(remaining)} missing weeks before the first start attempted")
 
 
@@ -151,11 +142,8 @@ def _replay_week(context: Context, day: dt.date, run: Claim) -> Outcome:
     """Make and score the hindcasts of one day."""
     end = _make(context, run, day, assume_known=True)
     score_issues(context, day)
-    week = f"the week from {day}, before the first start,"
-    if end in ("made", "there"):
-        return Outcome("done", f"{week} is replayed")
-    reason = "its figures were not known" if end == "unknown" else "no model could be fitted"
-    return Outcome("skipped", f"{week} is not replayed: {reason}")
+    outcome = "done" if end in ("made", "there") else "skipped"
+    return Outcome(outcome, f"the week from {day}, before the first start: {end}")
 
 
 def _days(context: Context, connection: Connection) -> list[dt.date]:

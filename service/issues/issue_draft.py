@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecast.series import as_date
+from forecast.specs import ROLES
 from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.run_store import Claim
@@ -18,17 +19,25 @@ from service.issues.model_fits import Fit, Fits, Inputs
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """Everything needed to create the issues of a run."""
+    """Everything needed to create the issues of a run; at least one model has been fitted."""
 
     run: Claim
     route: Route
     kind: str  # ``live`` or ``hindcast``
     inputs: Inputs
+    inputs_hash: str
     fits: Fits
-    champion: str  # the model served
-    preferred: str  # the one that should be
-    inputs_hash: str  # of everything that determines the paths
     now: dt.datetime  # time of issue
+
+    @property
+    def champion(self) -> str:
+        """The model served: the preferred one, otherwise the fitted one with the best role."""
+
+        def rank(name: str) -> tuple[bool, int, str]:
+            role = ROLES.index(self.inputs.specs[name].role)
+            return name != self.inputs.preferred, role, name
+
+        return min(self.fits.successful, key=rank)
 
     @property
     def fit(self) -> Fit:
@@ -55,10 +64,6 @@ class Draft:
 def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
     """Store the issues of `draft` with their inputs; return their ids by series."""
     inputs, specs, declared_as = draft.inputs, draft.inputs.specs, draft.declared_as
-    entries = {
-        name: Entry(name, specs[name].title, specs[name].role, fit.version)
-        for name, fit in draft.fits.successful.items()
-    }
     ids = {}
     for series_id, figures in inputs.figures.items():
         day = as_date(figures.data_through)
@@ -73,7 +78,7 @@ def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
             as_of=draft.now,
             issued_at=draft.now,
             champion=draft.champion,
-            wanted=draft.preferred,
+            wanted=inputs.preferred,
             seed=inputs.seed,
             n_paths=inputs.n_paths,
             horizon_days=inputs.horizon,
@@ -81,7 +86,8 @@ def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
             failures=draft.fits.failures,
         )
         rows = [
-            (entries[name], fit.paths[series_id]) for name, fit in draft.fits.successful.items()
+            (Entry(name, specs[name].title, specs[name].role, fit.version), fit.paths[series_id])
+            for name, fit in draft.fits.successful.items()
         ]
         issue_store.insert_issue(connection, issue, rows)
         note_store.save_inputs(connection, issue, figures, declared_as)

@@ -10,7 +10,6 @@ __all__ = [
     "MOST_DAYS",
     "Pending",
     "Scored",
-    "get_last_scored_day",
     "list_current_scores",
     "list_pending_scores",
     "save_score",
@@ -153,29 +152,17 @@ def _counted(
         .where(i.series_id == series_id, i.origin >= since)
         .order_by(i.issued_at, i.run_id)
     )
-    counted: dict[tuple[str, dt.date, str], tuple[str, dt.datetime]] = {}
+    counted: dict[tuple[Any, ...], str] = {}
+    until: dict[tuple[Any, ...], dt.datetime] = {}
 
-    def key(row: Any) -> tuple[str, dt.date, str]:
+    def key(row: Any) -> tuple[Any, ...]:
         return row.kind, row.origin, "" if row.kind == "live" else row.model
 
     for row in connection.execute(query):
         if row.kind == "live" and row.issued_at > route.assumed_known_at(row.origin) + _LATEST:
             continue
         day_before = route.day(row.issued_at) - dt.timedelta(days=1)
-        _, until = counted.get(key(row), ("", route.assumed_known_at(day_before)))
-        if key(row) not in counted or row.issued_at <= until:
-            counted[key(row)] = row.issue_id, until
-    return lambda row: counted.get(key(row), ("",))[0] == row.issue_id
-
-
-def get_last_scored_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:
-    """Return the last scored day of the issues of a kind, or None."""
-    i, s = issues.c, issue_scores.c
-    row = connection.execute(
-        sa.select(i.origin, s.days_known)
-        .join(issue_scores, s.issue_id == i.issue_id)
-        .where(i.series_id == series_id, i.kind == kind, s.superseded_at.is_(None))
-        .order_by(i.origin.desc(), s.days_known.desc())
-        .limit(1)
-    ).first()
-    return row.origin + dt.timedelta(days=row.days_known) if row else None
+        until.setdefault(key(row), route.assumed_known_at(day_before))
+        if key(row) not in counted or row.issued_at <= until[key(row)]:
+            counted[key(row)] = row.issue_id
+    return lambda row: counted.get(key(row)) == row.issue_id

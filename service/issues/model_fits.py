@@ -3,6 +3,7 @@
 __all__ = ["Fit", "Fits", "Inputs", "fit_all"]
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
-from forecast.specs import Spec, SpecError, published, reads_covariates
+from forecast.specs import Spec, SpecError, reads_covariates
 from service.core.clock import format_instant, utc_now
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
@@ -34,6 +35,8 @@ class Inputs:
     """Inputs to the paths of an issue."""
 
     specs: Mapping[str, Spec]
+    models: Sequence[str]  # to fit
+    preferred: str  # the model to serve, if it can be fitted
     figures: Mapping[str, DailySeries]
     weather: Drivers  # for the models that use it
     horizon: int  # days to simulate after the figures
@@ -50,6 +53,20 @@ class Inputs:
     def origin(self) -> Day:
         """Last day with figures."""
         return self.figures[self.leading].data_through
+
+    def hash(self, horizon: int) -> str:
+        """Return a hash of all inputs, with the set `horizon`: the one from today changes daily."""
+        decides = {
+            "figures": fingerprint(self.figures.values()),
+            "champion": self.preferred,
+            "models": {name: declaration_hash(name, self.specs) for name in self.models},
+            "draw": [self.n_paths, horizon, self.seed],
+        }
+        if self.weather.covariates is not None:
+            decides["weather"] = self.weather.fingerprint
+        if self.worse:
+            decides["without_weather"] = sorted(self.worse)
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -75,17 +92,16 @@ class Fits:
 def fit_all(
     inputs: Inputs,
     settings: Settings,
-    names: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
     keeps: bool = True,
 ) -> Fits:
-    """Fit every publishable model, or those in `names`, and simulate.
+    """Fit the models of `inputs` and simulate; call `progress` before each fit, and with "" after.
 
     A model that fails is left out with its reason; if it fails with weather, it is retried without.
     Unless it `keeps` fits, none is loaded from disk or stored there.
     """
     fits, weather = Fits(), inputs.weather.covariates
-    for name in names or published(inputs.specs):
+    for name in inputs.models:
         progress(name)
         task = FitTask(name, inputs.specs, inputs.figures)
         if weather is not None and reads_covariates(name, inputs.specs):
@@ -100,6 +116,7 @@ def fit_all(
         if failure := _add(fits, task, inputs, settings, keeps):
             fits.failures[name] = failure
             _log.warning("model %s is left out: %s", name, failure)
+    progress("")
     return fits
 
 
@@ -125,9 +142,13 @@ def _load_or_fit(task: FitTask, settings: Settings, keeps: bool) -> tuple[str, J
     """Return the version and the fit, loaded from disk, or made and stored."""
     name, lead = task.name, joint.leading(task.figures)
     declaration = declaration_hash(name, task.specs)
-    training = _training_hash(task, declaration)
+    text = f"{declaration} {fingerprint(task.figures.values())}"
+    if task.covariates is not None:
+        text += f" {task.covariates.fingerprint}"
+    training = hashlib.sha256(text.encode()).hexdigest()
     if not keeps:
-        return f"hindcast-{training[:10]}", fit_within_limits(task, settings).restore()
+        state = fit_within_limits(task, settings)
+        return f"hindcast-{training[:10]}", Joint.from_state(*state)
     home = fitted_models.folder_of(settings.fitted_folder, lead, name)
     file = fitted_models.find(home, training)
     if file is not None:
@@ -137,33 +158,22 @@ def _load_or_fit(task: FitTask, settings: Settings, keeps: bool) -> tuple[str, J
             _log.error("a fitted version is rejected and fitted again: %s", error)
             with suppress(OSError):  # on a read-only disk it is refused again
                 file.unlink()
-    now = format_instant(utc_now())
-    fitting = fit_within_limits(task, settings)
     metadata = {
         "model": name,
         "series": lead,
         "data_through": str(task.figures[lead].data_through),
-        "fitted_at": now,
+        "fitted_at": format_instant(utc_now()),
         "training_hash": training,
         "declaration": declaration,
-        "seconds": fitting.seconds,
         "packages": installed_packages(),
         "spec": asdict(task.specs[name]),
-        "warnings": fitting.warnings,
     }
+    state = fit_within_limits(task, settings)
     try:
-        version = fitted_models.save(home, fitting.state, metadata)
+        version = fitted_models.save(home, state, metadata)
     except OSError as error:
         # For example on a full disk: the fit is still used, and repeated next time.
         reason = f"{error.filename or home}: {error.strerror or error}"
         _log.error("the fit of %s could not be stored: %s", name, reason)
         version = f"unkept-{training[:10]}"
-    return version, fitting.restore()
-
-
-def _training_hash(task: FitTask, declaration: str) -> str:
-    """Return a hash of the inputs of a fit: the model, the figures and any weather."""
-    text = f"{declaration} {fingerprint(task.figures.values())}"
-    if task.covariates is not None:
-        text += f" {task.covariates.fingerprint}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    return version, Joint.from_state(*state)

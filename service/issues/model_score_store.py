@@ -25,12 +25,10 @@ class Key(NamedTuple):
 def get_scores(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
     """Return the stored scores of `keys`; keys without scores are left out."""
     requested, c = set(keys), model_scores.c
-    columns = [c[name] for name in Key._fields]
-    query = sa.select(*columns, c.scores).where(
-        c.origin.in_({key.origin for key in requested}), c.model.in_({k.model for k in requested})
-    )
+    query = sa.select(*(c[name] for name in Key._fields), c.scores)
+    query = query.where(c.spec_hash.in_({key.spec_hash for key in requested}))
     scores = {Key(*key): values for *key, values in connection.execute(query)}
-    return {key: scores[key] for key in requested if key in scores}
+    return {key: scores[key] for key in requested & scores.keys()}
 
 
 def save_score(

@@ -3,22 +3,19 @@
 __all__ = ["reproduce_issue"]
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from forecast import joint
-from forecast.forecasters.base import FitError
 from forecast.series import as_day
-from forecast.specs import SpecError
 from service.core.clock import format_instant
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, run_job
 from service.data.covariates import drivers_as_of
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
-from service.issues.fit_task import FitTask, run_fit_task
 from service.issues.issue_store import Issue
+from service.issues.model_fits import Fit, Inputs, fit_all
 
 
 def reproduce_issue(
@@ -46,35 +43,27 @@ def _reproduce(context: Context, moment: dt.datetime, progress: Callable[[str], 
         figures = {issue.series_id: note_store.get_figures(connection, issue) for issue in issues}
         models = [entry.model for entry in issue_store.list_entries(connection, lead.issue_id)]
         note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-        readers, origin = note.get("models", ()), as_day(lead.data_through)
-        drivers = drivers_as_of(connection, route, origin, lead.as_of, lead.horizon_days)
-    others = {}
-    for name in models:
-        progress(name)
-        task = FitTask(name, specs, figures, drivers.covariates if name in readers else None)
-        if reason := _difference(context, task, issues):
-            others[name] = reason
-    progress("")
-    if others:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in others.items())
-        raise JobError(f"issue {lead.issue_id} cannot be reproduced: {reasons}")
+        origin = as_day(lead.data_through)
+        weather = drivers_as_of(connection, route, origin, lead.as_of, lead.horizon_days)
+    declared_still = [name for name in models if name in specs]
+    reasons = {name: "it is no longer declared" for name in models if name not in specs}
+    blind = {name: "" for name in models if name not in note.get("models", ())}
+    simulation = (lead.horizon_days, lead.n_paths, lead.seed, blind)
+    inputs = Inputs(specs, declared_still, lead.wanted, figures, weather, *simulation)
+    fits = fit_all(inputs, context.settings, progress, keeps=False)
+    reasons |= fits.failures
+    for name, fit in fits.successful.items():
+        if not all(_is_equal(context, issue, name, fit) for issue in issues):
+            reasons[name] = "its paths differ: its declaration or a package has changed"
+    if reasons:
+        text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise JobError(f"issue {lead.issue_id} cannot be reproduced: {text}")
     reason = f"issue {lead.issue_id} is reproduced bit for bit by all of its {len(models)} models"
     return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
-def _difference(context: Context, task: FitTask, issues: Sequence[Issue]) -> str:
-    """Return why a model's paths differ from those of its `issues`; empty if they do not."""
-    lead, name = issues[0], task.name
-    try:
-        fit = run_fit_task(task).restore()
-        rng = joint.generator(lead.seed, name, as_day(lead.origin))
-        simulated = fit.draw(lead.horizon_days, lead.n_paths, rng)
-    except (FitError, SpecError) as error:
-        return str(error)
-    for issue in issues:
-        with context.database.reading() as connection:
-            stored = issue_store.load_paths(connection, issue, name)
-        repeated = issue_store.trim_paths(issue, name, simulated[issue.series_id])
-        if stored is None or not np.array_equal(stored.values, repeated.values):
-            return "its paths differ: its declaration or a package has changed"
-    return ""
+def _is_equal(context: Context, issue: Issue, name: str, fit: Fit) -> bool:
+    with context.database.reading() as connection:
+        stored = issue_store.load_paths(connection, issue, name)
+    repeated = issue_store.trim_paths(issue, name, fit.paths[issue.series_id])
+    return stored is not None and np.array_equal(stored.values, repeated.values)

@@ -30,7 +30,7 @@ def score(context: Context, period: str | None = None, since: dt.date | None = N
 
 def score_issues(context: Context, since: dt.date) -> Outcome:
     """Score the issues, within the caller's run."""
-    done = revised = 0
+    done = n_revised = 0
     for series_id in context.route.forecast:
         with context.database.reading() as connection:
             figures = observation_store.get_series(connection, series_id, utc_now())
@@ -43,24 +43,20 @@ def score_issues(context: Context, since: dt.date) -> Outcome:
             truth = _truth(figures, item)
             if len(truth) == 0 or item.truth_hash == _hash(truth):
                 continue
-            is_revised = item.days_known > 0 and item.truth_hash != _hash(truth[: item.days_known])
-            _score_item(context, item, truth, is_revised)
-            done, revised = done + 1, revised + is_revised
-    reason = f"{done} scores computed, {revised} of them because figures were revised"
-    return Outcome("done", reason, {"scores": done, "revised": revised})
-
-
-def _score_item(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
-    with context.database.writing() as connection:
-        paths = issue_store.load_paths(connection, item.issue, item.model)
-        if paths is None:
-            return
-        name = f"{item.issue.issue_id}/{item.model}"
-        rng = np.random.default_rng(zlib.crc32(name.encode()))  # for the PIT, reproducible
-        content = _content(evaluate(paths, truth, rng))
-        issue_score_store.save_score(
-            connection, item, len(truth), _hash(truth), content, revised, utc_now()
-        )
+            revised = item.days_known > 0 and item.truth_hash != _hash(truth[: item.days_known])
+            name = f"{item.issue.issue_id}/{item.model}"
+            rng = np.random.default_rng(zlib.crc32(name.encode()))  # for the PIT, reproducible
+            with context.database.writing() as connection:
+                paths = issue_store.load_paths(connection, item.issue, item.model)
+                if paths is None:
+                    continue  # deleted meanwhile
+                content = _content(evaluate(paths, truth, rng))
+                issue_score_store.save_score(
+                    connection, item, len(truth), _hash(truth), content, revised, utc_now()
+                )
+            done, n_revised = done + 1, n_revised + revised
+    reason = f"{done} scores computed, {n_revised} of them because figures were revised"
+    return Outcome("done", reason, {"scores": done, "revised": n_revised})
 
 
 def _truth(figures: DailySeries, item: Pending) -> Counts:

@@ -147,15 +147,16 @@ def test_overwrite_is_required_to_replace_anything(
     changed.write_text(changed.read_text() + "\n# ours\n")
     with pytest.raises(BackupError) as caught:
         restore(target, archive)
-    for place in ("the database", str(target.fitted_folder), str(changed)):
+    for place in ("the database", str(changed)):
         assert place in str(caught.value)
     with contextlib.closing(connect(target.database)) as opened:
         record_run(opened, job="later")
-    (target.fitted_folder / "extra").mkdir()
+    unchanged = target.models_dir / "climatology.toml"
+    inode = unchanged.stat().st_ino
     assert restore(target, archive, overwrite=True).rows["runs"] == 2
     assert not changed.read_text().endswith("# ours\n")
     assert read_tree(target.fitted_folder) == read_tree(source.settings.fitted_folder)
-    assert not (target.fitted_folder / "extra").exists()
+    assert unchanged.stat().st_ino == inode, "an identical file is not rewritten"
     back_up(source, archive, overwrite=True)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 

@@ -33,24 +33,27 @@ def scores(origins: range, each: float) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "origins", "champion"),
+    ("name", "ratio", "current", "origins", "champion"),
     [
-        (0.96, range(26), "other"),
-        (0.98, range(26), "now"),  # within the margin
-        (1.10, range(26), "now"),
-        (0.90, range(6, 26), "other"),  # 20 of 26
-        (0.90, range(7, 26), "now"),  # 19, perhaps the easy ones
-        (0.90, range(25, 26), "now"),
-        (0.90, range(26, 52), "now"),  # none in common
+        ("other", 0.96, 26, range(26), "other"),
+        ("other", 0.98, 26, range(26), "now"),  # within the margin
+        ("other", 1.10, 26, range(26), "now"),
+        ("other", 0.90, 26, range(6, 26), "other"),  # 20 of 26
+        ("other", 0.90, 26, range(7, 26), "now"),  # 19, perhaps the easy ones
+        ("other", 0.90, 26, range(26, 52), "now"),  # none in common
+        ("other", 0.10, 10, range(10), "other"),
+        ("other", 0.10, 9, range(9), "now"),
+        ("other", 0.10, 3, range(26), "now"),  # the champion has few scores
+        ("base", 0.10, 26, range(26), "now"),  # a baseline is never chosen
     ],
 )
 def test_challenger_is_chosen_if_better_on_enough_common_origins(
-    ratio: float, origins: range, champion: str
+    name: str, ratio: float, current: int, origins: range, champion: str
 ) -> None:
-    record = {"now": scores(range(26), 100.0), "other": scores(origins, 100.0 * ratio)}
-    verdict = judge("now", SPECS, record, margin=0.03)
+    record = {"now": scores(range(current), 100.0), name: scores(origins, 100.0 * ratio)}
+    verdict = judge("now", SPECS, record)
     assert verdict.champion == champion
-    n_origins = len(origins) if champion == "other" else 26
+    n_origins = len(origins) if champion == "other" else current
     assert f" on {n_origins} " in verdict.reason
     assert "nearest is now" not in verdict.reason
 
@@ -60,29 +63,14 @@ def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
     lucky = {
         f"2025-{at:04}": dict.fromkeys(MEASURES, 100.0 * factor) for at, factor in enumerate(noise)
     }
-    verdict = judge("now", SPECS, {"now": scores(range(26), 100.0), "other": lucky}, margin=0.03)
+    verdict = judge("now", SPECS, {"now": scores(range(26), 100.0), "other": lucky})
     assert verdict.ratios["other"] < 0.97
     assert verdict.champion == "now"
     assert "nearest is other at 0.900 (0." in verdict.reason
-    specs = SPECS | {"solid": Spec("solid", "solid", "hurdle", "challenger")}
-    record = {"now": scores(range(26), 100.0), "other": lucky, "solid": scores(range(26), 92.0)}
-    assert judge("now", specs, record, margin=0.03).champion == "solid"
-
-
-@pytest.mark.parametrize(
-    ("name", "champions", "challengers", "champion"),
-    [
-        ("other", 9, 9, "now"),
-        ("other", 10, 10, "other"),
-        ("other", 3, 26, "now"),  # the champion has few scores
-        ("base", 26, 26, "now"),  # a baseline is never chosen
-    ],
-)
-def test_few_origins_and_baselines_prove_nothing(
-    name: str, champions: int, challengers: int, champion: str
-) -> None:
-    record = {"now": scores(range(champions), 100.0), name: scores(range(challengers), 10.0)}
-    assert judge("now", SPECS, record, margin=0.03).champion == champion
+    specs = SPECS | {name: Spec(name, name, "hurdle", "challenger") for name in ("also", "solid")}
+    record = {"now": scores(range(26), 100.0), "other": lucky}
+    record |= {"also": scores(range(26), 95.0), "solid": scores(range(26), 92.0)}
+    assert judge("now", specs, record).champion == "solid"
 
 
 @pytest.mark.parametrize(

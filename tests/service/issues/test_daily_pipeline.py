@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -51,21 +50,20 @@ def test_each_job_runs_once_per_period(quick: Context) -> None:
     assert [step["step"] for step in run.detail["steps"]] == [*steps, "publish"]
 
 
+def with_unreachable_source(context: Context) -> Context:
+    url = "http://127.0.0.1:9"
+    return with_settings(context, source="declared", govuk_url=url, fetch_attempts=1)
+
+
 def test_unreachable_source_does_not_prevent_forecast(quick: Context) -> None:
-    other = with_settings(
-        quick, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1
-    )
     with pytest.raises(JobError, match="^ingest: "):
-        run_daily(other, "monday")
+        run_daily(with_unreachable_source(quick), "monday")
     assert outcomes(quick, "monday") == ["failed", "done", "done", "done"]
 
 
 def test_pipeline_without_figures_fails(empty: Context) -> None:
-    other = with_settings(
-        empty, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1
-    )
     with pytest.raises(JobError, match="refit: no figures are stored"):
-        run_daily(other, "monday")
+        run_daily(with_unreachable_source(empty), "monday")
 
 
 def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None:
@@ -83,10 +81,7 @@ def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None
 
 
 def test_unavailable_database_decides_whatever_fails_after_it() -> None:
-    def fail(error: Exception) -> Any:
-        raise error
-
-    gone, failed = partial(fail, Unavailable("gone")), partial(fail, JobError("no figures"))
+    gone, failed = Mock(side_effect=Unavailable("gone")), Mock(side_effect=JobError("no figures"))
     with pytest.raises(Unavailable, match="^a: gone; b: no figures$"):
         daily_pipeline._each(("a", gone), ("b", failed))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import nullcontext
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from service.issues import issue_store, note_store
 from service.issues.refit import refit
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, with_settings
-from tests.service.support import ROUTE, ManualClock, utc
+from tests.service.support import ROUTE, ManualClock, declare_model, utc
 
 NOON = utc(2026, 1, 1, 14)
 
@@ -28,22 +28,23 @@ def record_people(context: Context, day: dt.date, people: int, published: dt.dat
         store_as_documents(connection, ROUTE, [figure], published)
 
 
-def read_causes(context: Context) -> dict[str, list[float]]:
+def read_note(context: Context, kind: str, series_id: str = "people") -> dict[str, Any] | None:
+    """Return a note of the newest issue."""
     with context.database.reading() as connection:
-        note = note_store.get_note(connection, latest_issue(context).issue_id, note_store.CHANGES)
+        return note_store.get_note(connection, latest_issue(context, series_id).issue_id, kind)
+
+
+def read_causes(context: Context) -> dict[str, list[float]]:
+    note = read_note(context, note_store.CHANGES)
     assert note is not None
     causes: dict[str, list[float]] = note["causes"]
     return causes
 
 
 def test_boats_factors_are_people_factors_scaled_to_boats(context: Context) -> None:
-    with context.database.reading() as connection:
-        people, boats = (
-            note_store.get_note(
-                connection, latest_issue(context, name).issue_id, note_store.EXPLANATION
-            )
-            for name in ("people", "boats")
-        )
+    people, boats = (
+        read_note(context, note_store.EXPLANATION, name) for name in ("people", "boats")
+    )
     assert people and boats
     ratio = np.divide(boats["mean"], people["mean"])
     names = people["factors"].keys() - {"other"}
@@ -77,6 +78,18 @@ def test_effect_of_revision_is_attributed_to_it(filled: Context, hand: ManualClo
     assert {*causes["model"], *causes["new_figures"]} == {0.0}
 
 
+def test_effect_of_another_model_is_attributed_to_it(filled: Context, hand: ManualClock) -> None:
+    refit(filled)
+    models = filled.settings.models_dir
+    declare_model(models, "climatology", "climatology", "challenger")
+    declare_model(models, "seasonal_naive", "seasonal_naive", "champion")
+    hand.now += dt.timedelta(hours=1)
+    refit(filled)
+    causes = read_causes(filled)
+    assert max(map(abs, causes["model"])) > 10
+    assert {*causes["revision"], *causes["new_figures"]} == {0.0}
+
+
 def test_explained_and_compared_days_begin_on_the_day_of_issue(
     filled: Context, hand: ManualClock
 ) -> None:
@@ -85,10 +98,7 @@ def test_explained_and_compared_days_begin_on_the_day_of_issue(
     for _ in range(2):
         refit(context, force=True)
         hand.now += dt.timedelta(hours=1)
-    with context.database.reading() as connection:
-        explained = note_store.get_note(
-            connection, latest_issue(context).issue_id, note_store.EXPLANATION
-        )
+    explained = read_note(context, note_store.EXPLANATION)
     assert explained is not None
     assert len(explained["mean"]) == 4 + 35
     assert {len(days) for days in read_causes(context).values()} == {4 + 90}
@@ -102,30 +112,25 @@ def test_no_changes_are_stated_if_a_series_had_no_issue(filled: Context, hand: M
             connection.execute(table.delete().where(table.c.issue_id == new))
     hand.now += dt.timedelta(hours=1)
     refit(filled, force=True)
-    latest = latest_issue(filled).issue_id
-    with filled.database.reading() as connection:
-        assert note_store.get_note(connection, latest, note_store.CHANGES) is None
-        assert note_store.get_note(connection, latest, note_store.EXPLANATION) is not None
+    assert read_note(filled, note_store.CHANGES) is None
+    assert read_note(filled, note_store.EXPLANATION) is not None
 
 
-@pytest.mark.parametrize("error", [RuntimeError("a defect"), Unavailable("database: gone")])
-def test_issue_is_published_without_explanation_unless_database_is_unavailable(
-    filled: Context,
-    hand: ManualClock,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
+def test_issue_is_published_without_explanation_after_a_defect(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: Any) -> None:
-        raise error
+    monkeypatch.setattr("service.issues.refit.explanation", Mock(side_effect=RuntimeError))
+    refit(filled)
+    assert "published without its explanation" in caplog.text
+    assert read_note(filled, note_store.EXPLANATION) is None
 
-    monkeypatch.setattr("service.issues.refit.explanation", fail)
-    is_defect = not isinstance(error, Unavailable)
-    with nullcontext() if is_defect else pytest.raises(Unavailable):
+
+def test_no_issue_is_published_while_database_is_unavailable(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = Unavailable("database: gone")
+    monkeypatch.setattr("service.issues.refit.explanation", Mock(side_effect=error))
+    with pytest.raises(Unavailable):
         refit(filled)
-    assert ("published without its explanation" in caplog.text) == is_defect
     with filled.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, "people")
-        assert (issue is not None) == is_defect
-        note = issue and note_store.get_note(connection, issue.issue_id, note_store.EXPLANATION)
-    assert note is None
+        assert issue_store.get_latest_issue(connection, "people") is None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from forecast import joint
+from forecast.joint import Joint
 from forecast.series import ONE_DAY, DailySeries
 from forecast.specs import build
 from service.core.settings import Settings
@@ -27,9 +28,10 @@ def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], 
     local_fit = joint.fit(build(name, SPECS), short)
     for seconds in (0, 60):
         with record_steps() as steps:
-            fitting = fit_within_limits(FitTask(name, SPECS, short), Settings(fit_seconds=seconds))
+            state = fit_within_limits(FitTask(name, SPECS, short), Settings(fit_seconds=seconds))
         assert [step["step"] for step in steps] == [f"fit {name}"]
-        for series_id, paths in fitting.restore().draw(28, 50, np.random.default_rng(1)).items():
+        fitted = Joint.from_state(*state)
+        for series_id, paths in fitted.draw(28, 50, np.random.default_rng(1)).items():
             expected = local_fit.draw(28, 50, np.random.default_rng(1))[series_id]
             np.testing.assert_array_equal(paths.values, expected.values)
 

@@ -22,14 +22,13 @@ def test_one_issue_per_series_is_stored_with_models_and_inputs(
     empty: Context, figures: dict[str, DailySeries], kind: str, prefix: str
 ) -> None:
     specs = declared(empty.settings.models_dir)
-    inputs = Inputs(specs, figures, Drivers("off", "none is read"), 28, 50, 3)
-    fits = fit_all(inputs, empty.settings, ["seasonal_naive"], keeps=False)
+    weather = Drivers("off", "none is read")
+    inputs = Inputs(specs, ["seasonal_naive"], "climatology", figures, weather, 28, 50, 3)
+    fits = fit_all(inputs, empty.settings, keeps=False)
     with empty.database.writing() as connection:
         run = run_store.claim_run(connection, "refit", "x", NOW, ROUTE.name)
         assert run is not None
-        draft = Draft(
-            run, ROUTE, kind, inputs, fits, "seasonal_naive", "climatology", "0" * 64, NOW
-        )
+        draft = Draft(run, ROUTE, kind, inputs, "0" * 64, fits, NOW)
         ids = insert_issues(connection, draft)
     assert draft.waiting == 2, "1 January and the current day, 2 January"
     summer = replace(draft, now=utc(2026, 6, 30, 23, 30))

@@ -93,18 +93,3 @@ def test_score_of_revised_figures_replaces_the_earlier_one(database: Database) -
         stored = connection.scalars(sa.select(issue_scores.c.days_known)).all()
     assert item.days_known == row.days_known == 2
     assert sorted(stored) == [1, 2], "the earlier one is kept"
-
-
-def test_last_scored_day_is_that_of_the_longest_score_of_a_kind(database: Database) -> None:
-    """Of repeated hindcasts of an origin, the earlier ones have shorter scores."""
-    paths = {model: random_paths("2026-01-01", 28) for model in ("a", "b")}
-    publish(database, paths, claim_refit(database), NOW, champion="a")
-    with database.writing() as connection:
-        items = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
-        for days, item in enumerate(items, 2):
-            issue_score_store.save_score(connection, item, days, "x", {}, False, NOW)
-        live, other = (
-            issue_score_store.get_last_scored_day(connection, "people", kind)
-            for kind in ("live", "hindcast")
-        )
-    assert (live, other) == (dt.date(2026, 1, 3), None)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import zlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from forecast.paths import Paths
 from service.core import run_store
 from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
@@ -24,17 +25,22 @@ DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 PATHS = {"climatology": random_paths("2026-01-01", 3)}
 
 
-@pytest.fixture
-def run_id(database: Database) -> int:
-    return claim_refit(database)
+_periods = itertools.count()
 
 
-def test_stored_issue_equals_published_issue(database: Database, run_id: int) -> None:
+def publish_at(
+    database: Database, moment: dt.datetime, paths: dict[str, Paths] = PATHS, **more: Any
+) -> Issue:
+    """Publish an issue of a run of its own."""
+    return publish(database, paths, claim_refit(database, f"{next(_periods)}"), moment, **more)
+
+
+def test_stored_issue_equals_published_issue(database: Database) -> None:
     models = {
         "climatology": random_paths("2026-01-01", 30),
         "hurdle": random_paths("2026-01-01", 9),
     }
-    issue = publish(database, models, run_id, failures={"prophet": "did not converge"})
+    issue = publish_at(database, NOW, models, failures={"prophet": "did not converge"})
     with database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") == issue
         assert issue_store.get_issue(connection, issue.issue_id) == issue
@@ -49,11 +55,9 @@ def test_stored_issue_equals_published_issue(database: Database, run_id: int) ->
         assert issue_store.get_latest_issue(connection, "boats") is None
 
 
-def test_champion_paths_are_stored_whole_and_others_truncated(
-    database: Database, run_id: int
-) -> None:
+def test_champion_paths_are_stored_whole_and_others_truncated(database: Database) -> None:
     models = {name: random_paths("2026-01-01", 60, 600) for name in ("climatology", "hurdle")}
-    issue = publish(database, models, run_id, champion="hurdle")
+    issue = publish_at(database, NOW, models, champion="hurdle")
     with database.reading() as connection:
         served = issue_store.load_paths(connection, issue, "hurdle")
         other = issue_store.load_paths(connection, issue, "climatology")
@@ -62,27 +66,19 @@ def test_champion_paths_are_stored_whole_and_others_truncated(
     np.testing.assert_array_equal(other.values, models["climatology"].values[:500, :35])
 
 
-def test_latest_issue_is_the_last_live_one_issued(database: Database, run_id: int) -> None:
-    first = publish(database, PATHS, run_id, NOW)
-    last = publish(database, PATHS, claim_refit(database, "last"), NOW + HOUR)
-    publish(database, PATHS, claim_refit(database, "between"), NOW)
-    publish(database, PATHS, claim_refit(database, "past"), NOW + HOUR, kind="hindcast")
-    moments = [NOW - HOUR, NOW + HOUR / 2, NOW + HOUR, NOW + 2 * HOUR]
+def test_latest_issue_is_the_last_live_one_issued(database: Database) -> None:
+    publish_at(database, NOW)
+    last = publish_at(database, NOW + HOUR)
+    between = publish_at(database, NOW)
+    publish_at(database, NOW + HOUR, kind="hindcast")
+    moments = [NOW - HOUR, NOW + HOUR / 2, NOW + HOUR, None]
     with database.reading() as connection:
-        assert issue_store.get_latest_issue(connection, "people") == last
         latest = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
-    assert latest[0] is None and latest[2:] == [last, last]
-    assert latest[1] is not None and latest[1].issued_at == first.issued_at
-    also = publish(database, PATHS, claim_refit(database, "also"), NOW + HOUR)
-    with database.reading() as connection:
-        assert issue_store.get_latest_issue(connection, "people") == also
+    assert latest == [None, between, last, last]
 
 
 def test_issues_are_listed_newest_first_in_pages(database: Database) -> None:
-    issues = [
-        publish(database, PATHS, claim_refit(database, f"{at}"), NOW + at // 2 * HOUR)
-        for at in range(4)  # two at each moment
-    ]
+    issues = [publish_at(database, NOW + at // 2 * HOUR) for at in range(4)]  # two at each moment
     listed: list[Issue] = []
     with database.reading() as connection:
         for _ in issues:
@@ -92,15 +88,12 @@ def test_issues_are_listed_newest_first_in_pages(database: Database) -> None:
 
 
 def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database: Database) -> None:
-    live = [
-        publish(database, PATHS, claim_refit(database, f"{at}"), NOW + at * HOUR) for at in range(2)
-    ]
+    live = [publish_at(database, NOW + at * HOUR) for at in range(2)]
     past = [
-        publish(
+        publish_at(
             database,
-            {"climatology": random_paths(start, 3)},
-            claim_refit(database, start),
             NOW - (9 - at) * DAY,
+            {"climatology": random_paths(start, 3)},
             kind="hindcast",
         )
         for at, start in enumerate(("2025-12-01", "2025-12-08"))
@@ -114,13 +107,8 @@ def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database: Databa
     assert last == [None, past[0], past[0], past[1]]
 
 
-def test_run_publishes_a_series_once(database: Database, run_id: int) -> None:
-    publish(database, PATHS, run_id)
-    with pytest.raises(sa.exc.IntegrityError):
-        publish(database, PATHS, run_id, NOW + dt.timedelta(seconds=1))
-
-
-def test_sibling_issue_has_same_run_and_origin(database: Database, run_id: int) -> None:
+def test_sibling_issue_has_same_run_and_origin(database: Database) -> None:
+    run_id = claim_refit(database)
     published = {
         (series_id, day): publish(
             database, {"climatology": random_paths(day, 3)}, run_id, series_id=series_id
@@ -128,7 +116,7 @@ def test_sibling_issue_has_same_run_and_origin(database: Database, run_id: int) 
         for day in ("2026-01-01", "2026-01-08")
         for series_id in ("people", "boats")
     }
-    alone = publish(database, PATHS, claim_refit(database, "next"))
+    alone = publish_at(database, NOW)
     with database.reading() as connection:
         for (series_id, day), issue in published.items():
             other = "boats" if series_id == "people" else "people"
@@ -136,23 +124,15 @@ def test_sibling_issue_has_same_run_and_origin(database: Database, run_id: int) 
         assert issue_store.get_sibling_issue(connection, alone, "boats") is None
 
 
-def test_failed_insert_stores_no_issue(database: Database, run_id: int) -> None:
-    issue = publish(database, PATHS, run_id)
-    second = replace(issue, issue_id="second", run_id=claim_refit(database, "second"))
-    entry = (issue_store.Entry("m", "M", "champion", "v"), random_paths("2026-01-01", 3))
-    with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
-        issue_store.insert_issue(connection, second, [entry, entry])
-    with database.reading() as connection:
-        assert issue_store.get_issue(connection, "second") is None
-
-
 def test_issue_id_names_series_and_origin_and_is_unique() -> None:
-    origin, later = dt.date(2025, 12, 31), NOW + dt.timedelta(seconds=1)
-    issue_id = issue_store.make_id("people", origin, NOW, "abc")
-    assert issue_id.startswith("people-20251231-")
-    assert issue_id == issue_store.make_id("people", origin, NOW, "abc")
-    assert issue_id != issue_store.make_id("people", origin, later, "abc")
-    assert issue_id != issue_store.make_id("people", origin, NOW, "abd")
+    moments = (NOW, NOW, NOW + dt.timedelta(seconds=1), NOW)
+    first, same, later, other = (
+        issue_store.make_id("people", dt.date(2025, 12, 31), moment, inputs_hash)
+        for moment, inputs_hash in zip(moments, ("a", "a", "a", "b"), strict=True)
+    )
+    assert first.startswith("people-20251231-")
+    assert first == same
+    assert len({first, later, other}) == 3
 
 
 def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
@@ -161,47 +141,29 @@ def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
         moment = NOW - age * DAY
         issue = publish(database, PATHS, claim_refit(database, f"{moment}", moment), moment)
         issue_ids.append(issue.issue_id)
+        edition = {"period": f"W{age:02}", "kind": "weekly", "made_at": moment, "content": {}}
+        score = {"model": "climatology", "days_known": 1, "truth_hash": "x", "content": {}}
         with database.writing() as connection:
             note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, {})
-            connection.execute(
-                editions.insert().values(
-                    period=f"2026-W{age:02}",
-                    kind="weekly",
-                    issue_id=issue.issue_id,
-                    made_at=moment,
-                    content={},
-                )
-            )
-            connection.execute(
-                issue_scores.insert().values(
-                    issue_id=issue.issue_id,
-                    model="climatology",
-                    days_known=1,
-                    truth_hash="x",
-                    content={},
-                    scored_at=moment,
-                )
-            )
+            connection.execute(editions.insert().values(issue_id=issue.issue_id, **edition))
+            score["scored_at"] = moment
+            connection.execute(issue_scores.insert().values(issue_id=issue.issue_id, **score))
     with database.writing() as connection:
         assert issue_store.prune_issues(connection, NOW - 7 * DAY) == 1
         for table in (issues, issue_paths, issue_notes, issue_scores, editions):
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 2, table.name
         assert issue_store.get_issue(connection, issue_ids[0]) is None
         assert issue_store.prune_issues(connection, NOW + DAY) == 1
-        newest = issue_store.get_latest_issue(connection, "people")
-    assert newest is not None
-    assert newest.issue_id == issue_ids[2]
+        assert issue_store.get_issue(connection, issue_ids[2]) is not None, "the newest is kept"
 
 
-def test_newest_live_issue_is_kept_and_hindcasts_age_from_their_run(database: Database) -> None:
-    live = publish(database, PATHS, claim_refit(database))
-    long_ago = NOW - 1000 * DAY
+def test_age_of_hindcasts_counts_from_their_run(database: Database) -> None:
+    publish_at(database, NOW)
     later = claim_refit(database, "later", NOW + DAY)
-    publish(database, PATHS, later, long_ago, kind="hindcast")
+    publish(database, PATHS, later, NOW - 1000 * DAY, kind="hindcast")
     with database.writing() as connection:
         assert issue_store.prune_issues(connection, NOW) == 0
         assert issue_store.prune_issues(connection, NOW + 2 * DAY) == 1
-        assert issue_store.get_latest_issue(connection, "people") == live
 
 
 @given(
@@ -219,15 +181,12 @@ def test_decode_inverts_encode(values: np.ndarray) -> None:
     np.testing.assert_array_equal(again, values)
 
 
-def test_encoding_is_deterministic() -> None:
-    values = random_paths("2026-01-01", 40).values
-    assert encode(values) == encode(np.asfortranarray(values))
-    assert encode(values)[0] == "huffman:2:50:40"
-
-
-def test_encoding_compresses() -> None:
+def test_encoding_is_deterministic_and_compresses() -> None:
     values = random_paths("2026-01-01", 400, 500).values
-    assert len(encode(values)[1]) < values.nbytes / 4
+    encoding, content = encode(values)
+    assert (encoding, content) == encode(np.asfortranarray(values))
+    assert encoding == "huffman:3:500:400"
+    assert len(content) < values.nbytes / 4
 
 
 @pytest.mark.parametrize(
@@ -262,18 +221,3 @@ def test_change_token_changes_with_issues_and_runs(database: Database) -> None:
         assert run_store.claim_run(connection, "refit", "one", NOW, "italy")
     assert read() == tokens[-1], "unaffected by other jobs and routes"
     assert len(set(tokens)) == 4
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_token_query_uses_index_of_runs(database: Database) -> None:
-    statements: list[tuple[str, Any]] = []
-    sa.event.listen(
-        database.engine, "before_cursor_execute", lambda *sent: statements.append(sent[2:4])
-    )
-    with database.reading() as connection:
-        issue_store.read_change_token(connection, ROUTE.name, "people", ["ingest"])
-        statement, values = statements[-1]
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-        plan = [row.detail for row in plan]
-    assert [step for step in plan if "runs" in step and "ix_runs_job_route_run_id" in step]
-    assert not [step for step in plan if step.startswith("SCAN runs")]

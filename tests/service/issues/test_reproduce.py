@@ -19,15 +19,6 @@ from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, Crossings, ManualClock, declare_model, utc
 
-NOON = utc(2026, 1, 1, 14)
-
-
-def revise(context: Context, at: dt.datetime) -> None:
-    """Revise a past figure."""
-    figure = Figure("people", dt.date(2025, 12, 20), 5, "page", at, is_marked=True)
-    with context.database.writing() as connection:
-        store_as_documents(connection, ROUTE, [figure], at)
-
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])
 def test_past_issue_is_reproduced_despite_newer_data(
@@ -39,10 +30,11 @@ def test_past_issue_is_reproduced_despite_newer_data(
     if is_read:
         sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)
-    with context.database.reading() as connection:
-        first = issue_store.get_latest_issue(connection, "people")
-    assert first is not None
-    revise(context, NOON + dt.timedelta(hours=1))
+    first = latest_issue(context)
+    revised_at = utc(2026, 1, 1, 15)
+    revised = Figure("people", dt.date(2025, 12, 20), 5, "page", revised_at, is_marked=True)
+    with context.database.writing() as connection:
+        store_as_documents(connection, ROUTE, [revised], revised_at)
     file = tmp_path / "new.csv"
     file.write_text("date,people,boats\n2026-01-01,350,7\n")
     ingest(context, "csv", file)
@@ -54,6 +46,8 @@ def test_past_issue_is_reproduced_despite_newer_data(
         outcome = reproduce_issue(Context(settings, context.database), still_current)
         reason = f"issue {first.issue_id} is reproduced bit for bit by all of its 3 models"
         assert (outcome.outcome, outcome.reason) == ("done", reason)
+    with pytest.raises(JobError, match="there was no issue of people at 2025-12-01T12:00:00Z"):
+        reproduce_issue(context, utc(2025, 12, 1, 12))
     newest = reproduce_issue(context, hand.now)
     assert newest.detail["issue"] != first.issue_id
     with context.database.reading() as connection:
@@ -69,7 +63,9 @@ def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Manua
     with pytest.raises(JobError, match="climatology: its paths differ: its declaration or"):
         reproduce_issue(filled, hand.now)
     (models / "seasonal_naive.toml").unlink()
-    with pytest.raises(JobError, match="seasonal_naive: expected one of the models"):
+    with pytest.raises(
+        JobError, match="seasonal_naive: it is no longer declared; climatology: its paths"
+    ):
         reproduce_issue(filled, hand.now)
 
 
@@ -97,12 +93,6 @@ def test_changed_paths_of_any_series_are_reported(filled: Context, hand: ManualC
         reproduce_issue(filled, hand.now)
 
 
-def test_moment_before_first_issue_is_rejected(filled: Context, hand: ManualClock) -> None:
-    refit(filled)
-    with pytest.raises(JobError, match="there was no issue of people at 2025-12-01T12:00:00Z"):
-        reproduce_issue(filled, utc(2025, 12, 1, 12))
-
-
 def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: ManualClock) -> None:
     folders = {
         "var_dir": filled.settings.var_dir,
@@ -114,8 +104,7 @@ def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: Manual
         process = crossings("refit", "--as-of", moment, **folders)
         assert process.returncode == 0, process.stderr
         assert "is reproduced bit for bit by all of its 2 models" in process.stdout
-    for invalid in ("yesterday", "2026-01-32", "2026-01-01T14:00:00"):
-        process = crossings("refit", "--as-of", invalid, **folders)
-        assert process.returncode == 2
-        assert "does not match the formats" in process.stderr
+    invalid = crossings("refit", "--as-of", "2026-01-01T14:00:00", **folders)
+    assert invalid.returncode == 2
+    assert "does not match the formats" in invalid.stderr
     assert crossings("refit", "--force", "--as-of", "2026-01-01", **folders).returncode == 2
