@@ -91,6 +91,8 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     draft = Draft(run, route, "live", inputs, inputs.hash(settings.horizon), fits, now)
     with step("publish"):
         issued = _publish(context, draft)
+    if not issued:
+        return Outcome("skipped", "the same paths were published meanwhile")
     served = {fit.version for fit in fits.successful.values()}
     prune(settings.fitted_folder, inputs.leading, settings.keep_versions, served)
     note, n_models = draft.weather_note, len(fits.successful)
@@ -108,11 +110,17 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
 
 
 def _publish(context: Context, draft: Draft) -> list[str]:
-    """Store the issues of `draft` with their notes, in one transaction; return their ids."""
+    """Store the issues of `draft` with their notes, in one transaction; return their ids.
+
+    Stores nothing if another run published the same meanwhile: equal inputs give equal paths.
+    """
     notes = _notes(context, draft)
     with context.database.writing() as connection:
         if not run_store.is_current(connection, draft.run):
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
+        newest = issue_store.get_latest_issue(connection, draft.inputs.leading)
+        if newest and newest.inputs_hash == draft.inputs_hash and newest.issued_at >= draft.now:
+            return []
         ids = insert_issues(connection, draft)
         for kind, content in notes.items():
             for series_id, note in content.items():

@@ -181,6 +181,20 @@ def test_superseded_refit_publishes_nothing(
     assert (run.outcome, run.attempt) == ("running", 2)
 
 
+def test_equal_issue_of_another_run_is_published_once(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtake(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr("service.issues.refit.fit_all", fit_all)
+        assert refit(filled, period="another").outcome == "done"
+        return fit_all(*arguments, **options)
+
+    monkeypatch.setattr("service.issues.refit.fit_all", overtake)
+    outcome = refit(filled)
+    assert (outcome.outcome, count_issues(filled)) == ("skipped", 2)  # people and boats
+    assert outcome.reason == "the same paths were published meanwhile"
+
+
 def test_same_seed_in_another_process_gives_identical_issue(
     context: Context, settings: Settings, published: Path, tmp_path: Path
 ) -> None:
