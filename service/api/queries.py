@@ -105,9 +105,8 @@ _DayOf = Annotated[dt.date, _read(_MOMENT, _read_day_of), _DAY_OR_MOMENT]
 Moment = Annotated[AsOf, _read(_MOMENT, _read_moment), _DAY_OR_MOMENT]
 _Weeks = Annotated[
     int,
-    _read("weeks such as 26w", lambda text: int(text[: text.index("w")])),
-    _text("26w", "[1-9][0-9]{0,2}w"),
-    Field(ge=1, le=520),
+    _read("weeks from 1w to 520w", {f"{weeks}w": weeks for weeks in range(1, 521)}.__getitem__),
+    _text("26w", "([1-9][0-9]?|[1-4][0-9]{2}|5[01][0-9]|520)w"),
 ]
 _Days = Annotated[
     tuple[dt.date, ...],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -103,6 +104,31 @@ def test_generated_requests_get_documented_responses(
             )
 
     check_generated_request()
+
+
+BAD = [
+    *("exceedance?threshold=1e18", "exceedance?threshold=NaN", "exceedance?threshold=-1"),
+    *("exceedance?threshold=9223372036854775808", "exceedance?window=29", "exceedance?window=0"),
+    *("forecast?horizon=२८", "forecast?levels=" + ",".join(["50"] * 10_000)),
+    *("totals?from=9999-12-31&to=9999-12-31", "totals?from=0001-01-01&to=0001-01-02"),
+    *("forecast?as_of=0001-01-01T00:00:00%2B14:00", "panel?from=9999-12-31&to=0001-01-01"),
+    *("capacity?stay_days=401", "capacity?share=1", "capacity?share=nan", "capacity?share=inf"),
+    *("issues?limit=0", "issues?limit=501", "issues?after=%00", "forecast?format[]=csv"),
+    *("forecast?%27;DROP TABLE issues--=1", "quiet?horizon=%00"),
+]
+
+
+@pytest.mark.parametrize("query", BAD, ids=lambda text: text[:40])
+def test_bad_request_is_a_400_and_the_next_is_served(
+    shared: FlaskClient, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = shared.get(f"{V1}/{query}")
+    assert response.status_code == 400, response.text
+    assert response.content_type == "application/problem+json"
+    assert response.json["errors"][0]["name"]
+    assert len(response.data) < 2000
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert shared.get(f"{V1}/forecast?horizon=1").status_code == 200
 
 
 INJECTIONS = ["' OR '1'='1", '"; DROP TABLE issues; --', "people' UNION SELECT 1--", "%27", "\\"]

@@ -57,9 +57,9 @@ BAD = [
     ("/briefing?as_of=2017-12-31", "as_of", "a day from 2018-01-01 on"),
     ("/briefing?as_of=2018-01-01T12:00:00Z", "as_of", "found 2018-01-01T12:00:00Z"),
     ("/issues?limit=501", "limit", "at most 500"),
-    ("/track-record?window=26", "window", "weeks such as 26w"),
-    ("/track-record?window=0w", "window", "at least 1"),
-    ("/track-record?window=521w", "window", "at most 520"),
+    ("/track-record?window=26", "window", "weeks from 1w to 520w"),
+    ("/track-record?window=0w", "window", "weeks from 1w to 520w"),
+    ("/track-record?window=521w", "window", "weeks from 1w to 520w"),
     ("/comparison?days=" + ",".join(["2025-12-01"] * 5), "days", "at most 4"),
     ("/track-record?kind=dead", "kind", "'live' or 'hindcast', found 'dead'"),
 ]
