@@ -182,7 +182,7 @@ class IssueLoader:
         """Return an issue by its id; raises `NotFound` if it is not one of the series."""
         issue = issue_store.get_issue(connection, issue_id)
         if issue is None or issue.series_id != series_id:
-            raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
+            raise NotFound(f"expected an issue of {series_id}, found {issue_id!r}")
         return issue
 
     def check_series(self, series_id: str, is_stored: bool = False) -> None:

@@ -11,7 +11,7 @@ CSV, HTML, JSON, PROBLEM = "text/csv", "text/html", "application/json", "applica
 NDJSON = "application/x-ndjson"
 # A separate type: OpenAPI allows only one schema for `application/json`.
 RECORDS = "application/vnd.crossings.records+json"
-_UTF_8 = re.compile("; *charset=utf-8", re.IGNORECASE)  # which all answers are
+_OF_ALL = re.compile("; *(charset=utf-8|header=present)", re.IGNORECASE)  # of all our answers
 
 
 def preferred_type(*offers: str) -> str | None:
@@ -20,7 +20,7 @@ def preferred_type(*offers: str) -> str | None:
     Of equals, it is one that the header names, or else the first.
     """
     accepted = MIMEAccept(
-        [(_UTF_8.sub("", name), quality) for name, quality in request.accept_mimetypes]
+        [(_OF_ALL.sub("", name), quality) for name, quality in request.accept_mimetypes]
     )
     if not accepted:
         return offers[0]

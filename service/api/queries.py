@@ -39,6 +39,7 @@ from service.answers.comparison import MOST_FORECASTS
 from service.answers.errors import MOST_THRESHOLD, BadQuestion
 from service.answers.totals import PERIODS
 from service.api.responses import loader
+from service.core.clock import parse_date
 from service.data.observation_store import AsOf
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -86,9 +87,9 @@ def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
 
 
 def _read_moment(text: str) -> AsOf:
+    if text == str(day := parse_date(text[:10])):
+        return day
     moment = dt.datetime.fromisoformat(text.replace(" ", "+"))  # an unescaped "+" is a space
-    if len(text) <= len("2024-10-18"):
-        return moment.date()
     if moment.tzinfo is None:
         raise ValueError
     return moment.astimezone(dt.UTC)
@@ -100,7 +101,7 @@ def _read_day_of(text: str) -> dt.date:
     return loader().route.day(moment) if isinstance(moment, dt.datetime) else moment
 
 
-Day = Annotated[dt.date, _read("a date such as 2024-10-18", dt.date.fromisoformat), _DAY]
+Day = Annotated[dt.date, _read("a date such as 2024-10-18", parse_date), _DAY]
 _DayOf = Annotated[dt.date, _read(_MOMENT, _read_day_of), _DAY_OR_MOMENT]
 Moment = Annotated[AsOf, _read(_MOMENT, _read_moment), _DAY_OR_MOMENT]
 _Weeks = Annotated[
@@ -110,7 +111,7 @@ _Weeks = Annotated[
 ]
 _Days = Annotated[
     tuple[dt.date, ...],
-    _read_list("dates such as 2024-10-18,2024-11-15", dt.date.fromisoformat),
+    _read_list("dates such as 2024-10-18,2024-11-15", parse_date),
     _text("2024-10-18,2024-11-15", f"{_DATE}(,{_DATE}){{0,{MOST_FORECASTS - 1}}}"),
     Field(max_length=MOST_FORECASTS),
 ]

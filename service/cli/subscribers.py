@@ -209,7 +209,8 @@ def _read_rows(file: TextIO) -> list[tuple[int, dict[str | None, Any]]]:
         where = f"{file.name}, after line {reader.line_num}"
         raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
     names = reader.fieldnames or ()
-    if "address" not in names or not {*names} <= {*_COLUMNS}:
+    is_known = {*names} <= {*_COLUMNS} and len({*names}) == len(names)
+    if "address" not in names or not is_known:
         expected = "expected a CSV whose first line is address[,threshold][,route]"
         raise click.UsageError(f"{file.name}: {expected}, found {', '.join(map(repr, names)):.100}")
     return rows

@@ -1,8 +1,24 @@
 """Calendar days in words, and moments in UTC."""
 
-__all__ = ["day_columns", "format_age", "format_day", "format_instant", "span_before", "utc_now"]
+__all__ = [
+    "day_columns",
+    "format_age",
+    "format_day",
+    "format_instant",
+    "parse_date",
+    "span_before",
+    "utc_now",
+]
 
 import datetime as dt
+
+
+def parse_date(text: str) -> dt.date:
+    """Read a date written as ``YYYY-MM-DD``; raises `ValueError` for other forms of ISO 8601."""
+    day = dt.date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(f"expected a date such as 2024-10-18, found {text[:40]!r}")
+    return day
 
 
 def utc_now() -> dt.datetime:

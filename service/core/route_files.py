@@ -71,7 +71,7 @@ def read_route(file: Path) -> Route:
             if detail["type"] != "default_factory_not_called"  # another fault is its cause
         ]
         raise RegistryError("\n".join(lines)) from error
-    except ValueError as error:  # TOMLDecodeError, and errors of int()
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, errors of int() and nesting
         raise RegistryError(f"{file}: expected TOML, found {error}") from error
 
 

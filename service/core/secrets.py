@@ -4,7 +4,7 @@ __all__ = ["CONTROL_CHARACTERS", "MASK", "Masker", "mask_url", "passwords_of", "
 
 import re
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 MASK = "********"
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -13,13 +13,14 @@ _SHORTEST = 4  # shorter ones would mask parts of common words
 # Of a URL, even one without a scheme: up to the last @ before the query. With an @ only after a ?,
 # either may belong to the password or the query, so it is all that follows.
 _PASSWORD = re.compile(r"^((?:[^:]|:(?=//))*):(?!//)([^?]*@|.*@.*)", re.DOTALL)
+_LOGIN = re.compile("[^:]+://[^:@]*:([^@]*)@")  # of a valid setting
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _AT = re.compile("@|%(?:25)*40")  # even encoded twice, as a URL within a URL is
 # The user and password of a URL, whose host stays, or a word, which may be an email address. Each
 # character is read once: searching for whole addresses would restart at every one of a long text.
 _WORD = re.compile(r"""://([^:/@\s'"]*)(:[^/\s'"]*)?@|(?:[^\s"'(),/:;<>\[\\\]]|(?<=\w)'(?=\w))+""")
 _IP4 = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0)(?!\d)|((?:\d{1,3}\.){3}\d{1,3})")
-_COLON = re.compile(":|%3[Aa]")
+_COLON = re.compile(":|%(?:25)*3[Aa]")
 _IP6 = re.compile(rf"(?<!\w)[0-9A-Fa-f]*(?:(?:{_COLON.pattern})[0-9A-Fa-f]*){{2,}}(?!\w)")
 _MOST_COLONS = 5  # of a time or hardware address
 
@@ -40,9 +41,10 @@ def mask_url(url: str) -> str:
 
 def passwords_of(url: str) -> set[str]:
     """Return the secrets in a URL, both encoded and decoded."""
-    parts = urlsplit(url)
-    query = {value for name, value in parse_qsl(parts.query) if "pass" in name.lower()}
-    passwords = query | {parts.password or ""}
+    login = _LOGIN.match(url)
+    query = parse_qsl(url.partition("?")[2])
+    passwords = {value for name, value in query if "pass" in name.lower()}
+    passwords.add(login[1] if login else "")
     return passwords | {unquote(one) for one in passwords}
 
 

@@ -208,6 +208,12 @@ def load_settings() -> Settings:
         for name in sorted(os.environ)
         if re.fullmatch(r"CROSSINGS_\w+_FILE", name) and name != "CROSSINGS_SMTP_CA_FILE"
     ]
+    files = [file_of(name) for name in Settings.model_fields]
+    lines += [
+        f"{file}: expected one line of text, found none"
+        for file in files
+        if file.is_file() and not file.read_bytes().strip()
+    ]
     settings = None
     try:
         # It warns of a secret that is no file in the folder.

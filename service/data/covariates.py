@@ -201,10 +201,10 @@ def _archive(
     first, past, shift = history
     n_members, n_ahead, _ = shape
     days_back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
+    origins = [origin - n * _ONE_DAY for n in days_back]
+    moments = [readings.route.assumed_known_at(day + gap * _ONE_DAY) for day in origins]
     usable, values = [], []
-    for day in (origin - n * _ONE_DAY for n in days_back):
-        moment = readings.route.assumed_known_at(day + gap * _ONE_DAY)
-        reading = readings.newest_at("ensemble", moment)
+    for day, reading in zip(origins, readings.newest_at_each("ensemble", moments), strict=True):
         if reading is None:
             continue
         at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap

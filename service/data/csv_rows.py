@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from forecast.series import DailySeries
+from service.core.clock import parse_date
 from service.data.rules import check_steps, is_possible
 from service.data.source import SourceError, decode, gunzip, read_file
 
@@ -83,7 +84,8 @@ class Table:
                 self.note("with days as day, month, year")
                 return day
             moment = dt.datetime.fromisoformat(text)
-            if moment.time() == dt.time() and is_possible(moment):
+            parse_date(text[:10])  # no other form
+            if moment.timetz() == dt.time() and is_possible(moment):
                 if len(text) > len("2024-10-18"):
                     self.note("without the time 00:00")
                 return moment.date()
@@ -97,7 +99,8 @@ def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "
     if content is None:
         content = read_file(table.file.path, LARGEST_BYTES)
     text = _text(content, table)
-    separator = max(",;\t", key=text.lstrip("\r\n").partition("\n")[0].count)
+    header = text.lstrip("\r\n").partition("\n")[0].casefold()
+    separator = next((one for one in ",;\t" if _has_column(header, one, date.casefold())), ",")
     if separator != ",":
         table.note(f"with {separator!r} between columns")
     lines = _lines(text, separator, table.file)
@@ -120,6 +123,11 @@ def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "
             raise SourceError(where, f"{len(stated)} values", f"{len(cells)}")
         table.rows.append((line, dict(zip(table.header, cells, strict=True))))
     return table
+
+
+def _has_column(header: str, separator: str, name: str) -> bool:
+    columns = [column.strip(' "\r') for column in header.split(separator)]
+    return len(columns) > 1 and name in columns
 
 
 def read_series(

@@ -132,7 +132,7 @@ def _count(table: Table, cell: Any, where: str) -> int:
     """
     text = _text(cell)
     decimal, thousands = (table.decimal, table.thousands) if isinstance(cell, str) else (".", "")
-    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+|" if thousands else ""
+    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}}){{1,2}}|" if thousands else ""
     form = rf"({grouped}0|[1-9]\d{{0,6}})(?:{re.escape(decimal)}0{{1,2}})?"
     match = re.fullmatch(form, text, re.ASCII)
     count = int(match[1].replace(thousands, "")) if match else -1

@@ -88,7 +88,11 @@ def _part(packed: zipfile.ZipFile, part: str) -> bytes:
     info = packed.getinfo(part)
     if info.file_size > _MOST_BYTES:
         raise ValueError(f"over {_MOST_BYTES:,} bytes of {part}: {info.file_size:,}")
-    return packed.read(info)  # no more than the declared size; verifies the checksum
+    with packed.open(info) as unpacked:  # in steps: `read` would unpack more than is declared
+        content = unpacked.read(_MOST_BYTES + 1)
+    if len(content) != info.file_size:
+        raise ValueError(f"{info.file_size:,} bytes of {part} are declared, not {len(content):,}")
+    return content
 
 
 def _check_cells(content: bytes) -> None:

@@ -129,7 +129,7 @@ def _hours(
 def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, dt.date]:
     """Return hours of one point, shape (n_members, n_hours, n_variables), and their first day."""
     hourly, units = stated["hourly"], stated["hourly_units"]
-    times = np.array(hourly["time"], "datetime64[h]")
+    times = np.array(hourly["time"], "datetime64[m]")
     day = times[0].astype("datetime64[D]")
     is_hourly = (times == day + np.arange(len(times)) * np.timedelta64(1, "h")).all()
     is_utc = stated.get("utc_offset_seconds", 0) == 0

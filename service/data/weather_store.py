@@ -15,6 +15,7 @@ import datetime as dt
 import hashlib
 import zlib
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -46,11 +47,20 @@ class WeatherReadings:
 
     def newest_at(self, kind: str, moment: dt.datetime) -> WeatherReading | None:
         """Return the latest reading of a kind as of `moment`; None if missing or old."""
+        return self.newest_at_each(kind, [moment])[0]
+
+    def newest_at_each(
+        self, kind: str, moments: Sequence[dt.datetime]
+    ) -> list[WeatherReading | None]:
+        """Return `newest_at` each of the `moments`, in one query."""
         seen, numbers = self._of(kind)
-        at = bisect_right(seen, moment) - 1
-        if at < 0 or moment - seen[at] > dt.timedelta(hours=STALE_HOURS):
-            return None
-        return self._load([numbers[at]])[0]
+        found = []
+        for moment in moments:
+            at = bisect_right(seen, moment) - 1
+            is_fresh = at >= 0 and moment - seen[at] <= dt.timedelta(hours=STALE_HOURS)
+            found.append(numbers[at] if is_fresh else None)
+        self._load([number for number in found if number is not None])
+        return [None if number is None else self._unpacked[number] for number in found]
 
     def _of(self, kind: str) -> tuple[list[dt.datetime], list[int]]:
         """Return when each reading of a kind was first read, in order, and its id."""

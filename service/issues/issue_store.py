@@ -30,6 +30,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -166,11 +167,11 @@ def list_issues_by_origin(connection: sa.Connection, origin: dt.date, kind: str)
     return _all(connection, sa.select(issues).where(c.origin == origin, c.kind == kind))
 
 
-def _of_kind(series_id: str, kind: str) -> sa.Select[Any]:
+def _of_kind(series_id: Any, kind: str) -> sa.Select[Any]:
     return sa.select(issues).where(c.series_id == series_id, c.kind == kind)
 
 
-def _newest_first(series_id: str) -> sa.Select[Any]:
+def _newest_first(series_id: Any) -> sa.Select[Any]:
     return _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
 
 
@@ -250,12 +251,15 @@ def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
 def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
     """Return the array passed to `encode`.
 
-    Raises `ValueError` or `zlib.error` if the encoding is unknown or the bytes are damaged.
+    Raises `ValueError` if the encoding is unknown or the bytes are damaged.
     """
     name, low, n_paths, horizon = encoding.split(":")
     if name != "huffman":
         raise ValueError(f"expected the encoding huffman, found {name!r}")
-    packed = np.frombuffer(zlib.decompress(content), dtype=np.uint8)
+    try:
+        packed = np.frombuffer(zlib.decompress(content), dtype=np.uint8)
+    except zlib.error as error:
+        raise ValueError(f"expected {len(content)} bytes of {encoding!r}, found {error}") from error
     n_values, n_bits = int(n_paths) * int(horizon), int(low)
     days = packed[:n_values].astype(np.int32)
     rest = days[days > 0] - 1 << n_bits
@@ -273,11 +277,17 @@ def read_change_token(
 
     It is one short query, which shows whether cached answers are current.
     """
-    newest = _newest_first(series_id).with_only_columns(c.issue_id)
+    about = {"series_id": series_id, "route": route}
+    return tuple(connection.execute(_token_query(tuple(jobs)), about).one())
+
+
+@cache  # building it would take most of an answer's time
+def _token_query(jobs: tuple[str, ...]) -> sa.Select[Any]:
+    newest = _newest_first(sa.bindparam("series_id")).with_only_columns(c.issue_id)
     columns: list[Any] = [newest.limit(1).scalar_subquery()]
     for job in jobs:
-        last = sa.select(runs).where(runs.c.route == route, runs.c.job == job)
+        last = sa.select(runs).where(runs.c.route == sa.bindparam("route"), runs.c.job == job)
         last = last.order_by(runs.c.run_id.desc()).limit(1)
         for column in (runs.c.run_id, runs.c.outcome):
             columns.append(last.with_only_columns(column).scalar_subquery())
-    return tuple(connection.execute(sa.select(*columns)).one())
+    return sa.select(*columns)

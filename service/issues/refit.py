@@ -90,7 +90,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         raise JobError(f"no model could be fitted: {reasons}")
     draft = Draft(run, route, "live", inputs, inputs.hash(settings.horizon), fits, now)
     with step("publish"):
-        issued = _publish(context, draft)
+        issued = _publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
     served = {fit.version for fit in fits.successful.values()}
@@ -109,17 +109,18 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     return Outcome("done", reason + problems, detail)
 
 
-def _publish(context: Context, draft: Draft) -> list[str]:
+def _publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     """Store the issues of `draft` with their notes, in one transaction; return their ids.
 
-    Stores nothing if another run published the same meanwhile: equal inputs give equal paths.
+    Stores nothing if another run published the same after the issue `before`: equal inputs give
+    equal paths.
     """
     notes = _notes(context, draft)
     with context.database.writing() as connection:
         if not run_store.is_current(connection, draft.run):
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
         newest = issue_store.get_latest_issue(connection, draft.inputs.leading)
-        if newest and newest.inputs_hash == draft.inputs_hash and newest.issued_at >= draft.now:
+        if newest and newest.inputs_hash == draft.inputs_hash and newest.issue_id != before:
             return []
         ids = insert_issues(connection, draft)
         for kind, content in notes.items():
@@ -177,8 +178,11 @@ def _largest_change(context: Context, newest: Issue, inputs: Inputs, now: dt.dat
     """
     champion = newest.champion
     fits = fit_all(replace(inputs, models=[champion]), context.settings)
-    with context.database.reading() as connection:
-        stored = issue_store.load_paths(connection, newest, champion)
+    try:
+        with context.database.reading() as connection:
+            stored = issue_store.load_paths(connection, newest, champion)
+    except ValueError:  # damaged
+        return math.inf
     if champion not in fits.successful or stored is None or not inputs.weather.covariates:
         return math.inf
     paths = fits.successful[champion].paths[newest.series_id]

@@ -93,8 +93,9 @@ def send_edition(
             with context.database.writing() as connection:
                 if not delivery_store.claim_email(connection, email, clock()):
                     continue
+            held.append((email, SendResult("later", None)))  # if the session fails
             sent = session.send(email.address, message(email).as_bytes())
-            held.append((email, sent))
+            held[-1] = (email, sent)
             is_accepting = is_accepting or sent.state == "sent"
             if is_accepting:
                 record_held()

@@ -25,6 +25,8 @@ from service.page.page_params import PageParams
 
 _PAST_DAYS, _HORIZON = 90, 28
 _LEVELS = (50, 80, 95)
+_DRAWN = ("date", "value", "median", "lo80", "hi80", "lo95", "hi95", "none", "came", "last_year")
+"""What the script of the chart reads."""
 _TILES = ("next_7_days", "this_month", "calendar_year")
 _PARTS = CAUSE_NAMES | {
     "season": "time of year",
@@ -117,6 +119,7 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         "briefing": briefing_of(loader, view),
         "exhibits": exhibits,
         "chart_rows": chart_rows,
+        "drawn_rows": [{name: row.get(name) for name in _DRAWN} for row in chart_rows],
         "first_forecast": len(past),
         "waiting": waiting,
         "days": days,

@@ -12,6 +12,7 @@ from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import issue_id_of_day
 from service.answers.state import LASTING, Reason
+from service.core.clock import parse_date
 from service.core.declared_series import Series
 
 
@@ -87,6 +88,6 @@ def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams
 def read_day(name: str, text: str) -> dt.date:
     """Read a parameter that is a day; raises `BadQuestion` if it is not."""
     try:
-        return dt.date.fromisoformat(text)
+        return parse_date(text)
     except ValueError:
         raise BadQuestion(name, "a day such as 2026-01-02", repr(text[:40])) from None

@@ -2,7 +2,6 @@
 
 __all__ = ["plan_context"]
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ class _Field:
     step: float = 1
 
 
+_NUMBER = re.compile(r"([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]{1,2})?")
 _FIELDS = (
     _Field("threshold", "Threshold", "{unit} in your share, in total", 0, 0, MOST_THRESHOLD),
     _Field("window", "Days to add up", "1 to 28 days in a row", 1, 1, 28),
@@ -63,9 +63,8 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
     for field in _FIELDS:
         usual = declared.day_threshold if field.name == "threshold" else field.default
         text = args.get(field.name, str(usual)).strip()[:40]
-        number = _number(text)
-        is_step = round(number / field.step, 6).is_integer() if math.isfinite(number) else False
-        if is_step and field.least <= number <= field.most:
+        number = _number(text, is_whole=field.step == 1)
+        if number is not None and field.least <= number <= field.most:
             texts[field.name], numbers[field.name] = str(number), number
             continue
         texts[field.name] = text
@@ -80,13 +79,14 @@ def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]
     return {"texts": texts, "numbers": numbers, "errors": errors}
 
 
-def _number(text: str) -> float:
-    """Read a number such as 1,500 or 12.5; return NaN if it is none."""
-    try:
-        number = float(re.sub(r",(?=\d{3}\b)", "", text))
-    except ValueError:
-        return math.nan
-    return int(number) if number.is_integer() else number
+def _number(text: str, is_whole: bool) -> float | None:
+    """Read a number such as 1,500 or, unless it must be whole, 12.5; None if it is none."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text.replace(",", ""))
+    if number.is_integer():
+        return int(number)
+    return None if is_whole else number
 
 
 def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:

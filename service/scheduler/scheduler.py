@@ -69,6 +69,8 @@ def run(context: Context) -> None:
         _log.info("%s of %s next at %s", item.name, one.route.name, at)
     start(context, threading.Event())
     signal.sigwait(ends)
+    for another in ends:  # would end the process before its runs are recorded as stopped
+        signal.signal(another, signal.SIG_IGN)
     # Do not wait minutes for a running job: what it has stored is complete, and the next run stores
     # the rest.
     stop_running_jobs(context)

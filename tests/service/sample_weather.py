@@ -12,6 +12,7 @@ from forecast.covariates import Covariates
 from forecast.series import Day
 from service.core.context import Context
 from service.core.database import Database
+from service.core.settings import Settings
 from service.data import weather_store
 from service.data.covariates import drivers_as_of
 from service.data.daily_weather import WAVES, WIND, WeatherReading
@@ -91,3 +92,7 @@ def with_weather(context: Context) -> Context:
     declare_model(models, "climatology", "climatology", "baseline")
     declare_model(models, "swell", "level_hurdle", "champion")
     return Context(context.settings.model_copy(update={"weather": "openmeteo"}), context.database)
+
+
+def without_weather(settings: Settings) -> Settings:
+    return settings.model_copy(update={"weather": "off"})

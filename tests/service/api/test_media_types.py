@@ -12,6 +12,7 @@ from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred_type
         ("*/*", JSON),
         ("text/*", CSV),
         ("text/csv; charset=utf-8", CSV),
+        ("text/csv; charset=utf-8; header=present", CSV),
         ("text/csv; charset=iso-8859-1", None),
         ("application/json; profile=other", None),
         ("text/csv; charset=iso-8859-1, application/json;q=0.1", JSON),

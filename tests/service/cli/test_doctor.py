@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -11,15 +13,16 @@ import pytest
 import sqlalchemy as sa
 import trustme
 
-from service.answers.state import CURRENT_STATE_REASONS
+from service.answers import state
 from service.cli import doctor as module
 from service.cli.doctor import Finding, clock, examine, space
-from service.core import request_store
+from service.core import request_store, sqlite
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
+from service.issues.declared_models import PROBLEMS
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
 from tests.service.support import NOW, ROOT, ROUTE, declare_quick_models, record_run
 from tests.support.sites import PAGE, SiteResponse, Sites
@@ -237,7 +240,10 @@ def test_each_reason_of_the_forecast_has_its_remedy(healthy: Settings, context: 
 
 
 def test_every_reason_has_a_remedy() -> None:
-    assert set(module._REMEDIES) == CURRENT_STATE_REASONS | {"champion_failed", "no_issue"}
+    source = inspect.getsource(state)
+    named = {*re.findall(r'Reason\("(\w+)"', source), state.LASTING, *PROBLEMS}
+    named |= {sqlite.READ_ONLY[0], sqlite._FULL[0], *(f"{job}_failed" for job in state._NEEDED)}
+    assert set(module._REMEDIES) == named
 
 
 def test_damaged_database_suggests_a_restore(healthy: Settings, context: Context) -> None:

@@ -151,12 +151,13 @@ _COLUMNS = ": expected a CSV whose first line is address[,threshold][,route], fo
             ],
         ),
         (b"address,rout\na@example.org,italy\n", [f"{_COLUMNS}'address', 'rout'\n"]),
+        (b"address,address\na@b.org,c@d.org\n", [f"{_COLUMNS}'address', 'address'\n"]),
         (b"a@example.org\nb@example.org\n", [f"{_COLUMNS}'a@example.org'\n"]),
         (b"", [_COLUMNS]),
         (b"address\na@b.org\nJos\xe9@b.org\n", ["after line", "can't decode byte 0xe9"]),
         (b'address\na@b.org\n"a@b.org\n', ["after line", "unexpected end of data"]),
     ],
-    ids=["rows", "column", "no-header", "empty", "encoding", "quotes"],
+    ids=["rows", "column", "repeated", "no-header", "empty", "encoding", "quotes"],
 )
 def test_import_of_an_invalid_file_stores_nothing(
     run: Any, tmp_path: Path, content: bytes, messages: list[str]

@@ -5,7 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.core.clock import day_columns, format_age, format_instant, span_before, utc_now
+from service.core.clock import (
+    day_columns,
+    format_age,
+    format_instant,
+    parse_date,
+    span_before,
+    utc_now,
+)
 
 
 def test_utc_now_has_whole_seconds() -> None:
@@ -54,3 +61,10 @@ def test_day_columns_are_time_and_date() -> None:
         ("time", "2026-01-09T00:00:00Z"),
         ("date", "2026-01-09"),
     ]
+
+
+@pytest.mark.parametrize("text", ["20241018", "2024-W42-5", "2024-10-18T00:00", "2024-02-30", ""])
+def test_dates_have_one_form(text: str) -> None:
+    assert parse_date("2024-10-18") == dt.date(2024, 10, 18)
+    with pytest.raises(ValueError):
+        parse_date(text)

@@ -113,6 +113,7 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
         ),
         ("series.vessels]", 'series."Two words"]', "expected lower-case letters, digits and _"),
         ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
+        ("licence =", f"areas = {'[' * 3000}\nlicence =", "strait.toml: expected TOML, found "),
         ('kind = "csv"', 'kind = "xls"', "source.kind: expected 'govuk', 'csv' or 'json'"),
         ('file = "landings.csv"', "", "source: expected either a file or an address"),
         ("columns", 'address = "https://x.org/a"\ncolumns', "expected either a file or an add"),

@@ -57,6 +57,7 @@ def test_mask_url_hides_password(url: str, masked: str) -> None:
 def test_passwords_of_url_include_encoded_and_decoded_form() -> None:
     assert {"p%40ss", "p@ss"} <= passwords_of("postgresql://user:p%40ss@host/db")
     assert "word" in passwords_of("postgresql:///db?password=word")
+    assert "pa[ss" in passwords_of("redis://:pa[ss@cache:6379/0")
     assert not any(passwords_of("sqlite:///x.sqlite"))
 
 

@@ -101,6 +101,7 @@ def test_variable_overrides_secret_file(monkeypatch: pytest.MonkeyPatch, folder:
         ("a link to nothing", "does not exist"),
         ("a link out", "resolves outside"),
         (b"hush\nhush\n", "expected one line of text"),
+        (b" \n", "expected one line of text, found none"),
         (b"\xff\xfehush\n", "can't decode"),
     ],
 )

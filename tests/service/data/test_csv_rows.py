@@ -143,8 +143,8 @@ def test_other_encoding_is_read_if_named(tmp_path: Path) -> None:
             read_reports(content, tmp_path, encoding=encoding)
 
 
-def test_separator_is_the_most_frequent_in_the_header() -> None:
-    content = b'date;people;"a, note"\n2025-01-01;7;x\n'
+def test_separator_is_that_of_the_date_column() -> None:
+    content = b'date;people;"a, long, note"\n2025-01-01;7;x\n'
     assert read_content(content, ("people",), ("people",))["people"].values.tolist() == [7]
 
 

@@ -102,6 +102,9 @@ def test_invalid_inputs_are_named(site: Any) -> None:
         "our_share=0": "your share must be a number with at most two decimals from 0.01 to 100",
         "our_share=3,5": "with at most two decimals from 0.01 to 100, like 12.5",
         "threshold=50,0": "threshold must be a whole number",
+        "window=1.00000001": "days to add up must be a whole number",
+        "our_share=12.500000001": "with at most two decimals",
+        "horizon=1e1": "number of days ahead must be a whole number",
     }.items():
         response = site.client.get(f"/plan?{query}")
         assert response.status_code == 400
