@@ -128,7 +128,7 @@ class IssueLoader:
                 return self._read(connection, issue, model)
 
         # Read the token first: the cached value is at least as new.
-        token = self._read_cached(
+        token = self.read_cached(
             ("token", series_id),
             lambda connection: issue_store.read_change_token(
                 connection, self.route.name, series_id, STATE_JOBS
@@ -219,7 +219,7 @@ class IssueLoader:
             issue = issue_store.get_latest_issue(connection, series_id)
             return self.state(connection, series_id, issue, self.clock())
 
-    def _read_cached(self, key: Hashable, read: Callable[[Connection], T]) -> T:
+    def read_cached(self, key: Hashable, read: Callable[[Connection], T]) -> T:
         """Return the last result of `read`; call it again after any commit to the database."""
 
         def read_now() -> T:
