@@ -15,7 +15,7 @@ from service.answers import panel as panels
 from service.answers.ahead import MOST_HORIZON
 from service.answers.bands import Level
 from service.answers.issue_loader import IssueView
-from service.api import answer_schemas, queries, schemas
+from service.api import answer_schemas, queries, query_types, schemas
 from service.api.media_types import JSON
 from service.api.responses import (
     answer_about_issue,
@@ -113,12 +113,12 @@ class ScenarioBody(queries.NoQuery):
     people_per_boat: float | None = _number(
         None, scenario.PEOPLE_PER_BOAT, "Mean number of people per boat over the horizon."
     )
-    weather: dict[queries.Day, Literal["calm", "mixed", "rough"]] = Field(
+    weather: dict[query_types.Day, Literal["calm", "mixed", "rough"]] = Field(
         default_factory=dict,
         max_length=MOST_HORIZON,
         description="Weather by day, if the model uses weather.",
     )
-    first: queries.Day | None = Field(
+    first: query_types.Day | None = Field(
         None, alias="from", description="First day of the answer, as for the forecast."
     )
     horizon: Annotated[int, BeforeValidator(_integer)] = Field(
@@ -129,9 +129,9 @@ class ScenarioBody(queries.NoQuery):
         json_schema_extra={"minItems": 1, "maxItems": 5, "uniqueItems": True},
         description="Levels of the central ranges in per cent, each once.",
     )
-    issue: queries.IssueName = "latest"
-    as_of: queries.Moment | None = Field(None, description="The latest forecast at that time.")
-    model: queries.ModelName = "champion"
+    issue: query_types.IssueName = "latest"
+    as_of: query_types.Moment | None = Field(None, description="The latest forecast at that time.")
+    model: query_types.ModelName = "champion"
 
 
 @blueprint.post("/<series_id>/scenarios")
