@@ -12,12 +12,10 @@ os.environ["CROSSINGS_WEATHER"] = "off"
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from forecast.series import DailySeries
 from tests.support import embedded, loopback_guard
 
 _REFUSED = loopback_guard.install()
@@ -29,7 +27,7 @@ settings.register_profile("long", max_examples=2000, deadline=None)
 settings.load_profile("short")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     """Start with files of long and of few tests, so that no worker runs one alone at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
     count = Counter(item.path for item in items)
@@ -37,14 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop() -> None:
+def pytest_runtestloop():
     gc.collect()
     gc.freeze()  # later collections skip what was imported
     gc.enable()
 
 
 @pytest.fixture(autouse=True)
-def _loopback_alone() -> Iterator[None]:
+def _loopback_alone():
     """Fail a test that connects beyond loopback, itself or in a child process."""
     before = _REFUSED.stat().st_size
     yield
@@ -53,7 +51,7 @@ def _loopback_alone() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _logging_restored() -> Iterator[None]:
+def _logging_restored():
     """Restore the root logger, which commands that run in a test configure."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -63,16 +61,16 @@ def _logging_restored() -> Iterator[None]:
     assert not logging.root.manager.disable, "logging must not stay disabled"
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish():
     _REFUSED.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
-def figures() -> dict[str, DailySeries]:
+def figures():
     """The embedded people and boats."""
     return embedded.read()
 
 
 @pytest.fixture
-def people(figures: dict[str, DailySeries]) -> DailySeries:
+def people(figures):
     return figures["people"]

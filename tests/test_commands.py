@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from itertools import chain, dropwhile
 from pathlib import Path
 
@@ -21,7 +20,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 END = {"|", "||", "&&", ";", "&", ">", ">>", "<"}
 
 
-def find_commands(text: str) -> Iterator[list[str]]:
+def find_commands(text):
     """Yield the words of each command in shell blocks and inline code."""
     for block in BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
@@ -30,7 +29,7 @@ def find_commands(text: str) -> Iterator[list[str]]:
         yield from split_commands(re.sub(r"[\[\]]", " ", code))
 
 
-def split_commands(line: str) -> Iterator[list[str]]:
+def split_commands(line):
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.wordchars += "~-./*?=$:{},@%+<>"
     try:
@@ -46,7 +45,7 @@ def split_commands(line: str) -> Iterator[list[str]]:
             command = []
 
 
-def find_error(words: list[str]) -> str | None:
+def find_error(words):
     """Return the error in a command of this project, if any."""
     words = list(dropwhile(re.compile(r"^[A-Z_]+=").match, words))
     if not words:
@@ -64,7 +63,7 @@ def find_error(words: list[str]) -> str | None:
     return None
 
 
-def find_crossings_error(arguments: list[str]) -> str | None:
+def find_crossings_error(arguments):
     command: click.Command = group
     for at, word in enumerate(arguments):
         if not isinstance(command, click.Group) or word.startswith("-"):
@@ -79,7 +78,7 @@ def find_crossings_error(arguments: list[str]) -> str | None:
     return f"crossings {' '.join(arguments)}: no {unknown}" if unknown else None
 
 
-def find_bench_error(module: str, arguments: list[str]) -> str | None:
+def find_bench_error(module, arguments):
     file = ROOT / f"{module.replace('.', '/')}.py"
     if not file.is_file():
         return f"no {module}"
@@ -89,7 +88,7 @@ def find_bench_error(module: str, arguments: list[str]) -> str | None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_documented_commands_exist(path: Path) -> None:
+def test_documented_commands_exist(path):
     commands = find_commands(path.read_text("utf-8"))
     assert not [error for words in commands if (error := find_error(words))]
 
@@ -105,11 +104,11 @@ def test_documented_commands_exist(path: Path) -> None:
         "```sh\nCROSSINGS_PORT=80 .venv/bin/python -m bench.latency --gently\n```",
     ],
 )
-def test_unknown_command_is_detected(text: str) -> None:
+def test_unknown_command_is_detected(text):
     assert any(map(find_error, find_commands(text)))
 
 
-def test_make_targets_have_descriptions() -> None:
+def test_make_targets_have_descriptions():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     described = set(re.findall(r"^([a-z-]+):[^#\n]*## \S", makefile, re.MULTILINE))
     assert described == TARGETS

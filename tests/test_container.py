@@ -27,7 +27,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+(\.\d+)+(-[a-z0-9]+)*$")
 
 
-def compose(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+def compose(*arguments, text=None):
     command = ["docker", "compose", *arguments]
     return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True)
 
@@ -36,7 +36,7 @@ def compose(*arguments: str, text: str | None = None) -> subprocess.CompletedPro
     shutil.which("docker") is None or compose("version").returncode != 0,
     reason="docker with its compose plugin is not installed",
 )
-def test_compose_file_is_valid() -> None:
+def test_compose_file_is_valid():
     valid = compose("-f", "compose.yaml", "config", "--quiet")
     assert valid.returncode == 0, valid.stderr
     invalid = compose("-f", "-", "config", text="services: {api: {image: crossings, replicas: 2}}")
@@ -44,7 +44,7 @@ def test_compose_file_is_valid() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_service_has_pinned_image_limits_and_no_privileges(name: str) -> None:
+def test_service_has_pinned_image_limits_and_no_privileges(name):
     service = SERVICES[name]
     assert PINNED.match(service["image"])
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
@@ -55,7 +55,7 @@ def test_service_has_pinned_image_limits_and_no_privileges(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_own_service_has_known_settings_read_only_root_and_no_capabilities(name: str) -> None:
+def test_own_service_has_known_settings_read_only_root_and_no_capabilities(name):
     service = OURS[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -65,9 +65,7 @@ def test_own_service_has_known_settings_read_only_root_and_no_capabilities(name:
     assert {*service["environment"], *map(str.upper, service["secrets"])} <= settings
 
 
-def test_settings_of_api_are_read_with_generated_secrets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_of_api_are_read_with_generated_secrets(tmp_path, monkeypatch):
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "secrets", tmp_path / "scripts")
     folder = tmp_path / "secrets"
@@ -86,13 +84,13 @@ def test_settings_of_api_are_read_with_generated_secrets(
     assert settings.trusted_proxies == 1
 
 
-def test_secrets_are_excluded_from_git_and_image() -> None:
+def test_secrets_are_excluded_from_git_and_image():
     assert "secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert "*" in ignored and "!secrets" not in ignored
 
 
-def test_services_wait_for_their_dependencies() -> None:
+def test_services_wait_for_their_dependencies():
     for name, service in SERVICES.items():
         for other, dependency in service.get("depends_on", {}).items():
             ends = SERVICES[other].get("restart") == "on-failure"
@@ -102,14 +100,14 @@ def test_services_wait_for_their_dependencies() -> None:
     assert "figures" in SERVICES["api"]["depends_on"]
 
 
-def test_api_has_two_replicas_and_one_scheduler() -> None:
+def test_api_has_two_replicas_and_one_scheduler():
     assert SERVICES["api"]["deploy"]["replicas"] == 2
     assert "ports" not in SERVICES["api"], "nginx publishes the port for both replicas"
     roles = [each["command"][0] for each in OURS.values()]
     assert sorted(roles) == ["ingest", "scheduler", "serve"]
 
 
-def test_mounted_files_and_volumes_exist() -> None:
+def test_mounted_files_and_volumes_exist():
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
@@ -117,7 +115,7 @@ def test_mounted_files_and_volumes_exist() -> None:
             assert exists, source
 
 
-def test_grafana_has_the_version_tested_with_the_panels() -> None:
+def test_grafana_has_the_version_tested_with_the_panels():
     package = json.loads((ROOT / "tests/grafana/package.json").read_text("utf-8"))
     version = SERVICES["grafana"]["image"].partition(":")[2]
     assert package["dependencies"]["@grafana/ui"] == version
@@ -128,7 +126,7 @@ def test_grafana_has_the_version_tested_with_the_panels() -> None:
     assert folder.group(1) in targets
 
 
-def test_image_is_versioned_and_runs_as_a_user() -> None:
+def test_image_is_versioned_and_runs_as_a_user():
     assert f"ARG VERSION={VERSION}\n" in DOCKERFILE
     base = re.search(r"^ARG BASE=(\S+)$", DOCKERFILE, re.MULTILINE)
     assert base and PINNED.match(base.group(1))

@@ -21,21 +21,21 @@ TITLE = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SETTINGS = {f"CROSSINGS_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
 
-def relative(path: Path) -> str:
+def relative(path):
     return str(path.relative_to(ROOT))
 
 
-def anchors(text: str) -> set[str]:
+def anchors(text):
     """Anchors of a document's titles, in GitHub's form."""
     return {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in TITLE.findall(text)}
 
 
-def test_readme_is_short() -> None:
+def test_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 160
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
-def test_links_have_targets(path: Path) -> None:
+def test_links_have_targets(path):
     wrong = []
     for target in LINK.findall(path.read_text("utf-8")):
         place, _, anchor = target.partition("#")
@@ -48,12 +48,12 @@ def test_links_have_targets(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "Dockerfile", ROOT / "Makefile"], ids=relative)
-def test_mentioned_settings_exist(path: Path) -> None:
+def test_mentioned_settings_exist(path):
     assert set(SETTING.findall(path.read_text("utf-8"))) <= set(SETTINGS)
 
 
 @pytest.mark.parametrize("path", CURRENT, ids=lambda path: path.name)
-def test_mentioned_code_exists(path: Path) -> None:
+def test_mentioned_code_exists(path):
     """Paths of files, and names in the forms "`NAME` of `file`" and "`file` (`NAME`)"."""
     text = path.read_text("utf-8")
     file = r"`((?:forecast|service|bench|tests)/[a-z_/]+\.py)`"
@@ -68,7 +68,7 @@ def test_mentioned_code_exists(path: Path) -> None:
     assert not missing
 
 
-def test_every_setting_is_documented() -> None:
+def test_every_setting_is_documented():
     """The table in docs/operations.md has each setting with its default and its meaning."""
     rows = {}
     for line in (ROOT / "docs" / "operations.md").read_text("utf-8").splitlines():
@@ -85,7 +85,7 @@ def test_every_setting_is_documented() -> None:
             assert default == ("" if field.default is None else str(field.default))
 
 
-def test_documented_metrics_have_their_labels() -> None:
+def test_documented_metrics_have_their_labels():
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     samples = re.findall(r"^crossings_(\w+)\{(.*)\} ", text, re.MULTILINE)
     assert samples
@@ -94,7 +94,7 @@ def test_documented_metrics_have_their_labels() -> None:
         assert re.findall(r"(\w+)=", labels) == sorted(described), name
 
 
-def test_decisions_are_numbered_and_have_the_same_sections() -> None:
+def test_decisions_are_numbered_and_have_the_same_sections():
     files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     numbers = [file.name[:4] for file in files]
     assert numbers == sorted(set(numbers))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.support import embedded
 
 
-def test_embedded_figures_match_the_published_totals() -> None:
+def test_embedded_figures_match_the_published_totals():
     series = embedded.read()
     people, boats = series["people"], series["boats"]
     assert list(series) == ["people", "boats"]

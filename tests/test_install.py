@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -23,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 
 
-def build_wheel(folder: Path, name: str, version: str, *metadata: str) -> str:
+def build_wheel(folder, name, version, *metadata):
     """Build a wheel with one module; return its line of a lock."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
@@ -41,7 +40,7 @@ def build_wheel(folder: Path, name: str, version: str, *metadata: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(tmp_path_factory):
     """A virtual environment with a copy of the pip of ours, as installing it takes long."""
     folder = tmp_path_factory.mktemp("environment") / ".venv"
     run_command(sys.executable, "-m", "venv", "--without-pip", folder, check=True)
@@ -52,7 +51,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bare_project(tmp_path: Path) -> Path:
+def bare_project(tmp_path):
     """A folder with the scripts and no environment."""
     folder = tmp_path / "a project of 100 %"
     shutil.copytree(SCRIPTS, folder / "scripts")
@@ -60,13 +59,13 @@ def bare_project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def project(bare_project: Path, environment: Path) -> Path:
+def project(bare_project, environment):
     """The same with a copy of the environment."""
     shutil.copytree(environment, bare_project / ".venv", symlinks=True, copy_function=os.link)
     return bare_project
 
 
-def install(project: Path, lock: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def install(project, lock, **environment):
     (project / "lock.txt").write_text(lock, "utf-8")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
     env = inherited | {"PIP_CONFIG_FILE": os.devnull} | environment
@@ -74,19 +73,19 @@ def install(project: Path, lock: str, **environment: str) -> subprocess.Complete
     return run_command(*script, cwd=project, env=env)
 
 
-def read_version(project: Path, name: str) -> str:
+def read_version(project, name):
     program = f"import {name}; print({name}.version)"
     return run_command(project / ".venv/bin/python", "-c", program, check=True).stdout.strip()
 
 
 @pytest.fixture
-def wheels(tmp_path: Path) -> Path:
+def wheels(tmp_path):
     folder = tmp_path / "wheels"
     folder.mkdir()
     return folder
 
 
-def test_locked_version_is_installed_despite_newer_release(project: Path, wheels: Path) -> None:
+def test_locked_version_is_installed_despite_newer_release(project, wheels):
     """One package requires another with an extra."""
     extra = ("Provides-Extra: email", "Requires-Dist: validator>=1 ; extra == 'email'")
     lock = (
@@ -101,21 +100,21 @@ def test_locked_version_is_installed_despite_newer_release(project: Path, wheels
     assert read_version(project, "models") == read_version(project, "validator") == "1.0"
 
 
-def test_incomplete_lock_is_rejected(project: Path, wheels: Path) -> None:
+def test_incomplete_lock_is_rejected(project, wheels):
     lock = build_wheel(wheels, "framework", "1.0", "Requires-Dist: models>=1.0")
     done = install(project, lock, PIP_NO_INDEX="1", PIP_FIND_LINKS=wheels.as_uri())
     assert done.returncode != 0
     assert "framework 1.0 requires models" in done.stderr
 
 
-def test_package_with_another_hash_is_rejected(project: Path, wheels: Path) -> None:
+def test_package_with_another_hash_is_rejected(project, wheels):
     lock = build_wheel(wheels, "models", "1.0")
     build_wheel(wheels, "models", "1.0", "Summary: not the same")
     done = install(project, lock, PIP_NO_INDEX="1", PIP_FIND_LINKS=wheels.as_uri())
     assert "is not the one that the lock names" in read_error(done)
 
 
-def read_error(done: subprocess.CompletedProcess[str]) -> str:
+def read_error(done):
     """Check that a failure is one line that names the log; return it."""
     assert done.returncode != 0
     lines = done.stderr.splitlines()
@@ -134,9 +133,7 @@ def read_error(done: subprocess.CompletedProcess[str]) -> str:
         ),
     ],
 )
-def test_unreachable_index_is_logged_and_reported_in_one_line(
-    project: Path, wheels: Path, variables: dict[str, str], message: str
-) -> None:
+def test_unreachable_index_is_logged_and_reported_in_one_line(project, wheels, variables, message):
     lock = build_wheel(wheels, "models", "1.0")
     done = install(project, lock, PIP_RETRIES="1", **variables)
     assert message in read_error(done)
@@ -144,7 +141,7 @@ def test_unreachable_index_is_logged_and_reported_in_one_line(
     assert (project / "var/logs/installing-the-lock.log").stat().st_size > 0
 
 
-def run_quietly(project: Path, output: str, status: int = 1) -> subprocess.CompletedProcess[str]:
+def run_quietly(project, output, status=1):
     """Run a command with `output` and `status` under `scripts/quietly`."""
     script = f'printf "%s\\n" "line 1" "$0" >&2; exit {status}'
     return run_command("scripts/quietly", "A step", "sh", "-c", script, output, cwd=project)
@@ -163,7 +160,7 @@ def run_quietly(project: Path, output: str, status: int = 1) -> subprocess.Compl
         ("", "it ended with status 1"),
     ],
 )
-def test_failure_is_explained_in_one_line(bare_project: Path, output: str, message: str) -> None:
+def test_failure_is_explained_in_one_line(bare_project, output, message):
     assert message in read_error(run_quietly(bare_project, output))
     assert output in (bare_project / "var/logs/a-step.log").read_text("utf-8")
 
@@ -178,13 +175,13 @@ def test_failure_is_explained_in_one_line(bare_project: Path, output: str, messa
     ],
 )
 def test_full_disk_is_reported_unless_another_cause_is_known(
-    bare_project: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    output: str,
-    full: str,
-    message: str,
-) -> None:
+    bare_project,
+    tmp_path,
+    monkeypatch,
+    output,
+    full,
+    message,
+):
     full = str(bare_project) if full == "." else full
     df = tmp_path / "bin/df"
     df.parent.mkdir()
@@ -200,7 +197,7 @@ def test_full_disk_is_reported_unless_another_cause_is_known(
 
 
 @pytest.mark.parametrize("command", ["prepare run", "tool package==1 command", "bench"])
-def test_missing_python_is_reported_in_one_line(bare_project: Path, command: str) -> None:
+def test_missing_python_is_reported_in_one_line(bare_project, command):
     env = os.environ | {"PYTHON": "no-such-python"}
     name, *arguments = command.split()
     done = run_command(bare_project / "scripts" / name, *arguments, env=env)
@@ -208,7 +205,7 @@ def test_missing_python_is_reported_in_one_line(bare_project: Path, command: str
     assert re.fullmatch(r"Python 3\.11, .* set PYTHON to its path\n", done.stderr)
 
 
-def test_incomplete_or_moved_environment_is_recreated(bare_project: Path, tmp_path: Path) -> None:
+def test_incomplete_or_moved_environment_is_recreated(bare_project, tmp_path):
     python = tmp_path / "python"  # without pip, whose installation is slow
     python.write_text(
         f'#!/bin/sh\nif [ "$1" = -m ]; then shift 2; set -- -m venv --without-pip "$@"; fi\n'
@@ -217,7 +214,7 @@ def test_incomplete_or_moved_environment_is_recreated(bare_project: Path, tmp_pa
     python.chmod(0o755)
     options = {"cwd": bare_project, "env": os.environ | {"PYTHON": str(python)}, "check": True}
 
-    def create() -> str:
+    def create():
         return run_command("scripts/environment", ".venv", **options).stdout
 
     path_file, stray = bare_project / ".venv/made-at", bare_project / ".venv/stray"
@@ -232,7 +229,7 @@ def test_incomplete_or_moved_environment_is_recreated(bare_project: Path, tmp_pa
     assert (create(), stray.exists()) == ("", True)
 
 
-def test_output_of_a_successful_step_is_hidden(bare_project: Path) -> None:
+def test_output_of_a_successful_step_is_hidden(bare_project):
     done = run_quietly(bare_project, "No space left on device", status=0)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"A step \.\.\. done in \d+ s\n", done.stdout)
@@ -250,7 +247,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_other_programs_are_installed_beside_the_packages(bare_project: Path, status: int) -> None:
+def test_other_programs_are_installed_beside_the_packages(bare_project, status):
     """Tests start after both, without what could not be installed; lint can fail beside them."""
     shutil.copy(ROOT / "Makefile", bare_project)
     (bare_project / ".venv/bin").mkdir(parents=True)
@@ -267,12 +264,12 @@ def test_other_programs_are_installed_beside_the_packages(bare_project: Path, st
 
 
 @pytest.mark.parametrize("file", ["scripts/install-lock", "Dockerfile"])
-def test_lock_is_installed_with_hashes_and_without_dependencies(file: str) -> None:
+def test_lock_is_installed_with_hashes_and_without_dependencies(file):
     text = (ROOT / file).read_text("utf-8")
     assert text.count("--require-hashes") == text.count("--no-deps --require-hashes") == 1
     assert " check" in text
 
 
-def test_one_script_installs_a_lock() -> None:
+def test_one_script_installs_a_lock():
     scripts = {s.name for s in SCRIPTS.iterdir() if "--requirement " in s.read_text("utf-8")}
     assert scripts == {"install-lock", "audit"}, "audit only reads the lock"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -69,7 +68,7 @@ HOSTS_AND_PATHS = re.compile(
 
 
 @cache
-def tracked() -> list[Path]:
+def tracked():
     """Files that git tracks or would add."""
     try:
         listed = subprocess.run(
@@ -85,7 +84,7 @@ def tracked() -> list[Path]:
 
 
 @cache
-def modules() -> dict[str, ast.Module]:
+def modules():
     """Every module of the project's packages, by dotted name."""
     trees = {}
     for package in ("forecast", "service"):
@@ -96,7 +95,7 @@ def modules() -> dict[str, ast.Module]:
     return trees
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
+def imports(tree):
     """Dotted names that a module imports, at any level."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -108,28 +107,28 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield full if full in modules() else str(node.module)
 
 
-def package_of(module: str) -> str:
+def package_of(module):
     """``forecast``, or the subpackage of ``service``."""
     package, _, rest = module.partition(".")
     return package if package == "forecast" else rest.partition(".")[0]
 
 
-def calls(tree: ast.AST) -> Iterator[str]:
+def calls(tree):
     yield from (ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
-def top_level(tree: ast.AST) -> set[str]:
+def top_level(tree):
     """Top-level packages that a module imports."""
     return {name.partition(".")[0] for name in imports(tree)}
 
 
-def numpy_random(tree: ast.AST) -> set[str]:
+def numpy_random(tree):
     """Names used from numpy's random module."""
     names = re.findall(r"\b(?:np|numpy)\.random\.(\w+)", ast.unparse(tree))
     return set(names) - NUMPY_RANDOM_ALLOWED
 
 
-def across_packages() -> Iterator[tuple[str, str]]:
+def across_packages():
     """Pairs of a module and a name that it imports from another of the project's packages."""
     for module, tree in modules().items():
         for name in imports(tree):
@@ -138,16 +137,16 @@ def across_packages() -> Iterator[tuple[str, str]]:
                 yield module, name
 
 
-def relative(path: Path) -> str:
+def relative(path):
     return str(path.relative_to(ROOT))
 
 
-def test_every_package_has_a_layer() -> None:
+def test_every_package_has_a_layer():
     packages = {package_of(module) for module in modules()} - {""}
     assert packages <= set(HEIGHT), "add the layer here and to docs/architecture.md"
 
 
-def test_layer_imports_only_lower_layers() -> None:
+def test_layer_imports_only_lower_layers():
     wrong = [
         f"{module} imports {name}"
         for module, name in across_packages()
@@ -156,14 +155,14 @@ def test_layer_imports_only_lower_layers() -> None:
     assert not wrong
 
 
-def test_modules_have_no_import_cycle() -> None:
+def test_modules_have_no_import_cycle():
     imported = {
         module: {name for name in imports(tree) if name in modules() and name != module}
         for module, tree in modules().items()
     }
     visited: set[str] = set()
 
-    def visit(module: str, importers: tuple[str, ...]) -> None:
+    def visit(module, importers):
         assert module not in importers, " -> ".join((*importers, module))
         if module not in visited:
             for name in imported[module]:
@@ -174,7 +173,7 @@ def test_modules_have_no_import_cycle() -> None:
         visit(module, ())
 
 
-def test_forecast_package_is_pure() -> None:
+def test_forecast_package_is_pure():
     wrong = []
     for module, tree in modules().items():
         if package_of(module) != "forecast":
@@ -192,7 +191,7 @@ def test_forecast_package_is_pure() -> None:
 
 
 @pytest.mark.parametrize(("package", "home"), IMPORTED_BY.items())
-def test_library_is_imported_by_one_package(package: str, home: str) -> None:
+def test_library_is_imported_by_one_package(package, home):
     wrong = [
         module
         for module, tree in modules().items()
@@ -201,7 +200,7 @@ def test_library_is_imported_by_one_package(package: str, home: str) -> None:
     assert not wrong, f"only service/{home} imports {package}"
 
 
-def test_only_stores_and_core_import_sql() -> None:
+def test_only_stores_and_core_import_sql():
     wrong = [
         module
         for module, tree in modules().items()
@@ -211,7 +210,7 @@ def test_only_stores_and_core_import_sql() -> None:
     assert not wrong
 
 
-def test_pickle_is_not_used() -> None:
+def test_pickle_is_not_used():
     wrong = []
     for path in tracked():
         text = path.read_text("utf-8") if path.suffix == ".py" else ""
@@ -232,7 +231,7 @@ def test_pickle_is_not_used() -> None:
     assert not wrong
 
 
-def test_modules_begin_with_docstring_and_all() -> None:
+def test_modules_begin_with_docstring_and_all():
     """Each name in `__all__` exists, and each public function is in it."""
     wrong = []
     for module, tree in modules().items():
@@ -260,7 +259,7 @@ def test_modules_begin_with_docstring_and_all() -> None:
     assert not wrong
 
 
-def _defined(tree: ast.Module) -> set[str]:
+def _defined(tree):
     names = set()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -276,7 +275,7 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def test_files_are_short() -> None:
+def test_files_are_short():
     wrong = {
         relative(path): lines
         for path in tracked()
@@ -287,7 +286,7 @@ def test_files_are_short() -> None:
 
 
 @pytest.mark.parametrize("pattern", [STIGMATISING, HOSTS_AND_PATHS], ids=["stigma", "hosts"])
-def test_files_have_no_stigmatising_words_hosts_or_paths(pattern: re.Pattern[str]) -> None:
+def test_files_have_no_stigmatising_words_hosts_or_paths(pattern):
     assert not [
         f"{relative(path)}:{number}: {match.group()}"
         for path in tracked()

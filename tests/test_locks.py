@@ -17,17 +17,17 @@ LOCKS = (*OURS, "bench/requirements.txt")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?: ; (?P<marker>.+?))? \\$")
 
 
-def read_lines(lock: str) -> list[str]:
+def read_lines(lock):
     return (ROOT / lock).read_text("utf-8").splitlines()
 
 
-def read_pins(lock: str) -> set[tuple[str, ...]]:
+def read_pins(lock):
     matches = [PIN.match(line) for line in read_lines(lock) if not line.startswith(" ")]
     return {tuple(match.groups(default="")) for match in matches if match}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_lock_consists_of_pins_with_hashes(lock: str) -> None:
+def test_lock_consists_of_pins_with_hashes(lock):
     """The lock does not say where packages come from: no URL and no index."""
     hashed = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
     lines = read_lines(lock)
@@ -40,12 +40,12 @@ def test_lock_consists_of_pins_with_hashes(lock: str) -> None:
     ]
 
 
-def test_tests_use_the_versions_of_service_and_image() -> None:
+def test_tests_use_the_versions_of_service_and_image():
     service, image, tests = map(read_pins, OURS)
     assert service <= image <= tests
 
 
-def test_declared_dependencies_are_locked() -> None:
+def test_declared_dependencies_are_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     extras = project["project"]["optional-dependencies"]
@@ -60,7 +60,7 @@ def test_declared_dependencies_are_locked() -> None:
         assert names <= {name for name, *_ in read_pins(lock)}
 
 
-def test_data_files_are_packaged() -> None:
+def test_data_files_are_packaged():
     """Files read at run time must be in the wheel, and so in the image."""
     package_data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     globs = package_data["package-data"]["service"]
@@ -82,7 +82,7 @@ def test_data_files_are_packaged() -> None:
     assert "series" in package_data["packages"]["find"]["include"]
 
 
-def test_lock_is_recent() -> None:
+def test_lock_is_recent():
     """Skipped with a reason if the lock is old, since it still installs."""
     locked = dt.date.fromisoformat((ROOT / "requirements-date.txt").read_text("utf-8").strip())
     days = (dt.datetime.now(dt.UTC).date() - locked).days

@@ -12,7 +12,7 @@ STRICT = ("forecast", "service/answers")
 
 
 @pytest.mark.parametrize("package", STRICT)
-def test_module_has_test_file(package: str) -> None:
+def test_module_has_test_file(package):
     modules = [p for p in (ROOT / package).rglob("*.py") if p.name != "__init__.py"]
     assert modules
     missing = [
@@ -23,7 +23,7 @@ def test_module_has_test_file(package: str) -> None:
     assert not missing, f"modules without a test file: {sorted(missing)}"
 
 
-def test_test_file_is_named_after_its_subject() -> None:
+def test_test_file_is_named_after_its_subject():
     """A module, a package or a folder of files; the name of an aspect may follow."""
     unmatched = []
     for package in ("forecast", "service"):

@@ -10,9 +10,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -31,13 +29,13 @@ pytestmark = pytest.mark.skipif(_NGINX is None, reason="nginx is not installed")
 class Replica:
     """A server that returns its host and the request's headers, with `status`."""
 
-    def __init__(self, host: str, port: int = 0) -> None:
+    def __init__(self, host, port=0):
         replica = self
 
         class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:
+            def do_GET(self):
                 body = json.dumps({"host": host, "headers": dict(self.headers)}).encode()
                 self.send_response(replica.status)
                 self.send_header("Content-Type", "application/problem+json")
@@ -54,14 +52,14 @@ class Replica:
 class NameServer:
     """A name server that answers every query with `addresses`."""
 
-    def __init__(self, *addresses: str) -> None:
+    def __init__(self, *addresses):
         self.addresses = addresses
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self) -> None:
+    def _serve(self):
         while True:
             try:
                 query, client = self._socket.recvfrom(512)
@@ -75,14 +73,14 @@ class NameServer:
             )
             self._socket.sendto(head + query[12:] + b"".join(rows), client)
 
-    def stop(self) -> None:
+    def stop(self):
         self._socket.close()
 
 
 class Deployment:
     """nginx with the deployed configuration, two replicas and their name server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         first = Replica("127.0.0.2")
         self.replicas = [first, Replica("127.0.0.3", first.port)]
         self.name_server = NameServer("127.0.0.2", "127.0.0.3")
@@ -104,7 +102,7 @@ class Deployment:
         self.address = f"http://127.0.0.1:{port}/"
         self.wait_for_status_200()
 
-    def fetch(self, **headers: str) -> tuple[int, str, Any]:
+    def fetch(self, **headers):
         """Status, content type and body of a response; zero if there is none."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.address, headers=headers)
@@ -117,14 +115,14 @@ class Deployment:
         except OSError:
             return 0, "", None
 
-    def wait_for_status_200(self) -> None:
-        def is_ready() -> bool:
+    def wait_for_status_200(self):
+        def is_ready():
             assert self.child.poll() is None, "nginx ended"
             return self.fetch()[0] == 200
 
         wait_until(is_ready, "nginx responds with status 200")
 
-    def stop(self) -> None:
+    def stop(self):
         self.child.terminate()
         self.child.wait(BOUND)
         self.name_server.stop()
@@ -133,13 +131,13 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
+def deployment(tmp_path):
     deployment = Deployment(tmp_path)
     yield deployment
     deployment.stop()
 
 
-def test_replica_with_status_503_stays_in_use(deployment: Deployment) -> None:
+def test_replica_with_status_503_stays_in_use(deployment):
     for replica in deployment.replicas:
         replica.status = 503
     assert {deployment.fetch()[:2] for _ in range(30)} == {(503, "application/problem+json")}
@@ -148,7 +146,7 @@ def test_replica_with_status_503_stays_in_use(deployment: Deployment) -> None:
     assert {deployment.fetch()[0] for _ in range(10)} == {200}
 
 
-def test_requests_succeed_without_one_replica(deployment: Deployment) -> None:
+def test_requests_succeed_without_one_replica(deployment):
     responses = [deployment.fetch() for _ in range(40)]
     assert {body["host"] for _, _, body in responses} == {"127.0.0.2", "127.0.0.3"}
     deployment.replicas.pop().server.end()
@@ -156,7 +154,7 @@ def test_requests_succeed_without_one_replica(deployment: Deployment) -> None:
     assert {(status, body["host"]) for status, _, body in responses} == {(200, "127.0.0.2")}
 
 
-def test_replaced_replicas_are_found(deployment: Deployment) -> None:
+def test_replaced_replicas_are_found(deployment):
     port = deployment.replicas[0].port
     for replica in deployment.replicas:
         replica.server.end()
@@ -171,8 +169,8 @@ def test_replaced_replicas_are_found(deployment: Deployment) -> None:
     [(1, "127.0.0.1", "http", "127.0.0.1"), (2, "192.0.2.7", "https", "forecast.example.org")],
 )
 def test_forwarded_headers_of_a_client_are_trusted_behind_two_proxies(
-    deployment: Deployment, proxies: int, address: str, scheme: str, host: str
-) -> None:
+    deployment, proxies, address, scheme, host
+):
     """With one trusted proxy, which is nginx, they are ignored."""
     _, _, body = deployment.fetch(
         X_Forwarded_For="198.51.100.9, 192.0.2.7",
@@ -187,7 +185,7 @@ def test_forwarded_headers_of_a_client_are_trusted_behind_two_proxies(
     assert environ["HTTP_HOST"].partition(":")[0] == host
 
 
-def test_forwarded_headers_are_set_without_another_proxy(deployment: Deployment) -> None:
+def test_forwarded_headers_are_set_without_another_proxy(deployment):
     _, _, body = deployment.fetch()
     headers = {name.lower(): value for name, value in body["headers"].items()}
     assert headers["x-forwarded-for"] == "127.0.0.1"

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import yaml
 
 from service.api import key_store
 from service.core import run_store
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.settings import Settings
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, ROUTE, run_server
@@ -32,7 +31,7 @@ _PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(_PROMETHEUS is None, reason="prometheus is not installed")
 
 
-def read_config(target: str, key_file: Path) -> dict[str, Any]:
+def read_config(target, key_file):
     """The read_config configuration, with a static target instead of Docker's name server."""
     block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/alerts.md").read_text("utf-8"), re.DOTALL)
     assert block
@@ -46,7 +45,7 @@ def read_config(target: str, key_file: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def run_prometheus(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict[str, Any]]]:
+def run_prometheus(config, folder):
     """Run Prometheus; yield a function that returns the active alerts by name."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -58,7 +57,7 @@ def run_prometheus(config: dict[str, Any], folder: Path) -> Iterator[Callable[[]
             [str(_PROMETHEUS), f"--config.file={folder / 'prometheus.yml'}", *arguments], stderr=log
         )
 
-    def alerts() -> dict[str, Any]:
+    def alerts():
         url = f"http://{address}/api/v1/alerts"
         try:
             with urllib.request.urlopen(url, timeout=BOUND) as response:
@@ -75,10 +74,10 @@ def run_prometheus(config: dict[str, Any], folder: Path) -> Iterator[Callable[[]
         child.wait(BOUND)
 
 
-def wait_for(name: str, alerts: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def wait_for(name, alerts):
     """Return the active alerts as soon as `name` is among them."""
 
-    def find() -> dict[str, Any] | None:
+    def find():
         active = alerts()
         return active if name in active else None
 
@@ -86,7 +85,7 @@ def wait_for(name: str, alerts: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("is_honoured", [True, False])
-def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool) -> None:
+def test_alerts_name_the_job(context, tmp_path, is_honoured):
     now = dt.datetime.now(dt.UTC)
     with context.database.writing() as connection:
         key = key_store.create_key(connection, "prometheus", "read", now)
@@ -116,7 +115,7 @@ def test_alerts_name_the_job(context: Context, tmp_path: Path, is_honoured: bool
             assert "The job weather of channel failed" in alert["annotations"]["summary"]
 
 
-def test_database_outage_fires_an_alert(postgresql: str, tmp_path: Path) -> None:
+def test_database_outage_fires_an_alert(postgresql, tmp_path):
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # socket paths are limited
         away = DetachablePostgresql(postgresql, Path(folder))
         context = open_context(Settings(var_dir=tmp_path / "var", database_url=away.url))

@@ -5,14 +5,9 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from forecast.series import DailySeries
 from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context, open_context
@@ -42,7 +37,7 @@ SOURCE = "service.data.source"
 
 
 @pytest.fixture(scope="module")
-def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+def strait(tmp_path_factory):
     """A service of another pair of series, with figures, hindcasts and two issues."""
     folder = tmp_path_factory.mktemp("strait")
     (folder / "series").mkdir()
@@ -82,7 +77,7 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     context.database.close()
 
 
-def write_csv(figures: dict[str, DailySeries], file: Path) -> Path:
+def write_csv(figures, file):
     entries, hulls = (figures[name].between("2023-01-01", "2025-12-31") for name in figures)
     days = zip(entries.dates.tolist(), entries.values, hulls.values, strict=True)
     lines = ["date,strait_entries,strait_hulls", *(f"{day},{n},{m}" for day, n, m in days)]
@@ -91,18 +86,18 @@ def write_csv(figures: dict[str, DailySeries], file: Path) -> Path:
 
 
 @pytest.fixture
-def client(strait: Context) -> FlaskClient:
+def client(strait):
     return create_app(strait, ManualClock(NOW)).test_client()
 
 
-def get(client: FlaskClient, path: str) -> Any:
+def get(client, path):
     response = client.get(path)
     assert response.status_code == 200, f"{path}: {response.text[:500]}"
     return response.get_json()
 
 
 @pytest.mark.parametrize("series_id", UNITS)
-def test_every_series_endpoint_answers(client: FlaskClient, series_id: str) -> None:
+def test_every_series_endpoint_answers(client, series_id):
     paths = get(client, "/openapi.json")["paths"]
     issue = get(client, f"/v1/series/{series_id}/issues")["rows"][0]["issue_id"]
     n_requests = 0
@@ -121,7 +116,7 @@ def test_every_series_endpoint_answers(client: FlaskClient, series_id: str) -> N
     assert n_requests >= 17
 
 
-def test_catalogue_lists_series_with_titles_and_units(client: FlaskClient) -> None:
+def test_catalogue_lists_series_with_titles_and_units(client):
     catalogue = get(client, "/v1/series")
     assert catalogue["attribution"] == ATTRIBUTION
     titles = [(row["series_id"], row["title"], row["unit"]) for row in catalogue["rows"]]
@@ -131,7 +126,7 @@ def test_catalogue_lists_series_with_titles_and_units(client: FlaskClient) -> No
 
 
 @pytest.mark.parametrize("series_id", UNITS)
-def test_declared_thresholds_are_the_defaults(client: FlaskClient, series_id: str) -> None:
+def test_declared_thresholds_are_the_defaults(client, series_id):
     day, week = THRESHOLDS[series_id]
     base = f"/v1/series/{series_id}"
     assert get(client, f"{base}/exceedance")["threshold"] == day
@@ -141,14 +136,14 @@ def test_declared_thresholds_are_the_defaults(client: FlaskClient, series_id: st
     assert f'name="threshold" value="{day}"' in client.get(f"/plan?series={series_id}").text
 
 
-def test_briefings_contain_units(client: FlaskClient) -> None:
+def test_briefings_contain_units(client):
     first, second = (get(client, f"/v1/series/{name}/briefing")["sentence"] for name in UNITS)
     assert re.search(r": [\d,]+ arrivals in [\d,]+ vessels; [\d,]+ arrivals in", first)
     assert re.search(r": [\d,]+ vessels with [\d,]+ arrivals; [\d,]+ vessels in", second)
 
 
 @pytest.mark.parametrize("series_id", UNITS)
-def test_pages_contain_units(client: FlaskClient, series_id: str) -> None:
+def test_pages_contain_units(client, series_id):
     unit = UNITS[series_id]
     now, plan = (client.get(f"{path}?series={series_id}").text for path in ("/", "/plan"))
     assert f"{unit.capitalize()} per day" in now
@@ -162,7 +157,7 @@ def test_pages_contain_units(client: FlaskClient, series_id: str) -> None:
     assert client.get("/").text == client.get("/?series=strait_entries").text
 
 
-def test_grafana_and_metrics_have_the_series(client: FlaskClient) -> None:
+def test_grafana_and_metrics_have_the_series(client):
     variables = client.post("/grafana/variable", json={}).get_json()
     assert [variable["__value"] for variable in variables] == list(UNITS)
     targets = client.post("/grafana/metrics", json={}).get_json()
@@ -171,7 +166,7 @@ def test_grafana_and_metrics_have_the_series(client: FlaskClient) -> None:
     assert all(f'series_id="{name}"' in metrics for name in UNITS)
 
 
-def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> None:
+def test_weekly_email_contains_units(strait, client):
     loader = IssueLoader(strait, ManualClock(NOW))
     edition = build_edition(loader, "2026-W01")
     paths = loader.view("strait_entries", edition.issue_id).paths
@@ -185,12 +180,12 @@ def test_weekly_email_contains_units(strait: Context, client: FlaskClient) -> No
     assert "Number of arrivals in a day" in form and 'value="333"' in form
 
 
-def test_route_without_embedded_figures_names_what_is_missing(strait: Context) -> None:
+def test_route_without_embedded_figures_names_what_is_missing(strait):
     with pytest.raises(JobError, match="expected a file of figures beside the declaration"):
         ingest(strait, "figures")
 
 
-def test_code_names_no_route_or_series() -> None:
+def test_code_names_no_route_or_series():
     """No string equals a declared name; sentences may contain one."""
     routes = [read_route(file) for file in (ROOT / "series").glob("*.toml")]
     names = {name for route in routes for name in (route.name, route.title, *route.series)}
@@ -204,7 +199,7 @@ def test_code_names_no_route_or_series() -> None:
     assert [line.split(":")[0] for line in wrong] == ["forecast.people_per_boat"], wrong
 
 
-def test_code_names_no_place() -> None:
+def test_code_names_no_place():
     """Except for the source of the Channel figures and an example."""
     modules_with_places = {
         module.removeprefix("service.")

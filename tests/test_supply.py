@@ -16,13 +16,13 @@ PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==([^\s;]+)", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
-def requires(tool: str) -> pytest.MarkDecorator:
+def requires(tool):
     is_missing = not (ROOT / ".venv-tools" / "bin" / tool).exists()
     return pytest.mark.skipif(is_missing, reason=f"{tool} is not installed: make sbom, make audit")
 
 
 @requires("cyclonedx-py")
-def test_sbom_lists_locked_packages_with_hashes(tmp_path: Path) -> None:
+def test_sbom_lists_locked_packages_with_hashes(tmp_path):
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for file in files:
         run_command("scripts/sbom", file, check=True)
@@ -42,13 +42,13 @@ def test_sbom_lists_locked_packages_with_hashes(tmp_path: Path) -> None:
 
 
 @requires("pip-audit")
-def test_failed_audit_is_reported() -> None:
+def test_failed_audit_is_reported():
     unreachable = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     done = run_command("scripts/audit", env=os.environ | unreachable)
     assert done.stdout.startswith("NOT AUDITED: ")
     assert "0 known vulnerabilities" not in done.stdout
 
 
-def test_security_policy_names_the_contact() -> None:
+def test_security_policy_names_the_contact():
     text = (ROOT / "SECURITY.md").read_text("utf-8")
     assert "docs/security.md" in text and "CROSSINGS_CONTACT" in text

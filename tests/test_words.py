@@ -40,7 +40,7 @@ SPACED_PER_CENT = re.compile(
 @pytest.mark.parametrize(
     "path", TEMPLATES + DOCUMENTS + MODULES, ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_text_is_plain_english(path: Path, pattern: re.Pattern[str]) -> None:
+def test_text_is_plain_english(path, pattern):
     assert not [
         f"{path.relative_to(ROOT)}:{number}: {match.group()}"
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
@@ -48,7 +48,7 @@ def test_text_is_plain_english(path: Path, pattern: re.Pattern[str]) -> None:
     ]
 
 
-def test_patterns_match_unclear_text() -> None:
+def test_patterns_match_unclear_text():
     for text in ("8 weeks in 10 between", "Two more weeks", "Weekly e-mail", "19 in 20"):
         assert UNCLEAR.search(text)
     for text in ("80 %", "{{ n.share }}&nbsp;% of", 'f"{100 * p:.0f} %"'):

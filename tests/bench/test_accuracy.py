@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from bench import report
 from bench.accuracy import main
@@ -17,7 +17,6 @@ from bench.targets import Target
 from forecast.backtest import BacktestConfig, rolling_origin
 from forecast.bootstrap import Interval
 from forecast.forecasters.climatology import Climatology
-from forecast.series import DailySeries
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "service" / "data" / "figures.csv"
@@ -26,7 +25,7 @@ NAIVE = 'family = "seasonal_naive"\nrole = "baseline"\n'
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
+def models(tmp_path):
     """Two models that are quick to fit."""
     folder = tmp_path / "models"
     folder.mkdir()
@@ -35,11 +34,11 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
-def run_bench(models: Path, *options: str) -> Result:
+def run_bench(models, *options):
     return CliRunner().invoke(main, ["--models-dir", str(models), *options])
 
 
-def test_data_after_last_horizon_does_not_change_scores(models: Path, tmp_path: Path) -> None:
+def test_data_after_last_horizon_does_not_change_scores(models, tmp_path):
     short = tmp_path / "short.csv"
     lines = FIGURES.read_text("utf-8").splitlines()
     short.write_text("\n".join(line for line in lines if line[:10] <= "2023-03-26" or "d" in line))
@@ -61,7 +60,7 @@ def test_data_after_last_horizon_does_not_change_scores(models: Path, tmp_path: 
     assert results[0] == results[1]
 
 
-def test_quick_prints_every_table(models: Path) -> None:
+def test_quick_prints_every_table(models):
     result = run_bench(models, "--quick", "--models", "ours")
     assert result.exit_code == 0, result.stderr
     assert "QUICK" in result.stdout
@@ -72,7 +71,7 @@ def test_quick_prints_every_table(models: Path) -> None:
     assert "| in people, at most " in result.stdout
 
 
-def test_second_route_has_its_own_protocol(models: Path) -> None:
+def test_second_route_has_its_own_protocol(models):
     result = run_bench(models, "--quick", "--models", "ours", "--second", str(FIGURES))
     assert result.exit_code == 0, result.stderr
     assert "4 origins every 350 days from 2022-01-01 to 2024-12-01" in result.stdout
@@ -92,13 +91,13 @@ def test_second_route_has_its_own_protocol(models: Path) -> None:
         (["--models", "ours", "--weather", "nowhere.csv", "nowhere.csv.gz"], "--weather"),
     ],
 )
-def test_invalid_options_are_usage_errors(models: Path, options: list[str], message: str) -> None:
+def test_invalid_options_are_usage_errors(models, options, message):
     result = run_bench(models, *options)
     assert result.exit_code == 2
     assert message in result.stderr
 
 
-def test_missing_package_is_named(models: Path) -> None:
+def test_missing_package_is_named(models):
     if not missing(PEERS.values()):
         pytest.skip("all packages of the peers are installed")
     result = run_bench(models, "--models", "champion,auto_ets")
@@ -106,9 +105,7 @@ def test_missing_package_is_named(models: Path) -> None:
     assert "not installed: statsforecast; `make bench`" in result.stderr
 
 
-def test_separate_processes_give_the_same_scores_and_report_failures(
-    figures: dict[str, DailySeries], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_separate_processes_give_the_same_scores_and_report_failures(figures, capsys):
     config = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")
     entries = [
         Entry("one", "", "ours", Climatology(), "climatology"),
@@ -123,7 +120,7 @@ def test_separate_processes_give_the_same_scores_and_report_failures(
     assert messages == [f"broken: {runs['broken'].failure}", "one: 0 s"]
 
 
-def test_failures_and_declined_origins_are_reported() -> None:
+def test_failures_and_declined_origins_are_reported():
     entries = [
         Entry("broken", "", "champion", Climatology(), "broken"),
         Entry("short", "", "ours", Climatology(), "short"),
@@ -138,7 +135,7 @@ def test_failures_and_declined_origins_are_reported() -> None:
     assert "short declined 1 origins; 2024-01-01: too few" in text
 
 
-def test_tables_are_aligned() -> None:
+def test_tables_are_aligned():
     people = Target("at most", "day_1", 0.0, 51.0, Interval(50.0, 48.0, 52.0))
     share = Target("coverage", "cover_80_total_7", 0.7, 0.9, Interval(0.95, 0.92, 0.97), "x")
     lines = report.grid(report.target_rows([people, share])).splitlines()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench import runs
-from bench.peers import PEERS, Draw, Peer, RawPaths, missing
+from bench.peers import PEERS, Peer, RawPaths, missing
 from bench.runs import Entry
 from bench.targets import BEST_OF
 from forecast.backtest import BacktestConfig
@@ -14,22 +14,22 @@ from forecast.covariates import Covariates
 from forecast.evaluation import evaluate
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
-from forecast.series import ONE_DAY, DailySeries
+from forecast.series import ONE_DAY
 
 ORIGIN = np.datetime64("2024-01-01", "D")
 CONFIG = BacktestConfig(str(ORIGIN), str(ORIGIN), paths=10, series="people")
 
 
-def make_peer(values: np.ndarray) -> Peer:
+def make_peer(values):
     """A peer that returns `values` as its paths."""
 
-    def learn(series: DailySeries) -> Draw:
+    def learn(series):
         return lambda *_: values
 
     return Peer("", (), learn)
 
 
-def test_raw_paths_behave_like_paths() -> None:
+def test_raw_paths_behave_like_paths():
     values = np.random.default_rng(1).poisson(2.0, size=(50, 28))
     raw, ours = RawPaths(ORIGIN + ONE_DAY, values.astype(float)), Paths(ORIGIN + ONE_DAY, values)
     np.testing.assert_array_equal(raw.mean(), ours.mean())
@@ -39,7 +39,7 @@ def test_raw_paths_behave_like_paths() -> None:
     np.testing.assert_equal(vars(evaluate(raw, truth, rng(1))), vars(evaluate(ours, truth, rng(1))))  # type: ignore[arg-type]
 
 
-def test_peers_are_scored_as_given_and_cut_at_zero(people: DailySeries) -> None:
+def test_peers_are_scored_as_given_and_cut_at_zero(people):
     entry = Entry("x", "", "peer", make_peer(np.full((10, 28), -100.5)), "x")  # type: ignore[arg-type]
     scores = runs._score_peer(entry, {"people": people}, ORIGIN, CONFIG)
     raw, cut = scores["x"], scores["x_cut"]
@@ -51,15 +51,15 @@ def test_peers_are_scored_as_given_and_cut_at_zero(people: DailySeries) -> None:
 
 
 @pytest.mark.parametrize("values", [np.ones((10, 27)), np.full((10, 28), np.nan)])
-def test_invalid_paths_count_as_declined(people: DailySeries, values: np.ndarray) -> None:
+def test_invalid_paths_count_as_declined(people, values):
     with pytest.raises(FitError, match="paths of shape"):
         make_peer(values).fit(people).simulate(28, 10, np.random.default_rng(1))
 
 
-def test_peer_is_given_weather_of_origin(people: DailySeries) -> None:
+def test_peer_is_given_weather_of_origin(people):
     weather = Covariates(("w",), ORIGIN, np.zeros((1, 1)), np.full((1, 28, 1), 7.0))
 
-    def learn(series: DailySeries, covariates: Covariates) -> Draw:
+    def learn(series, covariates):
         return lambda *_: np.full((10, 28), covariates.future[0, 0, 0])
 
     entry = Entry("x", "", "peer", Peer("", (), learn), "x", lambda _: weather)  # type: ignore[arg-type]
@@ -67,18 +67,18 @@ def test_peer_is_given_weather_of_origin(people: DailySeries) -> None:
     np.testing.assert_allclose(score.error, 7.0 - score.truth)
 
 
-def test_error_in_package_counts_as_declined(people: DailySeries) -> None:
-    def learn(series: DailySeries) -> Draw:
+def test_error_in_package_counts_as_declined(people):
+    def learn(series):
         raise np.linalg.LinAlgError("singular")
 
     with pytest.raises(FitError, match="LinAlgError: singular"):
         Peer("", (), learn).fit(people)
 
 
-def test_missing_packages_are_listed() -> None:
+def test_missing_packages_are_listed():
     peer = Peer("", ("numpy", "no_such_package_b", "no_such_package_a"), make_peer)  # type: ignore[arg-type]
     assert missing([peer, peer]) == ["no_such_package_a", "no_such_package_b"]
 
 
-def test_peers_to_beat_are_declared() -> None:
+def test_peers_to_beat_are_declared():
     assert set(BEST_OF) <= set(PEERS)

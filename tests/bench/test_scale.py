@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,7 @@ from service.core.route_files import enabled_routes
 from tests.support import embedded
 
 
-def test_synthetic_series_resembles_real_one() -> None:
+def test_synthetic_series_resembles_real_one():
     real = embedded.read()["people"]
     synthetic = scale.synthetic(7)
     assert len(synthetic.values) == len(real.values)
@@ -19,14 +17,12 @@ def test_synthetic_series_resembles_real_one() -> None:
     assert not np.array_equal(synthetic.values, scale.synthetic(8).values)
 
 
-def test_refit_reports_time_and_size() -> None:
+def test_refit_reports_time_and_size():
     cost = scale.refit(3)
     assert cost.seconds > 0 and 100_000 < cost.size < 2_000_000
 
 
-def test_many_routes_are_refitted_and_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_many_routes_are_refitted_and_read(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(scale, "_REAL", 1)
     monkeypatch.setattr(scale, "champion", lambda _: "seasonal_naive")
     folder = scale.declare_routes(tmp_path / "series", 3)

@@ -15,7 +15,7 @@ ORIGINS = tuple(f"2023-01-{day:02}" for day in range(1, 21))
 SHAPE = np.linspace(0.5, 1.5, len(ORIGINS))  # mean 1
 
 
-def make_measured(*means: float, cover_7: float = 0.8, cover_28: float = 0.8) -> Measured:
+def make_measured(*means, cover_7=0.8, cover_28=0.8):
     columns = {name: mean * SHAPE for name, mean in zip(COLUMNS, means, strict=True)}
     for name, share in {"cover_80_total_7": cover_7, "cover_80_total_28": cover_28}.items():
         columns[name] = (np.arange(len(ORIGINS)) < share * len(ORIGINS)).astype(float)
@@ -31,7 +31,7 @@ PEERS = {
 }
 
 
-def test_best_peer_is_chosen_per_column() -> None:
+def test_best_peer_is_chosen_per_column():
     assert targets.best_peers(PEERS) == {
         "day_1": "auto_arima",
         "days_1_7": "auto_arima",
@@ -41,7 +41,7 @@ def test_best_peer_is_chosen_per_column() -> None:
     assert targets.best_peers({"climatology": CHAMPION}) == {}
 
 
-def test_ratios_are_to_best_peer() -> None:
+def test_ratios_are_to_best_peer():
     by_column = {target.column: target for target in targets.against_peers(CHAMPION, PEERS)}
     assert {column: target.result.value for column, target in by_column.items()} == {
         "day_1": pytest.approx(50 / 71),
@@ -53,7 +53,7 @@ def test_ratios_are_to_best_peer() -> None:
     assert by_column["total_7"].note == "auto_ets"
 
 
-def test_peers_cut_at_zero_have_separate_targets() -> None:
+def test_peers_cut_at_zero_have_separate_targets():
     cut = {
         f"{name}_cut": make_measured(60, 80, 80, 400, 900) for name in ("auto_ets", "auto_arima")
     }
@@ -64,13 +64,13 @@ def test_peers_cut_at_zero_have_separate_targets() -> None:
     assert results[4].result.value == pytest.approx(50 / 60)
 
 
-def test_peer_is_compared_on_origins_it_did_not_decline() -> None:
+def test_peer_is_compared_on_origins_it_did_not_decline():
     peer = PEERS["auto_ets"].at(ORIGINS[10:])
     [day, *_] = targets.against_peers(CHAMPION, {"auto_ets": peer})
     assert day.result.value == pytest.approx(50 / 72)
 
 
-def test_people_and_coverage_are_bounded() -> None:
+def test_people_and_coverage_are_bounded():
     assert all(target.met for target in targets.within(CHAMPION) if not target.stretch)
     worse = make_measured(51.1, 70, 72.8, 266, 618, cover_7=0.65, cover_28=0.95)
     results = {(target.group, target.column): target.met for target in targets.within(worse)}
@@ -101,13 +101,11 @@ def test_people_and_coverage_are_bounded() -> None:
         (0.7, 0.9, 0.72, 0.91, False),
     ],
 )
-def test_target_is_sure_if_interval_contains_no_bound(
-    least: float, most: float, lo: float, hi: float, sure: bool
-) -> None:
+def test_target_is_sure_if_interval_contains_no_bound(least, most, lo, hi, sure):
     assert Target("", "day_1", least, most, Interval((lo + hi) / 2, lo, hi)).sure is sure
 
 
-def test_weather_is_compared_with_champion_without_it() -> None:
+def test_weather_is_compared_with_champion_without_it():
     without = make_measured(60, 70, 75, 300, 700)
     bounds = {"day_1": (0.0, 0.97), "total_7": (0.0, 0.8), "cover_80_total_7": (0.75, 0.87)}
     results = targets.with_weather("seen", make_measured(58, 60, 68, 270, 700), without, bounds)
@@ -119,7 +117,7 @@ def test_weather_is_compared_with_champion_without_it() -> None:
     assert people["day_1"] == 60
 
 
-def test_champion_is_compared_with_best_of_all_on_second_route() -> None:
+def test_champion_is_compared_with_best_of_all_on_second_route():
     runs = {
         "auto_ets": make_measured(90, 65, 80, 260, 800),
         "auto_ets_cut": make_measured(90, 65, 76, 290, 900),

@@ -12,7 +12,7 @@ from bench.runs import Entry, Run
 from forecast.backtest import BacktestConfig, rolling_origin
 from forecast.covariates import CovariateTable, ForecastArchive
 from forecast.forecasters.climatology import Climatology
-from forecast.series import ONE_DAY, DailySeries
+from forecast.series import ONE_DAY
 
 START = np.datetime64("2021-12-01")
 RNG = np.random.default_rng(1)
@@ -24,7 +24,7 @@ DRIVERS = weather.Drivers("sea", CovariateTable(NAMES, START, VALUES[None], 400,
 CHAMPION = Entry("climatology", "Climatology", "champion", Climatology(), "climatology")
 
 
-def test_each_run_is_given_its_weather() -> None:
+def test_each_run_is_given_its_weather():
     entries = weather.entries(CHAMPION, [], [DRIVERS, replace(DRIVERS, name="inland")], 28)
     names = ["none", "perfect sea", "ensemble sea", "ensemble inland"]
     assert [entry.name for entry in entries] == names
@@ -40,7 +40,7 @@ def test_each_run_is_given_its_weather() -> None:
     assert issued.archive.origins.tolist() == ORIGINS[:1].tolist()
 
 
-def test_peers_are_given_every_weather() -> None:
+def test_peers_are_given_every_weather():
     peer = Entry("tree", "Trees", "peer", Climatology(), "tree")
     sets = [DRIVERS, replace(DRIVERS, name="inland")]
     ours, peers = (weather.entries(CHAMPION, some, sets, 28) for some in ([], [peer]))
@@ -51,7 +51,7 @@ def test_peers_are_given_every_weather() -> None:
     assert peers[5].title == "ensemble sea: Trees"
 
 
-def test_origins_are_those_of_archive() -> None:
+def test_origins_are_those_of_archive():
     config = weather.protocol_of(DRIVERS, "people", 40, 2)
     assert config == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2, series="people")
     assert weather.protocol_of(DRIVERS, "people", 40, 2, 3) == replace(config, every=21)
@@ -61,7 +61,7 @@ def test_origins_are_those_of_archive() -> None:
         weather.protocol_of(uneven, "people", 40, 2)
 
 
-def test_champion_without_covariates_is_not_judged(figures: dict[str, DailySeries]) -> None:
+def test_champion_without_covariates_is_not_judged(figures):
     config = weather.protocol_of(DRIVERS, "people", 40, 1)
     scores = rolling_origin({"climatology": Climatology()}, figures, config)[0]["climatology"]
     entries = weather.entries(CHAMPION, [], [DRIVERS], 28)
@@ -70,7 +70,7 @@ def test_champion_without_covariates_is_not_judged(figures: dict[str, DailySerie
     assert "takes no covariates" in remark
 
 
-def test_run_without_scores_is_reported() -> None:
+def test_run_without_scores_is_reported():
     results, remark = weather.judge({"none": Run(failure="its process died")})
     assert not results
     assert "none: its process died" in remark

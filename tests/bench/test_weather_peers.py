@@ -17,13 +17,13 @@ DAYS = 800
 HISTORY = np.arange(DAYS, dtype=float)[:, None] * [1.0, 10.0]
 
 
-def make_weather(members: int, ahead: int) -> Covariates:
+def make_weather(members, ahead):
     future = -1.0 - np.arange(members * ahead * 2, dtype=float).reshape(members, ahead, 2)
     return Covariates(("wind", "gust"), START, HISTORY, future)
 
 
 @pytest.mark.parametrize(("members", "ahead", "count"), [(30, 5, 30), (1, 3, 20), (2, 0, 20)])
-def test_futures_continue_members_with_a_past_year(members: int, ahead: int, count: int) -> None:
+def test_futures_continue_members_with_a_past_year(members, ahead, count):
     covariates = make_weather(members, ahead)
     futures = weather_peers._futures(covariates, 28, np.random.default_rng(1))
     assert futures.shape == (count, 28, 2)
@@ -34,13 +34,13 @@ def test_futures_continue_members_with_a_past_year(members: int, ahead: int, cou
     np.testing.assert_array_equal(futures[:, ahead:, 1], 10 * futures[:, ahead:, 0])
 
 
-def test_paths_are_shared_evenly_among_futures() -> None:
+def test_paths_are_shared_evenly_among_futures():
     assert weather_peers._shares(1000, 20) == [50] * 20
     assert sum(weather_peers._shares(1000, 30)) == 1000
     assert set(weather_peers._shares(1000, 30)) == {33, 34}
 
 
-def test_days_without_counts_or_weather_are_left_out() -> None:
+def test_days_without_counts_or_weather_are_left_out():
     series = DailySeries("people", START + 100 * ONE_DAY, np.arange(DAYS - 100))
     days, weather = weather_peers._together(series, make_weather(1, 1))
     np.testing.assert_array_equal(days.values, series.values)
@@ -51,10 +51,10 @@ def test_days_without_counts_or_weather_are_left_out() -> None:
     assert len(weather) == DAYS
 
 
-def test_quantiles_of_members_are_joined_like_past_days(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantiles_of_members_are_joined_like_past_days(monkeypatch):
     """A fake LightGBM predicts the day's wind plus the quantile level."""
 
-    def train(options: dict[str, float], data: tuple[int, int], _: int) -> SimpleNamespace:
+    def train(options, data, _):
         assert data == (3 * (DAYS - 91 - 28),) * 2
         return SimpleNamespace(predict=lambda x: 1000.0 * x[:, 4] + options["alpha"])
 
@@ -75,7 +75,7 @@ def test_quantiles_of_members_are_joined_like_past_days(monkeypatch: pytest.Monk
     assert np.corrcoef(ranks[:, 3], ranks[:, 4])[0, 1] > 0.6
 
 
-def test_auto_arima_follows_future_weather() -> None:
+def test_auto_arima_follows_future_weather():
     pytest.importorskip("statsforecast", reason="the packages of the peers are not installed")
     rng = np.random.default_rng(1)
     wind = rng.normal(size=(400, 1))

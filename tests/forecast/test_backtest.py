@@ -19,8 +19,8 @@ from forecast.backtest import (
     score_origin,
     summary,
 )
-from forecast.covariates import Covariates, CovariateTable
-from forecast.forecasters.base import FitError, State
+from forecast.covariates import CovariateTable
+from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
@@ -39,19 +39,19 @@ class Spy:
     value: int = 5
     seen: list[Day] = field(default_factory=list)
 
-    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Spy:
+    def fit(self, series, covariates=None):
         self.seen.append(series.data_through)
         return self
 
-    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+    def simulate(self, horizon, n_paths, rng):
         return Paths(self.seen[-1] + ONE_DAY, np.full((n_paths, horizon), self.value))
 
-    def to_state(self) -> State:
+    def to_state(self):
         return {}, {}
 
 
 class Declining(Spy):
-    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Spy:
+    def fit(self, series, covariates=None):
         raise FitError("never")
 
 
@@ -66,27 +66,25 @@ class Declining(Spy):
         ("2024-02-28", "2024-03-01", 1, 1, ["2024-02-28", "2024-02-29", "2024-03-01"]),
     ],
 )
-def test_origins_leave_a_full_horizon_of_data(
-    first: str, last: str, every: int, horizon: int, expected: list[str]
-) -> None:
+def test_origins_leave_a_full_horizon_of_data(first, last, every, horizon, expected):
     config = BacktestConfig(first, last, every, horizon, series="people")
     assert [str(origin) for origin in config.origins(np.datetime64("2025-12-31"))] == expected
 
 
-def test_default_backtest_has_77_origins() -> None:
+def test_default_backtest_has_77_origins():
     config = BacktestConfig("2023-01-01", "2025-12-01", series="people")
     origins = config.origins(np.datetime64("2025-12-31"))
     assert (len(origins), str(origins[0]), str(origins[-1])) == (77, "2023-01-01", "2025-11-30")
 
 
-def test_model_is_fitted_up_to_each_origin(figures: dict[str, DailySeries]) -> None:
+def test_model_is_fitted_up_to_each_origin(figures):
     spy = Spy()
     rolling_origin({"spy": spy}, figures, CONFIG)
     assert spy.seen == CONFIG.origins(figures["people"].data_through)
     assert len(spy.seen) == 5
 
 
-def test_data_after_horizon_does_not_change_scores(figures: dict[str, DailySeries]) -> None:
+def test_data_after_horizon_does_not_change_scores(figures):
     origin = np.datetime64("2023-01-15", "D")
     end = origin + CONFIG.horizon * ONE_DAY
     changed = {}
@@ -102,7 +100,7 @@ def test_data_after_horizon_does_not_change_scores(figures: dict[str, DailySerie
         assert repr(one) == repr(two)
 
 
-def test_scores_match_plain_loop(figures: dict[str, DailySeries]) -> None:
+def test_scores_match_plain_loop(figures):
     origin = np.datetime64("2024-02-20", "D")
     score = score_origin("m", Climatology(), figures, origin, CONFIG)
     seen = {name: series.upto(origin) for name, series in figures.items()}
@@ -124,7 +122,7 @@ def test_scores_match_plain_loop(figures: dict[str, DailySeries]) -> None:
         assert score.totals[name]["within_80"] == float(ordered[3] <= observed <= ordered[35])
 
 
-def test_scores_are_of_the_configured_series(figures: dict[str, DailySeries]) -> None:
+def test_scores_are_of_the_configured_series(figures):
     origin = np.datetime64("2024-02-20", "D")
     people, boats = (
         score_origin("m", Climatology(), figures, origin, replace(CONFIG, series=series))
@@ -134,7 +132,7 @@ def test_scores_are_of_the_configured_series(figures: dict[str, DailySeries]) ->
     assert boats.crps.mean() < people.crps.mean() / 10
 
 
-def test_declined_origins_are_reported(figures: dict[str, DailySeries]) -> None:
+def test_declined_origins_are_reported(figures):
     ticks: list[int] = []
     models = {"spy": Spy(), "declines": Declining()}
     scores, declined = rolling_origin(models, figures, CONFIG, progress=lambda: ticks.append(1))
@@ -147,14 +145,14 @@ def test_declined_origins_are_reported(figures: dict[str, DailySeries]) -> None:
     assert len(averages["declined"]) == 5
 
 
-def test_origin_before_first_data_is_declined(figures: dict[str, DailySeries]) -> None:
+def test_origin_before_first_data_is_declined(figures):
     config = replace(CONFIG, first="2017-12-20", last="2018-01-05")
     scores, declined = rolling_origin({"spy": Spy()}, figures, config)
     assert declined["spy"] == ["2017-12-20: no figures up to 2017-12-20"]
     assert [str(score.origin) for score in scores["spy"]] == ["2018-01-03"]
 
 
-def test_summary_averages_over_origins_and_days(figures: dict[str, DailySeries]) -> None:
+def test_summary_averages_over_origins_and_days(figures):
     """The CRPS of a point forecast is its absolute error."""
     people = {"people": figures["people"]}
     scores, declined = rolling_origin({"spy": Spy(value=5)}, people, CONFIG)
@@ -188,9 +186,7 @@ def test_summary_averages_over_origins_and_days(figures: dict[str, DailySeries])
         (28, {"day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28"}),
     ],
 )
-def test_measures_beyond_horizon_are_null(
-    figures: dict[str, DailySeries], horizon: int, measures: set[str]
-) -> None:
+def test_measures_beyond_horizon_are_null(figures, horizon, measures):
     config = replace(CONFIG, horizon=horizon, last="2023-01-15")
     scores, declined = rolling_origin({"spy": Spy()}, {"people": figures["people"]}, config)
     averages = summary(config, scores, declined)["models"]["spy"]
@@ -198,8 +194,8 @@ def test_measures_beyond_horizon_are_null(
     assert (averages["coverage"]["total_28"]["80"] is None) == ("total_28" not in measures)
 
 
-def test_scores_depend_on_seed_not_on_other_models(figures: dict[str, DailySeries]) -> None:
-    def last_score(config: BacktestConfig, models: list[str]) -> OriginScore:
+def test_scores_depend_on_seed_not_on_other_models(figures):
+    def last_score(config, models):
         scores, _ = rolling_origin({name: Climatology() for name in models}, figures, config)
         return replace(scores["m"][-1], seconds=0.0)
 
@@ -209,7 +205,7 @@ def test_scores_depend_on_seed_not_on_other_models(figures: dict[str, DailySerie
 
 
 @pytest.mark.parametrize(("foreseen", "ahead"), [(None, 5), (3, 3), (9, 5)])
-def test_covariates_reach_as_far_as_configured(foreseen: int | None, ahead: int) -> None:
+def test_covariates_reach_as_far_as_configured(foreseen, ahead):
     table = CovariateTable(("a",), np.datetime64("2024-01-01"), np.ones((1, 60, 1)), 60)
     config = BacktestConfig("2024-02-01", "2024-02-01", horizon=5, series="people")
     covariates = Work({}, {}, config, table, foreseen).covariates(np.datetime64("2024-02-01"))
@@ -217,7 +213,7 @@ def test_covariates_reach_as_far_as_configured(foreseen: int | None, ahead: int)
     assert covariates.n_ahead == ahead
 
 
-def make_scores(model: str, origins: int, day: float, total: float) -> list[OriginScore]:
+def make_scores(model, origins, day, total):
     """Scores with these CRPS in the first week and very poor ones after it."""
     zeros = np.zeros(28)
     crps = np.r_[np.full(7, day), np.full(21, 1e6)]
@@ -239,7 +235,7 @@ def make_scores(model: str, origins: int, day: float, total: float) -> list[Orig
     ]
 
 
-def test_best_baseline_is_chosen_per_measure() -> None:
+def test_best_baseline_is_chosen_per_measure():
     scores = {
         "ours": make_scores("ours", 9, 4, 30),
         "near": make_scores("near", 9, 5, 100),
@@ -252,7 +248,7 @@ def test_best_baseline_is_chosen_per_measure() -> None:
     }
 
 
-def test_comparison_uses_common_origins_if_enough() -> None:
+def test_comparison_uses_common_origins_if_enough():
     ours, near = make_scores("ours", 9, 4, 30), make_scores("near", 9, 5, 60)
     ours[0] = replace(ours[0], crps=ours[0].crps * 1000)
     ratios = against_best("ours", ["near"], {"ours": ours, "near": near[1:]})
@@ -260,6 +256,6 @@ def test_comparison_uses_common_origins_if_enough() -> None:
     assert against_best("ours", ["near"], {"ours": ours, "near": near[2:]}) == {}
 
 
-def test_perfect_baseline_is_not_compared() -> None:
+def test_perfect_baseline_is_not_compared():
     scores = {"ours": make_scores("ours", 9, 4, 30), "near": make_scores("near", 9, 0, 0)}
     assert against_best("ours", ["near"], scores) == {}

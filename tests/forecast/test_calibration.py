@@ -11,7 +11,7 @@ import pytest
 from forecast.calibration import estimate_stretch, normal_score, rescale_spread
 
 
-def test_score_is_normal_quantile_of_rank() -> None:
+def test_score_is_normal_quantile_of_rank():
     totals = np.array([0, 0, 10, 20, 20, 20, 30, 40])
     for truth in (0, 5, 10, 20, 35):
         below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
@@ -19,14 +19,14 @@ def test_score_is_normal_quantile_of_rank() -> None:
         assert normal_score(totals, truth) == pytest.approx(expected)
 
 
-def test_score_outside_all_paths_is_finite() -> None:
+def test_score_outside_all_paths_is_finite():
     bound = statistics.NormalDist().inv_cdf(1 - 0.5 / 4)
     assert normal_score(np.array([1, 2, 3, 4]), 99) == pytest.approx(bound)
     assert normal_score(np.array([1, 2, 3, 4]), 0) == pytest.approx(-bound)
 
 
 @pytest.mark.parametrize("scores", [[2.0, -2.0] * 5, [0.1, -0.3] * 5, [1.0] * 6])
-def test_stretch_is_half_the_log_of_shrunken_variance(scores: list[float]) -> None:
+def test_stretch_is_half_the_log_of_shrunken_variance(scores):
     n = len(scores) * 0.5
     squares = [score * score for score in scores]
     variance = (13.0 * 1.0 + n * sum(squares) / len(squares)) / (13.0 + n)
@@ -36,7 +36,7 @@ def test_stretch_is_half_the_log_of_shrunken_variance(scores: list[float]) -> No
     assert estimate_stretch(rows, 0.25, 13.0) == pytest.approx(expected)
 
 
-def test_stretch_is_bounded_and_needs_six_origins() -> None:
+def test_stretch_is_bounded_and_needs_six_origins():
     assert estimate_stretch(np.full(50, 9.0), 1.0, 0.0) == 0.4
     assert estimate_stretch(np.full(50, 0.01), 1.0, 0.0) == -0.4
     assert estimate_stretch(np.full((5, 2), 9.0), 1.0, 0.0) == 0.0
@@ -45,7 +45,7 @@ def test_stretch_is_bounded_and_needs_six_origins() -> None:
 
 @pytest.mark.parametrize("stretch", [0.3, -0.2])
 @pytest.mark.parametrize("with_guide", [False, True])
-def test_paths_are_rescaled_by_window(stretch: float, with_guide: bool) -> None:
+def test_paths_are_rescaled_by_window(stretch, with_guide):
     rng = np.random.default_rng(1)
     paths = np.where(rng.random((9, 7)) < 0.4, 0, rng.integers(1, 900, (9, 7))).astype(np.int32)
     guide = rng.integers(0, 900, (9, 7)).astype(np.int32) if with_guide else paths
@@ -61,20 +61,20 @@ def test_paths_are_rescaled_by_window(stretch: float, with_guide: bool) -> None:
                 assert rescaled[path, day] == expected
 
 
-def test_zero_stretch_leaves_paths_unchanged() -> None:
+def test_zero_stretch_leaves_paths_unchanged():
     paths = np.arange(12, dtype=np.int32).reshape(3, 4)
     np.testing.assert_array_equal(rescale_spread(paths, 0.0, 2), paths)
 
 
-def test_stretch_of_narrow_forecasts_restores_coverage() -> None:
+def test_stretch_of_narrow_forecasts_restores_coverage():
     """Forecasts have three quarters of the true spread of logs."""
     rng = np.random.default_rng(3)
     scale = 1000.0
 
-    def paths(n: int) -> np.ndarray:  # type: ignore[type-arg]
+    def paths(n):  # type: ignore[type-arg]
         return np.rint(scale * np.exp(0.25 * rng.standard_normal((n, 1)))).astype(np.int32)
 
-    def truth() -> int:
+    def truth():
         return round(scale * float(np.exp(0.33 * rng.standard_normal())))
 
     scores = np.array([normal_score(paths(300)[:, 0], truth()) for _ in range(200)])

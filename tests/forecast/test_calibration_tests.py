@@ -14,7 +14,7 @@ DAYS = 182
 _RHO, _QUIET, _CENTRE = 0.7, 0.25, 4.0
 
 
-def simulate_pits(every: int, n: int, seed: int, width: float = 1.0, shift: float = 0.0) -> Array:
+def simulate_pits(every, n, seed, width=1.0, shift=0.0):
     """PIT of `n` forecasters that know the process, an autocorrelated series with many zeros.
 
     A latent autoregression gives no arrivals below a bound and counts above it. Each issue, every
@@ -39,13 +39,13 @@ def simulate_pits(every: int, n: int, seed: int, width: float = 1.0, shift: floa
     return pits
 
 
-def _cdf(count: Array, mean: Array, sd: float) -> Array:
+def _cdf(count, mean, sd):
     """P(arrivals <= count) when the latent state is normal."""
     bound = np.maximum(_QUIET, np.log(np.maximum(count, 0) + 1) - _CENTRE)
     return np.where(count < 0, 0.0, stats.norm.cdf(bound, mean, sd))
 
 
-def rejection_rates(every: int, p: float, n: int, **bias: float) -> tuple[float, float]:
+def rejection_rates(every, p, n, **bias):
     """Share of `n` records rejected at `p` by their mean, and by their spread."""
     moments = [pit_moments(pits) for pits in simulate_pits(every, n, 7, **bias)]  # type: ignore[arg-type]
     return (
@@ -55,7 +55,7 @@ def rejection_rates(every: int, p: float, n: int, **bias: float) -> tuple[float,
 
 
 @pytest.mark.parametrize("every", [1, 7])
-def test_calibrated_records_are_rejected_at_nominal_rate(every: int) -> None:
+def test_calibrated_records_are_rejected_at_nominal_rate(every):
     """Despite zeros, autocorrelation and forecasts of several days."""
     n, p = 2000, 0.01
     most = stats.binom.ppf(0.9999, n, p) / n
@@ -63,7 +63,7 @@ def test_calibrated_records_are_rejected_at_nominal_rate(every: int) -> None:
 
 
 @pytest.mark.parametrize(("every", "n", "least"), [(1, 100, 0.9), (7, 1000, 0.5)])
-def test_miscalibrated_records_are_rejected(every: int, n: int, least: float) -> None:
+def test_miscalibrated_records_are_rejected(every, n, least):
     """Power with half a year of days; lower for weekly issues, whose days are correlated."""
     assert rejection_rates(every, 0.001, n, width=0.4)[1] > least, "bands too narrow"
     assert rejection_rates(every, 0.001, n, width=3.0)[1] > least, "bands too wide"
@@ -75,7 +75,7 @@ def test_miscalibrated_records_are_rejected(every: int, n: int, least: float) ->
     assert high.mean < 0.45
 
 
-def test_moments_match_plain_formulas() -> None:
+def test_moments_match_plain_formulas():
     issues = [[0.1, 0.9], [0.4], [0.2, 0.3, 0.6]]
     moments = pit_moments(issues)
     flat = [u for pit in issues for u in pit]
@@ -86,7 +86,7 @@ def test_moments_match_plain_formulas() -> None:
     assert moments.p_mean == pytest.approx(stats.ttest_1samp(sums, 0).pvalue)
 
 
-def test_constant_records() -> None:
+def test_constant_records():
     assert pit_moments([[0.0]] * 20).p_mean == 0.0
     assert pit_moments([[0.5]] * 20).p_mean == 1.0
     assert pit_moments([[0.5]] * 20).p_spread < 1e-100
@@ -94,7 +94,7 @@ def test_constant_records() -> None:
         pit_moments([[0.5]])
 
 
-def test_coverage_p_sums_outcomes_no_likelier_than_observed() -> None:
+def test_coverage_p_sums_outcomes_no_likelier_than_observed():
     n, level = 26, 80
     chances = [math.comb(n, k) * 0.8**k * 0.2 ** (n - k) for k in range(n + 1)]
     for hits in range(n + 1):

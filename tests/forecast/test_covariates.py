@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from forecast.series import ONE_DAY
 NAMES = ("wave_height_m", "wind_kmh")
 
 
-def make_covariates(history: Any = None, future: Any = None) -> Covariates:
+def make_covariates(history=None, future=None):
     return Covariates(
         NAMES,
         np.datetime64("2024-02-28T12"),
@@ -24,13 +23,13 @@ def make_covariates(history: Any = None, future: Any = None) -> Covariates:
 
 
 @pytest.mark.parametrize("names", [NAMES[::-1], (NAMES[0], "other"), (NAMES[0], "a")])
-def test_archive_of_other_drivers_is_rejected(names: tuple[str, str]) -> None:
+def test_archive_of_other_drivers_is_rejected(names):
     archive = ForecastArchive(names, ORIGINS, ISSUED)
     with pytest.raises(CovariatesError, match=f"expected forecasts of {', '.join(NAMES)}"):
         replace(make_covariates(), archive=archive)
 
 
-def test_start_is_truncated_to_day() -> None:
+def test_start_is_truncated_to_day():
     covariates = make_covariates(future=np.zeros((1, 0, 2)))
     assert covariates.start == np.datetime64("2024-02-28", "D")
     assert covariates.data_through == np.datetime64("2024-03-08", "D")
@@ -48,7 +47,7 @@ def test_start_is_truncated_to_day() -> None:
         ({"future": np.full((3, 5, 2), np.inf)}, "missing or infinite"),
     ],
 )
-def test_invalid_arrays_are_rejected(arrays: dict[str, Any], message: str) -> None:
+def test_invalid_arrays_are_rejected(arrays, message):
     with pytest.raises(CovariatesError, match=message):
         make_covariates(**arrays)
 
@@ -61,12 +60,12 @@ ISSUED = np.arange(3 * 4 * 5 * 2, dtype=float).reshape(3, 4, 5, 2)
 @pytest.mark.parametrize(
     "shape", [(2, 4, 5, 2), (3, 4, 5, 1), (3, 4, 2, 5), (3, 2, 5), (4, 4, 5, 2), (3, 4, 5, 3)]
 )
-def test_archive_of_wrong_shape_is_rejected(shape: tuple[int, ...]) -> None:
+def test_archive_of_wrong_shape_is_rejected(shape):
     with pytest.raises(CovariatesError, match=r"shape \(3, n_members, n_ahead, 2\), found"):
         ForecastArchive(NAMES, ORIGINS, np.zeros(shape))
 
 
-def test_archive_without_members_or_with_unsorted_origins_is_rejected() -> None:
+def test_archive_without_members_or_with_unsorted_origins_is_rejected():
     with pytest.raises(CovariatesError, match="a member or more, found none"):
         ForecastArchive(NAMES, ORIGINS, ISSUED[:, :0])
     for origins in (ORIGINS[[0, 2, 1]], ORIGINS[[0, 1, 1]]):
@@ -74,7 +73,7 @@ def test_archive_without_members_or_with_unsorted_origins_is_rejected() -> None:
             ForecastArchive(NAMES, origins, ISSUED)
 
 
-def test_archive_is_read_by_origin() -> None:
+def test_archive_is_read_by_origin():
     archive = ForecastArchive(NAMES, ORIGINS, ISSUED)
     np.testing.assert_array_equal(archive.issued_at(ORIGINS[1]), ISSUED[1])
     assert archive.before(ORIGINS[1]).origins.tolist() == ORIGINS[:1].tolist()
@@ -84,7 +83,7 @@ def test_archive_is_read_by_origin() -> None:
     np.testing.assert_array_equal(archive.select(NAMES[::-1]).values, ISSUED[..., ::-1])
 
 
-def test_table_at_origin_has_history_and_future() -> None:
+def test_table_at_origin_has_history_and_future():
     """Days 0 to 6 are observed; days 7 to 9 have four members."""
     values = np.tile(np.arange(10.0)[None, :, None], (4, 1, 2))
     values[:, 7:] += np.arange(4)[:, None, None] / 10
@@ -105,7 +104,7 @@ def test_table_at_origin_has_history_and_future() -> None:
     assert not len(covariates.archive.origins)
 
 
-def test_covariates_as_at_an_earlier_day() -> None:
+def test_covariates_as_at_an_earlier_day():
     history = np.arange(20.0).reshape(10, 2)
     now = make_covariates(history=history)
     past = now.as_at(now.start + 4 * ONE_DAY, 3)
@@ -117,7 +116,7 @@ def test_covariates_as_at_an_earlier_day() -> None:
             now.as_at(now.start + day * ONE_DAY, 3)
 
 
-def test_covariates_as_at_an_archived_origin_have_members_issued_then() -> None:
+def test_covariates_as_at_an_archived_origin_have_members_issued_then():
     now = replace(make_covariates(), archive=ForecastArchive(NAMES, ORIGINS, ISSUED))
     past = now.as_at(ORIGINS[1], 4)
     np.testing.assert_array_equal(past.future, ISSUED[1, :, :4])

@@ -12,7 +12,7 @@ from forecast.crossability import (
 )
 
 
-def test_columns_match_plain_loop() -> None:
+def test_columns_match_plain_loop():
     chance = np.random.default_rng(1).random((3, 12))
     columns = crossability_columns(chance)
     assert columns.shape == (3, 12, WIDTH)
@@ -23,12 +23,12 @@ def test_columns_match_plain_loop() -> None:
             np.testing.assert_allclose(columns[path, day], expected)
 
 
-def test_recent_mean_is_over_five_days() -> None:
+def test_recent_mean_is_over_five_days():
     chance = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9])
     assert crossability_columns(chance)[6].tolist() == pytest.approx([0.9, 0.6, 0.4])
 
 
-def test_fit_recovers_effect_of_wind() -> None:
+def test_fit_recovers_effect_of_wind():
     rng = np.random.default_rng(2)
     wind = rng.standard_normal((800, 1))
     busy = (rng.random(800) < 1 / (1 + np.exp(1 + 2 * wind[:, 0]))).astype(float)

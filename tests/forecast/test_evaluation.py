@@ -8,7 +8,7 @@ from forecast.paths import Paths
 
 
 @pytest.mark.parametrize("n_observed", [1, 6, 7, 13, 14, 27])
-def test_scores_do_not_depend_on_number_of_observed_days(n_observed: int) -> None:
+def test_scores_do_not_depend_on_number_of_observed_days(n_observed):
     rng = np.random.default_rng(7)
     values = np.where(rng.random((200, 28)) < 0.4, rng.geometric(0.01, (200, 28)), 0)
     paths, truth = Paths(np.datetime64("2026-01-01"), values), values[0]
@@ -19,7 +19,7 @@ def test_scores_do_not_depend_on_number_of_observed_days(n_observed: int) -> Non
     assert part.totals == {name: whole.totals[name] for name in part.totals}
 
 
-def test_scores_of_totals() -> None:
+def test_scores_of_totals():
     """Intervals include their bounds."""
     values = np.tile(np.arange(201)[:, None], (1, 7))  # totals of seven days: 0, 7, 14, … 1,400
     paths = Paths(np.datetime64("2026-01-01"), values)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from forecast.explain import OTHER, attribution, factors_of, mean_without
-from forecast.forecasters.base import State
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
@@ -23,20 +21,18 @@ class Game:
 
     factors: tuple[str, ...] = ("a", "b", "c")
 
-    def value(self, present: Set[str]) -> np.ndarray:  # type: ignore[type-arg]
+    def value(self, present):  # type: ignore[type-arg]
         total = 10.0 + 7.0 * ("a" in present) - 2.0 * ("b" in present) + 4.0 * ("c" in present)
         total += 5.0 * ({"a", "b"} <= set(present)) + 11.0 * (set(present) == {"a", "b", "c"})
         return total * np.arange(1, HORIZON + 1)
 
-    def mean_without(
-        self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
-    ) -> np.ndarray:  # type: ignore[type-arg]
+    def mean_without(self, absent, horizon, n_paths, rng):  # type: ignore[type-arg]
         return self.value(set(self.factors) - set(absent))[:horizon]
 
-    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+    def simulate(self, horizon, n_paths, rng):
         return Paths(np.datetime64("2026-01-01"), rng.integers(0, 9, (n_paths, horizon)))
 
-    def to_state(self) -> State:
+    def to_state(self):
         return {}, {}
 
 
@@ -47,7 +43,7 @@ class Unexplained:
     factors = ("season",)
 
 
-def test_shares_are_mean_gains_over_all_orders() -> None:
+def test_shares_are_mean_gains_over_all_orders():
     game = Game()
     mean = game.value({"a", "b", "c"})
     shares = attribution(game, mean, 4.0, 10, 1)
@@ -61,13 +57,13 @@ def test_shares_are_mean_gains_over_all_orders() -> None:
     np.testing.assert_allclose(shares[OTHER], game.value(set()) - 4.0)
 
 
-def test_yearly_mean_and_shares_add_up_to_forecast() -> None:
+def test_yearly_mean_and_shares_add_up_to_forecast():
     mean = np.array([50.0, 60.0, 70.0])
     shares = attribution(Game(), mean, 4.0, 10, 1)
     np.testing.assert_allclose(4.0 + sum(shares.values()), mean)
 
 
-def test_unexplained_forecast_is_attributed_to_other() -> None:
+def test_unexplained_forecast_is_attributed_to_other():
     shares = attribution(Unexplained(), np.array([5.0, 6.0]), 4.0, 10, 1)  # type: ignore[arg-type]
     assert list(shares) == [OTHER]
     np.testing.assert_allclose(shares[OTHER], [1.0, 2.0])
@@ -78,7 +74,7 @@ def test_unexplained_forecast_is_attributed_to_other() -> None:
     assert factors_of(Game()) == ("a", "b", "c")
 
 
-def test_busy_saturday_is_attributed_to_day_of_week() -> None:
+def test_busy_saturday_is_attributed_to_day_of_week():
     values = np.where(np.arange(600) % 7 == 5, 400, 70)  # 400 on Saturdays
     monday = np.datetime64("2024-01-01")
     fitted = LevelHurdle(ridge=0.1, level_ridge=0.1).fit(DailySeries("people", monday, values))

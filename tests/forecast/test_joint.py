@@ -10,23 +10,22 @@ import pytest
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
-from forecast.paths import Paths
 from forecast.serialize import StateError
 from forecast.series import ONE_DAY, DailySeries
 
 ORIGIN = np.datetime64("2024-02-28", "D")
 
 
-def upto_origin(figures: dict[str, DailySeries], *names: str) -> dict[str, DailySeries]:
+def upto_origin(figures, *names):
     return {name: figures[name].upto(ORIGIN) for name in names}
 
 
-def draw(fitted: joint.Joint, horizon: int = 28, n_paths: int = 50) -> dict[str, Paths]:
+def draw(fitted, horizon=28, n_paths=50):
     return dict(fitted.draw(horizon, n_paths, joint.generator(1, "x", ORIGIN)))
 
 
-def test_generator_depends_on_seed_model_and_origin() -> None:
-    def first(seed: int, model: str, origin: np.datetime64) -> float:
+def test_generator_depends_on_seed_model_and_origin():
+    def first(seed, model, origin):
         return float(joint.generator(seed, model, origin).random())
 
     value = first(1, "hurdle", ORIGIN)
@@ -40,7 +39,7 @@ def test_generator_depends_on_seed_model_and_origin() -> None:
     assert len({value, *others}) == 5
 
 
-def test_people_and_boats_are_drawn_together(figures: dict[str, DailySeries]) -> None:
+def test_people_and_boats_are_drawn_together(figures):
     fitted = joint.fit(Climatology(), upto_origin(figures, "people", "boats"))
     paths, again, long = draw(fitted), draw(fitted), draw(fitted, 401, 5)
     assert set(paths) == {"people", "boats"}
@@ -51,27 +50,27 @@ def test_people_and_boats_are_drawn_together(figures: dict[str, DailySeries]) ->
         assert long[name].values.shape == (5, 401)
 
 
-def test_people_are_the_same_with_and_without_boats(figures: dict[str, DailySeries]) -> None:
+def test_people_are_the_same_with_and_without_boats(figures):
     alone = draw(joint.fit(Climatology(), upto_origin(figures, "people")))
     together = draw(joint.fit(Climatology(), upto_origin(figures, "people", "boats")))
     assert set(alone) == {"people"}
     np.testing.assert_array_equal(alone["people"].values, together["people"].values)
 
 
-def test_boats_alone_are_the_leading_series(figures: dict[str, DailySeries]) -> None:
+def test_boats_alone_are_the_leading_series(figures):
     boats = upto_origin(figures, "boats")
     assert joint.leading(boats) == "boats"
     assert joint.leading(figures) == "people"
     assert set(draw(joint.fit(Climatology(), boats), 7, 10)) == {"boats"}
 
 
-def test_series_of_different_days_are_rejected(figures: dict[str, DailySeries]) -> None:
+def test_series_of_different_days_are_rejected(figures):
     uneven = {"people": figures["people"].upto(ORIGIN), "boats": figures["boats"]}
     with pytest.raises(FitError, match="people and boats must cover the same days"):
         joint.fit(Climatology(), uneven)
 
 
-def test_other_series_follow_the_first(figures: dict[str, DailySeries]) -> None:
+def test_other_series_follow_the_first(figures):
     """Whatever their names; a second follower changes neither the leading series nor the first."""
     both = upto_origin(figures, "people", "boats")
     people, boats = both.values()
@@ -92,7 +91,7 @@ def test_other_series_follow_the_first(figures: dict[str, DailySeries]) -> None:
 
 
 @pytest.mark.parametrize("names", [["people", "boats"], ["boats"]])
-def test_state_round_trips_through_json(figures: dict[str, DailySeries], names: list[str]) -> None:
+def test_state_round_trips_through_json(figures, names):
     fitted = joint.fit(Climatology(), upto_origin(figures, *names))
     values, arrays = fitted.to_state()
     restored = joint.Joint.from_state(json.loads(json.dumps(values)), arrays)
@@ -102,7 +101,7 @@ def test_state_round_trips_through_json(figures: dict[str, DailySeries], names: 
         np.testing.assert_array_equal(one[name].values, two[name].values)
 
 
-def test_incomplete_state_is_rejected(figures: dict[str, DailySeries]) -> None:
+def test_incomplete_state_is_rejected(figures):
     values, arrays = joint.fit(Climatology(), figures).to_state()
     for key in values:
         rest = {k: v for k, v in values.items() if k != key}
@@ -112,14 +111,14 @@ def test_incomplete_state_is_rejected(figures: dict[str, DailySeries]) -> None:
         joint.Joint.from_state(values, {})
 
 
-def test_long_horizons_are_drawn_in_steps_of_50_days() -> None:
+def test_long_horizons_are_drawn_in_steps_of_50_days():
     """So that earlier days do not change when the horizon is extended by a day."""
     expected = {1: 1, 28: 28, 400: 400, 401: 450, 450: 450, 451: 500, 1600: 1600}
     assert {horizon: joint.drawn_days(horizon) for horizon in expected} == expected
 
 
 @pytest.mark.parametrize("busy", [0, 1, 2, 4])
-def test_few_or_no_days_with_boats_can_be_fitted(busy: int) -> None:
+def test_few_or_no_days_with_boats_can_be_fitted(busy):
     people, boats = np.zeros(400, int), np.zeros(400, int)
     people[100 : 100 + busy], boats[100 : 100 + busy] = 90, 3
     figures = {

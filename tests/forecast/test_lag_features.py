@@ -15,13 +15,13 @@ COUNTS = np.where(np.arange(40) % 3 == 0, 0, np.random.default_rng(1).integers(1
 LONG = np.random.default_rng(1).poisson(100, 900) * np.random.default_rng(2).integers(0, 2, 900)
 
 
-def reference_level(values: list[float], half_life: float) -> float:
+def reference_level(values, half_life):
     """Weighted mean of all `values`, the last at age 0."""
     weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
 
 
-def reference_features(past: list[float]) -> list[float]:
+def reference_features(past):
     """Features of `MEMORY` at the end of the last day of `past`."""
     busy = [float(v > 0) for v in past]
     row = [np.log(1.0 + reference_level(past, days)) for days in (5.0, 20.0)]
@@ -31,21 +31,21 @@ def reference_features(past: list[float]) -> list[float]:
     return row
 
 
-def test_features_of_history_match_plain_loop() -> None:
+def test_features_of_history_match_plain_loop():
     expected = [reference_features(COUNTS[: n + 1].tolist()) for n in range(len(COUNTS))]
     features = MEMORY.features(MEMORY.states(COUNTS))
     assert features.shape == (40, MEMORY.width) == (40, 9)
     np.testing.assert_allclose(features, expected)
 
 
-def test_state_is_levels_shares_and_last_counts_newest_first() -> None:
+def test_state_is_levels_shares_and_last_counts_newest_first():
     past = COUNTS.tolist()
     busy = [float(v > 0) for v in past]
     means = [reference_level(past, 5.0), reference_level(past, 20.0), reference_level(busy, 3.0)]
     np.testing.assert_allclose(MEMORY.states(COUNTS)[:, -1], [*means, past[-1], past[-2], past[-3]])
 
 
-def test_features_along_path_match_those_of_history() -> None:
+def test_features_along_path_match_those_of_history():
     """After long enough a past that the weights of its first days vanish."""
     past = np.tile(COUNTS, 40)
     ahead = np.array([[0.0, 700.0], [30.0, 0.0], [5.0, 2.0], [0.0, 0.0]])  # (days, paths)
@@ -61,7 +61,7 @@ def test_features_along_path_match_those_of_history() -> None:
             state.step(ahead[day])
 
 
-def test_paths_may_begin_in_different_states() -> None:
+def test_paths_may_begin_in_different_states():
     states = np.stack([MEMORY.states(COUNTS)[:, -1], MEMORY.states(COUNTS[:-5])[:, -1]], axis=1)
     both = MemoryState(MEMORY, states, 2).features(np.zeros(2), np.full(2, 99.0)).copy()
     for path in range(2):
@@ -69,7 +69,7 @@ def test_paths_may_begin_in_different_states() -> None:
         np.testing.assert_array_equal(both[:, path], alone[:, 0])
 
 
-def test_only_log_levels_are_bounded() -> None:
+def test_only_log_levels_are_bounded():
     state = MemoryState(MEMORY, MEMORY.states(COUNTS)[:, -1], 1)
     free = state.features(np.zeros(2), np.full(2, 99.0))[:, 0].copy()
     bounded = state.features(np.array([7.0, 0.0]), np.array([8.0, 0.5]))[:, 0]
@@ -77,7 +77,7 @@ def test_only_log_levels_are_bounded() -> None:
     np.testing.assert_array_equal(bounded[2:], free[2:])
 
 
-def test_extreme_day_is_winsorised_at_three_times_95_percent_quantile() -> None:
+def test_extreme_day_is_winsorised_at_three_times_95_percent_quantile():
     counts = np.array([0.0, 100.0] * 30 + [50_000.0, 0.0])
     busy = sorted(c for c in counts[-40:].tolist() if c > 0)
     at = 0.95 * (len(busy) - 1)
@@ -88,20 +88,20 @@ def test_extreme_day_is_winsorised_at_three_times_95_percent_quantile() -> None:
 
 
 @pytest.mark.parametrize(("busy", "winsorised"), [(9, False), (10, True)])
-def test_counts_are_winsorised_only_with_ten_busy_days(busy: int, winsorised: bool) -> None:
+def test_counts_are_winsorised_only_with_ten_busy_days(busy, winsorised):
     counts = np.array([900.0] + [0.0] * 20 + [1.0] * busy)
     assert (winsorise(counts, 20 + busy).max() < 900) == winsorised
 
 
 @pytest.mark.parametrize("half_life", [0.5, 3.0, 20.0, 365.0])
-def test_level_equals_scipy_filter_exactly(half_life: float) -> None:
+def test_level_equals_scipy_filter_exactly(half_life):
     counts, keep = LONG.astype(np.float64), 0.5 ** (1 / half_life)
     weighted = lfilter([1 - keep], [1, -keep], counts)
     expected = weighted / (1 - keep ** np.arange(1, len(counts) + 1))
     assert (level_of(counts, half_life) == expected).all()
 
 
-def test_state_does_not_depend_on_later_days() -> None:
+def test_state_does_not_depend_on_later_days():
     memory, counts = Memory(lags=3), LONG.astype(np.float64)
     states = memory.states(counts)
     assert states.shape == (memory.n_means + 3, 900)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -43,12 +42,12 @@ PATHS = VALUES.map(lambda values: Paths(START, values))
         (np.array([[2**31]]), "found 2147483648"),
     ],
 )
-def test_invalid_values_are_rejected(values: Any, message: str) -> None:
+def test_invalid_values_are_rejected(values, message):
     with pytest.raises(PathsError, match=message):
         Paths(START, values)
 
 
-def test_values_are_copied_and_read_only() -> None:
+def test_values_are_copied_and_read_only():
     values = np.array([[1, 2]])
     paths = Paths(START, values)
     values[0, 0] = 99
@@ -58,7 +57,7 @@ def test_values_are_copied_and_read_only() -> None:
 
 
 @given(PATHS, st.lists(st.integers(0, 1000), min_size=1, max_size=6))
-def test_quantiles_match_plain_loop(paths: Paths, per_mille: list[int]) -> None:
+def test_quantiles_match_plain_loop(paths, per_mille):
     """The p-quantile is the smallest value that at least the share p is at or below."""
     probabilities = [p / 1000 for p in per_mille]
     rows = paths.quantiles(probabilities)
@@ -70,34 +69,34 @@ def test_quantiles_match_plain_loop(paths: Paths, per_mille: list[int]) -> None:
             assert row[day] == ordered[rank - 1]
 
 
-def test_quantile_ranks_ignore_floating_point_error() -> None:
+def test_quantile_ranks_ignore_floating_point_error():
     """0.55 * 100 is a little more than 55 in floating point."""
     assert quantiles(np.arange(1, 101), [0.07, 0.28, 0.55]).tolist() == [7, 28, 55]
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, math.nan])
-def test_probability_outside_0_to_1_is_rejected(probability: float) -> None:
+def test_probability_outside_0_to_1_is_rejected(probability):
     with pytest.raises(PathsError, match="probabilities from 0 to 1"):
         quantiles(np.arange(5), [probability])
 
 
 @pytest.mark.parametrize("level", [0, 100, -5, math.nan])
-def test_level_outside_0_to_100_is_rejected(level: float) -> None:
+def test_level_outside_0_to_100_is_rejected(level):
     with pytest.raises(PathsError, match="between 0 and 100"):
         interval_probabilities(level)
 
 
-def test_interval_probabilities() -> None:
+def test_interval_probabilities():
     assert interval_probabilities(80) == pytest.approx((0.1, 0.9))
     assert interval_probabilities(95) == pytest.approx((0.025, 0.975))
 
 
-def test_bound_names() -> None:
+def test_bound_names():
     assert bound_names([50, 99]) == ["lo50", "hi50", "lo99", "hi99"]
 
 
 @given(PATHS, st.lists(st.sampled_from([50, 80, 90, 95, 99]), unique=True))
-def test_summary_matches_numpy_quantiles(paths: Paths, levels: list[int]) -> None:
+def test_summary_matches_numpy_quantiles(paths, levels):
     actual = paths.summary(levels)
     assert list(actual) == ["median", "mean", *bound_names(levels)]
     np.testing.assert_array_equal(paths.median(), actual["median"])
@@ -113,7 +112,7 @@ def test_summary_matches_numpy_quantiles(paths: Paths, levels: list[int]) -> Non
 
 
 @given(PATHS, st.data())
-def test_totals_sum_along_each_path(paths: Paths, data: st.DataObject) -> None:
+def test_totals_sum_along_each_path(paths, data):
     i = data.draw(st.integers(0, paths.horizon - 1))
     j = data.draw(st.integers(i, paths.horizon - 1))
     total = paths.total(START + i * ONE_DAY, START + j * ONE_DAY)
@@ -125,7 +124,7 @@ def test_totals_sum_along_each_path(paths: Paths, data: st.DataObject) -> None:
     np.testing.assert_array_equal(left + right, total)
 
 
-def test_totals_do_not_overflow() -> None:
+def test_totals_do_not_overflow():
     paths = Paths(START, np.full((2, 3), 2**31 - 1))
     assert paths.total(START, START + 2 * ONE_DAY).tolist() == [3 * (2**31 - 1)] * 2
     assert paths.rolling(3).ravel().tolist() == [3 * (2**31 - 1)] * 2
@@ -133,13 +132,13 @@ def test_totals_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(-1, 1), (0, 3), (2, 1), (5, 6)])
-def test_total_outside_target_days_is_rejected(first: int, last: int) -> None:
+def test_total_outside_target_days_is_rejected(first, last):
     with pytest.raises(PathsError, match=r"within 2024-02-27\.\.2024-02-29"):
         Paths(START, np.ones((2, 3), int)).total(START + first * ONE_DAY, START + last * ONE_DAY)
 
 
 @given(PATHS, st.data())
-def test_rolling_and_exceedance_match_plain_loop(paths: Paths, data: st.DataObject) -> None:
+def test_rolling_and_exceedance_match_plain_loop(paths, data):
     window = data.draw(st.integers(1, paths.horizon))
     threshold = data.draw(st.integers(-1, 3000) | st.sampled_from([0, 5, 5.5]))
     sums = [
@@ -155,13 +154,13 @@ def test_rolling_and_exceedance_match_plain_loop(paths: Paths, data: st.DataObje
 
 
 @given(PATHS)
-def test_p_zero_and_mean_match_values(paths: Paths) -> None:
+def test_p_zero_and_mean_match_values(paths):
     np.testing.assert_allclose(paths.p_zero() + paths.exceedance(0), 1.0)
     np.testing.assert_allclose(paths.mean() * paths.n_paths, paths.values.sum(axis=0))
 
 
 @given(PATHS, st.data())
-def test_upto_keeps_the_first_days(paths: Paths, data: st.DataObject) -> None:
+def test_upto_keeps_the_first_days(paths, data):
     horizon = data.draw(st.integers(1, paths.horizon))
     first = paths.upto(horizon)
     assert (first.horizon, first.end) == (horizon, START + (horizon - 1) * ONE_DAY)
@@ -169,7 +168,7 @@ def test_upto_keeps_the_first_days(paths: Paths, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 4])
-def test_upto_and_rolling_beyond_horizon_are_rejected(days: int) -> None:
+def test_upto_and_rolling_beyond_horizon_are_rejected(days):
     paths = Paths(START, np.ones((2, 3), int))
     with pytest.raises(PathsError, match="horizon of 1 to 3 days"):
         paths.upto(days)
@@ -177,14 +176,14 @@ def test_upto_and_rolling_beyond_horizon_are_rejected(days: int) -> None:
         paths.rolling(days)
 
 
-def test_dates_include_leap_day() -> None:
+def test_dates_include_leap_day():
     paths = Paths(START, np.ones((2, 4), int))
     assert str(paths.dates[2]) == "2024-02-29"
     assert str(paths.end) == "2024-03-01"
 
 
 @given(PATHS)
-def test_quiet_days_and_runs_match_plain_loop(paths: Paths) -> None:
+def test_quiet_days_and_runs_match_plain_loop(paths):
     for path, longest, quiet in zip(
         paths.values.tolist(), paths.longest_quiet_run(), paths.quiet_days(), strict=True
     ):
@@ -196,7 +195,7 @@ def test_quiet_days_and_runs_match_plain_loop(paths: Paths) -> None:
 
 
 @given(PATHS, st.integers(1, 9), st.lists(st.integers(0, 500), max_size=12))
-def test_people_present_match_plain_loop(paths: Paths, stay_days: int, before: list[int]) -> None:
+def test_people_present_match_plain_loop(paths, stay_days, before):
     present = paths.present(stay_days, np.array(before, dtype=np.int64) if before else None)
     assert present.shape == paths.values.shape
     for path, counts in zip(paths.values.tolist(), present.tolist(), strict=True):

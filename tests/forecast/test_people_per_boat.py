@@ -17,11 +17,11 @@ START = np.datetime64("2024-02-27", "D")
 PLAIN = PeoplePerBoat(np.array([10.0, 100.0, 400.0]), np.array([8.0, 30.0, 50.0]), 0, 0.0, 0.0)
 
 
-def make_pair(people: np.ndarray, boats: np.ndarray) -> tuple[DailySeries, DailySeries]:
+def make_pair(people, boats):
     return DailySeries("people", START, people), DailySeries("boats", START, boats)
 
 
-def make_growing_series(yearly: float, days: int = 1461) -> tuple[DailySeries, DailySeries]:
+def make_growing_series(yearly, days=1461):
     """Busy every third day; people per boat start at 20 and grow by `yearly` a year."""
     day = np.arange(days)
     boats = np.where(day % 3 == 0, 10, 0)
@@ -29,7 +29,7 @@ def make_growing_series(yearly: float, days: int = 1461) -> tuple[DailySeries, D
     return make_pair(np.rint(boats * per_boat).astype(int), boats)
 
 
-def test_boats_match_plain_loop() -> None:
+def test_boats_match_plain_loop():
     """Without neighbours and growth, the ratio is that of the next larger past day."""
     people = Paths(START, np.array([[0, 1, 10, 11, 100, 390, 1000]]))
     boats = PLAIN.boats(people, np.random.default_rng(0))
@@ -44,7 +44,7 @@ def test_boats_match_plain_loop() -> None:
     hnp.arrays(np.int32, (20, 7), elements=st.integers(0, 5) | st.integers(0, 3000)),
     st.floats(-0.2, 0.2),
 )
-def test_boats_are_zero_only_on_days_without_people(values: np.ndarray, growth: float) -> None:
+def test_boats_are_zero_only_on_days_without_people(values, growth):
     people = Paths(START, values)
     per_boat = PeoplePerBoat(PLAIN.people, PLAIN.ratio, 2, growth, 0.1)
     boats = per_boat.boats(people, np.random.default_rng(1))
@@ -53,7 +53,7 @@ def test_boats_are_zero_only_on_days_without_people(values: np.ndarray, growth: 
     assert boats.start == people.start
 
 
-def test_embedded_data_gives_plausible_boats(figures: dict[str, DailySeries]) -> None:
+def test_embedded_data_gives_plausible_boats(figures):
     fitted = PeoplePerBoat.fit(figures["people"], figures["boats"])
     people = Paths(START, np.random.default_rng(2).integers(1, 900, size=(200, 28)))
     boats = fitted.boats(people, np.random.default_rng(3))
@@ -61,14 +61,14 @@ def test_embedded_data_gives_plausible_boats(figures: dict[str, DailySeries]) ->
     assert np.corrcoef(people.values.ravel(), boats.values.ravel())[0, 1] > 0.8
 
 
-def test_growth_is_half_of_observed_growth() -> None:
+def test_growth_is_half_of_observed_growth():
     fitted = PeoplePerBoat.fit(*make_growing_series(0.2))
     assert fitted.growth == pytest.approx(0.1, abs=0.01)
     # Ratios are scaled to the last day's, 20 * e^0.8.
     assert np.median(fitted.ratio) == pytest.approx(20 * np.exp(0.8), rel=0.05)
 
 
-def test_quiet_year_does_not_double_growth() -> None:
+def test_quiet_year_does_not_double_growth():
     people, boats = make_growing_series(0.2)
     years_ago = ((len(people) - 1 - np.arange(len(people))) / 365.2425).astype(int)
     quiet = years_ago == 1
@@ -76,12 +76,12 @@ def test_quiet_year_does_not_double_growth() -> None:
     assert PeoplePerBoat.fit(*gap).growth == pytest.approx(0.1, abs=0.02)
 
 
-def test_short_series_has_no_growth() -> None:
+def test_short_series_has_no_growth():
     fitted = PeoplePerBoat.fit(*make_growing_series(0.2, days=200))
     assert (fitted.growth, fitted.growth_spread) == (0.0, 0.1)
 
 
-def test_mismatched_or_unrelated_series_are_rejected() -> None:
+def test_mismatched_or_unrelated_series_are_rejected():
     people, boats = make_growing_series(0.0, days=60)
     with pytest.raises(FitError, match="same days"):
         PeoplePerBoat.fit(people, boats.upto(boats.data_through - ONE_DAY))
@@ -93,7 +93,7 @@ def test_mismatched_or_unrelated_series_are_rejected() -> None:
     assert fitted.ratio.tolist() == [3]
 
 
-def test_neighbours_are_drawn_evenly_within_past_days() -> None:
+def test_neighbours_are_drawn_evenly_within_past_days():
     per_boat = PeoplePerBoat(np.arange(10.0, 60, 10), np.array([2.0, 4, 5, 8, 10]), 1, 0.0, 0.0)
     n = 6000
     people = Paths(START, np.tile([10, 30, 50], (n, 1)))
@@ -105,7 +105,7 @@ def test_neighbours_are_drawn_evenly_within_past_days() -> None:
             assert count / n == pytest.approx(expected[value] / 3, abs=0.03)
 
 
-def test_years_of_growth_are_counted_back_from_last_day() -> None:
+def test_years_of_growth_are_counted_back_from_last_day():
     """They begin 366 and 731 days before it; each has five busy days, the minimum."""
     ago = np.array([0, 10, 20, 30, 365, 366, 410, 420, 430, 730, 731, 810, 820, 830, 840])
     boats, people = np.zeros(900, int), np.zeros(900, int)

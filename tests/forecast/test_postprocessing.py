@@ -15,9 +15,7 @@ START = np.datetime64("2020-01-01")
 N, AHEAD, MEMBERS = 900, 4, 20
 
 
-def make_weather(
-    issues: int, bias: float, spread: float, members: int = MEMBERS
-) -> tuple[Covariates, ForecastArchive]:
+def make_weather(issues, bias, spread, members=MEMBERS):
     """Members exchangeable with observations except for `bias` and a factor `spread`."""
     rng = np.random.default_rng(3)
     history = rng.normal(8, 3, size=(N, 2))
@@ -32,7 +30,7 @@ def make_weather(
     return Covariates(("wind", "gust"), START, history, future, archive), archive
 
 
-def test_bias_and_narrow_spread_are_corrected() -> None:
+def test_bias_and_narrow_spread_are_corrected():
     weather, _ = make_weather(110, 1.0, 0.5)
     corrected = correct_members(weather)
     shift = corrected.mean(axis=0) - weather.future.mean(axis=0)
@@ -43,7 +41,7 @@ def test_bias_and_narrow_spread_are_corrected() -> None:
     np.testing.assert_array_equal(corrected.argsort(axis=0), ranks)
 
 
-def test_spread_factor_does_not_depend_on_number_of_members_today() -> None:
+def test_spread_factor_does_not_depend_on_number_of_members_today():
     three, _ = make_weather(110, 0.0, 0.5, members=3)
     two = replace(three, future=three.future[:2])
     factors = [
@@ -53,7 +51,7 @@ def test_spread_factor_does_not_depend_on_number_of_members_today() -> None:
     np.testing.assert_allclose(*factors)
 
 
-def test_members_are_unchanged_without_past_forecasts() -> None:
+def test_members_are_unchanged_without_past_forecasts():
     weather, _ = make_weather(0, 1.0, 0.5)
     np.testing.assert_allclose(correct_members(weather), weather.future)
 
@@ -61,7 +59,7 @@ def test_members_are_unchanged_without_past_forecasts() -> None:
 @pytest.mark.parametrize(
     ("origin", "used"), [(-1, True), (-2, False), (N - 2, True), (N - 1, False)]
 )
-def test_past_forecast_is_used_if_history_has_its_first_day(origin: int, used: bool) -> None:
+def test_past_forecast_is_used_if_history_has_its_first_day(origin, used):
     weather, archive = make_weather(1, 1.0, 0.5)
     moved = replace(archive, origins=np.array([START + origin * ONE_DAY]))
     corrected = correct_members(replace(weather, archive=moved))
@@ -69,12 +67,12 @@ def test_past_forecast_is_used_if_history_has_its_first_day(origin: int, used: b
 
 
 @pytest.mark.parametrize(("issues", "members"), [(40, 40), (5, 1)])
-def test_single_member_is_dressed_with_past_errors(issues: int, members: int) -> None:
+def test_single_member_is_dressed_with_past_errors(issues, members):
     weather, _ = make_weather(issues, 0.5, 1.0, members=1)
     assert len(correct_members(weather)) == members
 
 
-def test_two_members_and_stuck_sensor_give_finite_members() -> None:
+def test_two_members_and_stuck_sensor_give_finite_members():
     weather, archive = make_weather(40, 0.5, 1.0, members=2)
     weather.history[:, 1] = 0.0
     weather.future[:, :, 1] = 0.0
@@ -82,7 +80,7 @@ def test_two_members_and_stuck_sensor_give_finite_members() -> None:
     assert np.isfinite(correct_members(weather)).all()
 
 
-def test_bias_and_factor_match_plain_loop() -> None:
+def test_bias_and_factor_match_plain_loop():
     """Per lead and column, from forecasts whose day was observed; leads may be missing."""
     weather, archive = make_weather(30, 0.7, 0.6, members=5)
     short = replace(archive, values=archive.values[:, :, :3])

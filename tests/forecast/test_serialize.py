@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ KEPT = Path(__file__).parent / "kept"
 SERIES = DailySeries("people", np.datetime64("2024-01-01"), np.arange(60))
 
 
-def test_state_names_its_family() -> None:
+def test_state_names_its_family():
     values, arrays = dump(SeasonalNaive().fit(SERIES))
     assert values["family"] == "seasonal_naive"
     restored = restore(values, arrays)
@@ -39,19 +38,19 @@ def test_state_names_its_family() -> None:
         {"family": "pool", "values": {"members": [["a", {"family": "oracle"}]]}},
     ],
 )
-def test_invalid_states_are_rejected(values: dict[str, Any]) -> None:
+def test_invalid_states_are_rejected(values):
     with pytest.raises(StateError, match="expected the state of one of the families"):
         restore(values, {})
 
 
-def test_under_selects_arrays_by_prefix() -> None:
+def test_under_selects_arrays_by_prefix():
     arrays = {"a/x": 1, "ab/x": 2, "a/b/x": 3, "x": 4}
     assert under("a", arrays) == {"x": 1, "b/x": 3}
     assert under("b", arrays) == {}
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_stored_fits_load_and_give_the_same_paths(family: str) -> None:
+def test_stored_fits_load_and_give_the_same_paths(family):
     """A new format adds a file and never changes one."""
     versions = sorted(KEPT.glob(f"{family}-*.json"))
     assert versions, f"store a serialised {family} in {KEPT.name}/"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,19 +14,19 @@ from forecast.series import ONE_DAY, DailySeries, SeriesError, as_day
 COUNTS = st.lists(st.integers(0, 2000), min_size=1, max_size=60)
 
 
-def make_series(values: Any, start: str = "2024-02-27") -> DailySeries:
+def make_series(values, start="2024-02-27"):
     return DailySeries("people", np.datetime64(start, "D"), np.asarray(values))
 
 
 @pytest.mark.parametrize(
     "day", ["2024-02-29", dt.date(2024, 2, 29), np.datetime64("2024-02-29T23:00")]
 )
-def test_as_day(day: Any) -> None:
+def test_as_day(day):
     assert as_day(day) == np.datetime64("2024-02-29", "D")
     assert as_day(day).dtype == np.dtype("datetime64[D]")
 
 
-def test_dates_include_leap_day() -> None:
+def test_dates_include_leap_day():
     series = make_series([1, 2, 3, 4])
     dates = [str(day) for day in series.dates]
     assert dates == ["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01"]
@@ -55,13 +54,13 @@ def test_dates_include_leap_day() -> None:
         ([1 + 2j], None, "numbers"),
     ],
 )
-def test_invalid_counts_are_rejected(values: Any, index: int | None, message: str) -> None:
+def test_invalid_counts_are_rejected(values, index, message):
     with pytest.raises(SeriesError, match=message) as error:
         make_series(values)
     assert error.value.index == index
 
 
-def test_missing_first_day_is_rejected() -> None:
+def test_missing_first_day_is_rejected():
     with pytest.raises(SeriesError, match="first day"):
         make_series([1], "NaT")
 
@@ -76,20 +75,18 @@ def test_missing_first_day_is_rejected() -> None:
         (["2024-02-28"], None, "1 values, one a day, found 2"),
     ],
 )
-def test_non_consecutive_days_are_rejected(
-    days: list[str], index: int | None, message: str
-) -> None:
+def test_non_consecutive_days_are_rejected(days, index, message):
     with pytest.raises(SeriesError, match=message) as error:
         DailySeries.from_days("people", days, [1, 2])
     assert error.value.index == index
 
 
-def test_empty_series_is_rejected() -> None:
+def test_empty_series_is_rejected():
     with pytest.raises(SeriesError, match="at least one day"):
         DailySeries.from_days("people", [], [])
 
 
-def test_values_are_copied_and_read_only() -> None:
+def test_values_are_copied_and_read_only():
     values = np.array([1, 2, 3])
     series = make_series(values)
     values[0] = 99
@@ -99,7 +96,7 @@ def test_values_are_copied_and_read_only() -> None:
 
 
 @given(COUNTS, st.integers(-10, 70), st.integers(-10, 70))
-def test_between_and_total_match_plain_loop(values: list[int], first: int, last: int) -> None:
+def test_between_and_total_match_plain_loop(values, first, last):
     series = make_series(values)
     a, b = series.start + first * ONE_DAY, series.start + last * ONE_DAY
     expected = [v for day, v in zip(series.dates, values, strict=True) if a <= day <= b]
@@ -115,14 +112,14 @@ def test_between_and_total_match_plain_loop(values: list[int], first: int, last:
 
 
 @given(COUNTS, st.integers(0, 59))
-def test_upto_keeps_only_the_past(values: list[int], days: int) -> None:
+def test_upto_keeps_only_the_past(values, days):
     series = make_series(values)
     origin = series.start + min(days, len(series) - 1) * ONE_DAY
     assert series.upto(origin).data_through == origin
     assert series.upto(origin).values.tolist() == values[: min(days, len(series) - 1) + 1]
 
 
-def test_days_outside_series() -> None:
+def test_days_outside_series():
     series = make_series([1, 2])
     assert "2024-02-26" not in series
     assert "2024-02-29" not in series
@@ -131,7 +128,7 @@ def test_days_outside_series() -> None:
         series.on("2024-02-29")
 
 
-def test_embedded_data_matches_published_figures(figures: dict[str, DailySeries]) -> None:
+def test_embedded_data_matches_published_figures(figures):
     people, boats = figures["people"], figures["boats"]
     assert (people.on("2024-10-18"), boats.on("2024-10-18")) == (647, 10)
     assert people.total("2024-01-01", "2024-10-18") == 28_204
@@ -139,6 +136,6 @@ def test_embedded_data_matches_published_figures(figures: dict[str, DailySeries]
 
 
 @pytest.mark.parametrize("last", ["9999-12-31", "9000-01-01", "12000-01-01", "0999-12-31"])
-def test_years_outside_supported_range_are_rejected(last: str) -> None:
+def test_years_outside_supported_range_are_rejected(last):
     with pytest.raises(SeriesError, match="days of the years 1000 to 8999"):
         DailySeries("people", np.datetime64(last) - ONE_DAY, np.zeros(2, int))

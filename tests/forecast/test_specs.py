@@ -13,7 +13,6 @@ from forecast.covariates import Covariates
 from forecast.forecasters.hurdle import Hurdle
 from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.sarimax import Sarimax
-from forecast.series import DailySeries
 from forecast.specs import (
     FAMILIES,
     Spec,
@@ -30,24 +29,24 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 HURDLE = parse("hurdle", 'family = "hurdle"')
 
 
-def parse_specs(**texts: str) -> dict[str, Spec]:
+def parse_specs(**texts):
     return {name: parse(name, text) for name, text in texts.items()}
 
 
-def pool_of(*members: str) -> str:
+def pool_of(*members):
     return 'family = "pool"\n[members]\n' + "\n".join(f"{member} = 1.0" for member in members)
 
 
-def calibrated_of(member: str) -> str:
+def calibrated_of(member):
     return f'family = "calibrated"\n[members]\n{member} = 1.0'
 
 
-def test_omitted_keys_have_defaults() -> None:
+def test_omitted_keys_have_defaults():
     assert HURDLE == Spec("hurdle", "hurdle", "hurdle", "challenger", {}, {})
     assert build("hurdle", {"hurdle": HURDLE}) == Hurdle()
 
 
-def test_parameters_reach_the_family() -> None:
+def test_parameters_reach_the_family():
     specs = parse_specs(
         a='family = "sarimax"\n[parameters]\norder = [2, 0, 0]\npower = 1',
         b='family = "hurdle"\n[parameters]\nharmonics = 3\nridge = 0.5',
@@ -56,7 +55,7 @@ def test_parameters_reach_the_family() -> None:
     assert build("b", specs) == Hurdle(harmonics=3, ridge=0.5)
 
 
-def test_pool_is_built_with_its_members() -> None:
+def test_pool_is_built_with_its_members():
     specs = parse_specs(hurdle='family = "hurdle"', inner=pool_of("hurdle"), p=pool_of("inner"))
     pool = build("p", specs)
     assert isinstance(pool, LinearPool)
@@ -90,19 +89,19 @@ def test_pool_is_built_with_its_members() -> None:
         ('family = "pool"\n[members]\na = true', "expected a weight of 0 or more"),
     ],
 )
-def test_invalid_declaration_is_rejected(text: str, message: str) -> None:
+def test_invalid_declaration_is_rejected(text, message):
     with pytest.raises(SpecError, match=f"model m: {message}"):
         parse("m", text)
 
 
 @pytest.mark.parametrize("name", ["my model", "été", "", ".x", "a..b", "a/b", "a-"])
-def test_invalid_model_name_is_rejected(name: str) -> None:
+def test_invalid_model_name_is_rejected(name):
     with pytest.raises(SpecError, match="expected a name of letters, digits and _"):
         parse(name, 'family = "hurdle"')
 
 
 @given(st.text(alphabet='family="hrdl\n[] .1pogt\x00é'))
-def test_any_text_is_parsed_or_rejected(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text):
     try:
         parse("m", text)
     except SpecError as error:
@@ -129,15 +128,13 @@ def test_any_text_is_parsed_or_rejected(text: str) -> None:
         ("sarimax", 'order = "1,0,1"', "expected order to be like"),
     ],
 )
-def test_unknown_or_mistyped_parameter_is_rejected(
-    family: str, parameters: str, message: str
-) -> None:
+def test_unknown_or_mistyped_parameter_is_rejected(family, parameters, message):
     specs = parse_specs(m=f'family = "{family}"\n[parameters]\n{parameters}')
     with pytest.raises(SpecError, match=f"model m: {message}"):
         build("m", specs)
 
 
-def test_cyclic_or_unknown_members_are_rejected() -> None:
+def test_cyclic_or_unknown_members_are_rejected():
     specs = parse_specs(a=pool_of("b"), b=pool_of("a"), c=pool_of("nobody"))
     with pytest.raises(SpecError, match="a pool among its own members: a -> b"):
         build("a", specs)
@@ -149,13 +146,13 @@ def test_cyclic_or_unknown_members_are_rejected() -> None:
         build("e", {"e": Spec("e", "e", "pool", "champion", {"x": 1}, {"a": 1.0})})
 
 
-def test_closure_of_cyclic_pools_is_finite() -> None:
+def test_closure_of_cyclic_pools_is_finite():
     specs = parse_specs(a=pool_of("b"), b=pool_of("a"), c=pool_of("a"))
     assert [spec.name for spec in closure("c", specs)] == ["c", "a", "b"]
     assert reads_covariates("c", specs) is False
 
 
-def test_exactly_one_champion_is_required() -> None:
+def test_exactly_one_champion_is_required():
     one = Spec("a", "a", "hurdle", "champion")
     two = Spec("b", "b", "hurdle", "champion")
     assert champion({"a": one, "hurdle": HURDLE}) == "a"
@@ -165,7 +162,7 @@ def test_exactly_one_champion_is_required() -> None:
         champion({"hurdle": HURDLE})
 
 
-def test_project_models_can_be_built_and_cover_all_families() -> None:
+def test_project_models_can_be_built_and_cover_all_families():
     specs = {file.stem: parse(file.stem, file.read_text("utf-8")) for file in MODELS.glob("*.toml")}
     for name in specs:
         build(name, specs)
@@ -174,9 +171,7 @@ def test_project_models_can_be_built_and_cover_all_families() -> None:
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f not in ("pool", "calibrated")])
-def test_reads_covariates_tells_whether_paths_depend_on_them(
-    family: str, people: DailySeries
-) -> None:
+def test_reads_covariates_tells_whether_paths_depend_on_them(family, people):
     specs = parse_specs(a=f'family = "{family}"', b=pool_of("a"), c=calibrated_of("b"))
     series = people.between("2023-10-01", "2024-12-31")
     waves = np.random.default_rng(1).random((len(series), 1))

@@ -13,36 +13,36 @@ from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
-from forecast.joint import Joint, fit
-from forecast.series import ONE_DAY, DailySeries
+from forecast.joint import fit
+from forecast.series import ONE_DAY
 from forecast.weather import SEAS, FittedWeather, WeatherTerms, _begins, _season_runs, season_days
 
 ORIGIN = np.datetime64("2024-12-31")
 N = 1096  # three years, to the origin
 
 
-def waves(days: int, seed: int = 1) -> np.ndarray:  # type: ignore[type-arg]
+def waves(days, seed=1):  # type: ignore[type-arg]
     """Two drivers that are rough in winter, shape (days, 2)."""
     rng = np.random.default_rng(seed)
     season = np.cos(2 * np.pi * (np.arange(days) - N + 15) / 365.25)
     return 1.5 + season[:, None] + 0.4 * rng.standard_normal((days, 2))
 
 
-def covariates(ahead: int = 7, value: float = 1.0, members: int = 1) -> Covariates:
+def covariates(ahead=7, value=1.0, members=1):
     future = np.full((members, ahead, 2), value)
     return Covariates(("wave_m", "wind_kmh"), ORIGIN - (N - 1) * ONE_DAY, waves(N), future)
 
 
-def fit_weather(covariates: Covariates) -> FittedWeather:
+def fit_weather(covariates):
     return WeatherTerms().fit(covariates)[0]
 
 
-def draw_drivers(weather: FittedWeather) -> np.ndarray:  # type: ignore[type-arg]
+def draw_drivers(weather):  # type: ignore[type-arg]
     """Two drivers in standard deviations, shape (400, 30, 2)."""
     return weather.draw(30, 400, np.random.default_rng(3))[:, :, :2]
 
 
-def test_constant_driver_has_no_effect() -> None:
+def test_constant_driver_has_no_effect():
     history = waves(N)
     history[:, 1] = 0.1
     past = fit_weather(replace(covariates(), history=history)).past
@@ -50,7 +50,7 @@ def test_constant_driver_has_no_effect() -> None:
     assert past[:, 0].std() == pytest.approx(1, abs=0.05)
 
 
-def test_covered_days_are_as_given_and_later_days_are_seasonal() -> None:
+def test_covered_days_are_as_given_and_later_days_are_seasonal():
     weather = fit_weather(covariates(value=0.5))
     given = (0.5 - weather.mean) / weather.sd
     drivers = draw_drivers(weather)
@@ -61,7 +61,7 @@ def test_covered_days_are_as_given_and_later_days_are_seasonal() -> None:
     assert beyond.mean() == pytest.approx(january.mean(), abs=0.3)
 
 
-def test_members_have_equal_shares_of_paths() -> None:
+def test_members_have_equal_shares_of_paths():
     four = covariates(members=4)
     four.future[:] = np.arange(4)[:, None, None] / 4
     weather = fit_weather(four)
@@ -70,7 +70,7 @@ def test_members_have_equal_shares_of_paths() -> None:
     assert counts.tolist() == [100] * 4
 
 
-def test_seas_are_equal_thirds_ordered_by_roughness() -> None:
+def test_seas_are_equal_thirds_ordered_by_roughness():
     past = fit_weather(covariates()).past
     thirds = [season_days(past, 10, sea) for sea in SEAS]
     assert max(map(len, thirds)) - min(map(len, thirds)) <= 1
@@ -80,7 +80,7 @@ def test_seas_are_equal_thirds_ordered_by_roughness() -> None:
     assert max(rough[0]) <= min(rough[1]) <= max(rough[1]) <= min(rough[2])
 
 
-def test_season_spans_45_days_either_side() -> None:
+def test_season_spans_45_days_either_side():
     past = np.random.default_rng(13).normal(size=(3 * 366, 1))
     ahead = 40
     days = np.sort(np.concatenate([season_days(past, ahead, sea) for sea in SEAS]))
@@ -92,7 +92,7 @@ def test_season_spans_45_days_either_side() -> None:
     assert days.tolist() == expected
 
 
-def test_wind_direction_does_not_change_roughness() -> None:
+def test_wind_direction_does_not_change_roughness():
     rng = np.random.default_rng(1)
     speed, side = np.abs(rng.standard_normal(N)), rng.choice([-1.0, 1.0], N)
     past = np.column_stack([speed, speed, speed * side])
@@ -103,7 +103,7 @@ def test_wind_direction_does_not_change_roughness() -> None:
     assert 0.4 < (side[rough] > 0).mean() < 0.6
 
 
-def test_assumed_day_is_drawn_from_its_sea_and_others_are_unchanged() -> None:
+def test_assumed_day_is_drawn_from_its_sea_and_others_are_unchanged():
     weather = fit_weather(covariates())
     assumed = replace(weather, assumed={2: "rough", 9: "calm", 300: "calm"})
     assert (weather.covered_days, assumed.covered_days) == (7, 7)
@@ -117,19 +117,19 @@ def test_assumed_day_is_drawn_from_its_sea_and_others_are_unchanged() -> None:
         assert len(rows) > 20
 
 
-def test_assumptions_are_not_part_of_state() -> None:
+def test_assumptions_are_not_part_of_state():
     weather = replace(fit_weather(covariates()), assumed={2: "rough"})
     assert FittedWeather.from_state(*weather.to_state()).assumed == {}
 
 
-def fit_nested(figures: dict[str, DailySeries], covariates: Covariates | None) -> Joint:
+def fit_nested(figures, covariates):
     """A calibrated pool of one member with weather and two without."""
     pool = LinearPool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
     seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
     return fit(Calibrated({"pool": pool}, origins=1), seen, covariates)
 
 
-def test_assumptions_reach_members_of_pools(figures: dict[str, DailySeries]) -> None:
+def test_assumptions_reach_members_of_pools(figures):
     people = figures["people"].between(ORIGIN - (N - 1) * ONE_DAY, ORIGIN).values
     weather = covariates()
     weather.history[:, 0] = np.where(people > 0, 0.5, 2.0)  # nobody arrives in high waves
@@ -143,7 +143,7 @@ def test_assumptions_reach_members_of_pools(figures: dict[str, DailySeries]) -> 
     np.testing.assert_array_equal(means["calm"][:7], means["rough"][:7])
 
 
-def test_days_before_first_assumed_day_are_unchanged(figures: dict[str, DailySeries]) -> None:
+def test_days_before_first_assumed_day_are_unchanged(figures):
     joint = fit_nested(figures, covariates())
     assert isinstance(joint.fitted, FittedCalibrated)
     joint = replace(joint, fitted=replace(joint.fitted, stretch=0.3))
@@ -157,7 +157,7 @@ def test_days_before_first_assumed_day_are_unchanged(figures: dict[str, DailySer
         assert all(share[day] > 0.1 for day in assumed)
 
 
-def test_assumptions_change_nothing_in_fit_without_weather(figures: dict[str, DailySeries]) -> None:
+def test_assumptions_change_nothing_in_fit_without_weather(figures):
     joint = fit_nested(figures, None)
     assert joint.covered_days == 0
     draws = [
@@ -167,7 +167,7 @@ def test_assumptions_change_nothing_in_fit_without_weather(figures: dict[str, Da
     np.testing.assert_array_equal(*draws)
 
 
-def test_columns_match_plain_loop() -> None:
+def test_columns_match_plain_loop():
     terms = WeatherTerms()
     days = np.random.default_rng(8).normal(0, 1.5, size=(6, 3))
     table = terms.columns(days)
@@ -186,7 +186,7 @@ def test_columns_match_plain_loop() -> None:
         np.testing.assert_allclose(row, expected, atol=1e-12)
 
 
-def test_runs_beyond_members_are_seasonal_and_consecutive() -> None:
+def test_runs_beyond_members_are_seasonal_and_consecutive():
     n, horizon, paths = 5 * 366, 90, 300
     past = np.arange(n, dtype=float)[:, None]  # each value identifies its day
     given = np.full((paths, 2, 1), n - 366.0)
@@ -211,15 +211,13 @@ def test_runs_beyond_members_are_seasonal_and_consecutive() -> None:
         (1462, 20, {1, 2, 3, 4}),
     ],
 )
-def test_runs_begin_in_years_with_20_days_of_margin_either_side(
-    n: int, ahead: int, years: set[int]
-) -> None:
+def test_runs_begin_in_years_with_20_days_of_margin_either_side(n, ahead, years):
     begin = _begins(n, ahead, 21, (4000, 1), np.random.default_rng(1))
     assert set(np.rint((n - 1 + ahead - begin[:, 0]) / 365.2425).astype(int)) == years
     assert 0 <= begin.min() <= begin.max() <= n - 21
 
 
-def test_first_run_follows_day_like_last_given_day() -> None:
+def test_first_run_follows_day_like_last_given_day():
     """Of eight candidate runs, the one that follows the most similar day is drawn."""
     rng = np.random.default_rng(10)
     past = rng.normal(size=(4 * 366, 2))
@@ -234,7 +232,7 @@ def test_first_run_follows_day_like_last_given_day() -> None:
     assert np.mean(chosen) < 0.6 * np.mean(average)
 
 
-def test_first_run_without_given_days_follows_day_like_last_past_day() -> None:
+def test_first_run_without_given_days_follows_day_like_last_past_day():
     past = np.zeros((4 * 366, 1))
     past[::2] = 5.0
     past[-1] = 5.0

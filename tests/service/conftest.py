@@ -12,24 +12,21 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
-from flask.testing import FlaskClient
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from service.app import create_app
 from service.cli import main
-from service.core.context import Context, open_context
-from service.core.database import Database, connect
+from service.core.context import open_context
+from service.core.database import connect
 from service.core.settings import Settings
 from service.issues import explain_issue
 from tests.service.mailbox import Mailbox, mail_settings, publish_sample, run_mail_server
 from tests.service.support import (
     NOW,
-    Crossings,
     ManualClock,
     command_on_the_next_day,
     declare_quick_models,
@@ -39,7 +36,7 @@ from tests.service.support import (
 )
 from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
-from tests.support.sites import Sites, run_sites
+from tests.support.sites import run_sites
 from tests.support.waiting import BOUND
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
@@ -48,7 +45,7 @@ PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, unrelated_ca: Path) -> None:
+def _no_settings(monkeypatch, unrelated_ca):
     """Remove settings of the machine's environment.
 
     Only one certificate authority is trusted: each HTTP client would load all of the machine's.
@@ -63,14 +60,14 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, unrelated_ca: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _few_paths_explain(monkeypatch: pytest.MonkeyPatch) -> None:
+def _few_paths_explain(monkeypatch):
     """Explain issues with fewer paths: explaining takes longer than fitting the quick models."""
     monkeypatch.setattr(explain_issue, "_PATHS", 100)
     monkeypatch.setattr(explain_issue, "_LEAST_PATHS", 20)
 
 
 @pytest.fixture
-def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
+def crossings(tmp_path, monkeypatch):
     """Run a command in this process, by default in temporary folders.
 
     A new process would take longer to load the libraries than most commands take to run.
@@ -82,7 +79,7 @@ def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
         "log_format": "lines",
     }
 
-    def run(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments, **settings):
         out, err, status = io.StringIO(), io.StringIO(), 0
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
@@ -104,7 +101,7 @@ def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def published(tmp_path_factory, worker_id):
     """A folder: a SQLite file with one issue of every declared model, and the fitted versions."""
     base = tmp_path_factory.getbasetemp()
     shared = Path(PUBLISHED or (base if worker_id == "master" else base.parent))
@@ -123,7 +120,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture
-def settings(published: Path, tmp_path: Path) -> Settings:
+def settings(published, tmp_path):
     """Settings whose database and fitted versions are copies of the published ones."""
     (tmp_path / "var").mkdir(exist_ok=True)
     shutil.copy(published / "after-refit.sqlite", tmp_path / "var" / "crossings.sqlite")
@@ -132,14 +129,14 @@ def settings(published: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def context(settings: Settings) -> Iterator[Context]:
+def context(settings):
     opened = open_context(settings)
     yield opened
     opened.database.close()
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Context]:
+def empty(tmp_path):
     """An empty migrated database, and models that are fitted instantly."""
     models = declare_quick_models(tmp_path / "models")
     opened = open_context(
@@ -152,7 +149,7 @@ def empty(tmp_path: Path) -> Iterator[Context]:
 
 
 @pytest.fixture
-def filled(empty: Context, published: Path) -> Context:
+def filled(empty, published):
     """The same with the embedded figures."""
     empty.database.close()
     for file in empty.settings.var_dir.iterdir():
@@ -162,17 +159,17 @@ def filled(empty: Context, published: Path) -> Context:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock():
     return ManualClock(NOW)
 
 
 @pytest.fixture
-def client(context: Context, clock: ManualClock) -> FlaskClient:
+def client(context, clock):
     return create_app(context, clock).test_client()
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
+def postgresql():
     """URL of a real server: CROSSINGS_TEST_POSTGRESQL, or one started for this run."""
     if POSTGRESQL:
         yield POSTGRESQL
@@ -187,20 +184,20 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def authority() -> trustme.CA:
+def authority():
     """A certificate authority for the servers of tests."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="session")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ca_file(authority, tmp_path_factory):
     file = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     return file
 
 
 @pytest.fixture(scope="session")
-def unrelated_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unrelated_ca(tmp_path_factory):
     """The certificate of an authority that has signed nothing."""
     file = tmp_path_factory.mktemp("strangers") / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(file))
@@ -208,14 +205,14 @@ def unrelated_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
+def mailbox(authority):
     """An SMTP server that requires STARTTLS and a login."""
     with run_mail_server(Mailbox(), authority) as box:
         yield box
 
 
 @pytest.fixture(scope="session")
-def mail_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mail_store(tmp_path_factory):
     """A SQLite file with figures, an issue and no subscriber."""
     settings = mail_settings(tmp_path_factory.mktemp("furnished"), 25)
     opened = open_context(settings)
@@ -225,14 +222,14 @@ def mail_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mailer(mail_store: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+def mailer(mail_store, mailbox, ca_file, tmp_path):
     """A copy of `mail_store` that sends to `mailbox`."""
     with open_copy(mail_store, mail_settings(tmp_path, mailbox.port, ca_file)) as opened:
         yield opened
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request, tmp_path):
     """URL of an empty database, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.sqlite'}"
@@ -244,7 +241,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url):
     """An empty, migrated database."""
     opened = connect(database_url)
     opened.migrate()
@@ -253,7 +250,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser():
     """Chromium, with a fresh profile."""
     path = shutil.which("chromium")
     if path is None:
@@ -265,13 +262,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def sites() -> Iterator[Sites]:
+def sites():
     with run_sites() as sites:
         yield sites
 
 
 @pytest.fixture
-def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]:
+def reader(database_url, tmp_path, sites):
     """An empty database on SQLite and on PostgreSQL; `sites` acts as GOV.UK and Open-Meteo."""
     opened = open_context(
         Settings(

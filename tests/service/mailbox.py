@@ -8,19 +8,14 @@ import email
 import email.policy
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
-import trustme
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from service.core.context import Context
-from service.core.database import Database
 from service.core.settings import Settings
 from service.mail import delivery_store, subscriber_store
 from service.mail.subscriber_store import Preferences
@@ -57,23 +52,19 @@ class Mailbox:
     password: str = PASSWORD
     port: int = 0
 
-    async def handle_MAIL(
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
+    async def handle_MAIL(self, server, session, envelope, address, options):
         reply = self.sender(address)
         if not reply:
             envelope.mail_from = address
         return reply or "250 OK"
 
-    async def handle_RCPT(
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
+    async def handle_RCPT(self, server, session, envelope, address, options):
         reply = self.rcpt(address)
         if not reply or reply.startswith("25"):
             envelope.rcpt_tos.append(address)
         return reply or "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server, session, envelope):
         (to,) = envelope.rcpt_tos  # one transaction per recipient
         reply = self.data(to)
         if reply == "stall":
@@ -85,30 +76,30 @@ class Mailbox:
             self.taken.append((to, bytes(envelope.content)))
         return reply or "250 OK"
 
-    def messages(self) -> list[EmailMessage]:
+    def messages(self):
         return [
             email.message_from_bytes(content, policy=email.policy.default)  # type: ignore[misc]
             for _, content in self.taken
         ]
 
-    def readers(self) -> list[str]:
+    def readers(self):
         return [to for to, _ in self.taken]
 
 
 @contextmanager
 def run_mail_server(
-    mailbox: Mailbox,
-    authority: trustme.CA | None = None,
-    security: str = "starttls",
-    name: str = "127.0.0.1",
-) -> Iterator[Mailbox]:
+    mailbox,
+    authority=None,
+    security="starttls",
+    name="127.0.0.1",
+):
     """Run a server for `mailbox`; its certificate, for `name`, is issued by `authority`."""
     context = None
     if authority is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(name).configure_cert(context)
 
-    def check(server: SMTP, session: Any, envelope: Any, how: str, who: Any) -> AuthResult:
+    def check(server, session, envelope, how, who):
         good = isinstance(who, LoginPassword) and (who.login, who.password) == (
             USER.encode(),
             mailbox.password.encode(),
@@ -139,14 +130,14 @@ def run_mail_server(
         controller.stop()
 
 
-def read_body(message: EmailMessage, kind: str = "plain") -> str:
+def read_body(message, kind="plain"):
     """The text or the HTML of an email."""
     part = message.get_body((kind,))
     assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")
 
 
-def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: Any) -> Settings:
+def mail_settings(folder, port, ca_file=None, **more):
     """Settings for the server on `port`, with STARTTLS if there is a `ca_file`."""
     given: dict[str, Any] = {
         "var_dir": folder / "var",
@@ -168,7 +159,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
     return Settings(**(given | more))
 
 
-def publish_sample(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int = 0) -> None:
+def publish_sample(context, last=dt.date(2025, 12, 31), seed=0):
     """Store figures up to `last`, and an issue published two days later."""
     rng = random.Random(seed)
     first = last - dt.timedelta(days=799)
@@ -184,7 +175,7 @@ def publish_sample(context: Context, last: dt.date = dt.date(2025, 12, 31), seed
     publish_issue(context.database, last, seed)
 
 
-def publish_issue(database: Database, last: dt.date, seed: int = 0) -> None:
+def publish_issue(database, last, seed=0):
     """Publish an issue of people and boats that starts after `last`."""
     run_id = record_run(database, f"{last} {seed}", issue_time(last))
     start = str(last + dt.timedelta(days=1))
@@ -193,13 +184,11 @@ def publish_issue(database: Database, last: dt.date, seed: int = 0) -> None:
         publish(database, paths, run_id, issue_time(last), series_id)
 
 
-def issue_time(last: dt.date) -> dt.datetime:
+def issue_time(last):
     return dt.datetime.combine(last + dt.timedelta(days=2), dt.time(12), dt.UTC)
 
 
-def add_readers(
-    context: Context, *names: str, threshold: int = 300, now: dt.datetime = NOW, **more: Any
-) -> None:
+def add_readers(context, *names, threshold=300, now=NOW, **more):
     with context.database.writing() as connection:
         for name in names:
             subscriber_store.add_subscriber(
@@ -210,6 +199,6 @@ def add_readers(
             )
 
 
-def count_deliveries(context: Context, week: str = WEEK) -> dict[str, int]:
+def count_deliveries(context, week=WEEK):
     with context.database.reading() as connection:
         return delivery_store.count_emails(connection, week, "channel")

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 
 import numpy as np
-import sqlalchemy as sa
 
-from forecast.covariates import Covariates
-from forecast.series import Day
 from service.core.context import Context
-from service.core.database import Database
-from service.core.settings import Settings
 from service.data import weather_store
 from service.data.covariates import drivers_as_of
 from service.data.daily_weather import WAVES, WIND, WeatherReading
@@ -23,16 +17,14 @@ CALM, ROUGH = 0.3, 2.2
 _DAY = dt.timedelta(days=1)
 
 
-def newest_reading(
-    connection: sa.Connection, kind: str, as_of: dt.datetime = dt.datetime.max
-) -> WeatherReading | None:
+def newest_reading(connection, kind, as_of=dt.datetime.max):
     """Return the last stored reading of a kind as of `as_of`, whatever its age."""
     first, last = (moment.replace(tzinfo=dt.UTC) for moment in (dt.datetime.min, as_of))
     readings = weather_store.WeatherReadings(connection, ROUTE).between(kind, first, last)
     return readings[-1] if readings else None
 
 
-def usable_weather(connection: sa.Connection, origin: Day, as_of: dt.datetime) -> Covariates:
+def usable_weather(connection, origin, as_of):
     """Return the weather of 28 days from `origin` as known then."""
     drivers = drivers_as_of(connection, ROUTE, origin, as_of, 28)
     assert drivers.covariates is not None, drivers.reason
@@ -40,13 +32,13 @@ def usable_weather(connection: sa.Connection, origin: Day, as_of: dt.datetime) -
 
 
 def store_weather(
-    database: Database,
-    seen_at: dt.datetime,
-    coming: Sequence[float],
-    first: dt.date = dt.date(2023, 1, 1),
-    members: int = 1,
-    missing: Sequence[dt.date] = (),
-) -> None:
+    database,
+    seen_at,
+    coming,
+    first=dt.date(2023, 1, 1),
+    members=1,
+    missing=(),
+):
     """Store the archive from `first` but for the days `missing`, and a forecast of `members`.
 
     The forecast begins on the day of `seen_at`; `coming` is its roughness by day, about 0 to 3.
@@ -69,7 +61,7 @@ def store_weather(
             weather_store.save_reading(connection, ROUTE, reading)
 
 
-def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def roughness(first, days):
     """Roughness of each day, derived from the figures; random after their end."""
     people = embedded.read()["people"]
     rng = np.random.default_rng([int(np.datetime64(first).astype(int)), 1])
@@ -79,14 +71,14 @@ def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.f
     return np.maximum(1.6 - 1.0 * busy + 0.35 * rng.standard_normal(days), 0.05)
 
 
-def _columns(rough: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _columns(rough):  # type: ignore[type-arg]
     """Columns `WIND` for this roughness, shape (n_days, 6): 5 m/s at 1, from the south-west."""
     rng = np.random.default_rng(6)
     speeds = np.maximum(rough[:, None] + 0.02 * rng.standard_normal((len(rough), 1)), 0)
     return speeds * np.array([5.0, 5.0, 8.0, 5.0, 3.5, 3.5])
 
 
-def with_weather(context: Context) -> Context:
+def with_weather(context):
     """Return the context with weather and a champion that uses it."""
     models = context.settings.models_dir
     declare_model(models, "climatology", "climatology", "baseline")
@@ -94,5 +86,5 @@ def with_weather(context: Context) -> Context:
     return Context(context.settings.model_copy(update={"weather": "openmeteo"}), context.database)
 
 
-def without_weather(settings: Settings) -> Settings:
+def without_weather(settings):
     return settings.model_copy(update={"weather": "off"})

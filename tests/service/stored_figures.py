@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
-from service.core.context import Context
-from service.core.database import Connection, Database
-from service.core.declared_series import Route
+from service.core.database import Database
 from service.core.job_runner import JobError
 from service.core.secrets import strip_folders
 from service.core.tables import documents
@@ -35,12 +32,12 @@ class Figure(NamedTuple):
 
 
 def store_as_documents(
-    connection: Connection,
-    route: Route,
-    figures: Iterable[Figure],
-    seen_at: dt.datetime,
-    assume_known: bool = False,
-) -> Stored:
+    connection,
+    route,
+    figures,
+    seen_at,
+    assume_known=False,
+):
     """Store `figures` as documents; undated ones as read now, unless `assume_known`."""
     documents: dict[tuple[str, dt.datetime | None], list[Figure]] = {}
     for one in figures:
@@ -59,11 +56,11 @@ def store_as_documents(
     return Stored(*counts, stored.changes) if documents else Stored(0, 0, 0)
 
 
-def _database(owner: Context | Database) -> Database:
+def _database(owner):
     return owner if isinstance(owner, Database) else owner.database
 
 
-def list_rows(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]:
+def list_rows(owner, *without):
     """Return every row of the figures except its id, in order."""
     columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
     order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
@@ -71,19 +68,19 @@ def list_rows(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]
         return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*order))]
 
 
-def delete_figures(owner: Context | Database) -> None:
+def delete_figures(owner):
     with _database(owner).writing() as connection:
         connection.execute(table.delete())
         connection.execute(documents.delete())
 
 
-def current_figures(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
+def current_figures(context, series_id="people"):
     with context.database.reading() as connection:
         rows = observation_store.list_current(connection, series_id)
         return {row.date: (row.value, row.source) for row in rows}
 
 
-def ingest_failure(context: Context, *arguments: Any) -> str:
+def ingest_failure(context, *arguments):
     """Return the reason of a failed ingestion, which the run records in one line."""
     with pytest.raises(JobError) as caught:
         ingest(context, *arguments)
@@ -96,6 +93,6 @@ def ingest_failure(context: Context, *arguments: Any) -> str:
     return message
 
 
-def list_raw_files(context: Context) -> list[bytes]:
+def list_raw_files(context):
     files = (context.settings.var_dir / "raw").rglob("*")
     return [path.read_bytes() for path in files if path.is_file()]

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
-
 import sqlalchemy as sa
 
 from service.core.context import Context
-from service.core.database import Database
 from service.core.tables import issue_paths
 from service.core.tables import issues as table
 from service.issues import issue_store
-from service.issues.issue_store import Issue
 from tests.service.support import NOW, record_run
 
 
-def claim_refit(database: Database, period: str = "first", moment: dt.datetime = NOW) -> int:
+def claim_refit(database, period="first", moment=NOW):
     """Claim a refit; return the id of its run."""
     return record_run(database, period, moment)
 
 
-def with_settings(context: Context, **settings: Any) -> Context:
+def with_settings(context, **settings):
     """Return the context with other settings."""
     return Context(context.settings.model_copy(update=settings), context.database)
 
 
-def latest_issue(context: Context, series_id: str = "people") -> Issue:
+def latest_issue(context, series_id="people"):
     with context.database.reading() as connection:
         issue = issue_store.get_latest_issue(connection, series_id)
     assert issue is not None
     return issue
 
 
-def stored_paths(context: Context) -> dict[tuple[str, str], bytes]:
+def stored_paths(context):
     """Return the stored paths of the newest run by series and model."""
     with context.database.reading() as connection:
         newest = latest_issue(context).run_id

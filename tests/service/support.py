@@ -13,10 +13,9 @@ import sys
 import tarfile
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -25,11 +24,9 @@ from forecast.paths import Paths
 from forecast.series import ONE_DAY
 from forecast.specs import champion, published
 from service.core import run_store
-from service.core.context import Context, open_context
-from service.core.database import Database, connect
+from service.core.context import open_context
+from service.core.database import connect
 from service.core.route_files import enabled_routes
-from service.core.run_store import Run
-from service.core.settings import Settings
 from service.data import observation_store
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
@@ -54,11 +51,11 @@ ROUTE = enabled_routes(ROOT / "series")[0]
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def utc(*parts: int) -> dt.datetime:
+def utc(*parts):
     return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[arg-type,misc]
 
 
-def environment(**settings: object) -> dict[str, str]:
+def environment(**settings):
     """Environment of a child process: ours with only these `settings`.
 
     By default the child reads only the embedded figures.
@@ -81,16 +78,16 @@ main()
 """
 
 
-def command_on_the_next_day(*arguments: str) -> list[str]:
+def command_on_the_next_day(*arguments):
     """Command line of the service, run as on the day after the last embedded figure."""
     return [sys.executable, "-c", _ON_THE_NEXT_DAY, *arguments]
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments):
     return [sys.executable, "-m", "service.cli", *arguments]
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
+def as_environment(settings):
     """Environment in which a child process has these settings."""
     return environment(**settings.model_dump(exclude_defaults=True))
 
@@ -98,28 +95,28 @@ def as_environment(settings: Settings) -> dict[str, str]:
 class ManualClock:
     """A clock that is set by hand."""
 
-    def __init__(self, now: dt.datetime) -> None:
+    def __init__(self, now):
         self.now = now
 
-    def __call__(self) -> dt.datetime:
+    def __call__(self):
         return self.now
 
 
-def declare_model(models: Path, name: str, family: str, role: str, more: str = "") -> None:
+def declare_model(models, name, family, role, more=""):
     """Write the declaration of a model."""
     text = f'title = "The {name}"\nfamily = "{family}"\nrole = "{role}"\n{more}'
     models.mkdir(exist_ok=True)
     (models / f"{name}.toml").write_text(text)
 
 
-def declare_quick_models(models: Path) -> Path:
+def declare_quick_models(models):
     """Declare two models that need no optimiser."""
     declare_model(models, "climatology", "climatology", "champion")
     declare_model(models, "seasonal_naive", "seasonal_naive", "baseline")
     return models
 
 
-def read_table(text: str) -> list[dict[str, str]]:
+def read_table(text):
     """Return the rows of a printed table, by column; of a cell in several lines, the first."""
     lines = [line.replace("┃", "│").split("│") for line in text.splitlines()]
     columns, *rows = [[cell.strip() for cell in line[1:-1]] for line in lines if len(line) > 2]
@@ -127,16 +124,16 @@ def read_table(text: str) -> list[dict[str, str]]:
 
 
 def record_run(
-    database: Database,
-    period: str = "first",
-    moment: dt.datetime = NOW,
+    database,
+    period="first",
+    moment=NOW,
     *,
-    job: str = "refit",
-    outcome: str = "running",
-    reason: str | None = None,
-    detail: Mapping[str, Any] | None = None,
-    ended: dt.datetime | None = None,
-) -> int:
+    job="refit",
+    outcome="running",
+    reason=None,
+    detail=None,
+    ended=None,
+):
     """Record a run, ended unless `outcome` is ``running``; return its id."""
     with database.writing() as connection:
         claimed = run_store.claim_run(connection, job, period, moment, ROUTE.name)
@@ -148,22 +145,22 @@ def record_run(
     return claimed.run_id
 
 
-def latest_run(context: Context, job: str) -> Run | None:
+def latest_run(context, job):
     with context.database.reading() as connection:
         return run_store.get_latest_run(connection, job)
 
 
 def publish(
-    database: Database,
-    paths: Mapping[str, Paths],
-    run_id: int,
-    issued_at: dt.datetime = NOW,
-    series_id: str = "people",
-    champion: str = "climatology",
-    failures: Mapping[str, str] | None = None,
-    wanted: str = "",
-    kind: str = "live",
-) -> Issue:
+    database,
+    paths,
+    run_id,
+    issued_at=NOW,
+    series_id="people",
+    champion="climatology",
+    failures=None,
+    wanted="",
+    kind="live",
+):
     """Store an issue with these `paths` by model."""
     first = next(iter(paths.values()))
     origin = (first.start - ONE_DAY).item()
@@ -193,7 +190,7 @@ def publish(
     return issue
 
 
-def random_paths(start: str, horizon: int, n_paths: int = 50, seed: int = 0) -> Paths:
+def random_paths(start, horizon, n_paths=50, seed=0):
     """Paths with many zeros and a long tail, like arrivals."""
     rng = np.random.default_rng(seed)
     busy = rng.random((n_paths, horizon)) < 0.4
@@ -201,11 +198,11 @@ def random_paths(start: str, horizon: int, n_paths: int = 50, seed: int = 0) -> 
 
 
 @contextlib.contextmanager
-def collect_sql(context: Context) -> Iterator[list[str]]:
+def collect_sql(context):
     """Collect the statements sent to the database."""
     seen: list[str] = []
 
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    def note(connection, cursor, statement, *rest):
         seen.append(statement)
 
     sa.event.listen(context.database.engine, "before_cursor_execute", note)
@@ -215,11 +212,11 @@ def collect_sql(context: Context) -> Iterator[list[str]]:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
 
 
-def run_concurrently(threads: int, work: Callable[[], Any]) -> list[Any]:
+def run_concurrently(threads, work):
     """Call `work` in several threads at the same moment; return the results."""
     start = threading.Barrier(threads)
 
-    def run(_: int) -> Any:
+    def run(_):
         start.wait()
         return work()
 
@@ -227,7 +224,7 @@ def run_concurrently(threads: int, work: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, range(threads)))
 
 
-def drop_file_capabilities() -> None:
+def drop_file_capabilities():
     """Drop root's right to ignore file permissions, before starting a program.
 
     These are CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
@@ -237,7 +234,7 @@ def drop_file_capabilities() -> None:
 
 
 @contextlib.contextmanager
-def open_copy(store: Path, settings: Settings) -> Iterator[Context]:
+def open_copy(store, settings):
     """Copy the SQLite file `store` to its place in `settings`, and open it."""
     settings.var_dir.mkdir(exist_ok=True)
     shutil.copy(store, settings.var_dir / "crossings.sqlite")
@@ -246,21 +243,21 @@ def open_copy(store: Path, settings: Settings) -> Iterator[Context]:
         yield context
 
 
-def drop_everything(url: str) -> None:
+def drop_everything(url):
     """Drop all tables of a PostgreSQL database."""
     with contextlib.closing(connect(url)) as opened, opened.writing() as connection:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
 
 
-def free_port() -> int:
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
-def run_server(settings: Settings, bound: bool = False, **more: object) -> Iterator[str]:
+def run_server(settings, bound=False, **more):
     """Run a real server with these settings during the block; yield its address.
 
     If `bound`, file permissions apply even if it runs as root.
@@ -277,7 +274,7 @@ def run_server(settings: Settings, bound: bool = False, **more: object) -> Itera
         try:
             address = f"http://127.0.0.1:{port}"
 
-            def answers() -> bool:
+            def answers():
                 assert server.poll() is None, server.stderr and server.stderr.read()
                 with contextlib.suppress(OSError):
                     urllib.request.urlopen(f"{address}/livez", timeout=BOUND).close()
@@ -291,7 +288,7 @@ def run_server(settings: Settings, bound: bool = False, **more: object) -> Itera
             server.communicate(timeout=BOUND)
 
 
-def unpack(archive: Path) -> dict[str, bytes]:
+def unpack(archive):
     """Return the members of a tar archive by name."""
     with tarfile.open(archive) as tar:
         return {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.issue_loader import IssueLoader
@@ -34,9 +33,7 @@ BOARD = json.loads((ROOT / "grafana" / "dashboards" / "crossings.json").read_tex
 class Interfaces:
     """One issue, as each interface shows it."""
 
-    def __init__(
-        self, client: FlaskClient, context: Context, clock: ManualClock, week: str = "2026-W01"
-    ) -> None:
+    def __init__(self, client, context, clock, week="2026-W01"):
         self.client, self.clock = client, clock
         loader = IssueLoader(context, clock)
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
@@ -48,15 +45,15 @@ class Interfaces:
         self.mail, self.html = read_body(message), read_body(message, "html")
         self.mail_words = re.sub(r"\s+", " ", self.mail)
 
-    def api(self, question: str) -> Any:
+    def api(self, question):
         answer = self.client.get(f"{BASE}/{question}")
         assert answer.status_code == 200, answer.text
         return answer.get_json()
 
-    def page(self, path: str) -> LexborHTMLParser:
+    def page(self, path):
         return LexborHTMLParser(self.client.get(path).text)
 
-    def grafana(self, name: str) -> Any:
+    def grafana(self, name):
         """Send the dashboard's own request for a path, with its variables as set."""
         texts = re.findall(rf'"(/v1/series/[^"]*/{name}\?[^"]*)"', json.dumps(BOARD))
         assert texts, name
@@ -71,7 +68,7 @@ class Interfaces:
         assert answer.status_code == 200, url
         return answer.get_json()
 
-    def simpod(self, field: str, first: D, last: D) -> list[int]:
+    def simpod(self, field, first, last):
         query = {
             "range": {"from": f"{first}T12:00:00Z", "to": f"{last}T12:00:00Z"},
             "targets": [{"target": f"people.{field}"}],
@@ -81,20 +78,20 @@ class Interfaces:
 
 
 @pytest.fixture
-def interfaces(client: FlaskClient, context: Context, clock: ManualClock) -> Interfaces:
+def interfaces(client, context, clock):
     assert clock.now == NOW
     return Interfaces(client, context, clock)
 
 
-def get_text(node: Any) -> str:
+def get_text(node):
     return re.sub(r"\s+", " ", node.text(separator=" ")).strip()
 
 
-def format_range(row: dict[str, Any], level: int) -> str:
+def format_range(row, level):
     return f"{row[f'lo{level}']:,} to {row[f'hi{level}']:,}"
 
 
-def test_intervals_of_each_day_are_the_same_everywhere(interfaces: Interfaces) -> None:
+def test_intervals_of_each_day_are_the_same_everywhere(interfaces):
     rows = interfaces.api("forecast?horizon=7&levels=50,80,95")["rows"]
     page_rows = interfaces.page("/").css("table.days tbody tr")[:7]
     panel = {row["date"]: row for row in interfaces.grafana("panel")["rows"]}
@@ -120,7 +117,7 @@ def test_intervals_of_each_day_are_the_same_everywhere(interfaces: Interfaces) -
 
 
 @pytest.mark.parametrize("period", ["next_7_days", "this_month", "calendar_year"])
-def test_totals_are_the_same_everywhere(interfaces: Interfaces, period: str) -> None:
+def test_totals_are_the_same_everywhere(interfaces, period):
     (row,) = interfaces.api(f"totals?periods={period}&levels=80,95")["rows"]
     page_rows = interfaces.page("/").css("table.totals tbody tr")
     median_and_range = f" {row['median']:,} {format_range(row, 80)} "
@@ -138,7 +135,7 @@ def test_totals_are_the_same_everywhere(interfaces: Interfaces, period: str) -> 
         assert interfaces.page("/").css_first("h1").text().count(sentence) == 1
 
 
-def test_chances_above_threshold_are_the_same_everywhere(interfaces: Interfaces) -> None:
+def test_chances_above_threshold_are_the_same_everywhere(interfaces):
     answers = {
         horizon: interfaces.api(f"exceedance?threshold={THRESHOLD}&window=1&horizon={horizon}")
         for horizon in (7, 28)
@@ -166,7 +163,7 @@ def test_chances_above_threshold_are_the_same_everywhere(interfaces: Interfaces)
     assert board["rows"] == answer["rows"]
 
 
-def test_places_needed_are_the_same_everywhere(interfaces: Interfaces) -> None:
+def test_places_needed_are_the_same_everywhere(interfaces):
     """The email does not have them, as it has no length of stay."""
     board = interfaces.grafana("capacity")
     stay, share = board["stay_days"], board["share"]
@@ -182,7 +179,7 @@ def test_places_needed_are_the_same_everywhere(interfaces: Interfaces) -> None:
         assert cells == [f"{row['median']:,}", format_range(row, 80), f"{row['places']:,}"]
 
 
-def format_mail_day(row: dict[str, Any]) -> str:
+def format_mail_day(row):
     """Format a day as the email does."""
     return f"{dt.date.fromisoformat(row['date']):%a %-d %b}"
 
@@ -191,10 +188,10 @@ Publish = Callable[..., Interfaces]
 
 
 @pytest.fixture
-def publish(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Publish:
+def publish(filled, monkeypatch):
     """Publish an issue at `issued_at`, and return its interfaces at `now`."""
 
-    def publish(issued_at: dt.datetime, now: dt.datetime, horizon: int = 40) -> Interfaces:
+    def publish(issued_at, now, horizon=40):
         monkeypatch.setattr(refits, "utc_now", ManualClock(issued_at))
         settings = filled.settings.model_copy(update={"horizon": horizon})
         context, clock = Context(settings, filled.database), ManualClock(now)
@@ -217,7 +214,7 @@ def publish(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Publish:
         (utc(2027, 1, 1), D(2027, 1, 1)),
     ],
 )
-def test_answers_begin_today_everywhere(publish: Publish, now: dt.datetime, today: D) -> None:
+def test_answers_begin_today_everywhere(publish, now, today):
     interfaces = publish(now - dt.timedelta(hours=8), now)
     answer = interfaces.api("forecast?horizon=7")
     rows = answer["rows"]
@@ -255,7 +252,7 @@ def test_answers_begin_today_everywhere(publish: Publish, now: dt.datetime, toda
         assert not page.css("p.caution")
 
 
-def test_etag_changes_at_midnight(publish: Publish) -> None:
+def test_etag_changes_at_midnight(publish):
     interfaces = publish(utc(2026, 3, 29, 12), utc(2026, 3, 29, 22, 59, 30))
     before = interfaces.client.get(f"{BASE}/forecast")
     assert before.headers["X-Crossings-From"] == "2026-03-29"
@@ -266,7 +263,7 @@ def test_etag_changes_at_midnight(publish: Publish) -> None:
     assert interfaces.client.get("/", headers=headers).status_code == 200
 
 
-def test_unpublished_arrivals_are_counted(publish: Publish) -> None:
+def test_unpublished_arrivals_are_counted(publish):
     interfaces = publish(utc(2026, 1, 4, 12), utc(2026, 1, 5, 12))
     from_january = interfaces.api("capacity?stay_days=4&horizon=10&from=2026-01-01")["rows"]
     from_today = interfaces.api("capacity?stay_days=4&horizon=6")["rows"]
@@ -276,7 +273,7 @@ def test_unpublished_arrivals_are_counted(publish: Publish) -> None:
     assert (month["from"], month["simulated_days"]) == ("2026-01-01", 31)
 
 
-def test_issue_answers_400_days_beyond_its_day(publish: Publish) -> None:
+def test_issue_answers_400_days_beyond_its_day(publish):
     interfaces = publish(utc(2026, 2, 1, 12), utc(2026, 2, 1, 13), 400)
     assert len(interfaces.api("forecast?horizon=401")["rows"]) == 401
     last = "2027-03-08"
@@ -290,7 +287,7 @@ def test_issue_answers_400_days_beyond_its_day(publish: Publish) -> None:
         assert f"can answer is {last}, and 2027-03-09 is requested" in answer.text
 
 
-def test_issue_by_id_or_as_of_begins_on_its_own_day(publish: Publish) -> None:
+def test_issue_by_id_or_as_of_begins_on_its_own_day(publish):
     interfaces = publish(utc(2026, 1, 3, 12), utc(2026, 1, 20, 12), 400)
     issue_id = interfaces.api("forecast")["issue_id"]
     for question, first in (

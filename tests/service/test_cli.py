@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import sys
-from pathlib import Path
 
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, run_server
@@ -15,20 +14,20 @@ from tests.support.commands import run_command
 STEP = re.compile(r"```sh\n([^`]*)```\n```text\n([^`]*)```")
 
 
-def read_steps(name: str) -> list[tuple[str, str]]:
+def read_steps(name):
     text = (ROOT / "docs" / name).read_text("utf-8")
     steps = STEP.findall(text)
     assert len(steps) == text.count("```text") >= 5
     return steps
 
 
-def shape(text: str) -> str:
+def shape(text):
     """The text without its numbers, which depend on the day and the paths; dates do not."""
     number = r"(\d{4}-\d\d-\d\d)|\d([\d,]*\d)?(\.\d+)?"
     return re.sub(number, lambda found: found[1] or "#", re.sub(" +\n", "\n", text).strip())
 
 
-def run_step(folder: Path, settings: Settings, step: str, expected: str, base: str = "") -> None:
+def run_step(folder, settings, step, expected, base=""):
     """Run a step with the command of this checkout, in `folder`, which is like the project's."""
     crossings = folder / "crossings"
     crossings.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
@@ -41,13 +40,13 @@ def run_step(folder: Path, settings: Settings, step: str, expected: str, base: s
     assert shape(done.stdout) == shape(expected), f"{step}{done.stdout}{done.stderr}"
 
 
-def test_tutorial(settings: Settings, tmp_path: Path) -> None:
+def test_tutorial(settings, tmp_path):
     with run_server(settings) as base:
         for step, expected in read_steps("tutorial.md"):
             run_step(tmp_path, settings, step, expected, base)
 
 
-def declare_quick_pool(folder: Path) -> Path:
+def declare_quick_pool(folder):
     """Copy the declared models, but pool only the member that is quick to fit."""
     shutil.copytree(ROOT / "models", folder, ignore=shutil.ignore_patterns("fitted"))
     pool = folder / "pool.toml"
@@ -56,7 +55,7 @@ def declare_quick_pool(folder: Path) -> Path:
     return folder
 
 
-def test_tutorial_of_your_own_series(tmp_path: Path) -> None:
+def test_tutorial_of_your_own_series(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     text = (ROOT / "docs" / "your-own-series.md").read_text("utf-8")
@@ -74,7 +73,7 @@ def test_tutorial_of_your_own_series(tmp_path: Path) -> None:
             run_step(tmp_path, settings, step, expected, base)
 
 
-def test_shape_ignores_numbers_other_than_dates() -> None:
+def test_shape_ignores_numbers_other_than_dates():
     assert shape("median,1,148\n298") == shape("median,0\n7")
     assert shape("median,1") != shape("mean,1")
     assert shape("2026-01-01,0.5") == shape("2026-01-01,12") != shape("2026-11-30,12")

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
-import pytest
-
-from forecast.series import DailySeries
-from service.core.context import Context
 from service.data import observation_store
 from service.data.ingest import ingest
 from service.issues import issue_store
@@ -26,16 +21,14 @@ from tests.service.support import ROUTE, utc
 from tests.support import shared
 
 
-def list_real_files() -> list[tuple[str, Path | None]]:
+def list_real_files():
     """Return the source and path of each real file: workbooks and pages by publication time."""
     workbooks = [("workbook", path) for path in shared.workbooks()]
     return [*workbooks, *(("page", path) for path in shared.pages())]
 
 
 @shared.needed
-def test_real_files_give_the_embedded_figures_and_their_history(
-    reader: Context, figures: dict[str, DailySeries]
-) -> None:
+def test_real_files_give_the_embedded_figures_and_their_history(reader, figures):
     """They are read in the reverse order of publication; the opposite gives the same history."""
     files = list_real_files()
     for source, path in files[::-1]:
@@ -77,11 +70,11 @@ def test_real_files_give_the_embedded_figures_and_their_history(
 
 
 def test_hindcast_of_a_past_day_equals_its_forecast(
-    reader: Context,
-    figures: dict[str, DailySeries],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    reader,
+    figures,
+    tmp_path,
+    monkeypatch,
+):
     """Figures published later, including a revision, do not change it."""
     origin = dt.date(2025, 12, 10)
     file = tmp_path / "then.csv"

@@ -6,14 +6,11 @@ import datetime as dt
 import random
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.settings import Settings
 from service.core.tables import documents, fetches, observations
 from service.data.ingest import ingest
@@ -30,9 +27,7 @@ TABLES = (observations, documents, fetches)
 class Forks(Forked):
     """Runs ingests, each in a fork that may be killed."""
 
-    def ingest(
-        self, context: Context, file: Path, kill_after: float | None = None
-    ) -> tuple[bool, float]:
+    def ingest(self, context, file, kill_after=None):
         """Return whether the ingest completed, and its duration in seconds."""
         settings = context.settings.model_dump(mode="json", include={"database_url", "var_dir"})
         pid = self.start(settings, source="workbook", file=str(file))
@@ -47,20 +42,20 @@ class Forks(Forked):
 
 
 @pytest.fixture
-def context(database_url: str, tmp_path: Path) -> Iterator[Context]:
+def context(database_url, tmp_path):
     opened = open_context(Settings(database_url=database_url, var_dir=tmp_path / "var"))
     yield opened
     opened.database.close()
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
+def forks():
     forks = Forks()
     yield forks
     forks.close()
 
 
-def dump_tables(context: Context) -> list[list[tuple[Any, ...]]]:
+def dump_tables(context):
     """Return all rows that an ingest writes, without their ids and the time of reading."""
     omitted = ("observation_id", "document_id", "first_seen_at", "fetched_at")
     tables = []
@@ -71,7 +66,7 @@ def dump_tables(context: Context) -> list[list[tuple[Any, ...]]]:
     return tables
 
 
-def store_only(context: Context, file: Path) -> None:
+def store_only(context, file):
     with context.database.writing() as connection:
         for table in TABLES:
             connection.execute(table.delete())
@@ -79,9 +74,7 @@ def store_only(context: Context, file: Path) -> None:
 
 
 @pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
-def test_killed_ingest_is_stored_whole_or_not_at_all(
-    context: Context, forks: Forks, tmp_path: Path, times: int
-) -> None:
+def test_killed_ingest_is_stored_whole_or_not_at_all(context, forks, tmp_path, times):
     earlier, later = tmp_path / "earlier.ods", tmp_path / "later.ods"
     earlier.write_bytes(EARLIER)
     later.write_bytes(LATER)

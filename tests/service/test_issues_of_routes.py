@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from flask.testing import FlaskClient
 
 from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
@@ -18,7 +16,7 @@ from service.answers.track_record import track_record
 from service.app import create_app
 from service.core import request_store, run_store
 from service.core.clock import utc_now
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.job_runner import Outcome, run_job
 from service.core.settings import Settings
 from service.data.ingest import ingest
@@ -36,7 +34,7 @@ ROUTES = "channel,italy"
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+def context(tmp_path_factory):
     """Both routes with figures, forecasts, hindcasts and scores."""
     folder = tmp_path_factory.mktemp("routes")
     with pytest.MonkeyPatch.context() as patch:
@@ -62,11 +60,11 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 
 
 @pytest.fixture
-def client(context: Context) -> FlaskClient:
+def client(context):
     return create_app(context, utc_now).test_client()
 
 
-def test_requested_time_is_a_day_of_each_route(client: FlaskClient) -> None:
+def test_requested_time_is_a_day_of_each_route(client):
     """The first is at 00:30 in Rome and 23:30 in London."""
     moments = {"from": "2024-07-01T22:30:00Z", "to": "2024-07-04T12:00:00Z"}
     for series, first in (("italy_people", D(2024, 7, 2)), ("people", D(2024, 7, 1))):
@@ -78,7 +76,7 @@ def test_requested_time_is_a_day_of_each_route(client: FlaskClient) -> None:
         assert [at for _, at in answer["datapoints"]] == [at.timestamp() * 1000 for at in times]
 
 
-def test_answers_have_the_attribution_of_their_route(client: FlaskClient) -> None:
+def test_answers_have_the_attribution_of_their_route(client):
     catalogue = client.get("/v1/series").get_json()
     rows = {row["series_id"]: row for row in catalogue["rows"]}
     assert list(rows) == ["people", "boats", "preventions", "italy_people"]
@@ -94,7 +92,7 @@ def test_answers_have_the_attribution_of_their_route(client: FlaskClient) -> Non
     assert "expected one of the series people, boats, italy_people, found" in unknown["detail"]
 
 
-def test_status_and_metrics_cover_both_routes(context: Context, client: FlaskClient) -> None:
+def test_status_and_metrics_cover_both_routes(context, client):
     body = client.get("/v1/status").get_json()
     assert [row["series_id"] for row in body["series"]] == ["people", "boats", "italy_people"]
     assert {row["route"] for row in body["jobs"] if row["last_outcome"]} == {"channel", "italy"}
@@ -118,9 +116,7 @@ def test_status_and_metrics_cover_both_routes(context: Context, client: FlaskCli
 
 
 @pytest.mark.parametrize("path", ["/", "/plan", "/record", "/compare", "/about"])
-def test_pages_and_their_links_are_of_the_route_of_the_series(
-    client: FlaskClient, path: str
-) -> None:
+def test_pages_and_their_links_are_of_the_route_of_the_series(client, path):
     answer = client.get(f"{path}?series=italy_people")
     assert answer.status_code == 200
     page = answer.text
@@ -138,7 +134,7 @@ def test_pages_and_their_links_are_of_the_route_of_the_series(
     assert "ondata" not in default
 
 
-def test_downloads_embeds_and_feeds_name_their_source(client: FlaskClient) -> None:
+def test_downloads_embeds_and_feeds_name_their_source(client):
     query = "?series=italy_people"
     metadata = client.get(f"/now/forecast.metadata.json{query}").get_json()
     assert metadata["dc:license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
@@ -150,7 +146,7 @@ def test_downloads_embeds_and_feeds_name_their_source(client: FlaskClient) -> No
         assert "UK" not in text
 
 
-def test_each_route_has_its_track_record_and_alarms(context: Context) -> None:
+def test_each_route_has_its_track_record_and_alarms(context):
     week_later = IssueLoader(context, lambda: utc_now() + dt.timedelta(days=7))
     for loader in week_later.each_route():
         record = track_record(loader, loader.route.leading, kind="hindcast")
@@ -160,7 +156,7 @@ def test_each_route_has_its_track_record_and_alarms(context: Context) -> None:
         assert alarm["detail"].startswith(f"{loader.route.name}: no forecast has been published")
 
 
-def test_each_route_has_its_champion(context: Context) -> None:
+def test_each_route_has_its_champion(context):
     specs = declared(context.settings.models_dir)
     detail = {"champion": "seasonal_naive", "declared": "climatology"}
     _, italy = context.each_route()
@@ -173,7 +169,7 @@ def test_each_route_has_its_champion(context: Context) -> None:
     assert champions == {"channel": "climatology", "italy": "seasonal_naive"}
 
 
-def test_job_request_is_for_one_route(context: Context) -> None:
+def test_job_request_is_for_one_route(context):
     with context.database.writing() as connection:
         first = request_store.add_request(connection, "ingest", "a", utc_now(), "channel")
         other = request_store.add_request(connection, "ingest", "a", utc_now(), "italy")
@@ -191,7 +187,7 @@ def test_job_request_is_for_one_route(context: Context) -> None:
     assert "expected one of the routes channel, italy, found 'gone'" in failed.reason
 
 
-def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context: Context) -> None:
+def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context):
     at = utc(2026, 3, 28, 20)  # before the night in which clocks go forward
     assert {
         (one.route.name, item.name): item.next_due(at) for one, item in scheduled_items(context)

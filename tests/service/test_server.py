@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -31,7 +30,7 @@ server.serve(settings.load_settings())
 
 
 @pytest.fixture(scope="module")
-def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def port(published, tmp_path_factory):
     """Port of a server with two threads and short deadlines."""
     var = tmp_path_factory.mktemp("server")
     shutil.copy(published / "after-refit.sqlite", var / "crossings.sqlite")
@@ -45,7 +44,7 @@ def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         text=True,
     )
 
-    def is_ready() -> bool:
+    def is_ready():
         assert child.poll() is None
         with contextlib.suppress(OSError):
             return get(free, "/readyz")[0] == 200
@@ -59,7 +58,7 @@ def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert "Traceback" not in errors
 
 
-def get(port: int, path: str) -> tuple[int, bytes]:
+def get(port, path):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)
     with contextlib.closing(connection):
         connection.request("GET", path)
@@ -67,7 +66,7 @@ def get(port: int, path: str) -> tuple[int, bytes]:
         return response.status, response.read()
 
 
-def exchange(port: int, *parts: bytes) -> tuple[dict[str, str], bytes]:
+def exchange(port, *parts):
     """Send these bytes and return the headers, with ``status``, and the body."""
     with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as connection:
         with contextlib.suppress(OSError):  # the server may close early
@@ -90,7 +89,7 @@ UNFINISHED = {
 }
 
 
-def test_unfinished_requests_do_not_block_others(port: int) -> None:
+def test_unfinished_requests_do_not_block_others(port):
     with contextlib.ExitStack() as stack:
         for content in UNFINISHED.values():
             for _ in range(20):
@@ -103,7 +102,7 @@ def test_unfinished_requests_do_not_block_others(port: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["half a request line", "half a body", "half a chunk"])
-def test_unfinished_request_times_out(port: int, kind: str) -> None:
+def test_unfinished_request_times_out(port, kind):
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as connection:
         connection.sendall(UNFINISHED[kind])
@@ -113,7 +112,7 @@ def test_unfinished_request_times_out(port: int, kind: str) -> None:
     assert received == b"" or received.startswith(b"HTTP/1.1 408 ")
 
 
-def test_chunked_bodies_are_read_and_large_ones_rejected(port: int) -> None:
+def test_chunked_bodies_are_read_and_large_ones_rejected(port):
     chunk = b'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n{"level_percent": 5}\r\n'
     assert exchange(port, POST, chunk, b"0\r\n\r\n")[0]["status"] == "200"
     endless = [b"10000\r\n" + b"x" * 0x10000 + b"\r\n"] * 3
@@ -122,14 +121,14 @@ def test_chunked_bodies_are_read_and_large_ones_rejected(port: int) -> None:
     assert exchange(port, POST, b"Content-Length: 70000\r\n\r\n")[0]["status"] == "413"
 
 
-def test_paths_and_headers_reach_the_application_as_sent(port: int) -> None:
+def test_paths_and_headers_reach_the_application_as_sent(port):
     body = get(port, "/v1/a%20b%C3%A9?q=1")[1]
     assert json.loads(body)["instance"] == "/v1/a b\u00e9"
     headers = b"X_Request_Id: no\r\nX-Request-Id: yes\r\nConnection: close\r\n\r\n"
     assert exchange(port, GET, headers)[0]["x-request-id"] == "yes"
 
 
-def test_clients_that_do_not_read_do_not_block_others(port: int) -> None:
+def test_clients_that_do_not_read_do_not_block_others(port):
     with contextlib.ExitStack() as stack:
         for _ in range(4):
             connection = stack.enter_context(socket.socket())
@@ -152,7 +151,7 @@ MALFORMED = [
 ]
 
 
-def test_malformed_requests_are_rejected_and_do_not_block_others(port: int) -> None:
+def test_malformed_requests_are_rejected_and_do_not_block_others(port):
     for parts in MALFORMED:
         with contextlib.suppress(ConnectionError):
             head, body = exchange(port, *parts)
@@ -161,12 +160,12 @@ def test_malformed_requests_are_rejected_and_do_not_block_others(port: int) -> N
         assert get(port, "/livez")[0] == 200, parts[0][:80]
 
 
-def test_workers_are_replaced_on_sighup_and_end_with_a_killed_server(settings: Settings) -> None:
+def test_workers_are_replaced_on_sighup_and_end_with_a_killed_server(settings):
     """The memory metrics are those of the present workers."""
     with run_server(settings, workers=2) as base:
         port = int(base.rpartition(":")[2])
 
-        def workers() -> set[bytes]:
+        def workers():
             metrics = get(port, "/metrics")[1]
             return set(re.findall(rb'crossings_worker_memory_bytes{worker="(\d+)"}', metrics))
 
@@ -182,9 +181,7 @@ def test_workers_are_replaced_on_sighup_and_end_with_a_killed_server(settings: S
         assert not psutil.wait_procs(children, timeout=BOUND)[1]
 
 
-def test_metrics_of_a_killed_server_are_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metrics_of_a_killed_server_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # restored after the test

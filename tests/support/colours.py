@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(one, other):
     """Contrast, as in WCAG 2.2, of colours such as ``rgb(1, 2, 3)`` or ``#010203``."""
     high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
-def _luminance(colour: str) -> float:
+def _luminance(colour):
     """Relative luminance, as in WCAG 2.2."""
     if colour.startswith("#"):
         levels = [*bytes.fromhex(colour[1:])]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser
-
 from tests.support.waiting import BOUND
 
 MOST_BYTES = 200_000
@@ -16,7 +14,7 @@ FLAGS = [
 ]
 
 
-def measure(browser: Browser, url: str) -> tuple[int, list[str]]:
+def measure(browser, url):
     """Visit `url` with an empty cache; return the bytes received, and requests elsewhere."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()

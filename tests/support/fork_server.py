@@ -11,15 +11,14 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 
-def say(what: object) -> None:
+def say(what):
     sys.stdout.write(f"{what}\n")
     sys.stdout.flush()
 
 
-def work(settings: dict[str, Any], log: str = "", source: str = "", file: str = "") -> None:
+def work(settings, log="", source="", file=""):
     from service.core.context import open_context
     from service.core.settings import Settings
     from service.data.ingest import ingest
@@ -36,7 +35,7 @@ def work(settings: dict[str, Any], log: str = "", source: str = "", file: str = 
         scheduler.run(context)
 
 
-def main() -> None:
+def main():
     from service.issues import hindcast
     from service.scheduler import scheduler
 

@@ -11,7 +11,6 @@ import sys
 import threading
 from pathlib import Path
 from queue import Queue
-from typing import Any
 
 import psutil
 
@@ -23,7 +22,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 class Forked:
     """Starts jobs in processes that can be killed."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server"],
             cwd=_ROOT,
@@ -35,33 +34,33 @@ class Forked:
         threading.Thread(target=self._read, daemon=True).start()
         assert self._line() == "ready"
 
-    def _read(self) -> None:
+    def _read(self):
         for line in self._child.stdout:
             self._lines.put(line.strip())
 
-    def _line(self) -> str:
+    def _line(self):
         return self._lines.get(timeout=PROCESS)
 
-    def _ask(self, line: object) -> int:
+    def _ask(self, line):
         self._child.stdin.write(json.dumps(line) + "\n")
         self._child.stdin.flush()
         return int(self._line())
 
-    def start(self, settings: dict[str, Any], **options: str) -> int:
+    def start(self, settings, **options):
         """Start a job (see `tests.support.fork_server`); return its process id."""
         return self._ask({"settings": settings} | options)
 
-    def wait(self, pid: int) -> int:
+    def wait(self, pid):
         """Wait for the job to end; return its status."""
         return self._ask(pid)
 
-    def end(self, pid: int, number: int = signal.SIGKILL) -> int:
+    def end(self, pid, number=signal.SIGKILL):
         """Signal the job, unless it has ended, and wait for it."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         return self.wait(pid)
 
-    def close(self) -> None:
+    def close(self):
         self._child.stdin.close()
         for job in psutil.Process(self._child.pid).children():
             job.kill()  # left behind by a failed test

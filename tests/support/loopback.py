@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,7 +13,7 @@ from tests.support.waiting import BOUND
 class QuietHandler(BaseHTTPRequestHandler):
     """Does not log."""
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_):
         pass
 
 
@@ -23,29 +22,27 @@ class Loopback(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, handler: type[BaseHTTPRequestHandler], host: str = "127.0.0.1", port: int = 0
-    ) -> None:
+    def __init__(self, handler, host="127.0.0.1", port=0):
         super().__init__((host, port), handler)
         self.host = f"{host}:{self.server_address[1]}"
 
-    def begin(self) -> None:
+    def begin(self):
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
-    def end(self) -> None:
+    def end(self):
         self.shutdown()
         self.server_close()
 
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, *_):
         pass
 
 
 @contextmanager
-def run_raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+def run_raw_server(talk):
     """Pass each connection to `talk`; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def accept() -> None:
+        def accept():
             while True:
                 try:
                     connection, _ = listener.accept()

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).with_name("guarded")
 """Added to PYTHONPATH of child processes for its `sitecustomize`."""
 
 
-def install() -> Path:
+def install():
     """Guard this process and its children; return the log file of refused connections."""
     handle, name = tempfile.mkstemp(prefix="loopback-", suffix=".log")
     os.close(handle)
@@ -21,6 +21,6 @@ def install() -> Path:
     return Path(name)
 
 
-def with_guard(path: str) -> str:
+def with_guard(path):
     """Return the search path `path` with the guard in front."""
     return os.pathsep.join(part for part in (str(FOLDER), path) if part)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
@@ -38,7 +37,7 @@ SPACES = " ".join(
 Day = tuple[dt.date, int, int]
 
 
-def cell(value: object) -> str:
+def cell(value):
     if isinstance(value, dt.date):
         return f'<table:table-cell office:value-type="date" office:date-value="{value}"/>'
     if isinstance(value, bool):
@@ -54,7 +53,7 @@ def cell(value: object) -> str:
     )
 
 
-def table(name: str, rows: Iterable[Sequence[object]]) -> str:
+def table(name, rows):
     body = "".join(
         f"<table:table-row>{''.join(map(cell, row))}"
         '<table:table-cell table:number-columns-repeated="16379"/></table:table-row>'
@@ -67,14 +66,14 @@ def table(name: str, rows: Iterable[Sequence[object]]) -> str:
     return f"<table:table table:name={quoteattr(name)}>{body}{empty}</table:table>"
 
 
-def content(tables: str) -> str:
+def content(tables):
     return (
         f'<?xml version="1.0"?><office:document-content {SPACES}><office:body>'
         f"<office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
     )
 
 
-def pack(parts: Mapping[str, str | bytes]) -> bytes:
+def pack(parts):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, part in parts.items():
@@ -82,9 +81,7 @@ def pack(parts: Mapping[str, str | bytes]) -> bytes:
     return packed.getvalue()
 
 
-def parts(
-    sheets: Mapping[str, Iterable[Sequence[object]]], saved: str | None = None
-) -> dict[str, str | bytes]:
+def parts(sheets, saved=None):
     meta = f"<dc:date>{saved}</dc:date>" if saved else ""
     return {
         "mimetype": MIMETYPE,
@@ -94,7 +91,7 @@ def parts(
     }
 
 
-def sheets(days: Sequence[Day], revised: Iterable[dt.date] = ()) -> dict[str, list[list[object]]]:
+def sheets(days, revised=()):
     """SB_01 and SB_02 as the official workbook would have them for `days`."""
     noted = set(revised)
     daily: list[list[object]] = [list(DAILY)]
@@ -108,13 +105,11 @@ def sheets(days: Sequence[Day], revised: Iterable[dt.date] = ()) -> dict[str, li
     return {"Cover_sheet": [["Cover"]], "Notes": [["Notes"]], "SB_01": daily, "SB_02": weekly}
 
 
-def workbook(
-    days: Sequence[Day], saved: str | None = None, revised: Iterable[dt.date] = ()
-) -> bytes:
+def workbook(days, saved=None, revised=()):
     return pack(parts(sheets(days, revised), saved))
 
 
-def some_days(first: dt.date, n: int, seed: int = 0) -> list[Day]:
+def some_days(first, n, seed=0):
     """`n` days with boats on every third or so."""
     days = []
     for at in range(n):

@@ -15,15 +15,15 @@ HEADER = (
 Cells = Sequence[str]
 
 
-def spelled(day: dt.date) -> str:
+def spelled(day):
     return f"{day:%-d %B %Y}"
 
 
-def cells(day: dt.date, people: int, boats: int, note: str = "\u00a0") -> list[str]:
+def cells(day, people, boats, note="\u00a0"):
     return [spelled(day), str(people), str(boats), "0", note]
 
 
-def table(rows: Sequence[Cells], header: Cells | None = HEADER) -> str:
+def table(rows, header=HEADER):
     head = "".join(f'<th scope="col">{one}</th>' for one in header or ())
     body = "".join(
         f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{one}</td>" for one in row[1:])}</tr>\n'
@@ -33,7 +33,7 @@ def table(rows: Sequence[Cells], header: Cells | None = HEADER) -> str:
     return f"<table>{top}<tbody>{body}</tbody></table>"
 
 
-def page(body: str, updated: str | None = None, public: str | None = None) -> bytes:
+def page(body, updated=None, public=None):
     stamps = "".join(
         f'<meta name="govuk:{name}" content="{value}">\n'
         for name, value in (("updated-at", updated), ("public-updated-at", public))
@@ -47,7 +47,7 @@ def page(body: str, updated: str | None = None, public: str | None = None) -> by
     ).encode()
 
 
-def week(last: dt.date, counts: Sequence[tuple[int, int]]) -> list[list[str]]:
+def week(last, counts):
     """Rows for the days up to `last`."""
     first = last - dt.timedelta(days=len(counts) - 1)
     return [cells(first + dt.timedelta(days=at), p, b) for at, (p, b) in enumerate(counts)]

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
@@ -32,14 +32,14 @@ class SiteResponse:
     length: int | None = None
 
 
-def stalled(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
+def stalled(handler, stop):
     """Send the beginning, then nothing."""
     handler.wfile.write(b"<html>")
     handler.wfile.flush()
     stop.wait()
 
 
-def endless(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
+def endless(handler, stop):
     """Send for ever."""
     block = b"x" * 1_000_000
     with contextlib.suppress(OSError):
@@ -62,14 +62,14 @@ class Request:
 class Sites:
     """The server: `replies` by path; a list is used in order, and its last reply repeats."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.replies: dict[str, Reply | list[Reply]] = {}
         self.requests: list[Request] = []
         self._stop = threading.Event()
         sites = self
 
         class Handler(QuietHandler):
-            def do_GET(self) -> None:
+            def do_GET(self):
                 parts = urlsplit(self.path)
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 request = Request(parts.path, parse_qs(parts.query), headers)
@@ -81,14 +81,14 @@ class Sites:
         self.url = f"http://{self.host}"
         self._server.begin()
 
-    def close(self) -> None:
+    def close(self):
         self._stop.set()
         self._server.end()
 
-    def times(self, path: str) -> int:
+    def times(self, path):
         return sum(request.path == path for request in self.requests)
 
-    def _answer(self, handler: BaseHTTPRequestHandler, request: Request) -> None:
+    def _answer(self, handler, request):
         reply = self.replies.get(request.path, SiteResponse(b"<h1>Page not found</h1>", status=404))
         if isinstance(reply, list):
             reply = reply.pop(0) if len(reply) > 1 else reply[0]
@@ -113,7 +113,7 @@ class Sites:
 
 
 @contextlib.contextmanager
-def run_sites() -> Iterator[Sites]:
+def run_sites():
     sites = Sites()
     try:
         yield sites
@@ -121,10 +121,10 @@ def run_sites() -> Iterator[Sites]:
         sites.close()
 
 
-def with_etag(answer: SiteResponse, etag: str) -> Callable[[Request], SiteResponse]:
+def with_etag(answer, etag):
     """Answer 304 to requests with this ETag."""
 
-    def reply(request: Request) -> SiteResponse:
+    def reply(request):
         if request.headers.get("if-none-match") == etag:
             return SiteResponse(status=304, kind="", headers={"ETag": etag})
         return SiteResponse(answer.body, answer.kind, headers={"ETag": etag})
@@ -133,11 +133,11 @@ def with_etag(answer: SiteResponse, etag: str) -> Callable[[Request], SiteRespon
 
 
 def act_as_govuk(
-    sites: Sites,
-    workbook: bytes,
-    page: bytes,
-    name: str = "31_December_2025_Small_boats_-_time_series.ods",
-) -> str:
+    sites,
+    workbook,
+    page,
+    name="31_December_2025_Small_boats_-_time_series.ods",
+):
     """Act as GOV.UK with one workbook and one page; return the path of the workbook."""
     path = f"/media/6953c8a1c7e2b0a1f2d3e4f5/{name}"
     series = {"title": "Small boat arrivals: time series", "url": f"{sites.url}{path}"}
@@ -157,9 +157,7 @@ def act_as_govuk(
     return path
 
 
-def hourly_weather(
-    request: Request, first: dt.date, days: int, value: float = 1.0, members: int = 0
-) -> bytes:
+def hourly_weather(request, first, days, value=1.0, members=0):
     """An Open-Meteo answer: `value` at every hour, slightly different by point and member."""
     variables = request.query["hourly"][0].split(",")
     points = len(request.query["latitude"][0].split(","))
@@ -182,11 +180,11 @@ def hourly_weather(
     return json.dumps(answers if points > 1 else answers[0]).encode()
 
 
-def act_as_openmeteo(sites: Sites, today: dt.date) -> None:
+def act_as_openmeteo(sites, today):
     """Act as the three services of Open-Meteo under ``/{service}``."""
 
-    def reply(members: int = 0) -> Callable[[Request], SiteResponse]:
-        def make(request: Request) -> SiteResponse:
+    def reply(members=0):
+        def make(request):
             if "start_date" in request.query:
                 first = dt.date.fromisoformat(request.query["start_date"][0])
                 last = dt.date.fromisoformat(request.query["end_date"][0])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 
-def mount(*arguments: str) -> None:
+def mount(*arguments):
     """Mount, or skip the test."""
     if shutil.which("mount") is None or os.getuid() != 0:
         pytest.skip("only root can mount")
@@ -22,7 +20,7 @@ def mount(*arguments: str) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder):
     """Mount a disk in memory at `folder` during the block."""
     folder.mkdir()
     mount("-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder))
@@ -32,7 +30,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(folder: Path) -> Path:
+def fill(folder):
     """Fill the disk of `folder`; return the file to delete."""
     ballast = folder / "ballast"
     with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:

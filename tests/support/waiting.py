@@ -6,7 +6,6 @@ A limit only ends a hanging test. No test depends on how long something takes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TypeVar
 
 BOUND = 300.0
@@ -18,7 +17,7 @@ PROCESS = 300.0
 T = TypeVar("T")
 
 
-def wait_until(event: Callable[[], T], what: str, every: float = 0.05) -> T:
+def wait_until(event, what, every=0.05):
     """Call `event` `every` so many seconds until it is true; return its value.
 
     Fails with `what` after `BOUND` seconds.

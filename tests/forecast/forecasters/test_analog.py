@@ -19,7 +19,7 @@ YEAR = 365.2425
 
 
 @pytest.fixture(scope="module")
-def values() -> Array:
+def values():
     rng = np.random.default_rng(2)
     values = np.where(rng.random(DAYS) < 0.45, np.rint(rng.gamma(1.5, 90.0, DAYS)) + 1, 0)
     values[300] = 12_000
@@ -27,16 +27,16 @@ def values() -> Array:
 
 
 @pytest.fixture(scope="module")
-def fitted(values: Array) -> FittedAnalog:
+def fitted(values):
     return HYPER.fit(DailySeries("people", np.datetime64("2023-01-01"), values.astype(int)))
 
 
-def reference_mean(values: list[float], half_life: float) -> float:
+def reference_mean(values, half_life):
     weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
 
 
-def test_pool_of_past_days_is_winsorised_and_recent(values: Array, fitted: FittedAnalog) -> None:
+def test_pool_of_past_days_is_winsorised_and_recent(values, fitted):
     window = values[-500:]
     winsorised = np.minimum(values, 3.0 * np.quantile(window[window > 0], 0.95))
     np.testing.assert_array_equal(fitted.counts, winsorised[-500:])
@@ -48,7 +48,7 @@ def test_pool_of_past_days_is_winsorised_and_recent(values: Array, fitted: Fitte
         assert fitted.share[at] == pytest.approx(reference_mean(busy, 3.0))
 
 
-def reference_paths(f: FittedAnalog, lead: Array, horizon: int, rng: np.random.Generator) -> Array:
+def reference_paths(f, lead, horizon, rng):
     """Chains of runs of past days, one path and one past day at a time."""
     h, y, n = f.hyper, f.counts.tolist(), len(lead)
     chains = [list(row) for row in lead.tolist()]
@@ -89,7 +89,7 @@ def reference_paths(f: FittedAnalog, lead: Array, horizon: int, rng: np.random.G
     return np.array(chains)
 
 
-def advance(state: list, count: float, h: Analog) -> list:  # type: ignore[type-arg]
+def advance(state, count, h):  # type: ignore[type-arg]
     level, share, (_, last) = state
     slow, fast = 0.5 ** (1 / h.level_half_life_days), 0.5 ** (1 / h.share_half_life_days)
     level = slow * level + (1 - slow) * count
@@ -97,13 +97,11 @@ def advance(state: list, count: float, h: Analog) -> list:  # type: ignore[type-
     return [level, share, [last, count]]
 
 
-def log_similarity(
-    f: FittedAnalog, day: int, level: float, share: float, before: float, last: float
-) -> float:
+def log_similarity(f, day, level, share, before, last):
     h, y = f.hyper, f.counts
     past_level = float(f.level[day])
 
-    def size(count: float, of: float) -> float:
+    def size(count, of):
         return math.log1p(count) - math.log1p(of) if count > 0 else 0.0
 
     apart = [
@@ -117,7 +115,7 @@ def log_similarity(
 
 
 @pytest.mark.parametrize("lead_days", [0, 3])
-def test_paths_match_plain_loop(fitted: FittedAnalog, lead_days: int) -> None:
+def test_paths_match_plain_loop(fitted, lead_days):
     lead = np.array([[0.0, 90.0, 0.0], [500.0, 0.0, 0.0], [5.0, 8.0, 700.0]])[:, :lead_days]
     paths = fitted.simulate_after(lead, 12, np.random.default_rng(4))
     expected = reference_paths(fitted, lead, 12, np.random.default_rng(4))
@@ -126,14 +124,14 @@ def test_paths_match_plain_loop(fitted: FittedAnalog, lead_days: int) -> None:
     np.testing.assert_array_equal(paths.values[:, :lead_days], lead)
 
 
-def test_runs_are_no_longer_than_horizon(fitted: FittedAnalog) -> None:
+def test_runs_are_no_longer_than_horizon(fitted):
     paths = fitted.simulate(3, 6, np.random.default_rng(4))
     expected = reference_paths(fitted, np.zeros((6, 0)), 3, np.random.default_rng(4))
     np.testing.assert_array_equal(paths.values, expected)
 
 
-def test_scaling_of_runs_is_bounded_and_capped() -> None:
-    def simulate(values: Array) -> Array:
+def test_scaling_of_runs_is_bounded_and_capped():
+    def simulate(values):
         fitted = Analog(level_power=5.0).fit(DailySeries("people", "2024-01-01", values))
         return fitted.simulate(28, 300, np.random.default_rng(1)).values
 
@@ -144,8 +142,8 @@ def test_scaling_of_runs_is_bounded_and_capped() -> None:
     assert risen.max() <= 2000
 
 
-def test_mean_without_factor_ignores_its_similarity(fitted: FittedAnalog) -> None:
-    def mean(absent: set[str]) -> Array:
+def test_mean_without_factor_ignores_its_similarity(fitted):
+    def mean(absent):
         return fitted.mean_without(absent, 10, 400, np.random.default_rng(1))
 
     simulated = fitted.simulate(10, 400, np.random.default_rng(1)).mean()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +10,9 @@ import pytest
 from forecast.forecasters.base import (
     MOST_PEOPLE,
     FitError,
-    Fitted,
-    Forecaster,
     require_days,
     whole_people,
 )
-from forecast.paths import Paths
 from forecast.serialize import dump, restore
 from forecast.series import DailySeries
 from forecast.specs import FAMILIES, Spec, build
@@ -32,37 +28,35 @@ SPECS = {
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
-def family(request: pytest.FixtureRequest) -> str:
+def family(request):
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def forecaster(family: str) -> Forecaster:
+def forecaster(family):
     return build(family, SPECS)
 
 
 @pytest.fixture(scope="module")
-def recent(figures: dict[str, DailySeries]) -> DailySeries:
+def recent(figures):
     """Two and a half years, for quick fits; ends on the day before a leap day."""
     return figures["people"].between("2021-09-01", "2024-02-28")
 
 
 @pytest.fixture(scope="module")
-def fitted(forecaster: Forecaster, recent: DailySeries) -> Fitted:
+def fitted(forecaster, recent):
     return forecaster.fit(recent)
 
 
-def simulate(forecaster: Forecaster, series: DailySeries, horizon: int = 28, n: int = 60) -> Paths:
+def simulate(forecaster, series, horizon=28, n=60):
     return forecaster.fit(series).simulate(horizon, n, np.random.default_rng(7))
 
 
-def make_series(values: Any, start: str = "2022-01-01") -> DailySeries:
+def make_series(values, start="2022-01-01"):
     return DailySeries("people", np.datetime64(start), np.asarray(values))
 
 
-def test_paths_depend_on_seed_not_on_global_generator(
-    forecaster: Forecaster, fitted: Fitted, recent: DailySeries
-) -> None:
+def test_paths_depend_on_seed_not_on_global_generator(forecaster, fitted, recent):
     np.random.seed(11)
     expected = np.random.random(3)
     first = fitted.simulate(20, 50, np.random.default_rng(3))
@@ -76,7 +70,7 @@ def test_paths_depend_on_seed_not_on_global_generator(
     assert (first.values != other.values).any()
 
 
-def test_paths_begin_day_after_data(fitted: Fitted) -> None:
+def test_paths_begin_day_after_data(fitted):
     paths = fitted.simulate(28, 60, np.random.default_rng(7))
     assert str(paths.start) == "2024-02-29"
     assert (paths.n_paths, paths.horizon) == (60, 28)
@@ -84,7 +78,7 @@ def test_paths_begin_day_after_data(fitted: Fitted) -> None:
     assert paths.values.min() >= 0
 
 
-def test_paths_of_400_days_stay_plausible(fitted: Fitted, recent: DailySeries) -> None:
+def test_paths_of_400_days_stay_plausible(fitted, recent):
     paths = fitted.simulate(400, 40, np.random.default_rng(7))
     assert paths.values.shape == (40, 400)
     assert paths.values.max() <= 10 * recent.values.max()
@@ -93,11 +87,11 @@ def test_paths_of_400_days_stay_plausible(fitted: Fitted, recent: DailySeries) -
     assert last_year / 4 < paths.values[:, :365].sum(axis=1).mean() < last_year * 4
 
 
-def test_one_path_of_one_day(fitted: Fitted) -> None:
+def test_one_path_of_one_day(fitted):
     assert fitted.simulate(1, 1, np.random.default_rng(7)).values.shape == (1, 1)
 
 
-def test_state_round_trips_through_json(fitted: Fitted) -> None:
+def test_state_round_trips_through_json(fitted):
     values, arrays = dump(fitted)
     text = json.dumps(values, allow_nan=False)
     stored = {
@@ -117,7 +111,7 @@ def test_state_round_trips_through_json(fitted: Fitted) -> None:
         assert all(np.array_equal(state[1][name], arrays[name]) for name in arrays)
 
 
-def make_unusual_series() -> dict[str, DailySeries]:
+def make_unusual_series():
     rng = np.random.default_rng(0)
     quiet = np.where(rng.random(400) < 0.3, rng.poisson(80, 400), 0)
     enormous = quiet.copy()
@@ -135,9 +129,7 @@ def make_unusual_series() -> dict[str, DailySeries]:
 
 
 @pytest.mark.parametrize("kind", sorted(make_unusual_series()))
-def test_unusual_series_give_plausible_paths_or_fit_error(
-    forecaster: Forecaster, kind: str
-) -> None:
+def test_unusual_series_give_plausible_paths_or_fit_error(forecaster, kind):
     series = make_unusual_series()[kind]
     try:
         paths = simulate(forecaster, series, horizon=40, n=30)
@@ -153,9 +145,7 @@ def test_unusual_series_give_plausible_paths_or_fit_error(
 
 
 @pytest.mark.parametrize("days", [1, 2, 13, 27, 28, 59])
-def test_series_below_minimum_length_are_rejected(
-    family: str, forecaster: Forecaster, days: int
-) -> None:
+def test_series_below_minimum_length_are_rejected(family, forecaster, days):
     series = make_series(np.arange(days) % 5)
     minimum = MINIMUM_DAYS.get(family, 60)
     if days >= minimum:
@@ -167,7 +157,7 @@ def test_series_below_minimum_length_are_rejected(
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(40))
-def test_random_series_give_plausible_paths_or_fit_error(forecaster: Forecaster, seed: int) -> None:
+def test_random_series_give_plausible_paths_or_fit_error(forecaster, seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(28, 900))
     values = np.where(rng.random(n) < rng.random(), rng.negative_binomial(1, 0.01, n), 0)
@@ -179,7 +169,7 @@ def test_random_series_give_plausible_paths_or_fit_error(forecaster: Forecaster,
     assert 0 <= paths.values.min() <= paths.values.max() <= MOST_PEOPLE
 
 
-def test_require_days() -> None:
+def test_require_days():
     require_days(make_series(np.ones(60, int)), 60, "x")
     with pytest.raises(FitError, match="x needs at least 61 days, found 60"):
         require_days(make_series(np.ones(60, int)), 61, "x")
@@ -190,7 +180,7 @@ def test_require_days() -> None:
         require_days(large, 60, "x")
 
 
-def test_whole_people() -> None:
+def test_whole_people():
     values = np.array([[-3.0, 0.4, 0.6, 437.2, 1e9]])
     np.testing.assert_array_equal(whole_people(values), [[0, 0, 1, 437, MOST_PEOPLE]])
     for bad in (np.nan, np.inf):

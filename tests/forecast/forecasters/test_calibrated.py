@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
 
 from forecast.calibration import estimate_stretch
 from forecast.covariates import Covariates, ForecastArchive
-from forecast.forecasters.base import FitError, State
+from forecast.forecasters.base import FitError
 from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.paths import Paths
@@ -31,35 +30,35 @@ class LogNormal:
     fits: list[tuple[Day, Covariates | None]] = field(default_factory=list)
     origin: Day = START
 
-    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> LogNormal:
+    def fit(self, series, covariates=None):
         if len(series) < self.least_days:
             raise FitError("too short")
         self.fits.append((series.data_through, covariates))
         return LogNormal(self.width, origin=series.data_through)
 
-    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+    def simulate(self, horizon, n_paths, rng):
         factor = np.exp(self.width * rng.standard_normal((n_paths, 1)))
         values = np.repeat(np.rint(MEAN * factor), horizon, axis=1)
         return Paths(self.origin + ONE_DAY, values.astype(np.int32))
 
-    def to_state(self) -> State:
+    def to_state(self):
         return {}, {}
 
 
 @pytest.fixture(scope="module")
-def series() -> DailySeries:
+def series():
     """Weeks of `MEAN` times a log-normal factor of width 0.4."""
     rng = np.random.default_rng(6)
     weeks = np.repeat(np.exp(0.4 * rng.standard_normal(DAYS // 7 + 1)), 7)[-DAYS:]
     return DailySeries("people", START, np.rint(MEAN * weeks).astype(int))
 
 
-def calibrate(member: Any, **settings: Any) -> Calibrated:
+def calibrate(member, **settings):
     defaults = {"origins": 20, "step_days": 7, "window_days": 7, "least_days": 30}
     return Calibrated({"one": member}, **defaults | settings)
 
 
-def days_fitted(member: LogNormal) -> list[int]:
+def days_fitted(member):
     """Number of days up to the origin of each fit."""
     return [int((day - START).astype(int)) + 1 for day, _ in member.fits]
 
@@ -68,9 +67,7 @@ def days_fitted(member: LogNormal) -> list[int]:
     ("window", "spans"),
     [(7, [(0, 7)]), (14, [(0, 14), (0, 7), (7, 14)]), (17, [(0, 17), (0, 7), (7, 14)])],
 )
-def test_stretch_matches_plain_loop(
-    series: DailySeries, window: int, spans: list[tuple[int, int]]
-) -> None:
+def test_stretch_matches_plain_loop(series, window, spans):
     """Past totals and those of their weeks are ranked among paths from the origin before them."""
     fitted = calibrate(LogNormal(0.2), window_days=window, step_days=window).fit(series)
     scores = []
@@ -91,7 +88,7 @@ def test_stretch_matches_plain_loop(
 
 
 @pytest.mark.parametrize("step", [7, 3, 14])
-def test_overlapping_windows_have_less_weight(series: DailySeries, step: int) -> None:
+def test_overlapping_windows_have_less_weight(series, step):
     member = LogNormal(0.2)
     forecaster = calibrate(member, step_days=step, prior_strength=5.0)
     scores = np.array(forecaster._past_scores(member, series, None))
@@ -99,19 +96,19 @@ def test_overlapping_windows_have_less_weight(series: DailySeries, step: int) ->
     assert forecaster.fit(series).stretch == pytest.approx(expected)
 
 
-def test_past_fits_end_at_their_origins(series: DailySeries) -> None:
+def test_past_fits_end_at_their_origins(series):
     member = LogNormal(0.2)
     calibrate(member).fit(series)
     assert days_fitted(member) == [DAYS, *(DAYS - 7 - 7 * back for back in range(20))]
 
 
-def test_past_origins_without_enough_data_are_skipped(series: DailySeries) -> None:
+def test_past_origins_without_enough_data_are_skipped(series):
     for member, least in ((LogNormal(0.2), 350), (LogNormal(0.2, least_days=350), 30)):
         calibrate(member, least_days=least).fit(series)
         assert days_fitted(member) == [400, 393, 386, 379, 372, 365, 358, 351]
 
 
-def test_past_origins_without_archived_forecast_are_skipped(series: DailySeries) -> None:
+def test_past_origins_without_archived_forecast_are_skipped(series):
     """Origins before a gap in the archive are still used."""
     archived = [DAYS - 7 - 7 * back for back in (5, 3, 0)]  # days up to each origin
     origins = np.array([START + (days - 1) * ONE_DAY for days in archived])
@@ -122,7 +119,7 @@ def test_past_origins_without_archived_forecast_are_skipped(series: DailySeries)
     assert days_fitted(member) == [DAYS, *reversed(archived)]
 
 
-def test_narrow_forecasts_are_widened_and_wide_ones_narrowed(series: DailySeries) -> None:
+def test_narrow_forecasts_are_widened_and_wide_ones_narrowed(series):
     true_width = 0.4
     for width, wider in ((0.2, True), (0.8, False)):
         fitted = calibrate(LogNormal(width), prior_strength=1.0).fit(series)
@@ -133,7 +130,7 @@ def test_narrow_forecasts_are_widened_and_wide_ones_narrowed(series: DailySeries
         assert abs(np.log(spread / true_width)) < abs(np.log(width / true_width))
 
 
-def test_each_window_is_stretched_by_one_factor_per_path(series: DailySeries) -> None:
+def test_each_window_is_stretched_by_one_factor_per_path(series):
     base = LogNormal(0.5).fit(series)
     fitted = FittedCalibrated("one", base, 0.3, 7)
     plain = base.simulate(10, 50, np.random.default_rng(2)).values
@@ -146,7 +143,7 @@ def test_each_window_is_stretched_by_one_factor_per_path(series: DailySeries) ->
         np.testing.assert_array_equal(stretched.values[:, first:last], np.maximum(expected, 1))
 
 
-def test_past_fits_have_weather_as_far_ahead_as_now(series: DailySeries) -> None:
+def test_past_fits_have_weather_as_far_ahead_as_now(series):
     history = np.arange(DAYS, dtype=float)[:, None]
     for ahead, expected in ((3, 3), (40, 7)):
         member = LogNormal(0.2)
@@ -160,12 +157,12 @@ def test_past_fits_have_weather_as_far_ahead_as_now(series: DailySeries) -> None
             assert weather.future[0, :, 0].tolist() == list(range(first, first + expected))
 
 
-def test_more_than_one_member_is_rejected() -> None:
+def test_more_than_one_member_is_rejected():
     with pytest.raises(ValueError, match="expected one member to calibrate, found \\['a', 'b'\\]"):
         Calibrated({"a": LogNormal(0.1), "b": LogNormal(0.1)})
 
 
-def test_explanation_is_that_of_member(people: DailySeries) -> None:
+def test_explanation_is_that_of_member(people):
     base = LevelHurdle().fit(people.between("2024-01-01", "2025-06-30"))
     fitted = FittedCalibrated("one", base, 0.3, 28)
     assert fitted.factors == base.factors
@@ -177,7 +174,7 @@ def test_explanation_is_that_of_member(people: DailySeries) -> None:
     assert other.with_weather({1: "rough"}) is other, "the member uses no weather"
 
 
-def test_stretch_is_restored_from_state(people: DailySeries) -> None:
+def test_stretch_is_restored_from_state(people):
     base = LevelHurdle().fit(people.between("2024-01-01", "2025-06-30"))
     fitted = FittedCalibrated("one", base, -0.2, 14)
     restored = FittedCalibrated.from_state(*fitted.to_state())

@@ -16,7 +16,7 @@ from forecast.series import ONE_DAY, DailySeries
 START = np.datetime64("2021-05-01", "D")
 
 
-def test_paths_match_plain_loop(people: DailySeries) -> None:
+def test_paths_match_plain_loop(people):
     series = people.between("2021-09-01", "2024-02-20")
     fitted = Hurdle().fit(series)
     assert fitted.cap == 3 * series.values.max()
@@ -42,14 +42,14 @@ def test_paths_match_plain_loop(people: DailySeries) -> None:
             level = keep * level + (1 - keep) * count
 
 
-def test_level_is_weighted_mean(people: DailySeries) -> None:
+def test_level_is_weighted_mean(people):
     series = people.between("2021-09-01", "2022-02-20")
     weights = [0.5 ** (age / 60) for age in range(len(series))][::-1]
     expected = np.average(series.values, weights=weights)
     assert Hurdle().fit(series).level == pytest.approx(expected)
 
 
-def test_coefficients_match_general_optimiser(people: DailySeries) -> None:
+def test_coefficients_match_general_optimiser(people):
     """Regressors come from earlier days only; recent days have more weight."""
     series = people.between("2023-01-01", "2024-02-20")
     counts = series.values.tolist()
@@ -71,11 +71,11 @@ def test_coefficients_match_general_optimiser(people: DailySeries) -> None:
     busy = y > 0
     penalty = np.r_[1e-6, np.full(9, 2.0)]
 
-    def any_loss(beta: np.ndarray) -> float:  # type: ignore[type-arg]
+    def any_loss(beta):  # type: ignore[type-arg]
         eta = x @ beta
         return float(w @ (np.logaddexp(0.0, eta) - busy * eta) + 0.5 * penalty @ beta**2)
 
-    def size_loss(beta: np.ndarray) -> float:  # type: ignore[type-arg]
+    def size_loss(beta):  # type: ignore[type-arg]
         eta = x[busy] @ beta
         return float(w[busy] @ (eta + y[busy] * np.exp(-eta)) + 0.5 * penalty @ beta**2)
 
@@ -87,7 +87,7 @@ def test_coefficients_match_general_optimiser(people: DailySeries) -> None:
         np.testing.assert_allclose(actual, expected, atol=2e-3)
 
 
-def test_paths_recover_rate_and_size_of_independent_days() -> None:
+def test_paths_recover_rate_and_size_of_independent_days():
     rng = np.random.default_rng(3)
     n = 1600
     values = np.where(rng.random(n) < 0.3, np.ceil(rng.gamma(2.0, 100.0, n)), 0).astype(int)

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
-from forecast.forecasters.level_hurdle import FittedLevelHurdle, LevelHurdle
+from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
 from forecast.weather import WeatherTerms
@@ -26,7 +26,7 @@ DAYS = 400
 FIRST = DAYS - 350
 
 
-def simulate_counts() -> Array:
+def simulate_counts():
     """Clusters of busy days, more in summer."""
     rng = np.random.default_rng(2)
     busy, values = 0.0, np.zeros(DAYS)
@@ -37,21 +37,21 @@ def simulate_counts() -> Array:
     return np.rint(values)
 
 
-def make_series(values: Array) -> DailySeries:
+def make_series(values):
     return DailySeries("people", np.datetime64("2024-03-01"), values.astype(int))
 
 
-def reference_mean(values: list[float], half_life: float) -> float:
+def reference_mean(values, half_life):
     weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
 
 
-def calendar_row(day: dt.date) -> list[float]:
+def calendar_row(day):
     turn = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.2425
     return [1.0, float(day.weekday() == 5), math.sin(turn), math.cos(turn)]
 
 
-def reference_row(past: list[float], day: dt.date) -> list[float]:
+def reference_row(past, day):
     """Regressors of `day`, from earlier days only."""
     busy = [float(count > 0) for count in past]
     row = calendar_row(day)
@@ -60,13 +60,13 @@ def reference_row(past: list[float], day: dt.date) -> list[float]:
     return row + [busy[-1], busy[-2], math.log1p(past[-1]), math.log1p(past[-2])]
 
 
-def winsorise(values: Array) -> Array:
+def winsorise(values):
     """Counts capped at three times the 95% quantile of busy days in the window."""
     window = values[-350:]
     return np.minimum(values, 3.0 * np.quantile(window[window > 0], 0.95))
 
 
-def design_matrix(values: Array) -> tuple[Array, Array, Array]:
+def design_matrix(values):
     """Regressors, counts and weights of each day in the window."""
     first = dt.date(2024, 3, 1)
     rows = [
@@ -80,39 +80,39 @@ def design_matrix(values: Array) -> tuple[Array, Array, Array]:
 RIDGE = np.array([3.0] * 4 + [7.0] * 2 + [3.0] * 6)
 
 
-def penalties(x: Array, weights: Array, ridge: Array | float) -> Array:
+def penalties(x, weights, ridge):
     """Ridge times the weighted variance of each column, so none on the constant."""
     mean = weights @ x / weights.sum()
     return ridge * (weights @ (x - mean) ** 2) / weights.sum()
 
 
-def fit_logistic(x: Array, busy: Array, weights: Array, ridge: Array | float) -> Array:
+def fit_logistic(x, busy, weights, ridge):
     penalty = penalties(x, weights, ridge)
 
-    def deviance(beta: Array) -> float:
+    def deviance(beta):
         eta = x @ beta
         return float(weights @ (np.logaddexp(0.0, eta) - busy * eta) + 0.5 * penalty @ beta**2)
 
     return minimise(deviance, x.shape[1])
 
 
-def minimise(loss: object, k: int) -> Array:
+def minimise(loss, k):
     return np.asarray(minimize(loss, np.zeros(k), method="BFGS", options={"gtol": 1e-7}).x)  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")
-def values() -> Array:
+def values():
     values = simulate_counts()
     values[200] = 12_000.0  # one extreme day, which is winsorised
     return values
 
 
 @pytest.fixture(scope="module")
-def fitted(values: Array) -> FittedLevelHurdle:
+def fitted(values):
     return HYPER.fit(make_series(values))
 
 
-def test_coefficients_match_general_optimiser(values: Array, fitted: FittedLevelHurdle) -> None:
+def test_coefficients_match_general_optimiser(values, fitted):
     x, y, weights = design_matrix(winsorise(values))
     busy = y > 0
     expected = fit_logistic(x, busy, weights, RIDGE)
@@ -120,16 +120,14 @@ def test_coefficients_match_general_optimiser(values: Array, fitted: FittedLevel
     xs, ys, ws = x[busy], y[busy], weights[busy]
     penalty = penalties(xs, ws, RIDGE)
 
-    def deviance(beta: Array) -> float:
+    def deviance(beta):
         eta = xs @ beta
         return float(ws @ (eta + ys * np.exp(-eta)) + 0.5 * penalty @ beta**2)
 
     np.testing.assert_allclose(fitted.coefficients[1], minimise(deviance, 12), atol=2e-3)
 
 
-def test_ratios_are_weighted_observed_over_expected(
-    values: Array, fitted: FittedLevelHurdle
-) -> None:
+def test_ratios_are_weighted_observed_over_expected(values, fitted):
     x, y, weights = design_matrix(winsorise(values))
     busy = y > 0
     ratios = y[busy] / np.exp(x[busy] @ fitted.coefficients[1])
@@ -139,9 +137,7 @@ def test_ratios_are_weighted_observed_over_expected(
     np.testing.assert_allclose(fitted.ratio_shares, shares[order])
 
 
-def test_level_bounds_cap_and_state_follow_winsorised_counts(
-    values: Array, fitted: FittedLevelHurdle
-) -> None:
+def test_level_bounds_cap_and_state_follow_winsorised_counts(values, fitted):
     winsorised = winsorise(values)
     assert winsorised.max() < 3_000
     x, y, _ = design_matrix(winsorised)
@@ -159,7 +155,7 @@ def test_level_bounds_cap_and_state_follow_winsorised_counts(
     assert len(fitted.typical) == 61
 
 
-def test_paths_match_plain_loop(fitted: FittedLevelHurdle) -> None:
+def test_paths_match_plain_loop(fitted):
     n, horizon = 5, 12
     rng = np.random.default_rng(9)
     paths = fitted.simulate(horizon, n, np.random.default_rng(9))
@@ -191,8 +187,8 @@ def test_paths_match_plain_loop(fitted: FittedLevelHurdle) -> None:
             last[path] = [count, last[path][0]]
 
 
-def test_mean_without_factor_removes_its_effect(fitted: FittedLevelHurdle) -> None:
-    def mean(absent: set[str]) -> Array:
+def test_mean_without_factor_removes_its_effect(fitted):
+    def mean(absent):
         return fitted.mean_without(absent, 14, 4_000, np.random.default_rng(1))
 
     plain = mean(set())
@@ -210,7 +206,7 @@ def test_mean_without_factor_removes_its_effect(fitted: FittedLevelHurdle) -> No
     assert effect[0] > effect[7:].mean()
 
 
-def test_paths_without_season_are_spread_evenly_over_year(fitted: FittedLevelHurdle) -> None:
+def test_paths_without_season_are_spread_evenly_over_year(fitted):
     n, horizon = 8, 3
     terms = fitted._calendar(horizon, n, {"season"})
     assert terms.shape == (horizon, 2, n)
@@ -228,7 +224,7 @@ def test_paths_without_season_are_spread_evenly_over_year(fitted: FittedLevelHur
     np.testing.assert_allclose(week[0, :, 0], expected)
 
 
-def test_paths_without_recent_past_begin_in_states_of_last_year(fitted: FittedLevelHurdle) -> None:
+def test_paths_without_recent_past_begin_in_states_of_last_year(fitted):
     assert fitted._begin(5, np.random.default_rng(1), {"season"}) is fitted.state
     typical = {tuple(row[:4]) for row in fitted.typical}, {tuple(row[4:]) for row in fitted.typical}
     for factor, other, part in (("recent level", 1, 0), ("yesterday", 0, 1)):
@@ -242,12 +238,12 @@ def test_paths_without_recent_past_begin_in_states_of_last_year(fitted: FittedLe
         np.testing.assert_array_equal(begin[slices[other]], unchanged)
 
 
-def test_factors_without_weather(fitted: FittedLevelHurdle) -> None:
+def test_factors_without_weather(fitted):
     assert fitted.factors == ("season", "recent level", "yesterday", "day of week")
     assert fitted.covered_days == 0
 
 
-def test_weather_moves_forecast_as_it_moved_counts(values: Array) -> None:
+def test_weather_moves_forecast_as_it_moved_counts(values):
     series = make_series(values)
     rough = (values == 0)[:, None] * 2.0 + np.random.default_rng(4).random((DAYS, 1))
     means = {}
@@ -262,7 +258,7 @@ def test_weather_moves_forecast_as_it_moved_counts(values: Array) -> None:
     assert (means["calm"] > 3 * means["rough"]).all()
 
 
-def test_crossability_coefficients_match_general_optimiser(values: Array) -> None:
+def test_crossability_coefficients_match_general_optimiser(values):
     """Weights halve in a year; the ridge is that of the weather."""
     series = make_series(values)
     waves = (values == 0)[:, None] * 0.8 + np.random.default_rng(4).random((DAYS, 1))
@@ -274,10 +270,10 @@ def test_crossability_coefficients_match_general_optimiser(values: Array) -> Non
     np.testing.assert_allclose(HYPER.fit(series, weather).crossing, expected, atol=2e-3)
 
 
-def test_misaligned_or_short_weather_is_rejected(values: Array) -> None:
+def test_misaligned_or_short_weather_is_rejected(values):
     series = make_series(values)
 
-    def weather(days: int, shift: int = 0) -> Covariates:
+    def weather(days, shift=0):
         start = series.data_through - (days - 1 - shift) * ONE_DAY
         history = np.arange(days, dtype=float)[:, None] % 7
         return Covariates(("w",), start, history, np.zeros((1, 1, 1)))
@@ -289,7 +285,7 @@ def test_misaligned_or_short_weather_is_rejected(values: Array) -> None:
     assert HYPER.fit(series, weather(365)).covered_days == 1
 
 
-def test_few_busy_days_get_constant_mean() -> None:
+def test_few_busy_days_get_constant_mean():
     few = np.zeros(200)
     few[[20, 60, 100, 140, 150, 180, 190]] = [10, 20, 30, 40, 50, 60, 70]
     fitted = LevelHurdle().fit(make_series(few))

@@ -17,16 +17,16 @@ COUNTS = np.where(WIND[:, 0] + 0.5 * RNG.standard_normal(N) < 7, RNG.poisson(80,
 SERIES = DailySeries("people", START, COUNTS)
 
 
-def fit(history: np.ndarray, future: np.ndarray) -> FittedLevelHurdle:  # type: ignore[type-arg]
+def fit(history, future):  # type: ignore[type-arg]
     names = tuple(f"driver_{k}" for k in range(history.shape[1]))
     return LevelHurdle().fit(SERIES, Covariates(names, START, history, future))
 
 
-def draw(fitted: FittedLevelHurdle, horizon: int = 20) -> np.ndarray:  # type: ignore[type-arg]
+def draw(fitted, horizon=20):  # type: ignore[type-arg]
     return fitted.simulate(horizon, 400, np.random.default_rng(1)).values
 
 
-def test_calm_days_are_busy_and_rough_days_are_not() -> None:
+def test_calm_days_are_busy_and_rough_days_are_not():
     future = np.full((1, 4, 2), 5.0)
     future[:, 2:] = 12.0
     busy = (draw(fit(WIND, future)) > 0).mean(axis=0)
@@ -34,7 +34,7 @@ def test_calm_days_are_busy_and_rough_days_are_not() -> None:
     assert busy[2:4].max() < 0.2
 
 
-def test_memory_with_weather_is_one_long_level_and_one_lag() -> None:
+def test_memory_with_weather_is_one_long_level_and_one_lag():
     fitted = fit(WIND, np.full((1, 4, 2), 5.0))
     memory = fitted.hyper.memory
     assert (memory.level_half_lives, memory.share_half_lives, memory.lags) == ((60.0,), (), 1)
@@ -43,13 +43,13 @@ def test_memory_with_weather_is_one_long_level_and_one_lag() -> None:
 
 
 @pytest.mark.parametrize("members", [1, 2, 20])
-def test_any_number_of_members_gives_plausible_paths(members: int) -> None:
+def test_any_number_of_members_gives_plausible_paths(members):
     paths = draw(fit(WIND, RNG.gamma(4.0, 2.0, size=(members, 5, 2))), 60)
     assert 0.2 < (paths > 0).mean() < 0.8
     assert paths.max() <= 2 * COUNTS.max()
 
 
-def test_constant_driver_changes_little() -> None:
+def test_constant_driver_changes_little():
     future = RNG.gamma(4.0, 2.0, size=(20, 5, 2))
     plain = draw(fit(WIND, future)).mean()
     constant = np.hstack([WIND, np.full((N, 1), 3.0)])
@@ -57,13 +57,13 @@ def test_constant_driver_changes_little() -> None:
     assert draw(fit(constant, future)).mean() == pytest.approx(plain, rel=0.1)
 
 
-def test_stuck_sensor_does_not_inflate_paths() -> None:
+def test_stuck_sensor_does_not_inflate_paths():
     stuck = WIND.copy()
     stuck[-60:, 0] = 0.0
     assert draw(fit(stuck, np.zeros((20, 5, 2)))).max() <= 2 * COUNTS.max()
 
 
-def make_faulty_weather(case: str) -> Covariates:
+def make_faulty_weather(case):
     """Weather with 20 members and an archive of forecasts, with one fault."""
     rng = np.random.default_rng(5)
     history, future = WIND.copy(), rng.gamma(4.0, 2.0, size=(20, 5, 2))
@@ -106,7 +106,7 @@ def make_faulty_weather(case: str) -> Covariates:
         "all members are the same",
     ],
 )
-def test_faulty_weather_gives_plausible_paths(case: str) -> None:
+def test_faulty_weather_gives_plausible_paths(case):
     paths = draw(LevelHurdle().fit(SERIES, make_faulty_weather(case)), 28)
     assert paths.max() <= 2 * COUNTS.max()
     weeks = paths.reshape(len(paths), 4, 7).sum(axis=2).mean(axis=0)
@@ -114,12 +114,12 @@ def test_faulty_weather_gives_plausible_paths(case: str) -> None:
     assert (weeks > usual / 3).all() and (weeks < 3 * usual).all()
 
 
-def test_weather_without_days_ahead_gives_seasonal_forecast() -> None:
+def test_weather_without_days_ahead_gives_seasonal_forecast():
     paths = draw(fit(WIND, np.empty((1, 0, 2))), 60)
     assert (paths > 0).mean() == pytest.approx((COUNTS > 0).mean(), abs=0.15)
 
 
-def test_restored_state_gives_the_same_paths() -> None:
+def test_restored_state_gives_the_same_paths():
     fitted = fit(WIND, RNG.gamma(4.0, 2.0, size=(3, 5, 2)))
     values, arrays = fitted.to_state()
     np.testing.assert_array_equal(draw(FittedLevelHurdle.from_state(values, arrays)), draw(fitted))

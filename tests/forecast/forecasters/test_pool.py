@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from forecast.covariates import Covariates
 from forecast.explain import mean_without
 from forecast.forecasters.analog import Analog
-from forecast.forecasters.base import FitError, State
+from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.forecasters.pool import FittedLinearPool, LinearPool, _runs
 from forecast.forecasters.seasonal_naive import SeasonalNaive
@@ -31,21 +30,21 @@ class Constant:
     can_simulate: bool = True
     origin: Day = START
 
-    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Constant:
+    def fit(self, series, covariates=None):
         if not self.can_fit:
             raise FitError("declined to fit")
         return Constant(self.value, self.can_fit, self.can_simulate, series.data_through)
 
-    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+    def simulate(self, horizon, n_paths, rng):
         if not self.can_simulate:
             raise FitError("declined to draw")
         return Paths(self.origin + ONE_DAY, np.full((n_paths, horizon), self.value))
 
-    def to_state(self) -> State:
+    def to_state(self):
         return {}, {"value": np.array([self.value])}
 
 
-def count_paths(pool: LinearPool, n: int = 100) -> dict[int, int]:
+def count_paths(pool, n=100):
     paths = pool.fit(SERIES).simulate(7, n, np.random.default_rng(1))
     assert paths.start == SERIES.data_through + ONE_DAY
     assert (paths.values == paths.values[:, :1]).all(), "each path comes from one member"
@@ -53,7 +52,7 @@ def count_paths(pool: LinearPool, n: int = 100) -> dict[int, int]:
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-def test_paths_follow_the_weights() -> None:
+def test_paths_follow_the_weights():
     members = {"a": Constant(1), "b": Constant(2), "c": Constant(3)}
     assert count_paths(LinearPool(members, {"a": 1, "b": 2, "c": 1})) == {1: 25, 2: 50, 3: 25}
     assert count_paths(LinearPool(members), n=90) == {1: 30, 2: 30, 3: 30}
@@ -62,21 +61,21 @@ def test_paths_follow_the_weights() -> None:
     assert sum(count_paths(LinearPool(members), n=100).values()) == 100
 
 
-def test_paths_of_members_are_shuffled() -> None:
+def test_paths_of_members_are_shuffled():
     fitted = LinearPool({"a": Constant(1), "b": Constant(2)}).fit(SERIES)
     paths = fitted.simulate(1, 100, np.random.default_rng(1))
     assert 15 < (paths.values[:50, 0] == 1).sum() < 35
 
 
 @pytest.mark.parametrize("failing", [Constant(1, can_fit=False), Constant(1, can_simulate=False)])
-def test_failing_member_leaves_its_share_to_others(failing: Constant) -> None:
+def test_failing_member_leaves_its_share_to_others(failing):
     pool = LinearPool(
         {"a": failing, "b": Constant(2), "c": Constant(3)}, {"a": 2.0, "b": 1.0, "c": 1.0}
     )
     assert count_paths(pool) == {2: 50, 3: 50}
 
 
-def test_pool_without_working_members_fails() -> None:
+def test_pool_without_working_members_fails():
     unfittable = LinearPool({"a": Constant(1, can_fit=False), "b": Constant(2, can_fit=False)})
     with pytest.raises(FitError, match="no member of the pool is usable; a: declined to fit; b: "):
         unfittable.fit(SERIES)
@@ -91,7 +90,7 @@ def test_pool_without_working_members_fails() -> None:
         fitted.simulate(7, 100, np.random.default_rng(0))
 
 
-def test_states_of_members_are_kept_apart() -> None:
+def test_states_of_members_are_kept_apart():
     """Even in a nested pool and when one name is a prefix of another."""
     days = DailySeries("people", START, np.arange(70))
     inner = LinearPool({"a": SeasonalNaive(window_days=35), "ab": SeasonalNaive(window_days=63)})
@@ -116,14 +115,12 @@ def test_states_of_members_are_kept_apart() -> None:
     ("members", "weights"),
     [({}, {}), ({"a": Constant(1)}, {"b": 1.0}), ({"a": Constant(1)}, {"a": -1.0})],
 )
-def test_invalid_weights_are_rejected(
-    members: dict[str, Constant], weights: dict[str, float]
-) -> None:
+def test_invalid_weights_are_rejected(members, weights):
     with pytest.raises(ValueError, match="expected weights of"):
         LinearPool(members, weights)
 
 
-def test_explained_mean_is_forecast_mean_on_days_with_weather(people: DailySeries) -> None:
+def test_explained_mean_is_forecast_mean_on_days_with_weather(people):
     series = people.upto(np.datetime64("2025-07-29"))
     rng = np.random.default_rng(3)
     driver = (0.8 * rng.standard_normal(len(people)) - (people.values > 0))[:, None]
@@ -139,7 +136,7 @@ def test_explained_mean_is_forecast_mean_on_days_with_weather(people: DailySerie
 class Guide(Constant):
     covered_days: int = 3
 
-    def with_weather(self, seas: Mapping[int, str]) -> Guide:
+    def with_weather(self, seas):
         return self
 
 
@@ -147,21 +144,21 @@ class Guide(Constant):
 class Follower(Constant):
     def simulate_after(
         self,
-        lead: np.ndarray,
-        horizon: int,
-        rng: np.random.Generator,  # type: ignore[type-arg]
-    ) -> Paths:
+        lead,
+        horizon,
+        rng,  # type: ignore[type-arg]
+    ):
         values = np.full((len(lead), horizon), self.value)
         values[:, : lead.shape[1]] = lead
         return Paths(self.origin + ONE_DAY, values)
 
 
-def test_members_without_weather_follow_guides_on_covered_days() -> None:
+def test_members_without_weather_follow_guides_on_covered_days():
     """The guide forecasts 7 for three days; the follower continues with its own 2."""
     pool = FittedLinearPool({"g": Guide(7), "f": Follower(2)}, np.array([0.5, 0.5]))
     assert pool.covered_days == 3
 
-    def follower_path(pool: FittedLinearPool, horizon: int = 10) -> list[int]:
+    def follower_path(pool, horizon=10):
         values = pool.simulate(horizon, 10, np.random.default_rng(1)).values
         rows = values[values[:, -1] != 7] if horizon > 3 else values
         return rows[0].tolist()  # type: ignore[no-any-return]
@@ -176,7 +173,7 @@ def test_members_without_weather_follow_guides_on_covered_days() -> None:
         assert follower_path(pool.with_weather(assumed)) == expected
 
 
-def test_guides_lead_equal_numbers_of_paths() -> None:
+def test_guides_lead_equal_numbers_of_paths():
     members = {"a": Guide(7), "b": Guide(9), "f": Follower(2)}
     pool = FittedLinearPool(members, np.array([0.1, 0.4, 0.5]))
     values = pool.simulate(5, 40, np.random.default_rng(1)).values
@@ -184,7 +181,7 @@ def test_guides_lead_equal_numbers_of_paths() -> None:
     assert (lead.tolist(), counts.tolist()) == ([7, 9], [10, 10])
 
 
-def test_member_without_weight_has_no_share() -> None:
+def test_member_without_weight_has_no_share():
     fitted = LinearPool({"a": Constant(1), "b": Constant(2)}, {"a": 3.0}).fit(SERIES)
     assert fitted.shares.tolist() == [1.0, 0.0]
     assert LinearPool({"a": Constant(1), "b": Constant(2)}).fit(SERIES).shares.tolist() == [
@@ -193,6 +190,6 @@ def test_member_without_weight_has_no_share() -> None:
     ]
 
 
-def test_consecutive_days_are_one_run() -> None:
+def test_consecutive_days_are_one_run():
     assert _runs([9, 3, 5, 4, 1]) == [(1, 1), (3, 5), (9, 9)]
     assert _runs([]) == []

@@ -15,14 +15,14 @@ START = np.datetime64("2022-01-01", "D")
 
 
 @pytest.fixture
-def far_from_zero() -> DailySeries:
+def far_from_zero():
     day = np.arange(500)
     noise = np.random.default_rng(1).normal(0, 40, 500)
     weekly = np.where(day % 7 == 0, 500, 0)  # Saturdays
     return DailySeries("people", START, np.rint(3000 + weekly + noise).astype(int))
 
 
-def test_paths_have_mean_and_spread_of_prophet_forecast(far_from_zero: DailySeries) -> None:
+def test_paths_have_mean_and_spread_of_prophet_forecast(far_from_zero):
     fitted = Prophet(power=1.0).fit(far_from_zero)
     paths = fitted.simulate(14, 2000, np.random.default_rng(2))
     expected = fitted.model.predict(pd.DataFrame({"ds": pd.to_datetime(paths.dates)}))["yhat"]
@@ -33,17 +33,17 @@ def test_paths_have_mean_and_spread_of_prophet_forecast(far_from_zero: DailySeri
 
 
 def test_nothing_is_printed_or_logged(
-    far_from_zero: DailySeries,
-    capfd: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    far_from_zero,
+    capfd,
+    caplog,
+):
     with caplog.at_level(logging.INFO):
         Prophet().fit(far_from_zero).simulate(3, 3, np.random.default_rng(0))
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
 
-def test_only_the_window_is_fitted(far_from_zero: DailySeries) -> None:
+def test_only_the_window_is_fitted(far_from_zero):
     changed = far_from_zero.values.copy()
     changed[:300] = 0
     one, two = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecast.forecasters.base import FitError
-from forecast.forecasters.sarimax import FittedSarimax, Sarimax
+from forecast.forecasters.sarimax import Sarimax
 from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2022-01-01", "D")
@@ -16,7 +16,7 @@ SMALL = Sarimax(order=(1, 0, 0), seasonal_order=(0, 0, 0, 7), harmonics=1, power
 
 
 @pytest.fixture(scope="module")
-def far_from_zero() -> DailySeries:
+def far_from_zero():
     """An autoregression around 3,000 people, never near zero."""
     noise = np.random.default_rng(1).normal(0, 60, 500)
     values = np.zeros(500)
@@ -26,13 +26,11 @@ def far_from_zero() -> DailySeries:
 
 
 @pytest.fixture(scope="module")
-def fitted(far_from_zero: DailySeries) -> FittedSarimax:
+def fitted(far_from_zero):
     return SMALL.fit(far_from_zero)
 
 
-def test_paths_have_mean_and_spread_of_statsmodels_forecast(
-    far_from_zero: DailySeries, fitted: FittedSarimax
-) -> None:
+def test_paths_have_mean_and_spread_of_statsmodels_forecast(far_from_zero, fitted):
     paths = fitted.simulate(15, 4000, np.random.default_rng(2)).values
     days = far_from_zero.data_through + np.arange(1, 16) * ONE_DAY
     results = SMALL.model(far_from_zero.values, far_from_zero.data_through).filter(fitted.params)
@@ -41,14 +39,14 @@ def test_paths_have_mean_and_spread_of_statsmodels_forecast(
     np.testing.assert_allclose(paths.std(axis=0), forecast.se_mean, rtol=0.06)
 
 
-def test_days_of_paths_are_autocorrelated(fitted: FittedSarimax) -> None:
+def test_days_of_paths_are_autocorrelated(fitted):
     paths = fitted.simulate(15, 4000, np.random.default_rng(3)).values
     autoregression = fitted.params[-2]
     assert autoregression > 0.4
     assert np.corrcoef(paths[:, 13], paths[:, 14])[0, 1] == pytest.approx(autoregression, abs=0.05)
 
 
-def test_only_the_window_is_fitted(far_from_zero: DailySeries) -> None:
+def test_only_the_window_is_fitted(far_from_zero):
     windowed = replace(SMALL, window_days=200)
     changed = far_from_zero.values.copy()
     changed[:300] = 0
@@ -59,6 +57,6 @@ def test_only_the_window_is_fitted(far_from_zero: DailySeries) -> None:
     np.testing.assert_array_equal(one.values, two.values)
 
 
-def test_series_without_arrivals_is_rejected() -> None:
+def test_series_without_arrivals_is_rejected():
     with pytest.raises(FitError, match="a day with arrivals"):
         SMALL.fit(DailySeries("people", START, np.zeros(100, int)))

@@ -8,7 +8,7 @@ from forecast.series import DailySeries
 START = np.datetime64("2024-01-01", "D")
 
 
-def test_paths_match_plain_loop(people: DailySeries) -> None:
+def test_paths_match_plain_loop(people):
     fitted = SeasonalNaive(window_days=100).fit(people)
     paths = fitted.simulate(20, 30, np.random.default_rng(1)).values
     rng = np.random.default_rng(1)
@@ -23,7 +23,7 @@ def test_paths_match_plain_loop(people: DailySeries) -> None:
     np.testing.assert_array_equal(paths, np.array(expected)[:, :20])
 
 
-def test_constant_week_is_repeated() -> None:
+def test_constant_week_is_repeated():
     week = [5, 0, 0, 3, 0, 900, 1]
     series = DailySeries("people", START, np.tile(week, 10))
     paths = SeasonalNaive().fit(series).simulate(400, 5, np.random.default_rng(0))

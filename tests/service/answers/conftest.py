@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
@@ -20,12 +19,12 @@ READ_AT, ISSUED_AT = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
 
 
 @pytest.fixture
-def loader(context: Context, clock: ManualClock) -> IssueLoader:
+def loader(context, clock):
     return IssueLoader(context, clock)
 
 
 @pytest.fixture(scope="session")
-def windy_settings(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def windy_settings(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("windy")
     (folder / "var").mkdir()
     shutil.copy(published / "after-ingest.sqlite", folder / "var" / "crossings.sqlite")
@@ -47,7 +46,7 @@ def windy_settings(published: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return context.settings
 
 
-def open_copy(settings: Settings, folder: Path) -> Context:
+def open_copy(settings, folder):
     """Open a copy of the database, with the same fitted models."""
     shutil.copytree(settings.var_dir, folder / "var")
     return open_context(settings.model_copy(update={"var_dir": folder / "var"}))

@@ -9,7 +9,6 @@ import pytest
 from service.answers.ahead import Ahead, scale_to_share
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
 from service.issues.issue_store import KEPT_DAYS
 from tests.service.support import NOW, ManualClock, random_paths
 
@@ -18,7 +17,7 @@ PATHS = random_paths("2026-01-01", 40)  # end on 9 February
 AHEAD = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
 
 
-def test_rows_and_horizon_begin_on_first_day() -> None:
+def test_rows_and_horizon_begin_on_first_day():
     assert (AHEAD.skipped, AHEAD.most, AHEAD.end(1), AHEAD.end(7)) == (4, 36, 5, 11)
     paths = AHEAD.upto(7)
     assert (str(paths.start), paths.horizon) == ("2026-01-05", 7)
@@ -30,7 +29,7 @@ def test_rows_and_horizon_begin_on_first_day() -> None:
     assert AHEAD.rows(2, {"at": range(40)}) == rows
 
 
-def test_earlier_day_is_noted_as_not_yet_published() -> None:
+def test_earlier_day_is_noted_as_not_yet_published():
     assert AHEAD.since(2).first == D(2026, 1, 3)
     assert AHEAD.since(90).first == D(2026, 1, 1)
     assert AHEAD.since(90).note(D(2026, 1, 4)) == "not yet published"
@@ -38,7 +37,7 @@ def test_earlier_day_is_noted_as_not_yet_published() -> None:
 
 
 @pytest.mark.parametrize("first", [D(2025, 12, 31), D(2026, 2, 10), D.min, D.max])
-def test_first_day_outside_the_paths_is_rejected(first: D) -> None:
+def test_first_day_outside_the_paths_is_rejected(first):
     with pytest.raises(BadQuestion, match="from: expected a day from 2026-01-01 to 2026-02-09"):
         Ahead(PATHS, first, D(2026, 1, 5))
 
@@ -47,17 +46,17 @@ def test_first_day_outside_the_paths_is_rejected(first: D) -> None:
     ("last", "horizon"),
     [(D(2026, 1, 5), 1), (D(2026, 2, 1), 28), (D(2026, 2, 9), 36), (D(2027, 1, 1), 36), (D.min, 1)],
 )
-def test_horizon_to_day_is_clipped(last: D, horizon: int) -> None:
+def test_horizon_to_day_is_clipped(last, horizon):
     assert AHEAD.horizon_to(last) == horizon
 
 
 @pytest.mark.parametrize("horizon", [0, 37, -1])
-def test_horizon_beyond_last_day_is_rejected(horizon: int) -> None:
+def test_horizon_beyond_last_day_is_rejected(horizon):
     with pytest.raises(BadQuestion, match="1 to 36, as 2026-02-09 is the last day"):
         AHEAD.end(horizon)
 
 
-def test_view_beyond_last_day_is_rejected(context: Context) -> None:
+def test_view_beyond_last_day_is_rejected(context):
     loader = IssueLoader(context, ManualClock(NOW))
     last: D = loader.view("people").paths.end.item()
     assert loader.view("people", first=last).ahead.most == 1
@@ -68,7 +67,7 @@ def test_view_beyond_last_day_is_rejected(context: Context) -> None:
         _ = loader.view("people").ahead
 
 
-def test_models_other_than_champion_keep_only_the_first_days(context: Context) -> None:
+def test_models_other_than_champion_keep_only_the_first_days(context):
     loader = IssueLoader(context, ManualClock(NOW))
     champion, other = loader.view("people"), loader.view("people", model="seasonal_naive")
     assert champion.paths.horizon > other.paths.horizon == KEPT_DAYS
@@ -82,7 +81,7 @@ def test_models_other_than_champion_keep_only_the_first_days(context: Context) -
 
 
 @pytest.mark.parametrize("share", [3, 0.01, 12.5, 33.33, 99.99, 100])
-def test_share_scales_each_count_and_rounds_up(loader: IssueLoader, share: float) -> None:
+def test_share_scales_each_count_and_rounds_up(loader, share):
     view = loader.view("people")
     scaled = scale_to_share(view, share).paths
     fraction = Fraction(str(share)) / 100

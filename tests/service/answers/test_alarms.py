@@ -25,9 +25,7 @@ ONE_DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 DrawPit = Callable[[np.random.Generator, int], np.ndarray]
 
 
-def make_scores(
-    draw_pit: DrawPit, rng: np.random.Generator, n_days: int = 400, every: int = 1
-) -> list[Scored]:
+def make_scores(draw_pit, rng, n_days=400, every=1):
     """Return the scores of an issue every `every` days, with PIT values by `draw_pit`."""
     rows = []
     for start in range(0, n_days - 28, every):
@@ -38,21 +36,21 @@ def make_scores(
     return rows
 
 
-def uniform(rng: np.random.Generator, size: int) -> np.ndarray:
+def uniform(rng, size):
     return rng.uniform(size=size)
 
 
-def narrow(rng: np.random.Generator, size: int) -> np.ndarray:
+def narrow(rng, size):
     """PIT values of ranges about half as wide as they should be."""
     return rng.beta(0.4, 0.4, size)
 
 
-def high(rng: np.random.Generator, size: int) -> np.ndarray:
+def high(rng, size):
     """PIT values of forecasts that are too high."""
     return rng.beta(1.0, 1.8, size)
 
 
-def find_alarms(rows: list[Scored], *enough: str) -> set[str]:
+def find_alarms(rows, *enough):
     """Return the names of the alarms raised in the last 26 weeks, until `enough` of them are."""
     record, names = module._Record("people", rows), set()
     for _ in range(WEEKS):
@@ -64,7 +62,7 @@ def find_alarms(rows: list[Scored], *enough: str) -> set[str]:
     return names
 
 
-def test_calibrated_record_rarely_raises_an_alarm_in_26_weeks() -> None:
+def test_calibrated_record_rarely_raises_an_alarm_in_26_weeks():
     """At most 5 of 40 calibrated forecasters raise an alarm, when checked weekly.
 
     Each of three tests errs in one to three of 1,000 checks, and checks add up.
@@ -73,7 +71,7 @@ def test_calibrated_record_rarely_raises_an_alarm_in_26_weeks() -> None:
     assert sum(bool(find_alarms(make_scores(uniform, rng))) for _ in range(40)) <= 5
 
 
-def test_miscalibrated_record_raises_the_right_alarm() -> None:
+def test_miscalibrated_record_raises_the_right_alarm():
     rng = np.random.default_rng(12)
     assert all("pit_mean" in find_alarms(make_scores(high, rng), "pit_mean") for _ in range(10))
     both = ("pit_spread", "weekly_coverage")
@@ -82,20 +80,20 @@ def test_miscalibrated_record_raises_the_right_alarm() -> None:
     assert sum("weekly_coverage" in names for names in alarms_of) >= 9
 
 
-def pit_alarm(record: module._Record, name: str) -> module.Alarm:
+def pit_alarm(record, name):
     (alarm,) = [alarm for alarm in module._pit_alarms(record) if alarm["name"] == name]
     return alarm
 
 
 @pytest.mark.parametrize(("a", "side"), [(0.4, "narrow"), (3.0, "wide")])
-def test_pit_spread_alarm_says_too_narrow_or_too_wide(a: float, side: str) -> None:
+def test_pit_spread_alarm_says_too_narrow_or_too_wide(a, side):
     rng = np.random.default_rng(12)
     rows = make_scores(lambda rng, size: rng.beta(a, a, size), rng, n_days=250)
     alarm = pit_alarm(module._Record("people", rows), "pit_spread")
     assert f"the ranges are too {side}: " in alarm["detail"]
 
 
-def test_window_of_26_weeks_has_each_day_once_by_the_last_issue_before_it() -> None:
+def test_window_of_26_weeks_has_each_day_once_by_the_last_issue_before_it():
     rows = make_scores(uniform, np.random.default_rng(1), n_days=60, every=3)
     record = module._Record("people", rows)
     days = record.days(record.last)
@@ -108,7 +106,7 @@ def test_window_of_26_weeks_has_each_day_once_by_the_last_issue_before_it() -> N
         assert sum(map(len, record.days(record.last - since_last * ONE_DAY))) == 182
 
 
-def test_weekly_totals_are_of_calendar_weeks() -> None:
+def test_weekly_totals_are_of_calendar_weeks():
     rows = make_scores(uniform, np.random.default_rng(1), n_days=300)
     record = module._Record("people", rows)
     sundays = {row.content["totals"]["total_7"]["pit"] for row in rows if row.origin.weekday() == 6}
@@ -118,7 +116,7 @@ def test_weekly_totals_are_of_calendar_weeks() -> None:
 
 
 @pytest.fixture
-def context(empty: Context) -> Context:
+def context(empty):
     """A year of figures, to Sunday 28 December 2025."""
     rng = np.random.default_rng(5)
     values = np.where(rng.random(363) < 0.5, rng.geometric(0.01, 363), 0)
@@ -132,23 +130,23 @@ def context(empty: Context) -> Context:
     return empty
 
 
-def publish_issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
+def publish_issue(context, origin, sample):
     moment = dt.datetime.combine(origin + ONE_DAY, dt.time(15), dt.UTC)
     run_id = record_run(context.database, f"of {origin}", moment)
     paths = Paths(np.datetime64(origin + ONE_DAY), sample)
     publish(context.database, {"climatology": paths}, run_id, moment)
 
 
-def read_people(context: Context) -> np.ndarray:
+def read_people(context):
     with context.database.reading() as connection:
         return observation_store.get_series(connection, "people").values
 
 
-def draw_paths(rng: np.random.Generator, p_arrival: float = 0.5, mean: float = 100) -> np.ndarray:
+def draw_paths(rng, p_arrival=0.5, mean=100):
     return np.where(rng.random((300, 35)) < p_arrival, rng.geometric(1 / mean, (300, 35)), 0)
 
 
-def test_stored_scores_raise_alarms_once_miscalibrated(context: Context) -> None:
+def test_stored_scores_raise_alarms_once_miscalibrated(context):
     rng = np.random.default_rng(6)
     loader = IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))
     assert alarms(loader) == [], "before the first issue"
@@ -183,7 +181,7 @@ def test_stored_scores_raise_alarms_once_miscalibrated(context: Context) -> None
     assert module._format_p(0.00123) == "p = 0.0012"
 
 
-def test_since_is_first_day_of_unbroken_run() -> None:
+def test_since_is_first_day_of_unbroken_run():
     rng = np.random.default_rng(3)
     good, bad = make_scores(uniform, rng, 250), make_scores(high, rng, 428)
     rows = good + bad[len(good) :]
@@ -200,7 +198,7 @@ def test_since_is_first_day_of_unbroken_run() -> None:
     assert since > good[-1].origin
 
 
-def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
+def test_last_week_outside_its_range_raises_alarm(context):
     loader = IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))
     publish_issue(context, dt.date(2025, 12, 19), np.full((300, 35), 1))
     (alarm,) = record_alarms(loader)
@@ -219,7 +217,7 @@ def test_last_week_outside_its_range_raises_alarm(context: Context) -> None:
     assert record_alarms(sunday) == [], "the week is not over"
 
 
-def test_last_complete_week_is_checked_while_next_is_incomplete(context: Context) -> None:
+def test_last_complete_week_is_checked_while_next_is_incomplete(context):
     publish_issue(context, dt.date(2025, 12, 12), np.full((300, 35), 1))
     figures = [
         Figure(name, dt.date(2025, 12, day), 50, "test")
@@ -233,12 +231,12 @@ def test_last_complete_week_is_checked_while_next_is_incomplete(context: Context
     assert alarm["numbers"]["came"] == read_people(context)[-9:-2].sum()
 
 
-def test_issue_made_during_the_week_is_not_checked_against_it(context: Context) -> None:
+def test_issue_made_during_the_week_is_not_checked_against_it(context):
     publish_issue(context, dt.date(2025, 12, 22), np.full((300, 35), 1))
     assert record_alarms(IssueLoader(context, ManualClock(utc(2025, 12, 29, 12)))) == []
 
 
-def test_late_issues_and_figures_raise_alarms_with_numbers(context: Context) -> None:
+def test_late_issues_and_figures_raise_alarms_with_numbers(context):
     publish_issue(context, dt.date(2025, 12, 28), draw_paths(np.random.default_rng(1)))
     clock = ManualClock(utc(2025, 12, 31, 3))
     assert alarms(IssueLoader(context, clock)) == []

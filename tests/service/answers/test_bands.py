@@ -13,7 +13,7 @@ from tests.service.support import random_paths
 PEOPLE = enabled_routes(Settings().series_dir)[0].series["people"]
 
 
-def test_rows_begin_after_the_figures() -> None:
+def test_rows_begin_after_the_figures():
     rows = bands(Ahead.of(random_paths("2025-12-30", 10)), 4, [80], PEOPLE)
     assert [(row["date"], row["horizon_days"]) for row in rows] == [
         *(("2025-12-30", 1), ("2025-12-31", 2), ("2026-01-01", 3), ("2026-01-02", 4))
@@ -27,7 +27,7 @@ def test_rows_begin_after_the_figures() -> None:
     assert row["likelihood"] is None and row["p_any"] is not None
 
 
-def test_numbers_equal_those_of_loops() -> None:
+def test_numbers_equal_those_of_loops():
     paths = random_paths("2026-01-01", 30, 77)
     for ahead, row in enumerate(bands(Ahead.of(paths), 30, LEVELS, PEOPLE)):
         day = sorted(paths.values[:, ahead].tolist())
@@ -43,7 +43,7 @@ def test_numbers_equal_those_of_loops() -> None:
         assert row["median"] == next(v for at, v in enumerate(day, 1) if at / 77 >= 0.5)
 
 
-def test_class_is_of_unrounded_chance() -> None:
+def test_class_is_of_unrounded_chance():
     """55,001 paths of 100,000 are over 55% and are shown as 0.55."""
     arrivals = np.zeros((100_000, 3), np.int32)
     arrivals[:55_000, 0] = arrivals[:55_001, 1] = 1
@@ -53,7 +53,7 @@ def test_class_is_of_unrounded_chance() -> None:
     assert [row["p_any"] for row in rows] == [0.55, 0.55, 0.35]
 
 
-def test_every_declared_threshold_is_itself_possible() -> None:
+def test_every_declared_threshold_is_itself_possible():
     """With any number of paths, despite rounding in 1 - p_zero."""
     for n_paths in (100, 1000, 2000, 100_000):
         for per_cent in range(101):

@@ -10,9 +10,8 @@ from service.answers import briefing as module
 from service.answers.briefing import briefing, briefing_of
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.support import ROUTE, ManualClock, utc
+from tests.service.support import ROUTE, utc
 
 D = dt.date
 WHOLE_YEAR = (
@@ -21,7 +20,7 @@ WHOLE_YEAR = (
 )
 
 
-def test_briefing_of_18_october_2024(loader: IssueLoader) -> None:
+def test_briefing_of_18_october_2024(loader):
     answer = briefing(loader, "people", D(2024, 10, 18))
     assert answer["last_day"]["value"] == 647
     assert answer["last_day"]["beside"] == {"boats": 10}
@@ -47,16 +46,14 @@ def test_briefing_of_18_october_2024(loader: IssueLoader) -> None:
         (D(2018, 1, 1), 0, 0, "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."),
     ],
 )
-def test_briefing_of_other_days(
-    loader: IssueLoader, day: D, value: int, year: int, end: str
-) -> None:
+def test_briefing_of_other_days(loader, day, value, year, end):
     answer = briefing(loader, "people", day)
     assert (answer["last_day"]["value"], answer["year_to_date"]["value"]) == (value, year)
     assert answer["sentence"].endswith(end)
 
 
 @pytest.mark.parametrize("day", ["2025-03-02", "2019-01-01"])
-def test_numbers_equal_sums_in_loops(loader: IssueLoader, people: DailySeries, day: str) -> None:
+def test_numbers_equal_sums_in_loops(loader, people, day):
     last = D.fromisoformat(day)
     answer = briefing(loader, "people", last)
     for period in ("last_day", "last_7_days", "year_to_date"):
@@ -78,7 +75,7 @@ def test_numbers_equal_sums_in_loops(loader: IssueLoader, people: DailySeries, d
     assert years == list(range(last.year - 1, 2017, -1))
 
 
-def test_year_with_part_of_the_period_is_left_out(loader: IssueLoader) -> None:
+def test_year_with_part_of_the_period_is_left_out(loader):
     answer = briefing(loader, "people", D(2019, 1, 3))
     assert answer["last_7_days"]["from"] == "2018-12-28"
     assert answer["last_7_days"]["against"] == []
@@ -97,14 +94,12 @@ def test_year_with_part_of_the_period_is_left_out(loader: IssueLoader) -> None:
         ),
     ],
 )
-def test_sentence_has_singular_and_first_day_of_partial_year(
-    counts: list[int], day: D, sentence: str
-) -> None:
+def test_sentence_has_singular_and_first_day_of_partial_year(counts, day, sentence):
     series = DailySeries("people", np.datetime64("2024-09-01"), np.array(counts))
     assert module._build_briefing(ROUTE, series, {}, None, D(2026, 1, 2))["sentence"] == sentence
 
 
-def test_difference_that_rounds_to_zero_is_about_as_many() -> None:
+def test_difference_that_rounds_to_zero_is_about_as_many():
     assert module._comparison_in_words({"difference": 1, "per_cent": 0.0}) == "about as many as"
     assert module._comparison_in_words({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
 
@@ -116,17 +111,13 @@ def test_difference_that_rounds_to_zero_is_about_as_many() -> None:
         (utc(2024, 10, 19, 13, 0), "2024-10-18"),  # 14:00 in London
     ],
 )
-def test_as_of_instant_uses_figures_published_by_then(
-    loader: IssueLoader, moment: dt.datetime, through: str
-) -> None:
+def test_as_of_instant_uses_figures_published_by_then(loader, moment, through):
     answer = briefing(loader, "people", moment)
     assert answer["data_through"] == through
     assert answer["as_of"].endswith("Z")
 
 
-def test_revision_changes_briefing_of_date_but_not_of_instant(
-    context: Context, loader: IssueLoader
-) -> None:
+def test_revision_changes_briefing_of_date_but_not_of_instant(context, loader):
     with context.database.writing() as connection:
         figure = Figure("people", D(2024, 10, 18), 600, "test")
         store_as_documents(connection, ROUTE, [figure], utc(2026, 1, 1, 9))
@@ -134,30 +125,26 @@ def test_revision_changes_briefing_of_date_but_not_of_instant(
     assert briefing(loader, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
 
 
-def test_briefing_of_boats(loader: IssueLoader) -> None:
+def test_briefing_of_boats(loader):
     answer = briefing(loader, "boats", D(2024, 10, 18))
     assert answer["last_day"]["value"] == 10
     assert answer["sentence"].startswith("18 October 2024: 10 boats with 647 people; ")
 
 
 @pytest.mark.parametrize("as_of", [D(2017, 12, 31), D.min, utc(2018, 1, 2, 13, 59)])
-def test_as_of_before_first_figure_is_rejected(loader: IssueLoader, as_of: dt.date) -> None:
+def test_as_of_before_first_figure_is_rejected(loader, as_of):
     with pytest.raises(BadQuestion, match="as_of: expected a day from 2018-01-01 on"):
         briefing(loader, "people", as_of)
 
 
-def test_briefing_without_figures_or_of_unknown_series_fails(
-    empty: Context, clock: ManualClock
-) -> None:
+def test_briefing_without_figures_or_of_unknown_series_fails(empty, clock):
     with pytest.raises(NotReady, match="no figures"):
         briefing(IssueLoader(empty, clock), "people")
     with pytest.raises(NotFound, match="expected one of the series people, boats"):
         briefing(IssueLoader(empty, clock), "planes")
 
 
-def test_briefing_of_issue_uses_its_own_figures(
-    context: Context, loader: IssueLoader, clock: ManualClock
-) -> None:
+def test_briefing_of_issue_uses_its_own_figures(context, loader, clock):
     view = loader.view("people", "latest")
     clock.now = view.issue.as_of
     before = briefing_of(loader, view)

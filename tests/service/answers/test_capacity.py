@@ -18,19 +18,19 @@ PATHS = Paths(np.datetime64("2026-01-01"), np.full((50, 14), 100))
 
 
 @pytest.mark.parametrize("stay_days", [1, 4, 31])
-def test_arrivals_of_earlier_days_are_counted_during_their_stay(stay_days: int) -> None:
+def test_arrivals_of_earlier_days_are_counted_during_their_stay(stay_days):
     answer = capacity(FIGURES, Ahead.of(PATHS), stay_days, 0.9, 14, (80,))
     assert {row["median"] for row in answer["rows"]} == {100 * stay_days}
     assert answer["places_peak"] == 100 * stay_days
 
 
-def test_share_is_taken_of_all_present_and_rounded_up() -> None:
+def test_share_is_taken_of_all_present_and_rounded_up():
     answer = capacity(FIGURES, Ahead.of(PATHS), 4, 0.9, 14, (80,), 0.3)
     assert {row["median"] for row in answer["rows"]} == {2}, "0.3% of 400, not 4 times that of 100"
     assert answer["places_peak"] == 2
 
 
-def test_days_before_the_first_are_left_out() -> None:
+def test_days_before_the_first_are_left_out():
     values = PATHS.values.copy()
     values[:, 0] = 1000
     first = dt.date(2026, 1, 3)
@@ -39,7 +39,7 @@ def test_days_before_the_first_are_left_out() -> None:
     assert answer["places_peak"] == 100
 
 
-def test_stay_longer_than_the_figures_is_rejected() -> None:
+def test_stay_longer_than_the_figures_is_rejected():
     for figures, most in ((FIGURES, 31), (FIGURES.upto(FIGURES.data_through - ONE_DAY), 30)):
         with pytest.raises(BadQuestion, match=rf"stay_days.*at most {most}, .*{most + 1}"):
             capacity(figures, Ahead.of(PATHS), most + 1, 0.9, 14, (80,))

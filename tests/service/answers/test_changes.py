@@ -10,18 +10,16 @@ import pytest
 from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
 from service.issues import note_store
-from service.issues.issue_store import Issue
 from tests.service.support import NOW, ManualClock, publish, random_paths, record_run
 
 
-def test_every_cause_has_a_display_name() -> None:
+def test_every_cause_has_a_display_name():
     assert set(CAUSE_NAMES) == set(note_store.CAUSES)
 
 
 @pytest.fixture
-def issues(context: Context) -> list[Issue]:
+def issues(context):
     """The published issue and three newer ones."""
     issues = [IssueLoader(context, ManualClock(NOW)).view("people").issue]
     at = NOW + dt.timedelta(days=400)
@@ -32,9 +30,7 @@ def issues(context: Context) -> list[Issue]:
     return issues
 
 
-def save_changes(
-    context: Context, issue: Issue, since: Issue, before: float, causes: dict[str, float]
-) -> None:
+def save_changes(context, issue, since, before, causes):
     content: dict[str, Any] = {
         "since": since.issue_id,
         "since_issued_at": "2026-01-01T00:00:00Z",
@@ -49,9 +45,7 @@ def save_changes(
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, content)
 
 
-def test_changes_are_summed_over_issues_with_and_without_weather(
-    context: Context, issues: list[Issue]
-) -> None:
+def test_changes_are_summed_over_issues_with_and_without_weather(context, issues):
     first, second, third, fourth = issues
     causes = {"model": 0.0, "revision": 0.5, "new_figures": 2.0}
     save_changes(context, second, first, 10.0, causes)

@@ -13,14 +13,13 @@ from service.answers.comparison import (
 )
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
-from tests.service.support import ManualClock, publish, random_paths, utc
+from tests.service.support import publish, random_paths, utc
 
 D = dt.date
 
 
 @pytest.fixture
-def loader(context: Context, clock: ManualClock) -> IssueLoader:
+def loader(context, clock):
     """A loader with live issues of 1 and 15 December and the newest."""
     for day in (1, 15):
         models = {
@@ -31,7 +30,7 @@ def loader(context: Context, clock: ManualClock) -> IssueLoader:
     return IssueLoader(context, clock)
 
 
-def test_days_have_forecasts_and_arrivals(loader: IssueLoader) -> None:
+def test_days_have_forecasts_and_arrivals(loader):
     views = [
         view_of_day(loader, "people", D(2025, 12, 20), "seasonal_naive"),
         view_of_day(loader, "people", D(2025, 12, 2), "champion"),
@@ -51,7 +50,7 @@ def test_days_have_forecasts_and_arrivals(loader: IssueLoader) -> None:
     assert days["2025-12-29"]["hi80_2"] is None
 
 
-def test_rows_list_one_forecast_after_another(loader: IssueLoader) -> None:
+def test_rows_list_one_forecast_after_another(loader):
     days = (D(2025, 12, 20), D(2025, 12, 2))
     answer = compare_days(loader, "people", days, ("seasonal_naive",))
     late, early = answer["forecasts"]
@@ -69,7 +68,7 @@ def test_rows_list_one_forecast_after_another(loader: IssueLoader) -> None:
     assert [forecast["model"] for forecast in forecasts] == ["seasonal_naive", "climatology"]
 
 
-def test_totals_have_arrivals_once_all_days_are_published(loader: IssueLoader) -> None:
+def test_totals_have_arrivals_once_all_days_are_published(loader):
     view = view_of_day(loader, "people", D(2025, 12, 15), "champion")
     (forecast,) = compare_forecasts(loader, [view])["forecasts"]
     week, month = forecast["totals"]
@@ -78,14 +77,14 @@ def test_totals_have_arrivals_once_all_days_are_published(loader: IssueLoader) -
     assert month["came"] is None, "its last days are not published yet"
 
 
-def test_usual_days_are_three_four_weeks_apart(loader: IssueLoader) -> None:
+def test_usual_days_are_three_four_weeks_apart(loader):
     hindcast = {"climatology": random_paths("2025-06-01", 28)}
     publish(loader.context.database, hindcast, 1, utc(2025, 12, 31, 15), kind="hindcast")
     days = [D(2025, 12, 3), D(2025, 11, 5), D(2025, 10, 8)]
     assert default_days(loader, "people") == days
 
 
-def test_usual_days_have_a_forecast(loader: IssueLoader) -> None:
+def test_usual_days_have_a_forecast(loader):
     assert default_days(loader, "people") == [D(2025, 12, 3)]
     assert default_days(loader, "boats") != [], "only the newest exists"
     assert {"climatology", "seasonal_naive"} <= set(list_models(loader, "people"))

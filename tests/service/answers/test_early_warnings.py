@@ -6,7 +6,6 @@ from service.answers.early_warnings import warning_chances, warning_record
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueLoader
 from service.app import create_app
-from service.core.context import Context
 from service.issues import early_warning_store
 from service.issues.early_warning_store import EarlyWarning
 from tests.service.support import NOW, ManualClock
@@ -14,7 +13,7 @@ from tests.service.support import NOW, ManualClock
 DAY = dt.timedelta(days=1)
 
 
-def test_chances_are_those_of_exceedance(mailer: Context) -> None:
+def test_chances_are_those_of_exceedance(mailer):
     ahead = IssueLoader(mailer, ManualClock(NOW)).view("people").ahead
     days, week = warning_chances(ahead, 300, 1500)
     for row, window, horizon in ((days, 1, 3), (week, 7, 7)):
@@ -24,7 +23,7 @@ def test_chances_are_those_of_exceedance(mailer: Context) -> None:
     assert warning_chances(ahead, 300, None) == [days]
 
 
-def test_warning_record_counts_warnings_followed_by_arrivals(mailer: Context) -> None:
+def test_warning_record_counts_warnings_followed_by_arrivals(mailer):
     loader = IssueLoader(mailer, ManualClock(NOW))
     assert warning_record(loader)["sentence"] == ""
     last = dt.date(2025, 12, 31)

@@ -10,8 +10,7 @@ import pytest
 
 from service.answers.errors import NotFound
 from service.answers.explanation import explanation
-from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.context import Context
+from service.answers.issue_loader import IssueLoader
 from service.issues import note_store
 from tests.service.answers.test_headline import make_view
 from tests.service.support import publish, random_paths, record_run
@@ -24,7 +23,7 @@ FACTORS = {
 MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
 
 
-def publish_issue(context: Context, days: int = 14, **more: list[float]) -> IssueView:
+def publish_issue(context, days=14, **more):
     """Publish an issue whose explanation of 14 days is repeated, with `more` factors."""
     paths = random_paths("2026-01-01", days)
     issue = publish(context.database, {"climatology": paths}, record_run(context.database, "one"))
@@ -36,7 +35,7 @@ def publish_issue(context: Context, days: int = 14, **more: list[float]) -> Issu
     return replace(make_view(paths.values), issue=issue)
 
 
-def test_factors_of_each_day_add_up_to_its_mean(empty: Context) -> None:
+def test_factors_of_each_day_add_up_to_its_mean(empty):
     answer = explanation(IssueLoader(empty), publish_issue(empty))
     head = {key: answer[key] for key in ("method", "model", "yearly_mean", "factors")}
     assert head == {
@@ -63,7 +62,7 @@ def test_factors_of_each_day_add_up_to_its_mean(empty: Context) -> None:
         assert row["yearly_mean"] + sum(shares) == pytest.approx(row["mean"])
 
 
-def test_totals_are_sums_of_first_days(empty: Context) -> None:
+def test_totals_are_sums_of_first_days(empty):
     view = publish_issue(empty)
     totals = explanation(IssueLoader(empty), view)["totals"]
     assert [total["days"] for total in totals] == [1, 7]  # the paths are shorter than 28 days
@@ -81,14 +80,14 @@ def test_totals_are_sums_of_first_days(empty: Context) -> None:
     assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
 
 
-def test_weather_is_first_and_four_weeks_have_a_total(empty: Context) -> None:
+def test_weather_is_first_and_four_weeks_have_a_total(empty):
     answer = explanation(IssueLoader(empty), publish_issue(empty, 28, weather=[0.0] * 14))
     assert answer["factors"] == ["weather", "season", "recent_level", "other"]
     month = answer["totals"][-1]
     assert (month["days"], month["mean"]) == (28, round(2 * sum(MEAN), 3))
 
 
-def test_days_beyond_the_explanation_are_not_found(empty: Context) -> None:
+def test_days_beyond_the_explanation_are_not_found(empty):
     """Paths are longer than their explanation."""
     view = publish_issue(empty)
     longer = replace(view, paths=make_view(random_paths("2026-01-01", 20).values).paths)
@@ -99,7 +98,7 @@ def test_days_beyond_the_explanation_are_not_found(empty: Context) -> None:
         explanation(IssueLoader(empty), replace(longer, today=beyond, first=beyond))
 
 
-def test_issue_without_note_has_no_explanation(context: Context) -> None:
+def test_issue_without_note_has_no_explanation(context):
     issue = publish(context.database, {"climatology": random_paths("2026-01-01", 14)}, 1)
     view = replace(make_view(random_paths("2026-01-01", 14).values), issue=issue)
     with pytest.raises(NotFound, match=f"issue {issue.issue_id} has no explanation"):

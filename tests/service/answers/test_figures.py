@@ -4,21 +4,19 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.figures import add_year_earlier, figures, last_figures, revisions
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, status
 from service.api.schemas import ObservationsRow, RevisionsRow
-from service.core.context import Context
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import ROUTE, utc
 
 D = dt.date
 
 
-def test_figures_are_ordered_by_date(loader: IssueLoader) -> None:
+def test_figures_are_ordered_by_date(loader):
     rows = figures(loader, "people")
     assert len(rows) == 2922
     assert sum(row["value"] for row in rows) == 192_610
@@ -43,19 +41,17 @@ def test_figures_are_ordered_by_date(loader: IssueLoader) -> None:
         (D(2026, 1, 1), D(2026, 2, 1), 0),
     ],
 )
-def test_period_includes_both_ends(
-    loader: IssueLoader, first: D | None, last: D | None, count: int
-) -> None:
+def test_period_includes_both_ends(loader, first, last, count):
     assert len(figures(loader, "people", first, last)) == count
 
 
-def test_figures_as_of_date_and_instant(loader: IssueLoader) -> None:
+def test_figures_as_of_date_and_instant(loader):
     assert figures(loader, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
     assert figures(loader, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
     assert figures(loader, "people", as_of=D(2017, 1, 1)) == []
 
 
-def test_figures_of_empty_or_invalid_questions(loader: IssueLoader, empty: Context) -> None:
+def test_figures_of_empty_or_invalid_questions(loader, empty):
     with pytest.raises(BadQuestion, match="to: expected a day from 2025-02-01 on"):
         figures(loader, "people", D(2025, 2, 1), D(2025, 1, 31))
     with pytest.raises(NotFound, match="found 'planes'"):
@@ -64,7 +60,7 @@ def test_figures_of_empty_or_invalid_questions(loader: IssueLoader, empty: Conte
         assert figures(IssueLoader(empty), series_id, D(2025, 1, 1)) == []
 
 
-def test_last_days_of_an_issue(loader: IssueLoader) -> None:
+def test_last_days_of_an_issue(loader):
     view = loader.view("people", "latest")
     assert view.first == D(2026, 1, 2)
     rows = figures(loader, "people", D(2025, 12, 3), D(2025, 12, 31))
@@ -74,7 +70,7 @@ def test_last_days_of_an_issue(loader: IssueLoader) -> None:
     assert len(last_figures(view, 10_000)) == 2922
 
 
-def test_same_date_a_year_earlier_and_mean_of_its_week(loader: IssueLoader) -> None:
+def test_same_date_a_year_earlier_and_mean_of_its_week(loader):
     days = ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29", "2027-01-01"]
     rows: list[dict[str, Any]] = [{"date": day} for day in days]
     add_year_earlier(loader.view("people"), rows)
@@ -87,20 +83,20 @@ def test_same_date_a_year_earlier_and_mean_of_its_week(loader: IssueLoader) -> N
     assert rows[4] == {"date": days[4], "last_year": None, "last_year_mean": None}
 
 
-def record_revision(context: Context) -> None:
+def record_revision(context):
     figure = Figure("people", D(2025, 12, 13), 755, "page", utc(2025, 12, 16, 13), True)
     with context.database.writing() as connection:
         store_as_documents(connection, ROUTE, [figure], utc(2025, 12, 31))
 
 
-def record_preventions(context: Context) -> None:
+def record_preventions(context):
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", D(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
         store_as_documents(connection, ROUTE, rows, at)
 
 
-def test_revisions_are_listed_and_counted(context: Context) -> None:
+def test_revisions_are_listed_and_counted(context):
     loader = IssueLoader(context)
     assert revisions(loader, "people") == {"count": 0, "rows": []}
     record_revision(context)
@@ -124,7 +120,7 @@ def test_revisions_are_listed_and_counted(context: Context) -> None:
         revisions(loader, "planes")
 
 
-def test_preventions_are_listed_but_not_forecast(context: Context, client: FlaskClient) -> None:
+def test_preventions_are_listed_but_not_forecast(context, client):
     record_preventions(context)
     rows = figures(IssueLoader(context), "preventions")
     assert [(row["date"], row["value"]) for row in rows] == [("2025-12-14", 14), ("2025-12-21", 21)]
@@ -137,7 +133,7 @@ def test_preventions_are_listed_but_not_forecast(context: Context, client: Flask
     assert client.get("/v1/series/preventions/forecast").status_code == 404
 
 
-def test_status_lists_documents(context: Context) -> None:
+def test_status_lists_documents(context):
     record_preventions(context)
     answer = status(IssueLoader(context))
     assert [row["source"] for row in answer["documents"]] == ["figures", "workbook"]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -11,12 +9,11 @@ from service.answers.errors import NotPossible
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import Reason, State
-from service.core.context import Context
 from service.issues.issue_store import Entry, Issue
-from tests.service.support import NOW, ROUTE, ManualClock, utc
+from tests.service.support import NOW, ROUTE, utc
 
 
-def make_view(values: Any, start: str = "2026-01-01", **fields: Any) -> IssueView:
+def make_view(values, start="2026-01-01", **fields):
     """Return the view of an issue with paths of `values`."""
     first = np.datetime64(start)
     day = (first - ONE_DAY).item()
@@ -37,12 +34,12 @@ def make_view(values: Any, start: str = "2026-01-01", **fields: Any) -> IssueVie
 
 
 @pytest.fixture
-def loader(context: Context, clock: ManualClock) -> IssueLoader:
+def loader(context, clock):
     clock.now = utc(2026, 1, 1, 12)
     return IssueLoader(context, clock)
 
 
-def test_headline_of_next_7_days(loader: IssueLoader) -> None:
+def test_headline_of_next_7_days(loader):
     values = np.zeros((100, 28), dtype=int)
     values[:, 6] = np.arange(100) * 10  # 0 to 990 on the last of the seven days
     values[:, 7] = 5_000
@@ -70,7 +67,7 @@ def test_headline_of_next_7_days(loader: IssueLoader) -> None:
         ("2026-01-03", "3 to 9 January 2026:"),
     ],
 )
-def test_later_days_are_named(loader: IssueLoader, start: str, text: str) -> None:
+def test_later_days_are_named(loader, start, text):
     assert headline(loader, make_view(np.ones((10, 28), int), start))["sentence"].startswith(text)
 
 
@@ -83,7 +80,7 @@ def test_later_days_are_named(loader: IssueLoader, start: str, text: str) -> Non
         ("2026-01-01", "the figures for these days are not published yet."),
     ],
 )
-def test_past_days_are_in_past_tense(loader: IssueLoader, start: str, text: str) -> None:
+def test_past_days_are_in_past_tense(loader, start, text):
     answer = headline(loader, make_view(np.ones((10, 28), int), start, is_past=True))
     assert answer["sentence"].startswith("We forecast 7 people for ")
     assert text in answer["sentence"]
@@ -91,7 +88,7 @@ def test_past_days_are_in_past_tense(loader: IssueLoader, start: str, text: str)
 
 
 @pytest.mark.parametrize("name", ["figures_old", "source_late"])
-def test_old_figures_have_caution(loader: IssueLoader, name: str) -> None:
+def test_old_figures_have_caution(loader, name):
     old = State("stale", (Reason(name, "old"),))
     answer = headline(loader, make_view(np.ones((10, 28), int), state=old))
     assert answer["sentence"].startswith("Next 7 days: about 7 people")
@@ -101,6 +98,6 @@ def test_old_figures_have_caution(loader: IssueLoader, name: str) -> None:
     )
 
 
-def test_issue_shorter_than_a_week_has_no_headline(loader: IssueLoader) -> None:
+def test_issue_shorter_than_a_week_has_no_headline(loader):
     with pytest.raises(NotPossible, match="issue i ends on 2026-01-06"):
         headline(loader, make_view(np.ones((10, 6), int)))

@@ -15,7 +15,7 @@ PATHS = random_paths("2026-01-01", 14, n_paths=250)
 LEVELS = [0.01, 0.025, *(round(0.05 * n, 2) for n in range(1, 20)), 0.975, 0.99]
 
 
-def test_rows_of_each_day_level_and_sample() -> None:
+def test_rows_of_each_day_level_and_sample():
     rows = hubverse(make_view(PATHS.values), 3)
     assert len(rows) == 3 * (23 + 100)
     assert all(tuple(row) == COLUMNS for row in rows)
@@ -29,7 +29,7 @@ def test_rows_of_each_day_level_and_sample() -> None:
     assert sorted(set(ends)) == [(1, "2026-01-01"), (2, "2026-01-02"), (3, "2026-01-03")]
 
 
-def test_quantiles_equal_those_of_sorted_paths() -> None:
+def test_quantiles_equal_those_of_sorted_paths():
     rows = [row for row in hubverse(make_view(PATHS.values), 5) if row["output_type"] == "quantile"]
     assert [row["output_type_id"] for row in rows[:23]] == LEVELS
     for row in rows:
@@ -38,7 +38,7 @@ def test_quantiles_equal_those_of_sorted_paths() -> None:
 
 
 @pytest.mark.parametrize("n_paths", [250, 40])
-def test_sample_is_one_path(n_paths: int) -> None:
+def test_sample_is_one_path(n_paths):
     values = PATHS.values[:n_paths]
     rows = [row for row in hubverse(make_view(values), 14) if row["output_type"] == "sample"]
     for number in range(1, 101):

@@ -4,14 +4,12 @@ import datetime as dt
 import shutil
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from service.answers import issue_loader as module
 from service.answers.errors import NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
 from tests.service.stored_issues import with_settings
@@ -31,14 +29,14 @@ from tests.service.support import (
 D = dt.date
 
 
-def publish_newer_issue(context: Context, hours: int) -> str:
+def publish_newer_issue(context, hours):
     paths = {"climatology": random_paths("2026-01-01", 40, seed=hours)}
     run_id = record_run(context.database, f"later {hours}", outcome="done")
     issued_at = NOW + dt.timedelta(days=365, hours=hours)
     return publish(context.database, paths, run_id, issued_at).issue_id
 
 
-def test_view_is_of_champion_of_newest_issue(loader: IssueLoader, context: Context) -> None:
+def test_view_is_of_champion_of_newest_issue(loader, context):
     view = loader.view("people")
     assert view.entry.model == view.issue.champion == CHAMPION
     assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
@@ -49,14 +47,14 @@ def test_view_is_of_champion_of_newest_issue(loader: IssueLoader, context: Conte
     assert view.state.status == "fresh"
 
 
-def test_view_begins_today_or_after_last_figure(context: Context) -> None:
+def test_view_begins_today_or_after_last_figure(context):
     view = IssueLoader(context, ManualClock(NOW)).view("people")
     assert view.today == view.first == view.ahead.first == D(2026, 1, 2)
     early = IssueLoader(context, ManualClock(utc(2025, 12, 20))).view("people")
     assert early.today == D(2026, 1, 1)
 
 
-def test_issue_by_id_is_past(context: Context) -> None:
+def test_issue_by_id_is_past(context):
     loader = IssueLoader(context, ManualClock(NOW))
     latest = loader.view("people")
     assert not latest.is_past
@@ -64,9 +62,7 @@ def test_issue_by_id_is_past(context: Context) -> None:
     assert replace(latest, first=D(2026, 1, 3)).ahead.skipped == 2
 
 
-def test_new_issue_is_loaded_and_old_one_stays_cached(
-    loader: IssueLoader, context: Context
-) -> None:
+def test_new_issue_is_loaded_and_old_one_stays_cached(loader, context):
     old = loader.view("people")
     issue_id = publish_newer_issue(context, 1)
     assert loader.view("people").issue.issue_id == issue_id
@@ -75,7 +71,7 @@ def test_new_issue_is_loaded_and_old_one_stays_cached(
     assert again.moment == old.issue.issued_at
 
 
-def test_second_view_reads_no_paths(loader: IssueLoader, context: Context) -> None:
+def test_second_view_reads_no_paths(loader, context):
     loader.view("people")
     with collect_sql(context) as statements:
         loader.view("people")
@@ -84,15 +80,13 @@ def test_second_view_reads_no_paths(loader: IssueLoader, context: Context) -> No
     assert not any("issue_paths" in s or "observations" in s for s in queries)
 
 
-def test_error_is_not_cached(loader: IssueLoader) -> None:
+def test_error_is_not_cached(loader):
     with pytest.raises(ZeroDivisionError):
         loader.compute_once("x", lambda: 1 // 0)
     assert loader.compute_once("x", lambda: 1) == loader.compute_once("x", lambda: 2) == 1
 
 
-def test_concurrent_callers_wait_for_one_read(
-    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_callers_wait_for_one_read(loader, monkeypatch):
     models: list[str] = []
     load_paths = issue_store.load_paths
 
@@ -107,7 +101,7 @@ def test_concurrent_callers_wait_for_one_read(
     assert all((values == results[0]).all() for values in results)
 
 
-def test_not_found_error_lists_alternatives(loader: IssueLoader) -> None:
+def test_not_found_error_lists_alternatives(loader):
     with pytest.raises(NotFound, match="expected one of the series people, boats, found 'planes'"):
         loader.view("planes")
     with pytest.raises(NotFound, match="expected an issue of people, found 'x'"):
@@ -118,7 +112,7 @@ def test_not_found_error_lists_alternatives(loader: IssueLoader) -> None:
         loader.view("people", model="x")
 
 
-def test_view_before_first_issue_is_not_ready(empty: Context, clock: ManualClock) -> None:
+def test_view_before_first_issue_is_not_ready(empty, clock):
     loader = IssueLoader(empty, clock)
     with pytest.raises(NotReady, match="nothing is published yet"):
         loader.view("people")
@@ -127,14 +121,12 @@ def test_view_before_first_issue_is_not_ready(empty: Context, clock: ManualClock
         loader.view("people", "people-20251231-0000000000")
 
 
-def test_model_files_are_checked_every_few_seconds(
-    context: Context, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_files_are_checked_every_few_seconds(context, clock, tmp_path, monkeypatch):
     models = tmp_path / "models"
     shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
     with_models = with_settings(context, models_dir=models)
 
-    def find_problems(loader: IssueLoader) -> set[str]:
+    def find_problems(loader):
         reasons = loader.view("people").state.reasons
         assert reasons == loader.latest_state("people").reasons
         return {reason.name for reason in reasons} & set(PROBLEMS)

@@ -8,15 +8,13 @@ from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import describe_issue, first_day, issue_id_of_day, list_issues
 from service.api.schemas import IssueRow
-from service.core.context import Context
 from service.issues import note_store
-from service.issues.issue_store import Issue
 from tests.service.support import NOW, publish, random_paths, record_run, utc
 
 D = dt.date
 
 
-def test_issue_of_day_is_the_newest_at_its_end(context: Context) -> None:
+def test_issue_of_day_is_the_newest_at_its_end(context):
     loader = IssueLoader(context)
     # 00:30 of the next UK day
     moment = utc(2025, 7, 10, 23, 30)
@@ -31,7 +29,7 @@ def test_issue_of_day_is_the_newest_at_its_end(context: Context) -> None:
         issue_id_of_day(loader, "people", D(2025, 7, 10))
 
 
-def test_day_before_first_issue_has_its_last_hindcast(context: Context) -> None:
+def test_day_before_first_issue_has_its_last_hindcast(context):
     loader = IssueLoader(context)
     older, newer = (
         publish(
@@ -53,12 +51,12 @@ def test_day_before_first_issue_has_its_last_hindcast(context: Context) -> None:
         issue_id_of_day(loader, "boats", D(2025, 6, 15))
 
 
-def test_issue_of_day_is_not_ready_when_nothing_is_published(empty: Context) -> None:
+def test_issue_of_day_is_not_ready_when_nothing_is_published(empty):
     with pytest.raises(NotReady):
         issue_id_of_day(IssueLoader(empty), "boats", D(2025, 7, 10))
 
 
-def publish_issues(context: Context, count: int) -> list[Issue]:
+def publish_issues(context, count):
     """Publish issues of one origin, an hour apart."""
     issues = []
     for hour in range(count):
@@ -70,7 +68,7 @@ def publish_issues(context: Context, count: int) -> list[Issue]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 500])
-def test_pages_list_every_issue_newest_first(empty: Context, limit: int) -> None:
+def test_pages_list_every_issue_newest_first(empty, limit):
     issues = publish_issues(empty, 4)
     listed, after = [], None
     while True:
@@ -83,14 +81,14 @@ def test_pages_list_every_issue_newest_first(empty: Context, limit: int) -> None
     assert listed == [issue.issue_id for issue in issues[::-1]]
 
 
-def test_invalid_page_is_rejected(empty: Context) -> None:
+def test_invalid_page_is_rejected(empty):
     (issue,) = publish_issues(empty, 1)
     for series_id, after in (("people", "x"), ("people", ""), ("boats", issue.issue_id)):
         with pytest.raises(BadQuestion, match="after: expected the `next` of a previous page"):
             list_issues(IssueLoader(empty), series_id, 5, after)
 
 
-def test_details_of_one_issue(empty: Context) -> None:
+def test_details_of_one_issue(empty):
     (issue,) = publish_issues(empty, 1)
     answer = describe_issue(IssueLoader(empty), "people", issue.issue_id)
     (row,), _ = list_issues(IssueLoader(empty), "people", 1)

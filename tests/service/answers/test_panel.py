@@ -6,13 +6,11 @@ import datetime as dt
 
 import pytest
 
-from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
 from service.answers.errors import BadQuestion
-from service.answers.issue_loader import IssueLoader, IssueView
+from service.answers.issue_loader import IssueLoader
 from service.answers.panel import COLUMNS, panel
-from service.core.context import Context
 from tests.service.answers.test_headline import make_view
 from tests.service.support import NOW, ManualClock, random_paths
 
@@ -21,18 +19,16 @@ FIRST = dt.date(2025, 12, 25)
 
 
 @pytest.fixture
-def view() -> IssueView:
+def view():
     return make_view(random_paths(str(FIRST), 40).values, start=str(FIRST))
 
 
 @pytest.fixture
-def loader(filled: Context) -> IssueLoader:
+def loader(filled):
     return IssueLoader(filled, ManualClock(NOW))
 
 
-def test_rows_have_figures_and_forecast(
-    loader: IssueLoader, view: IssueView, people: DailySeries
-) -> None:
+def test_rows_have_figures_and_forecast(loader, view, people):
     rows = panel(loader, view)
     days = [FIRST + dt.timedelta(days=n) for n in range(-60, 28)]
     assert [row["date"] for row in rows] == [str(day) for day in days]
@@ -57,26 +53,26 @@ def test_rows_have_figures_and_forecast(
     ],
 )
 def test_period_is_clipped_to_existing_days(
-    loader: IssueLoader,
-    view: IssueView,
-    first: dt.date,
-    last: dt.date,
-    n_rows: int,
-    n_forecast: int,
-) -> None:
+    loader,
+    view,
+    first,
+    last,
+    n_rows,
+    n_forecast,
+):
     rows = panel(loader, view, first, last)
     assert (rows[0]["date"], len(rows)) == (str(first), n_rows)
     has_forecast = [row["median"] is not None for row in rows]
     assert has_forecast == [False] * (n_rows - n_forecast) + [True] * n_forecast
 
 
-def test_figures_as_of_a_day(loader: IssueLoader, view: IssueView) -> None:
+def test_figures_as_of_a_day(loader, view):
     rows = panel(loader, view, as_of=dt.date(2025, 12, 20))
     known = [row["date"] for row in rows if row["actual"] is not None]
     assert known[-1] == "2025-12-20"
 
 
-def test_empty_period_is_rejected(loader: IssueLoader, view: IssueView) -> None:
+def test_empty_period_is_rejected(loader, view):
     with pytest.raises(
         BadQuestion, match="to: expected a day from 2026-01-02 on, found 2026-01-01"
     ):

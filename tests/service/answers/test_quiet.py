@@ -9,7 +9,7 @@ from service.answers.quiet import quiet
 from tests.service.support import random_paths
 
 
-def longest_run(days: list[int]) -> int:
+def longest_run(days):
     """Length of the longest run of zeros."""
     best = run = 0
     for count in days:
@@ -19,7 +19,7 @@ def longest_run(days: list[int]) -> int:
 
 
 @pytest.mark.parametrize("horizon", [1, 9, 20])
-def test_chances_equal_counts_in_loops(horizon: int) -> None:
+def test_chances_equal_counts_in_loops(horizon):
     paths = random_paths("2026-01-01", 20, n_paths=60)
     answer = quiet(Ahead.of(paths), horizon)
     rows = [row[:horizon] for row in paths.values.tolist()]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +11,6 @@ from forecast.scenarios import people_per_boat
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.answers.scenario import scenario
-from service.core.context import Context
-from service.core.settings import Settings
 from service.issues.refit import refit
 from tests.service import sample_weather
 from tests.service.answers.conftest import ISSUED_AT, open_copy
@@ -25,15 +21,13 @@ DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
 
 @pytest.fixture(scope="module")
-def loader(
-    windy_settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[IssueLoader]:
+def loader(windy_settings, tmp_path_factory):
     context = open_copy(windy_settings, tmp_path_factory.mktemp("scenario"))
     yield IssueLoader(context, ManualClock(ISSUED_AT))
     context.database.close()
 
 
-def week_means(loader: IssueLoader, weather: str, series_id: str) -> tuple[float, float]:
+def week_means(loader, weather, series_id):
     """Return the mean of the next seven days if all have this weather, and as forecast."""
     assumed = dict.fromkeys(DAYS[:7], weather)
     answer = scenario(loader, loader.view(series_id), 28, (80,), weather=assumed)
@@ -42,7 +36,7 @@ def week_means(loader: IssueLoader, weather: str, series_id: str) -> tuple[float
 
 
 @pytest.mark.parametrize("series_id", ["people", "boats"])
-def test_calm_days_have_more_arrivals_than_rough_days(loader: IssueLoader, series_id: str) -> None:
+def test_calm_days_have_more_arrivals_than_rough_days(loader, series_id):
     calm, forecast = week_means(loader, "calm", series_id)
     mixed, _ = week_means(loader, "mixed", series_id)
     rough, forecast_again = week_means(loader, "rough", series_id)
@@ -52,7 +46,7 @@ def test_calm_days_have_more_arrivals_than_rough_days(loader: IssueLoader, serie
     assert calm > forecast > rough
 
 
-def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader: IssueLoader) -> None:
+def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader):
     calm, rough = (
         scenario(loader, loader.view("people"), 28, (80,), weather={DAYS[20]: weather})
         for weather in ("calm", "rough")
@@ -63,7 +57,7 @@ def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader: Issue
         assert answer["rows"][20] != answer["forecast"]["rows"][20]
 
 
-def test_weather_and_level_combine(loader: IssueLoader) -> None:
+def test_weather_and_level_combine(loader):
     view, weather = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
     level_as_forecast = scenario(loader, view, 28, (80,), weather=weather)
     raised = scenario(loader, view, 28, (80,), level_percent=50, weather=weather)
@@ -73,7 +67,7 @@ def test_weather_and_level_combine(loader: IssueLoader) -> None:
 
 
 @pytest.mark.parametrize("horizon", [7, 28])
-def test_more_people_per_boat_keep_the_number_of_boats(loader: IssueLoader, horizon: int) -> None:
+def test_more_people_per_boat_keep_the_number_of_boats(loader, horizon):
     # People per boat change during the year: only days of the horizon count.
     paths = [loader.view(name).ahead.upto(horizon) for name in ("people", "boats")]
     load = people_per_boat(*paths)
@@ -88,19 +82,19 @@ def test_more_people_per_boat_keep_the_number_of_boats(loader: IssueLoader, hori
     assert totals["boats"] == pytest.approx(paths[1].mean().sum())
 
 
-def test_day_outside_horizon_is_rejected(loader: IssueLoader) -> None:
+def test_day_outside_horizon_is_rejected(loader):
     for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
         with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
             scenario(loader, loader.view("people"), 14, (80,), weather={day: "calm"})
 
 
-def test_model_without_weather_is_rejected(loader: IssueLoader) -> None:
+def test_model_without_weather_is_rejected(loader):
     view = loader.view("people", model="climatology")
     with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
         scenario(loader, view, 14, (80,), weather={DAYS[0]: "calm"})
 
 
-def test_issue_without_weather_is_rejected_with_reason(filled: Context) -> None:
+def test_issue_without_weather_is_rejected_with_reason(filled):
     context = sample_weather.with_weather(filled)
     refit(context)
     view = IssueLoader(context, ManualClock(ISSUED_AT)).view("people")
@@ -108,7 +102,7 @@ def test_issue_without_weather_is_rejected_with_reason(filled: Context) -> None:
         scenario(IssueLoader(context), view, 14, (80,), weather={DAYS[0]: "calm"})
 
 
-def test_missing_or_broken_fit_is_reported(windy_settings: Settings, tmp_path: Path) -> None:
+def test_missing_or_broken_fit_is_reported(windy_settings, tmp_path):
     context = open_copy(windy_settings, tmp_path)
     shutil.copytree(windy_settings.fitted_folder, tmp_path / "fitted")
     loader = IssueLoader(

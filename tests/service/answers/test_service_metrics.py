@@ -6,12 +6,11 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import JOBS, service_metrics
 from service.answers.status import status
 from service.answers.track_record import track_record
-from service.core.context import Context
 from service.issues.score import score
-from tests.service.support import ROUTE, ManualClock, publish, random_paths, record_run, utc
+from tests.service.support import ROUTE, publish, random_paths, record_run, utc
 
 
-def test_metrics_without_issues(empty: Context, clock: ManualClock) -> None:
+def test_metrics_without_issues(empty, clock):
     metrics = service_metrics(IssueLoader(empty, clock))
     assert metrics["forecast_issued_timestamp_seconds"] == {}
     assert metrics["data_through_timestamp_seconds"] == {}
@@ -24,7 +23,7 @@ def test_metrics_without_issues(empty: Context, clock: ManualClock) -> None:
     }
 
 
-def test_metrics_of_published_issues(context: Context, clock: ManualClock) -> None:
+def test_metrics_of_published_issues(context, clock):
     loader = IssueLoader(context, clock)
     metrics = service_metrics(loader)
     statuses = ("fresh", "stale", "degraded")
@@ -49,7 +48,7 @@ def test_metrics_of_published_issues(context: Context, clock: ManualClock) -> No
     assert succeeded == {(ROUTE.name, "ingest"), (ROUTE.name, "refit")}
 
 
-def test_coverage_is_updated_after_scoring(filled: Context, clock: ManualClock) -> None:
+def test_coverage_is_updated_after_scoring(filled, clock):
     loader = IssueLoader(filled, clock)
     assert service_metrics(loader)["forecast_interval_coverage_ratio"] == {}
     for week in range(2):

@@ -5,7 +5,6 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,14 +12,13 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.state import LASTING, Facts, Reason, State, state_of
 from service.api import key_store
 from service.app import create_app
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.issues.issue_store import Issue
 from tests.service.support import (
     NOW,
     ROUTE,
-    ManualClock,
     record_run,
     run_server,
     utc,
@@ -29,7 +27,7 @@ from tests.service.support import (
 HOUR = dt.timedelta(hours=1)
 
 
-def make_issue(champion: str = "pool", wanted: str = "pool", **failures: str) -> Issue:
+def make_issue(champion="pool", wanted="pool", **failures):
     day = dt.date(2025, 12, 31)
     return Issue(
         *("i", "people", 1, "live", day, day, NOW, NOW, champion, wanted, 1, 100, 28, "h"),
@@ -37,22 +35,22 @@ def make_issue(champion: str = "pool", wanted: str = "pool", **failures: str) ->
     )
 
 
-def make_run(job: str, outcome: str) -> Run:
+def make_run(job, outcome):
     return Run(1, job, "p", NOW, NOW, outcome, "the reason", {})
 
 
 def get_state(
-    issue: Issue | None = None,
-    now: dt.datetime = NOW,
-    settings: Settings | None = None,
-    facts: Facts | None = None,
-) -> State:
+    issue=None,
+    now=NOW,
+    settings=None,
+    facts=None,
+):
     """Return the state at `now` of an issue published at that moment."""
     issue = replace(issue or make_issue(), issued_at=now)
     return state_of(issue, facts or Facts(), now, settings or Settings(), ROUTE)
 
 
-def get_names(state: State) -> list[str]:
+def get_names(state):
     return [reason.name for reason in state.reasons]
 
 
@@ -65,13 +63,13 @@ def get_names(state: State) -> list[str]:
         (utc(2026, 11, 21, 12, 0), 325),
     ],
 )
-def test_figures_more_than_three_days_old_are_stale(now: dt.datetime, days: int | None) -> None:
+def test_figures_more_than_three_days_old_are_stale(now, days):
     detail = f"the latest figures are for 2025-12-31, {days} days ago"
     stale = State("stale", (Reason("figures_old", detail),))
     assert get_state(now=now) == (stale if days else State("fresh", ()))
 
 
-def test_live_source_without_new_figures_is_late() -> None:
+def test_live_source_without_new_figures_is_late():
     """Embedded figures are only stale: no new ones are expected."""
     settings = Settings(source="declared", weather="off")
     assert get_state(now=utc(2026, 1, 3, 23, 59), settings=settings) == State("fresh", ())
@@ -81,7 +79,7 @@ def test_live_source_without_new_figures_is_late() -> None:
     )
 
 
-def test_past_issue_is_stale_when_newest_is_not() -> None:
+def test_past_issue_is_stale_when_newest_is_not():
     now = utc(2026, 1, 10, 12)
     newest = replace(make_issue(), data_through=dt.date(2026, 1, 9), issued_at=now)
     settings = Settings(source="declared", weather="off")
@@ -89,7 +87,7 @@ def test_past_issue_is_stale_when_newest_is_not() -> None:
     assert (state.status, get_names(state)) == ("stale", ["figures_old"])
 
 
-def test_no_issue_for_36_hours_is_degraded() -> None:
+def test_no_issue_for_36_hours_is_degraded():
     settings = Settings(stale_after_days=10)
     assert state_of(make_issue(), Facts(), NOW + 36 * HOUR, settings, ROUTE).status == "fresh"
     state = state_of(make_issue(), Facts(), NOW + 36 * HOUR + HOUR / 3600, settings, ROUTE)
@@ -106,23 +104,21 @@ def test_no_issue_for_36_hours_is_degraded() -> None:
 @pytest.mark.parametrize(
     ("age", "expected"), [(None, ["weather_missing"]), (36, []), (36.01, ["weather_old"])]
 )
-def test_weather_missing_or_older_than_36_hours_is_reported(
-    age: float | None, expected: list[str]
-) -> None:
+def test_weather_missing_or_older_than_36_hours_is_reported(age, expected):
     facts = Facts(weather_new_at=NOW - age * HOUR if age else None)
     assert get_names(get_state(settings=Settings(weather="openmeteo"), facts=facts)) == expected
     assert get_state(facts=facts).status == "fresh", "weather is off"
 
 
 @pytest.mark.parametrize("job", ["ingest", "refit"])
-def test_failed_last_run_is_reported(job: str) -> None:
+def test_failed_last_run_is_reported(job):
     state = get_state(facts=Facts(last_runs={job: make_run(job, "failed")}))
     reason = Reason(f"{job}_failed", f"the last {job} job failed: the reason")
     assert state == State("degraded", (reason,))
     assert get_state(facts=Facts(last_runs={job: make_run(job, "skipped")})).status == "fresh"
 
 
-def test_failed_champion_is_reported() -> None:
+def test_failed_champion_is_reported():
     state = get_state(make_issue("hurdle", "pool", pool="no member stands"))
     detail = "pool could not be fitted (no member stands), so hurdle is used"
     assert state.to_dict() == {
@@ -132,7 +128,7 @@ def test_failed_champion_is_reported() -> None:
     assert get_state(make_issue(prophet="did not converge")).status == "fresh"
 
 
-def test_all_reasons_are_listed_and_only_champion_failed_is_lasting() -> None:
+def test_all_reasons_are_listed_and_only_champion_failed_is_lasting():
     facts = Facts(
         last_runs={job: make_run(job, "failed") for job in ("ingest", "refit")},
         write_problem=("database_read_only", "the database is read-only"),
@@ -146,15 +142,13 @@ def test_all_reasons_are_listed_and_only_champion_failed_is_lasting() -> None:
     assert LASTING in get_names(state)
 
 
-def record_ingest(context: Context, period: str, outcome: str, **detail: object) -> None:
+def record_ingest(context, period, outcome, **detail):
     record_run(
         context.database, period, job="ingest", outcome=outcome, reason="the reason", detail=detail
     )
 
 
-def test_ingest_of_another_source_does_not_change_state(
-    context: Context, clock: ManualClock
-) -> None:
+def test_ingest_of_another_source_does_not_change_state(context, clock):
     loader = IssueLoader(context, clock)
     record_ingest(context, "by hand", "failed", source="csv")
     assert get_names(loader.view("people").state) == []
@@ -169,7 +163,7 @@ def test_ingest_of_another_source_does_not_change_state(
     assert get_names(loader.view("people").state) == ["ingest_failed"]
 
 
-def test_changed_state_changes_every_etag(context: Context, clock: ManualClock) -> None:
+def test_changed_state_changes_every_etag(context, clock):
     """A client that revalidates is told of a change of state, in JSON, HTML and CSV."""
     client = create_app(context, clock).test_client()
     paths = ("forecast", "totals", "capacity", "panel", "briefing")
@@ -188,7 +182,7 @@ def test_changed_state_changes_every_etag(context: Context, clock: ManualClock) 
     assert client.get("/readyz").status_code == 200
 
 
-def fetch(url: str, **headers: str) -> tuple[int, Any]:
+def fetch(url, **headers):
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
             return answer.status, json.load(answer)
@@ -197,7 +191,7 @@ def fetch(url: str, **headers: str) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "folder in use"])
-def test_read_only_sqlite_file_is_served(settings: Settings, kind: str) -> None:
+def test_read_only_sqlite_file_is_served(settings, kind):
     """A started server that has no right to write."""
     owner, file = open_context(settings), settings.var_dir / "crossings.sqlite"
     with owner.database.writing() as connection:

@@ -3,8 +3,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from service.answers.service_metrics import service_metrics
 from service.answers.state import State
 from service.answers.status import age, catalogue, published_series, status
 from service.core.context import Context
-from service.core.settings import Settings
 from tests.service.answers.conftest import open_copy
 from tests.service.answers.test_headline import make_view
 from tests.service.stored_issues import with_settings
@@ -23,7 +20,6 @@ from tests.service.support import (
     DECLARED,
     NOW,
     ROOT,
-    ManualClock,
     publish,
     random_paths,
     record_run,
@@ -33,7 +29,7 @@ from tests.service.support import (
 PERFORMED = re.compile(r'\b(?:run_job|run_exclusively)\(\s*context,\s*"(\w+)"')
 
 
-def test_status_of_fresh_forecast(context: Context, clock: ManualClock) -> None:
+def test_status_of_fresh_forecast(context, clock):
     answer = status(IssueLoader(context, clock))
     assert (answer["status"], answer["reasons"]) == ("fresh", [])
     assert answer["now"] == "2026-01-02T12:00:00Z"
@@ -48,9 +44,7 @@ def test_status_of_fresh_forecast(context: Context, clock: ManualClock) -> None:
     assert jobs["refit"]["last_success_at"] >= jobs["refit"]["last_started_at"]
 
 
-def test_reasons_of_all_series_are_listed_without_duplicates(
-    context: Context, clock: ManualClock
-) -> None:
+def test_reasons_of_all_series_are_listed_without_duplicates(context, clock):
     """A newer issue of each series, whose champion failed for a reason of its own."""
     failures = {"people": "did not converge", "boats": "took too long"}
     run_id = record_run(context.database, "later", outcome="done")
@@ -79,10 +73,8 @@ def test_reasons_of_all_series_are_listed_without_duplicates(
     assert reasons["champion_failed",] == 1
 
 
-def test_weather_is_off_missing_or_read(
-    context: Context, clock: ManualClock, windy_settings: Settings, tmp_path: Path
-) -> None:
-    def weather(context: Context) -> Any:
+def test_weather_is_off_missing_or_read(context, clock, windy_settings, tmp_path):
+    def weather(context):
         return status(IssueLoader(context, clock))["weather"]
 
     assert weather(context)["status"] == "off"
@@ -95,7 +87,7 @@ def test_weather_is_off_missing_or_read(
     assert read["read_at"] < read["through"]
 
 
-def test_status_of_empty_database(empty: Context, clock: ManualClock) -> None:
+def test_status_of_empty_database(empty, clock):
     loader = IssueLoader(empty, clock)
     assert published_series(loader) is None
     answer = status(loader)
@@ -109,7 +101,7 @@ def test_status_of_empty_database(empty: Context, clock: ManualClock) -> None:
     assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
 
 
-def test_catalogue_of_series(context: Context, clock: ManualClock) -> None:
+def test_catalogue_of_series(context, clock):
     loader = IssueLoader(context, clock)
     assert published_series(loader) == "people"
     people, boats, preventions = catalogue(loader)
@@ -119,7 +111,7 @@ def test_catalogue_of_series(context: Context, clock: ManualClock) -> None:
     assert people["status"] == boats["status"] == preventions["status"] == "fresh"
 
 
-def test_every_job_is_listed(context: Context, clock: ManualClock) -> None:
+def test_every_job_is_listed(context, clock):
     listed = {job["job"] for job in status(IssueLoader(context, clock))["jobs"]}
     sources = [file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py")]
     performed = {name for text in sources for name in PERFORMED.findall(text)}
@@ -136,9 +128,7 @@ def test_every_job_is_listed(context: Context, clock: ManualClock) -> None:
         (utc(2026, 7, 1, 23, 30), "degraded", 4331.5, 183, (0, 1)),  # 2 July in the UK
     ],
 )
-def test_age_of_issue_and_figures(
-    now: dt.datetime, status: str, hours: float, days: int, flags: tuple[int, int]
-) -> None:
+def test_age_of_issue_and_figures(now, status, hours, days, flags):
     view = make_view(np.ones((10, 28), int), state=State(status, ()))
     assert age(view, now) == {
         "time": "2026-01-02T12:00:00Z",

@@ -18,26 +18,24 @@ DAY = dt.timedelta(days=1)
 LEVELS = (50, 80, 95)
 
 
-def make_figures(last: D, days: int = 800) -> DailySeries:
+def make_figures(last, days=800):
     values = np.random.default_rng(7).integers(0, 500, days)
     return DailySeries("people", np.datetime64(last) - (days - 1) * ONE_DAY, values)
 
 
-def get_rows(
-    last: D, names: list[str], moment: dt.datetime | None = None, horizon: int = 400
-) -> dict[str, dict[str, Any]]:
+def get_rows(last, names, moment=None, horizon=400):
     paths = random_paths(str(last + DAY), horizon, 200)
     rows = periods(make_figures(last), make_ahead(paths, moment), names, [50, 80, 95])
     return {row["period"]: row for row in rows}
 
 
-def make_ahead(paths: Paths, moment: dt.datetime | None = None) -> Ahead:
+def make_ahead(paths, moment=None):
     """Return `paths` as of the UK day of `moment`, or of their first day."""
     today = ROUTE.day(moment) if moment else paths.dates[0].item()
     return Ahead(paths, today, today)
 
 
-def sum_in_loops(figures: DailySeries, paths: Paths, first: D, last: D) -> dict[str, Any]:
+def sum_in_loops(figures, paths, first, last):
     published = dict(zip(figures.dates.tolist(), figures.values.tolist(), strict=True))
     index = {day: at for at, day in enumerate(paths.dates.tolist())}
     days = [first + n * DAY for n in range((last - first).days + 1)]
@@ -47,7 +45,7 @@ def sum_in_loops(figures: DailySeries, paths: Paths, first: D, last: D) -> dict[
         for path in paths.values.tolist()
     )
 
-    def quantile(share: float) -> int:
+    def quantile(share):
         """Return the smallest sum that at least this share of the sums does not exceed."""
         return next(s for at, s in enumerate(sums, 1) if at / len(sums) >= share - 1e-12)
 
@@ -72,7 +70,7 @@ def sum_in_loops(figures: DailySeries, paths: Paths, first: D, last: D) -> dict[
         (D(2024, 12, 30), utc(2025, 1, 1, 0, 30)),
     ],
 )
-def test_totals_equal_sums_in_loops(last: D, now: dt.datetime) -> None:
+def test_totals_equal_sums_in_loops(last, now):
     figures, paths = make_figures(last), random_paths(str(last + DAY), 400, 120, seed=3)
     for row in periods(figures, make_ahead(paths, now), PERIODS, [50, 80, 95]):
         first, end = D.fromisoformat(row["from"]), D.fromisoformat(row["to"])
@@ -98,7 +96,7 @@ def test_totals_equal_sums_in_loops(last: D, now: dt.datetime) -> None:
         (D(2025, 12, 14), "this_quarter", "2025-10-01", "2025-12-31"),
     ],
 )
-def test_calendar_periods(last: D, name: str, first: str, end: str) -> None:
+def test_calendar_periods(last, name, first, end):
     row = get_rows(last, [name])[name]
     assert (row["from"], row["to"]) == (first, end)
 
@@ -113,7 +111,7 @@ def test_calendar_periods(last: D, name: str, first: str, end: str) -> None:
         (utc(2026, 10, 25, 23, 30), "2026-01-01", "2026-10-24"),  # the clocks went back
     ],
 )
-def test_year_to_date_ends_yesterday_in_london(now: dt.datetime, first: str, last: str) -> None:
+def test_year_to_date_ends_yesterday_in_london(now, first, last):
     row = get_rows(D(2025, 12, 31), ["year_to_date"], now)["year_to_date"]
     assert (row["from"], row["to"]) == (first, last)
     known = 365 if first < "2026" else 0
@@ -122,7 +120,7 @@ def test_year_to_date_ends_yesterday_in_london(now: dt.datetime, first: str, las
     assert row["simulated_days"] or row["lo95"] == row["hi95"] == row["known"] == row["mean"]
 
 
-def test_period_beyond_the_forecast_has_note() -> None:
+def test_period_beyond_the_forecast_has_note():
     rows = get_rows(D(2025, 12, 31), ["next_28_days", "calendar_year"], horizon=28)
     assert rows["next_28_days"]["note"] is None
     row = rows["calendar_year"]
@@ -132,7 +130,7 @@ def test_period_beyond_the_forecast_has_note() -> None:
     assert row.keys() == rows["next_28_days"].keys()
 
 
-def test_period_before_the_figures_has_note() -> None:
+def test_period_before_the_figures_has_note():
     figures, paths = make_figures(D(2025, 12, 10), days=20), random_paths("2025-12-11", 60)
     now = utc(2025, 12, 11, 12)
     rows = periods(
@@ -145,7 +143,7 @@ def test_period_before_the_figures_has_note() -> None:
         assert row["known"] is row["median"] is row["hi80"] is None
 
 
-def test_custom_period() -> None:
+def test_custom_period():
     figures, paths = make_figures(D(2025, 12, 31)), random_paths("2026-01-01", 40, 99)
     (row,) = total_between(figures, paths, D(2025, 12, 30), D(2026, 1, 3), [50, 80, 95])
     assert row["period"] == "2025-12-30/2026-01-03"
@@ -165,19 +163,19 @@ def test_custom_period() -> None:
         (D.min, D.max, "from"),
     ],
 )
-def test_period_outside_the_known_days_is_rejected(first: D, last: D, name: str) -> None:
+def test_period_outside_the_known_days_is_rejected(first, last, name):
     figures, paths = make_figures(D(2025, 12, 31)), random_paths("2026-01-01", 40)
     with pytest.raises(BadQuestion, match="expected .+, found .+") as caught:
         total_between(figures, paths, first, last, [80])
     assert caught.value.name == name
 
 
-def make_rising_figures(first: D, last: D) -> DailySeries:
+def make_rising_figures(first, last):
     days = (last - first).days + 1
     return DailySeries("people", np.datetime64(first), np.arange(1, days + 1))
 
 
-def make_later_ahead(last: D, horizon: int, first: D | None = None) -> Ahead:
+def make_later_ahead(last, horizon, first=None):
     start = np.datetime64(last) + ONE_DAY
     values = np.random.default_rng(3).integers(0, 500, (200, horizon))
     return Ahead(Paths(start, values), first or start.item(), start.item())
@@ -190,7 +188,7 @@ def make_later_ahead(last: D, horizon: int, first: D | None = None) -> Ahead:
         (D(2025, 12, 30), D(2026, 1, 2)),
     ],
 )
-def test_last_row_equals_total_of_calendar_year(last: D, first: D | None) -> None:
+def test_last_row_equals_total_of_calendar_year(last, first):
     observed, ahead = make_rising_figures(D(2022, 6, 1), last), make_later_ahead(last, 420, first)
     (total,) = periods(observed, ahead, ["calendar_year"], LEVELS)
     year = year_so_far(observed, ahead, LEVELS)
@@ -202,13 +200,13 @@ def test_last_row_equals_total_of_calendar_year(last: D, first: D | None) -> Non
     assert year["earlier"] == list(range(year["year"] - 1, 2022, -1)), "2022 begins in June"
 
 
-def test_year_without_figures_is_left_out() -> None:
+def test_year_without_figures_is_left_out():
     observed = make_rising_figures(D(2023, 1, 1), D(2024, 12, 31))
     year = year_so_far(observed, make_later_ahead(D(2024, 12, 31), 760, D(2026, 11, 29)), LEVELS)
     assert (year["year"], year["earlier"]) == (2026, [2024, 2023])
 
 
-def test_published_days_are_counted_and_others_simulated() -> None:
+def test_published_days_are_counted_and_others_simulated():
     observed = make_rising_figures(D(2024, 1, 1), D(2025, 3, 2))
     year = year_so_far(observed, make_later_ahead(D(2025, 3, 2), 28), LEVELS)
     assert year["rows"][-1]["date"] == "2025-03-30", "the last simulated day"
@@ -225,13 +223,13 @@ def test_published_days_are_counted_and_others_simulated() -> None:
     assert march[0]["year_2024"] == sum(range(1, 62))
 
 
-def test_year_without_its_first_figures_has_no_rows() -> None:
+def test_year_without_its_first_figures_has_no_rows():
     observed = make_rising_figures(D(2025, 2, 1), D(2025, 3, 2))
     year = year_so_far(observed, make_later_ahead(D(2025, 3, 2), 28), LEVELS)
     assert year == {"year": 2025, "earlier": [], "rows": []}
 
 
-def test_29_february_is_compared_with_28_february() -> None:
+def test_29_february_is_compared_with_28_february():
     observed = make_rising_figures(D(2023, 1, 1), D(2024, 3, 1))
     rows = year_so_far(observed, make_later_ahead(D(2024, 3, 1), 1), LEVELS)["rows"]
     assert [row["year_2023"] for row in rows[58:61]] == [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from forecast.series import ONE_DAY
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.track_record import compared_to_climatology, track_record
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.settings import Settings
 from service.issues import issue_score_store
 from tests.service.support import (
@@ -33,7 +32,7 @@ WEEKS = 12
 LEVELS = (50, 80, 95)
 
 
-def make_scores(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
+def make_scores(seed, scale, days=28):
     """Return the scores of one issue as the score job stores them, of its first `days`."""
     rng = np.random.default_rng(seed)
     by_day = {
@@ -64,7 +63,7 @@ Scores = dict[str, dict[dt.date, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
+def loader(tmp_path_factory):
     """A loader of the database of `stored`, which its tests only read."""
     folder = tmp_path_factory.mktemp("scored")
     models = declare_quick_models(folder / "models")
@@ -74,7 +73,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
 
 
 @pytest.fixture(scope="module")
-def stored(loader: IssueLoader) -> Scores:
+def stored(loader):
     """Weekly issues of a champion and two references; the last two weeks are known in part."""
     scales = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
     stored: Scores = {name: {} for name in scales}
@@ -90,7 +89,7 @@ def stored(loader: IssueLoader) -> Scores:
     return stored
 
 
-def store_scores(context: Context, origin: dt.date, known: int, scores: dict[str, Any]) -> None:
+def store_scores(context, origin, known, scores):
     """Publish an issue of the models of `scores`, with `known` days of it scored."""
     run_id = record_run(context.database, f"{origin}")
     start = str(np.datetime64(origin) + ONE_DAY)
@@ -104,11 +103,11 @@ def store_scores(context: Context, origin: dt.date, known: int, scores: dict[str
             )
 
 
-def mean(values: list[float]) -> float:
+def mean(values):
     return round(sum(values) / len(values), 2)
 
 
-def skill(stored: Scores, reference: str, get_score: Callable[[Any], float | None]) -> float:
+def skill(stored, reference, get_score):
     """Return the skill against `reference`, of the origins that both models have."""
     pairs = [
         (get_score(scores), get_score(stored[reference][origin]))
@@ -119,12 +118,12 @@ def skill(stored: Scores, reference: str, get_score: Callable[[Any], float | Non
     return round((of_reference - score) / of_reference, 3)
 
 
-def get_row(loader: IssueLoader, measure: str) -> dict[str, Any]:
+def get_row(loader, measure):
     (row,) = [r for r in track_record(loader, "people")["rows"] if r["measure"] == measure]
     return row
 
 
-def check_share(row: dict[str, Any], name: str, hits: int, n: int) -> None:
+def check_share(row, name, hits, n):
     low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
     assert row[name] == round(hits / n, 3)
     assert row[f"{name}_lo"] == pytest.approx(low, abs=0.0006)
@@ -138,10 +137,8 @@ def check_share(row: dict[str, Any], name: str, hits: int, n: int) -> None:
         *(("total_7", 7, 11), ("total_14", 14, 10), ("total_28", 28, 10)),
     ],
 )
-def test_scores_of_days_and_totals(
-    loader: IssueLoader, stored: Scores, measure: str, days: int, n: int
-) -> None:
-    def outcome(scores: dict[str, Any]) -> dict[str, Any] | None:
+def test_scores_of_days_and_totals(loader, stored, measure, days, n):
+    def outcome(scores):
         if measure in ("total_7", "total_14", "total_28"):
             return scores["totals"].get(measure)
         lead = int(measure.removeprefix("day_"))
@@ -166,9 +163,7 @@ def test_scores_of_days_and_totals(
         assert row[f"skill_{reference}"] == expected
 
 
-def test_share_of_days_with_arrivals_by_likelihood_class(
-    loader: IssueLoader, stored: Scores
-) -> None:
+def test_share_of_days_with_arrivals_by_likelihood_class(loader, stored):
     rows = track_record(loader, "people")["likelihood"]
     leads = {"day_1": [1], "days_2_3": [2, 3], "days_4_7": [4, 5, 6, 7]}
     assert [(row["measure"], row["likelihood"]) for row in rows] == [
@@ -188,7 +183,7 @@ def test_share_of_days_with_arrivals_by_likelihood_class(
         check_share(row, "share", sum(arrivals), len(arrivals))
 
 
-def test_skill_of_few_forecasts_has_no_interval(loader: IssueLoader, stored: Scores) -> None:
+def test_skill_of_few_forecasts_has_no_interval(loader, stored):
     row = get_row(loader, "day_1")
     assert row["skill_climatology_lo"] < row["skill_climatology"] < row["skill_climatology_hi"]
     (few,) = [r for r in track_record(loader, "people", 4)["rows"] if r["measure"] == "day_1"]
@@ -196,7 +191,7 @@ def test_skill_of_few_forecasts_has_no_interval(loader: IssueLoader, stored: Sco
     assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
 
 
-def test_days_in_several_issues_count_once(empty: Context) -> None:
+def test_days_in_several_issues_count_once(empty):
     """Day 3 of each of three issues is day 2 of the next; their weeks overlap."""
     for at in range(3):
         scores = make_scores(at, 1.0, 28)
@@ -218,7 +213,7 @@ def test_days_in_several_issues_count_once(empty: Context) -> None:
     assert row["share"] is row["share_lo"] is row["share_hi"] is None
 
 
-def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Scores) -> None:
+def test_weeks_and_the_best_and_worst_of_them(loader, stored):
     answer = track_record(loader, "people")
     weeks = answer["weeks"]
     assert len(weeks) == 11  # the last week is incomplete
@@ -241,9 +236,7 @@ def test_weeks_and_the_best_and_worst_of_them(loader: IssueLoader, stored: Score
         (1, "day_7", None),
     ],
 )
-def test_interval_of_skill_allows_for_days_that_overlap(
-    empty: Context, every: int, measure: str, overlap: int | None
-) -> None:
+def test_interval_of_skill_allows_for_days_that_overlap(empty, every, measure, overlap):
     crps: dict[str, list[float]] = {"pool": [], "climatology": []}
     for at in range(14):
         scores = {name: make_scores(2 * at + (name == "pool"), 1.0) for name in crps}
@@ -271,12 +264,12 @@ def test_interval_of_skill_allows_for_days_that_overlap(
         (0.11, None, None, "not clearly better or worse than"),
     ],
 )
-def test_only_a_clear_difference_is_stated(skill: float, lo: Any, hi: Any, words: str) -> None:
+def test_only_a_clear_difference_is_stated(skill, lo, hi, words):
     row = {"skill_climatology": skill, "skill_climatology_lo": lo, "skill_climatology_hi": hi}
     assert compared_to_climatology(row) == words
 
 
-def test_pit_histogram_counts_days_1_to_7(loader: IssueLoader, stored: Scores) -> None:
+def test_pit_histogram_counts_days_1_to_7(loader, stored):
     counts = [0] * 10
     for scores in stored["pool"].values():
         for pit in scores["days"]["pit"][:7]:
@@ -284,7 +277,7 @@ def test_pit_histogram_counts_days_1_to_7(loader: IssueLoader, stored: Scores) -
     assert track_record(loader, "people")["pit_histogram"] == counts
 
 
-def test_window_ends_with_last_issue(loader: IssueLoader, stored: Scores) -> None:
+def test_window_ends_with_last_issue(loader, stored):
     answer = track_record(loader, "people", weeks=4)
     last = FIRST + dt.timedelta(weeks=WEEKS - 1)
     assert answer["issues"] == 4
@@ -297,7 +290,7 @@ def test_window_ends_with_last_issue(loader: IssueLoader, stored: Scores) -> Non
     assert reference["rows"][0]["skill_climatology"] == 0.0
 
 
-def test_values_are_null_without_scores(empty: Context) -> None:
+def test_values_are_null_without_scores(empty):
     answer = track_record(IssueLoader(empty), "people")
     assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
     for row in answer["rows"]:
@@ -313,8 +306,6 @@ def test_values_are_null_without_scores(empty: Context) -> None:
         ({"model": "nothing"}, "expected one of the models champion.*, found 'nothing'"),
     ],
 )
-def test_invalid_arguments_are_rejected(
-    empty: Context, arguments: dict[str, Any], message: str
-) -> None:
+def test_invalid_arguments_are_rejected(empty, arguments, message):
     with pytest.raises(NotFound, match=message):
         track_record(IssueLoader(empty), **({"series_id": "people"} | arguments))

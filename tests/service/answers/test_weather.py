@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,6 @@ import sqlalchemy as sa
 from service.answers.issue_loader import IssueLoader
 from service.answers.weather import weather_ahead
 from service.app import create_app
-from service.core.context import Context
-from service.core.settings import Settings
 from service.data import weather_store
 from service.data.daily_weather import ATTRIBUTION, WIND, WeatherReading
 from service.issues import refit as module
@@ -25,20 +21,20 @@ from tests.service.support import ROUTE, ManualClock, utc
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+def clock(monkeypatch):
     clock = ManualClock(ISSUED_AT)
     monkeypatch.setattr(module, "utc_now", clock)
     return clock
 
 
 @pytest.fixture
-def with_issue(windy_settings: Settings, tmp_path: Path) -> Iterator[Context]:
+def with_issue(windy_settings, tmp_path):
     context = open_copy(windy_settings, tmp_path)
     yield context
     context.database.close()
 
 
-def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: ManualClock) -> None:
+def test_forecast_days_and_weather_used_by_issue(with_issue, clock):
     loader = IssueLoader(with_issue, clock)
     answer = weather_ahead(loader, loader.view("people"))
     assert (answer["read_at"], answer["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
@@ -65,7 +61,7 @@ def test_forecast_days_and_weather_used_by_issue(with_issue: Context, clock: Man
     assert weather_ahead(loader, loader.view("people")) is None
 
 
-def test_spread_of_ensemble_members(filled: Context, clock: ManualClock) -> None:
+def test_spread_of_ensemble_members(filled, clock):
     """Median and middle 80% of eleven members, 0 to 10 m/s, most of them from the east."""
     context = sample_weather.with_weather(filled)
     speeds = np.arange(11.0)
@@ -98,7 +94,7 @@ def test_spread_of_ensemble_members(filled: Context, clock: ManualClock) -> None
     ]
 
 
-def test_unused_weather_is_degraded(filled: Context, clock: ManualClock) -> None:
+def test_unused_weather_is_degraded(filled, clock):
     context = sample_weather.with_weather(filled)
     sample_weather.store_weather(context.database, READ_AT, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
@@ -116,9 +112,7 @@ def test_unused_weather_is_degraded(filled: Context, clock: ManualClock) -> None
     assert IssueLoader(context, clock).view("people").state.reasons == ()
 
 
-def test_damaged_weather_does_not_break_other_answers(
-    with_issue: Context, clock: ManualClock
-) -> None:
+def test_damaged_weather_does_not_break_other_answers(with_issue, clock):
     with with_issue.database.writing() as connection:
         damage = sa.text("UPDATE weather SET content = :bytes WHERE kind = 'ensemble'")
         connection.execute(damage, {"bytes": b"no zlib"})

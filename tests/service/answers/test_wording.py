@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import jinja2
 import pytest
@@ -24,11 +23,11 @@ TODAY = dt.date(2026, 1, 9)
 LAST_WEEK = "7 days, to 5 Jan 2026"
 
 
-def make_period(period: str, first: str, last: str) -> dict[str, str]:
+def make_period(period, first, last):
     return {"period": period, "from": first, "to": last}
 
 
-def test_unit_of_one_is_singular_or_falls_back_to_plural() -> None:
+def test_unit_of_one_is_singular_or_falls_back_to_plural():
     content = {"unit": "boats", "unit_one": "boat"}
     assert [unit_of(content, one) for one in (0, 1, "1", 2, "1,000")] == [
         *("boats", "boat", "boat", "boats", "boats"),
@@ -44,7 +43,7 @@ def test_unit_of_one_is_singular_or_falls_back_to_plural() -> None:
         ("2025-12-30", "2026-01-05", "30 December 2025 to 5 January 2026"),
     ],
 )
-def test_day_span_repeats_neither_month_nor_year(first: str, last: str, text: str) -> None:
+def test_day_span_repeats_neither_month_nor_year(first, last, text):
     assert day_span(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) == text
 
 
@@ -55,7 +54,7 @@ def test_day_span_repeats_neither_month_nor_year(first: str, last: str, text: st
         *((0.99, "99%"), (0.994, "99%"), (0.995, "over 99%"), (1, "over 99%")),
     ],
 )
-def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p: float, text: str) -> None:
+def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p, text):
     assert per_cent(p) == text
     narrow = text.replace("under ", "<").replace("over ", ">")
     assert FILTERS["short_per_cent"](p) == narrow
@@ -83,7 +82,7 @@ def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p: float, text: s
         ("period", [make_period("next_7_days", "2025-12-30", "2026-01-05")], LAST_WEEK),
     ],
 )
-def test_filters(name: str, arguments: list[Any], text: str) -> None:
+def test_filters(name, arguments, text):
     environment = jinja2.Environment()
     environment.filters.update(FILTERS)
     value, *more = arguments
@@ -91,7 +90,7 @@ def test_filters(name: str, arguments: list[Any], text: str) -> None:
     assert template.render(value=value, more=more, zone=ROUTE.zone) == text
 
 
-def test_signed_numbers_and_week_names() -> None:
+def test_signed_numbers_and_week_names():
     assert [signed(n) for n in (2, -1500, 0.2, -0.2)] == ["+2", "−1,500", "0", "0"]
     # 23:30 UTC is the next day in British Summer Time.
     assert week_name("2026-W02", "2026-07-10T23:30:00Z", ROUTE.zone) == (
@@ -113,9 +112,7 @@ def test_signed_numbers_and_week_names() -> None:
         ((41_482, 41_482, 42_023, 41_481), "41,481"),
     ],
 )
-def test_number_is_rounded_to_suit_its_range_but_not_below_what_is_known(
-    numbers: tuple[int, ...], text: str
-) -> None:
+def test_number_is_rounded_to_suit_its_range_but_not_below_what_is_known(numbers, text):
     assert approximate(*numbers) == text
 
 
@@ -130,20 +127,18 @@ def test_number_is_rounded_to_suit_its_range_but_not_below_what_is_known(
         ((2180, 2180), {"known": 2180}, "at least a 90% chance of 2,180"),
     ],
 )
-def test_range_from_0_or_a_known_total_has_nothing_below_it(
-    bounds: Any, more: dict[str, int], text: str
-) -> None:
+def test_range_from_0_or_a_known_total_has_nothing_below_it(bounds, more, text):
     assert range_chance(*bounds, **more) == text
 
 
-def test_likelihoods_text_has_declared_limits() -> None:
+def test_likelihoods_text_has_declared_limits():
     declared = ROUTE.series["people"]
     limits = {"likely_above": 0.6, "unlikely_below": 0.35}
     text = likelihoods(declared.model_copy(update=limits))
     assert "is over 60%, unlikely when it is under 35%, and possible in between" in text
 
 
-def test_sentence_formats_dates_and_times() -> None:
+def test_sentence_formats_dates_and_times():
     reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05, not 2026-13-05"
     expected = "None since 6 July 2026, 13:00, of 5 July 2026, not 2026-13-05."
     assert sentence(reason, ROUTE.zone) == expected

@@ -2,28 +2,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.core.context import Context
 from service.core.settings import Settings
 from tests.service import support
 from tests.service.support import NOW, ManualClock
 
 
 @pytest.fixture(scope="session")
-def open_copy(
-    published: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Context]]:
+def open_copy(published, tmp_path_factory):
     """A function that opens a copy of the published database, for fixtures of any scope."""
     usual = {"fitted_dir": published / "fitted", "paths": 200}
     with contextlib.ExitStack() as stack:
 
-        def open_(**settings: object) -> Context:
+        def open_(**settings):
             settings = {"var_dir": tmp_path_factory.mktemp("copy")} | usual | settings
             copy = support.open_copy(published / "after-refit.sqlite", Settings(**settings))
             return stack.enter_context(copy)
@@ -32,17 +26,17 @@ def open_copy(
 
 
 @pytest.fixture(scope="session")
-def shared(open_copy: Callable[..., Context]) -> FlaskClient:
+def shared(open_copy):
     """The published service without rate limits, for tests that only read."""
     context = open_copy(rate_per_address="", rate_per_key="")
     return create_app(context, ManualClock(NOW)).test_client()
 
 
 @pytest.fixture
-def client_with(context: Context, clock: ManualClock) -> Callable[..., FlaskClient]:
+def client_with(context, clock):
     """A function that returns a client of the published service with other settings."""
 
-    def make(**settings: object) -> FlaskClient:
+    def make(**settings):
         changed = context.settings.model_copy(update=settings)
         return create_app(dataclasses.replace(context, settings=changed), clock).test_client()
 

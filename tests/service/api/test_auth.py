@@ -4,43 +4,40 @@ import datetime as dt
 import logging
 import threading
 from base64 import b64encode
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 
 from service.api import auth as module
 from service.api import key_store
 from service.api.auth import OPEN, OPERATE
 from service.app import create_app
 from service.core import sqlite
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.database import connect
 from service.core.settings import Settings
-from tests.service.support import NOW, ManualClock, collect_sql
+from tests.service.support import NOW, collect_sql
 from tests.support.waiting import BOUND, wait_until
 
 FORECAST = "/v1/series/people/forecast"
 
 
 @pytest.fixture
-def closed(client_with: Callable[..., FlaskClient]) -> FlaskClient:
+def closed(client_with):
     """A service that listens on all addresses."""
     return client_with(host="0.0.0.0")
 
 
-def create_key(context: Context, scope: str = "read", expires: dt.datetime | None = None) -> str:
+def create_key(context, scope="read", expires=None):
     with context.database.writing() as connection:
         return key_store.create_key(connection, f"{scope} {expires}", scope, NOW, expires)
 
 
-def bearer(key: str) -> dict[str, str]:
+def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_every_route_needs_a_key_unless_listed_as_open(closed: FlaskClient) -> None:
+def test_every_route_needs_a_key_unless_listed_as_open(closed):
     assert len(OPEN) <= 15
     rules = list(closed.application.url_map.iter_rules())
     assert {rule.endpoint for rule in rules} >= OPEN | OPERATE, "only endpoints that exist"
@@ -55,7 +52,7 @@ def test_every_route_needs_a_key_unless_listed_as_open(closed: FlaskClient) -> N
                 assert status == 401, (rule, method, status)
 
 
-def test_key_grants_access_and_401_names_the_scheme(closed: FlaskClient, context: Context) -> None:
+def test_key_grants_access_and_401_names_the_scheme(closed, context):
     key = create_key(context)
     response = closed.get(FORECAST, headers=bearer(key))
     assert response.status_code == 200
@@ -71,7 +68,7 @@ def test_key_grants_access_and_401_names_the_scheme(closed: FlaskClient, context
     assert response.status_code == 401, "basic authentication is for reading"
 
 
-def test_invalid_authorization_header_is_rejected(closed: FlaskClient) -> None:
+def test_invalid_authorization_header_is_rejected(closed):
     for header in (
         *("Bearer", "Bearer nonsense", "Basic !!!", "Digest x", "Bearer \udce9"),
         *("crossings_0123456789_" + "a" * 43, "Bearer crossings_0123456789_" + "a" * 43),
@@ -82,12 +79,12 @@ def test_invalid_authorization_header_is_rejected(closed: FlaskClient) -> None:
 
 
 def test_revoked_or_expired_key_is_rejected_and_never_logged(
-    closed: FlaskClient,
-    client_with: Callable[..., FlaskClient],
-    context: Context,
-    clock: ManualClock,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    closed,
+    client_with,
+    context,
+    clock,
+    caplog,
+):
     ends = NOW + dt.timedelta(hours=1)
     lasting, short = create_key(context), create_key(context, "operate", ends)
     for key in (lasting, short):
@@ -110,8 +107,8 @@ def test_revoked_or_expired_key_is_rejected_and_never_logged(
 
 
 def test_anonymous_reading_is_local_and_without_a_proxy(
-    client_with: Callable[..., FlaskClient],
-) -> None:
+    client_with,
+):
     local = client_with()
     assert local.get(FORECAST).status_code == 200
     assert local.get(FORECAST, environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 401
@@ -125,7 +122,7 @@ def test_anonymous_reading_is_local_and_without_a_proxy(
     assert far.post("/v1/jobs/refit").status_code == 401, "jobs always need a key"
 
 
-def test_last_use_is_not_written_for_each_request(closed: FlaskClient, context: Context) -> None:
+def test_last_use_is_not_written_for_each_request(closed, context):
     key = create_key(context)
     with collect_sql(context) as statements:
         for _ in range(5):
@@ -138,12 +135,12 @@ def test_last_use_is_not_written_for_each_request(closed: FlaskClient, context: 
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_reading_does_not_wait_for_a_writer(
-    database_url: str,
-    tmp_path: Path,
-    clock: ManualClock,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    database_url,
+    tmp_path,
+    clock,
+    monkeypatch,
+    caplog,
+):
     """Another connection holds the row of the key until the response arrives.
 
     The busy timeout is longer than the test may take.
@@ -157,7 +154,7 @@ def test_reading_does_not_wait_for_a_writer(
     writer = connect(database_url)
     statuses: list[int] = []
 
-    def read_status() -> None:
+    def read_status():
         statuses.append(client.get("/v1/status", headers=bearer(key)).status_code)
 
     with writer.writing() as connection:
@@ -177,14 +174,12 @@ def test_reading_does_not_wait_for_a_writer(
     context.database.close()
 
 
-def test_recent_keys_are_accepted_while_the_database_is_missing(
-    closed: FlaskClient, context: Context, clock: ManualClock
-) -> None:
+def test_recent_keys_are_accepted_while_the_database_is_missing(closed, context, clock):
     ends = NOW + dt.timedelta(minutes=1)
     lasting, short = create_key(context), create_key(context, expires=ends)
     new = create_key(context, "operate")
 
-    def status_of(key: str) -> int:
+    def status_of(key):
         return closed.get("/metrics", headers=bearer(key)).status_code
 
     assert [status_of(key) for key in (lasting, short)] == [200, 200]

@@ -6,24 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 
 from service.answers.wording import sentence
 from service.app import create_app
-from service.core.context import Context
-from tests.service.support import ROUTE, ManualClock
+from tests.service.support import ROUTE
 
 FORECAST = "/v1/series/people/forecast"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.fixture
-def app(context: Context, clock: ManualClock) -> Flask:
+def app(context, clock):
     return create_app(context, clock)
 
 
-def check_problem(response: Any, status: int, title: str) -> dict[str, Any]:
+def check_problem(response, status, title):
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     assert response.headers["Cache-Control"] == "no-store"
@@ -36,7 +33,7 @@ def check_problem(response: Any, status: int, title: str) -> dict[str, Any]:
     return body
 
 
-def test_404_is_a_page_for_a_browser(shared: FlaskClient) -> None:
+def test_404_is_a_page_for_a_browser(shared):
     response = shared.get("/nope", headers=BROWSER)
     assert (response.status_code, response.mimetype) == (404, "text/html")
     assert "<title>Page not found – Channel crossings forecast</title>" in response.text
@@ -53,11 +50,11 @@ def test_404_is_a_page_for_a_browser(shared: FlaskClient) -> None:
         "/v1/series/" + "a" * 3000 + "/forecast",
     ],
 )
-def test_unknown_and_malformed_paths_are_404(shared: FlaskClient, path: str) -> None:
+def test_unknown_and_malformed_paths_are_404(shared, path):
     check_problem(shared.get(path), 404, "Not Found")
 
 
-def test_405_lists_the_methods(shared: FlaskClient) -> None:
+def test_405_lists_the_methods(shared):
     response = shared.post(FORECAST, json={"horizon": 1})
     check_problem(response, 405, "Method Not Allowed")
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
@@ -71,12 +68,12 @@ def test_405_lists_the_methods(shared: FlaskClient) -> None:
         ("/v1/status", "text/csv"),
     ],
 )
-def test_406(shared: FlaskClient, path: str, accept: str) -> None:
+def test_406(shared, path, accept):
     body = check_problem(shared.get(path, headers={"Accept": accept}), 406, "Not Acceptable")
     assert "application/json" in body["detail"]
 
 
-def test_413(shared: FlaskClient) -> None:
+def test_413(shared):
     for method in ("get", "post"):
         response = getattr(shared, method)(FORECAST, data=b"x" * (64 * 1024 + 1))
         assert "65,536" in check_problem(response, 413, "Request Entity Too Large")["detail"]
@@ -85,7 +82,7 @@ def test_413(shared: FlaskClient) -> None:
     check_problem(response, 415, "Unsupported Media Type")
 
 
-def test_500_is_logged_and_reveals_nothing(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_500_is_logged_and_reveals_nothing(app, caplog):
     app.add_url_rule("/broken", view_func=lambda: 1 / 0)
     with caplog.at_level(logging.ERROR):
         body = check_problem(app.test_client().get("/broken"), 500, "Internal Server Error")
@@ -93,9 +90,7 @@ def test_500_is_logged_and_reveals_nothing(app: Flask, caplog: pytest.LogCapture
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_503_while_the_database_is_missing(
-    context: Context, clock: ManualClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_503_while_the_database_is_missing(context, clock, caplog):
     client = create_app(context, clock).test_client()
     context.database.close()
     folder = context.settings.var_dir
@@ -112,7 +107,7 @@ def test_503_while_the_database_is_missing(
     assert [client.get(path).status_code for path in paths] == [200] * len(paths)
 
 
-def test_503_when_the_database_is_damaged(context: Context, clock: ManualClock) -> None:
+def test_503_when_the_database_is_damaged(context, clock):
     client = create_app(context, clock).test_client()
     context.database.close()
     file = Path(context.settings.var_dir) / "crossings.sqlite"
@@ -122,7 +117,7 @@ def test_503_when_the_database_is_damaged(context: Context, clock: ManualClock) 
     check_problem(client.get(FORECAST), 503, "Service Unavailable")
 
 
-def test_503_before_the_first_issue(empty: Context, clock: ManualClock) -> None:
+def test_503_before_the_first_issue(empty, clock):
     client = create_app(empty, clock).test_client()
     for path in (FORECAST, "/readyz", "/"):
         response = client.get(path)
@@ -137,7 +132,7 @@ def test_503_before_the_first_issue(empty: Context, clock: ManualClock) -> None:
     assert client.get("/v1/series").json["rows"][0]["latest_issue"] is None
 
 
-def test_error_page_agrees_with_problem_details(app: Flask) -> None:
+def test_error_page_agrees_with_problem_details(app):
     """Both have the same status, detail and headers."""
     client = app.test_client()
     for path in ("/?on=yesterday", "/?series=cats", "/record?window=7", "/static/none.css"):
@@ -152,9 +147,7 @@ def test_error_page_agrees_with_problem_details(app: Flask) -> None:
         assert "Accept" in page.vary and "Accept" in problem.vary
 
 
-def test_500_page_for_a_browser_does_not_log_the_token(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_500_page_for_a_browser_does_not_log_the_token(app, caplog):
     app.add_url_rule("/u/broken/<token>", "subscriptions.broken", lambda token: 1 / len(token[:0]))
     client = app.test_client()
     response = client.get("/u/broken/hush", headers=BROWSER)
@@ -174,7 +167,7 @@ def test_500_page_for_a_browser_does_not_log_the_token(
         (b"\xff\xfe", "body: expected valid JSON, found "),
     ],
 )
-def test_body_must_be_a_json_object(shared: FlaskClient, body: bytes, detail: str) -> None:
+def test_body_must_be_a_json_object(shared, body, detail):
     for path in ("/v1/series/people/scenarios", "/grafana/query"):
         response = shared.post(path, data=body, content_type="application/json")
         (error,) = check_problem(response, 400, "Bad Request")["errors"]
@@ -182,7 +175,7 @@ def test_body_must_be_a_json_object(shared: FlaskClient, body: bytes, detail: st
         assert detail in error["detail"]
 
 
-def test_errors_name_no_python_class(shared: FlaskClient) -> None:
+def test_errors_name_no_python_class(shared):
     for path, body in (
         ("/v1/series/people/scenarios", {"weather": []}),
         ("/grafana/query", {"range": [], "targets": []}),
@@ -204,9 +197,7 @@ def test_errors_name_no_python_class(shared: FlaskClient) -> None:
         ),
     ],
 )
-def test_invalid_part_of_a_body_is_shown(
-    shared: FlaskClient, body: Any, name: str, detail: str
-) -> None:
+def test_invalid_part_of_a_body_is_shown(shared, body, name, detail):
     response = shared.post("/v1/series/people/scenarios", json=body)
     problem = check_problem(response, 400, "Bad Request")
     assert problem["errors"] == [{"name": name, "detail": detail}]

@@ -7,16 +7,13 @@ import html
 import json
 import re
 import shutil
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from flask.testing import FlaskClient
 
 from service.core.route_files import enabled_routes
-from service.core.settings import Settings
 from tests.service.support import ROOT, run_server
 from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
@@ -43,36 +40,36 @@ VARIABLES = {
 }
 
 
-def rows(body: Any, selector: str) -> list[dict[str, Any]]:
+def rows(body, selector):
     """Return the rows of an answer under `selector`, as the data source does."""
     for part in selector.split(".") if selector else ():
         body = body[part]
     return body if isinstance(body, list) else [body]
 
 
-def targets() -> list[tuple[int, dict[str, Any]]]:
+def targets():
     return [(panel["id"], one) for panel in DASHBOARD["panels"] for one in panel["targets"]]
 
 
-def fill_variables(text: str, **other: str) -> str:
+def fill_variables(text, **other):
     """Replace the variables in `text`, as Grafana does, except those of a row."""
     values = VARIABLES | other | {"__value.raw": "${__value.raw}"}
     return re.sub(r"\$\{([^}]+)\}", lambda match: values[match.group(1)], text)
 
 
-def address(target: dict[str, Any], **other: str) -> str:
+def address(target, **other):
     """The URL that a panel requests, from the test's date: a server's clock is far beyond it."""
     url = fill_variables(target["url"], **other)
     looks_ahead = any(name in url for name in ("exceedance?", "capacity?", "chance?"))
     return f"{url}&from=2026-01-02" if looks_ahead else url
 
 
-def variable(name: str) -> dict[str, Any]:
+def variable(name):
     (match,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
     return match  # type: ignore[no-any-return]
 
 
-def choices(client: FlaskClient, name: str, **other: str) -> list[Any]:
+def choices(client, name, **other):
     """The values of a query variable; the first is its default."""
     query = variable(name)["query"]["infinityQuery"]
     body = client.get(fill_variables(query["url"], **other)).json
@@ -80,7 +77,7 @@ def choices(client: FlaskClient, name: str, **other: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("series_id", ROUTE.forecast)
-def test_every_panel_has_numbers(shared: FlaskClient, series_id: str) -> None:
+def test_every_panel_has_numbers(shared, series_id):
     """In the default range, one wholly in the past, and one longer than the forecast."""
     threshold = str(choices(shared, "threshold", series=series_id)[0])
     chosen = {"series": series_id, "threshold": threshold}
@@ -96,14 +93,14 @@ def test_every_panel_has_numbers(shared: FlaskClient, series_id: str) -> None:
             ), panel
 
 
-def test_charts_follow_the_time_range() -> None:
+def test_charts_follow_the_time_range():
     charts = [panel for panel in DASHBOARD["panels"] if panel["type"] == "timeseries"]
     assert charts
     for panel in charts:
         assert "${__timeTo:date:iso}" in panel["targets"][0]["url"], panel["title"]
 
 
-def test_variables_offer_declared_series_and_thresholds(shared: FlaskClient) -> None:
+def test_variables_offer_declared_series_and_thresholds(shared):
     assert choices(shared, "series") == list(ROUTE.forecast)
     for series_id in ROUTE.forecast:
         declared = ROUTE.series[series_id].day_threshold
@@ -111,7 +108,7 @@ def test_variables_offer_declared_series_and_thresholds(shared: FlaskClient) -> 
         assert f'"{declared}"' not in json.dumps(DASHBOARD)
 
 
-def test_dashboard_links_open_the_forecast_page(shared: FlaskClient) -> None:
+def test_dashboard_links_open_the_forecast_page(shared):
     chosen = {"page": choices(shared, "page")[0], "series": "boats"}
     (table,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Forecasts published")
     url = fill_variables(table["targets"][0]["url"], **chosen)
@@ -126,7 +123,7 @@ def test_dashboard_links_open_the_forecast_page(shared: FlaskClient) -> None:
         assert "boats" in response.text.lower()
 
 
-def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
+def test_alert_rules_read_one_number_from_one_row(shared):
     (group,) = RULES["groups"]
     for rule in group["rules"]:
         query, threshold = rule["data"]
@@ -153,7 +150,7 @@ def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
     assert len({rule["uid"] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
 
 
-def test_token_comes_from_the_environment() -> None:
+def test_token_comes_from_the_environment():
     text = (PROVISIONING / "datasources" / "crossings.yaml").read_text("utf-8")
     (source,) = yaml.safe_load(text)["datasources"]
     assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}
@@ -162,7 +159,7 @@ def test_token_comes_from_the_environment() -> None:
 
 
 @pytest.fixture(scope="module")
-def tools() -> Path:
+def tools():
     """The folder with Grafana's packages, installed once per state of the lock file."""
     with (TOOLS / ".gitignore").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -172,13 +169,13 @@ def tools() -> Path:
     return TOOLS
 
 
-def run_tool(tools: Path, name: str, *arguments: str) -> str:
+def run_tool(tools, name, *arguments):
     done = run_command(tools / "node_modules" / ".bin" / name, *arguments, cwd=tools)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout
 
 
-def test_dashboard_and_rules_match_grafana_types(tools: Path) -> None:
+def test_dashboard_and_rules_match_grafana_types(tools):
     """The type checker accepts our files, and rejects each copy with one mistake.
 
     An enumeration of Grafana's is a string in the file, so its types are compared by value. A
@@ -228,9 +225,7 @@ def test_dashboard_and_rules_match_grafana_types(tools: Path) -> None:
     assert rejected == set(mistakes) - {"whole"}, str(caught.value)[:2000]
 
 
-def test_panels_render_in_grafana_components(
-    tools: Path, settings: Settings, tmp_path: Path
-) -> None:
+def test_panels_render_in_grafana_components(tools, settings, tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("chromium is not installed")
@@ -263,7 +258,7 @@ def test_panels_render_in_grafana_components(
     assert answers[9]["A"][0]["likelihood"] in panels["9"]["text"]
 
 
-def translucent_fills(colours: dict[str, int]) -> dict[str, int]:
+def translucent_fills(colours):
     """Pixels of each translucent blue, as the bands are filled."""
     fills = {}
     for name, pixels in colours.items():
@@ -273,7 +268,7 @@ def translucent_fills(colours: dict[str, int]) -> dict[str, int]:
     return fills
 
 
-def bundle_page(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
+def bundle_page(tools, answers, folder):
     """Write a page with the harness, the dashboard and the service's answers."""
     script = tools / "node_modules" / "render.js"
     source = tools / "render.tsx"
@@ -297,7 +292,7 @@ def bundle_page(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
     return page
 
 
-def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
+def browse(browser, page, folder, *options):
     done = run_command(
         *(browser, "--headless", *FLAGS, "--hide-scrollbars", "--window-size=1200,1600"),
         *("--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}"),

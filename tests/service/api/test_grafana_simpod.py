@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from tests.service.api.test_errors import check_problem
 
@@ -15,7 +13,7 @@ MEDIAN = [{"target": "people.median"}]
 QUERY = {"range": {"from": RANGE[0], "to": RANGE[1]}, "maxDataPoints": 100, "adhocFilters": []}
 
 
-def test_query_returns_datapoints_with_the_value_first(shared: FlaskClient) -> None:
+def test_query_returns_datapoints_with_the_value_first(shared):
     assert shared.get("/grafana").status_code == shared.get("/grafana/").status_code == 200
     names = [one["value"] for one in shared.post("/grafana/metrics", json={}).json]
     assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
@@ -35,7 +33,7 @@ def test_query_returns_datapoints_with_the_value_first(shared: FlaskClient) -> N
     assert [ms for _, ms in series["datapoints"]] == [1767571200000], "the day of that moment"
 
 
-def test_other_endpoints_of_the_protocol(shared: FlaskClient) -> None:
+def test_other_endpoints_of_the_protocol(shared):
     for path in ("metric-payload-options", "tag-keys", "tag-values"):
         assert shared.post(f"/grafana/{path}", json={}).json == []
     options = shared.post("/grafana/variable", json={"payload": {"target": "series"}}).json
@@ -54,9 +52,7 @@ def test_other_endpoints_of_the_protocol(shared: FlaskClient) -> None:
         ((RANGE[0], "9999-12-31T23:59:00-05:00"), MEDIAN, ["range.to"]),
     ],
 )
-def test_invalid_query_is_rejected(
-    shared: FlaskClient, times: Any, targets: Any, names: list[str]
-) -> None:
+def test_invalid_query_is_rejected(shared, times, targets, names):
     body = {"range": {"from": times[0], "to": times[1]}, "targets": targets} if times else {}
     problem = check_problem(shared.post("/grafana/query", json=body), 400, "Bad Request")
     assert [error["name"] for error in problem["errors"]] == names

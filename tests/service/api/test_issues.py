@@ -6,17 +6,15 @@ import io
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from service.core.context import Context
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
+from tests.service.support import NOW, ROUTE, publish, random_paths, record_run, utc
 
 PEOPLE = "/v1/series/people"
 
 
 @pytest.fixture
-def issue_ids(context: Context) -> list[str]:
+def issue_ids(context):
     """Ids of seven new issues, newest first; the last two were issued in the same second."""
     paths = {"climatology": random_paths("2026-01-01", 40)}
     issues = []
@@ -26,7 +24,7 @@ def issue_ids(context: Context) -> list[str]:
     return [issue.issue_id for issue in reversed(issues)]
 
 
-def test_pages_list_every_issue_once(client: FlaskClient, issue_ids: list[str]) -> None:
+def test_pages_list_every_issue_once(client, issue_ids):
     path: str | None = f"{PEOPLE}/issues?limit=3"
     listed, pages = [], 0
     while path:
@@ -42,12 +40,12 @@ def test_pages_list_every_issue_once(client: FlaskClient, issue_ids: list[str]) 
 
 
 @pytest.mark.parametrize("after", ["x", "", "MjAyNi0xMS0yMVQyMjozMTo0NSA5", "é"])
-def test_invalid_page_cursor_is_rejected(shared: FlaskClient, after: str) -> None:
+def test_invalid_page_cursor_is_rejected(shared, after):
     response = shared.get(f"{PEOPLE}/issues", query_string={"after": after})
     assert (response.status_code, response.json["errors"][0]["name"]) == (400, "after")
 
 
-def test_issue_is_immutable(client: FlaskClient, issue_ids: list[str]) -> None:
+def test_issue_is_immutable(client, issue_ids):
     response = client.get(f"{PEOPLE}/issues/{issue_ids[2]}")
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert response.json["models"][0]["model"] == "climatology"
@@ -55,9 +53,7 @@ def test_issue_is_immutable(client: FlaskClient, issue_ids: list[str]) -> None:
     assert client.get(f"/v1/series/boats/issues/{issue_ids[2]}").status_code == 404
 
 
-def test_as_of_selects_the_issue_current_then(
-    client: FlaskClient, clock: ManualClock, issue_ids: list[str]
-) -> None:
+def test_as_of_selects_the_issue_current_then(client, clock, issue_ids):
     clock.now = utc(2031, 1, 1)
     names = ["forecast", "totals", "exceedance", "capacity", "quiet", "panel", "gauges/chance"]
     for name in names:
@@ -76,9 +72,7 @@ def test_as_of_selects_the_issue_current_then(
     assert (both.status_code, both.json["errors"][0]["name"]) == (400, "as_of")
 
 
-def test_panel_accepts_times_and_updates_with_figures(
-    client: FlaskClient, context: Context
-) -> None:
+def test_panel_accepts_times_and_updates_with_figures(client, context):
     path = f"{PEOPLE}/panel?from=2025-12-31T00:00:00.000Z&to=2026-01-01T22:00:00.000Z"
     before = client.get(path)
     assert [row["actual"] is None for row in before.json["rows"]] == [False, True]
@@ -94,7 +88,7 @@ def test_panel_accepts_times_and_updates_with_figures(
 
 
 @pytest.mark.parametrize("threshold", [300, 0])
-def test_gauges_equal_other_responses(shared: FlaskClient, threshold: int) -> None:
+def test_gauges_equal_other_responses(shared, threshold):
     query = f"threshold={threshold}&window=3&horizon=9"
     (row,) = shared.get(f"{PEOPLE}/gauges/chance?{query}").json["rows"]
     forecast = shared.get(f"{PEOPLE}/exceedance?{query}").json
@@ -104,14 +98,14 @@ def test_gauges_equal_other_responses(shared: FlaskClient, threshold: int) -> No
     assert age["hours_since_issue"] == 0, "the test's clock is before the issue"
 
 
-def post_scenario(client: FlaskClient, status: int = 200, **body: Any) -> dict[str, Any]:
+def post_scenario(client, status=200, **body):
     response = client.post(f"{PEOPLE}/scenarios", json=body)
     assert response.status_code == status, response.text
     result: dict[str, Any] = response.json
     return result
 
 
-def test_scenario_includes_the_unchanged_forecast(shared: FlaskClient) -> None:
+def test_scenario_includes_the_unchanged_forecast(shared):
     forecast = shared.get(f"{PEOPLE}/forecast").json["rows"]
     scenario = post_scenario(shared, level_percent=50)
     assert scenario["kind"] == "scenario"
@@ -125,7 +119,7 @@ def test_scenario_includes_the_unchanged_forecast(shared: FlaskClient) -> None:
     assert len(issues) == 1, "scenarios are not stored"
 
 
-def test_invalid_scenario_is_rejected(shared: FlaskClient) -> None:
+def test_invalid_scenario_is_rejected(shared):
     problem = post_scenario(shared, 409, weather={"2026-01-02": "rough"})
     assert "uses no weather" in problem["detail"]
     for body in (
@@ -153,7 +147,7 @@ def test_invalid_scenario_is_rejected(shared: FlaskClient) -> None:
     assert response.status_code == 400
 
 
-def test_hubverse_rows_agree_with_the_forecast(shared: FlaskClient) -> None:
+def test_hubverse_rows_agree_with_the_forecast(shared):
     response = shared.get(f"{PEOPLE}/forecast?horizon=5&format=hubverse")
     assert response.content_type == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(response.text)))
@@ -167,7 +161,7 @@ def test_hubverse_rows_agree_with_the_forecast(shared: FlaskClient) -> None:
     assert medians == [str(row["median"]) for row in forecast]
 
 
-def test_format_parameter_overrides_accept(shared: FlaskClient) -> None:
+def test_format_parameter_overrides_accept(shared):
     path = f"{PEOPLE}/forecast?format=csv"
     response = shared.get(path, headers={"Accept": "application/json"})
     assert response.content_type.startswith("text/csv")

@@ -1,32 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from flask.testing import FlaskClient
 
 from service.api import key_store
 from service.core import request_store
-from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
 from service.scheduler import scheduler
 from tests.service.support import NOW
 
 
 @pytest.fixture
-def operate(context: Context) -> dict[str, str]:
+def operate(context):
     with context.database.writing() as connection:
         key = key_store.create_key(connection, "desk", "operate", NOW)
     return {"Authorization": f"Bearer {key}"}
 
 
 @pytest.fixture
-def run_requests(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Callable[[Context, str], Outcome]], None]:
+def run_requests(context, monkeypatch):
     """A function that runs the waiting requests with the given work."""
 
-    def run(work: Callable[[Context, str], Outcome]) -> None:
+    def run(work):
         for job in request_store.JOBS:
             monkeypatch.setitem(scheduler._WORK, job, work)
         scheduler.run_next_request(context, request_store.JOBS)
@@ -34,9 +28,7 @@ def run_requests(
     return run
 
 
-def test_job_request_is_claimed_and_its_status_returned(
-    client: FlaskClient, operate: dict[str, str], run_requests: Callable[..., None]
-) -> None:
+def test_job_request_is_claimed_and_its_status_returned(client, operate, run_requests):
     requested = client.post("/v1/jobs/ingest", headers=operate)
     assert (requested.status_code, requested.json["outcome"]) == (202, "waiting")
     assert requested.json["asked_by"] == "desk"
@@ -46,7 +38,7 @@ def test_job_request_is_claimed_and_its_status_returned(
     location = requested.headers["Location"]
     outcomes = []
 
-    def work(context: Context, period: str) -> Outcome:
+    def work(context, period):
         outcomes.append(client.get(location, headers=operate).json["outcome"])
         return Outcome("done", "all well")
 
@@ -59,14 +51,14 @@ def test_job_request_is_claimed_and_its_status_returned(
 
 
 def test_request_takes_the_outcome_of_a_finished_run(
-    client: FlaskClient,
-    context: Context,
-    operate: dict[str, str],
-    run_requests: Callable[..., None],
-) -> None:
+    client,
+    context,
+    operate,
+    run_requests,
+):
     """The worker died between the end of the run and that of the request."""
 
-    def work(context: Context, period: str) -> Outcome:
+    def work(context, period):
         return run_job(context, "refit", lambda _: Outcome("done", "published"), period)
 
     response = client.post("/v1/jobs/refit", headers=operate)
@@ -76,11 +68,11 @@ def test_request_takes_the_outcome_of_a_finished_run(
     assert (status["outcome"], status["reason"]) == ("done", "published")
 
 
-def test_every_requestable_job_has_a_worker() -> None:
+def test_every_requestable_job_has_a_worker():
     assert set(scheduler._WORK) == set(request_store.JOBS)
 
 
-def test_jobs_need_an_operate_key(client: FlaskClient, context: Context) -> None:
+def test_jobs_need_an_operate_key(client, context):
     with context.database.writing() as connection:
         key = key_store.create_key(connection, "reader", "read", NOW)
     reading = {"Authorization": f"Bearer {key}"}
@@ -92,9 +84,7 @@ def test_jobs_need_an_operate_key(client: FlaskClient, context: Context) -> None
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/requests/99", "/v1/jobs/requests/99999999999999999999"])
-def test_unknown_request_and_job_are_404(
-    client: FlaskClient, operate: dict[str, str], path: str
-) -> None:
+def test_unknown_request_and_job_are_404(client, operate, path):
     assert client.get(path, headers=operate).status_code == 404
     response = client.post("/v1/jobs/shutdown", headers=operate)
     assert (response.status_code, "refit" in response.json["detail"]) == (404, True)

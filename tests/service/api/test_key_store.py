@@ -6,13 +6,12 @@ import pytest
 
 from service.api import key_store
 from service.api.key_store import NameTaken
-from service.core.database import Database
 from tests.service.support import NOW
 
 ONE_DAY = dt.timedelta(days=1)
 
 
-def test_only_the_exact_key_matches(database: Database) -> None:
+def test_only_the_exact_key_matches(database):
     with database.writing() as connection:
         key = key_store.create_key(connection, "one", "read", NOW, NOW + ONE_DAY)
         key_store.create_key(connection, "two", "operate", NOW)
@@ -25,7 +24,7 @@ def test_only_the_exact_key_matches(database: Database) -> None:
         assert [one.name for one in key_store.list_keys(connection)] == ["one", "two"]
 
 
-def test_key_states(database: Database) -> None:
+def test_key_states(database):
     with database.writing() as connection:
         key_store.create_key(connection, "one", "read", NOW, NOW + ONE_DAY)
         (key,) = key_store.list_keys(connection)
@@ -36,7 +35,7 @@ def test_key_states(database: Database) -> None:
         assert key.state(NOW) == "revoked"
 
 
-def test_names_are_unique(database: Database) -> None:
+def test_names_are_unique(database):
     with database.writing() as connection:
         key_store.create_key(connection, "one", "read", NOW)
         with pytest.raises(NameTaken, match="'one' already exists"):

@@ -8,18 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from limits import parse
 from limits.storage import memory
 
 from service.api import key_store
 from service.api.limits import Limits
-from service.core.context import Context
 from service.core.settings import Settings, SettingsError
 from tests.service.support import NOW, collect_sql, free_port
 from tests.support.waiting import wait_until
@@ -28,13 +24,11 @@ FORECAST = "/v1/series/people/forecast"
 
 
 @pytest.fixture
-def limited(client_with: Callable[..., FlaskClient]) -> FlaskClient:
+def limited(client_with):
     return client_with(rate_per_key="2/hour", rate_per_address="3/hour")
 
 
-def test_429_has_retry_after_and_the_next_request_is_answered(
-    client_with: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_429_has_retry_after_and_the_next_request_is_answered(client_with, monkeypatch):
     now = 1_700_000_000.0
     monkeypatch.setattr("time.time", lambda: now)
     client = client_with(rate_per_address="2/minute")
@@ -50,15 +44,13 @@ def test_429_has_retry_after_and_the_next_request_is_answered(
     assert client.get(FORECAST).status_code == 200
 
 
-def test_requests_are_counted_per_key_and_per_address(
-    limited: FlaskClient, context: Context
-) -> None:
+def test_requests_are_counted_per_key_and_per_address(limited, context):
     with context.database.writing() as connection:
         used_key = key_store.create_key(connection, "one", "read", NOW)
         new_key = key_store.create_key(connection, "two", "read", NOW)
     wrong_key = f"crossings_0123456789_{'a' * 43}"
 
-    def status_of(key: str, address: str = "127.0.0.1") -> int:
+    def status_of(key, address="127.0.0.1"):
         headers = {"Authorization": f"Bearer {key}"}
         environ = {"REMOTE_ADDR": address}
         return limited.get(FORECAST, headers=headers, environ_base=environ).status_code
@@ -72,9 +64,7 @@ def test_requests_are_counted_per_key_and_per_address(
     assert status_of(new_key, "127.0.0.2") == 200
 
 
-def test_wrong_keys_beyond_the_limit_are_not_looked_up(
-    limited: FlaskClient, context: Context
-) -> None:
+def test_wrong_keys_beyond_the_limit_are_not_looked_up(limited, context):
     for number in range(6):
         wrong_key = {"Authorization": f"Bearer crossings_{number:010x}_{'a' * 43}"}
         with collect_sql(context) as statements:
@@ -83,7 +73,7 @@ def test_wrong_keys_beyond_the_limit_are_not_looked_up(
         assert len(lookups) == (number < 3)
 
 
-def test_ipv6_addresses_are_counted_by_network(limited: FlaskClient) -> None:
+def test_ipv6_addresses_are_counted_by_network(limited):
     statuses = [
         limited.get("/v1/nothing", environ_base={"REMOTE_ADDR": f"2001:db8::{n}"}).status_code
         for n in range(4)
@@ -91,9 +81,7 @@ def test_ipv6_addresses_are_counted_by_network(limited: FlaskClient) -> None:
     assert statuses[-1] == 429
 
 
-def test_expired_counts_are_dropped_without_threads(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expired_counts_are_dropped_without_threads(context, monkeypatch):
     settings = context.settings.model_copy(update={"rate_per_address": "3/second"})
     counts, limit = Limits(settings), parse("3/second")
     now = time.time()
@@ -114,12 +102,12 @@ def test_expired_counts_are_dropped_without_threads(
 class Redis:
     """A Redis server on a free port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.port = free_port()
         self.folder = folder
         self.start()
 
-    def start(self) -> None:
+    def start(self):
         options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
         self.child = subprocess.Popen(
             ["redis-server", *map(str, options)],
@@ -128,19 +116,19 @@ class Redis:
         )
         wait_until(self.is_listening, "redis-server starts")
 
-    def is_listening(self) -> bool:
+    def is_listening(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
             return True
         return False
 
-    def stop(self) -> None:
+    def stop(self):
         self.child.send_signal(signal.SIGCONT)
         self.child.kill()
         self.child.wait()
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
+def redis(tmp_path):
     if shutil.which("redis-server") is None or find_spec("redis") is None:
         pytest.skip("redis-server or the package redis is not installed")
     server = Redis(tmp_path)
@@ -148,9 +136,7 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     server.stop()
 
 
-def test_workers_share_counts_in_redis(
-    client_with: Callable[..., FlaskClient], redis: Redis, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_workers_share_counts_in_redis(client_with, redis, caplog):
     store = f"redis://127.0.0.1:{redis.port}/0"
     one, two = (client_with(rate_per_address="3/hour", rate_store=store) for _ in range(2))
     statuses = [web.get(FORECAST).status_code for web in (one, two, one, two, one)]
@@ -166,7 +152,7 @@ def test_workers_share_counts_in_redis(
     wait_until(lambda: one.get(FORECAST).status_code == 200, "Redis counts again")
 
 
-def test_rate_store_without_its_package_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_store_without_its_package_is_rejected(monkeypatch):
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(SettingsError, match=r"^CROSSINGS_RATE_STORE: expected memory://, or a "):
         Limits(Settings(rate_store="redis://127.0.0.1:1/0"))

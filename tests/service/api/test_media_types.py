@@ -26,7 +26,7 @@ from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred_type
         ("text/csv;q=2", JSON),
     ],
 )
-def test_media_ranges_follow_rfc_9110(accept: str, expected: str | None) -> None:
+def test_media_ranges_follow_rfc_9110(accept, expected):
     with Flask("any").test_request_context(headers={"Accept": accept}):
         assert preferred_type(JSON, CSV) == expected
 
@@ -35,6 +35,6 @@ def test_media_ranges_follow_rfc_9110(accept: str, expected: str | None) -> None
     ("accept", "expected"),
     [("text/html,application/xhtml+xml,*/*;q=0.8", HTML), ("*/*", PROBLEM)],
 )
-def test_browsers_prefer_pages(accept: str, expected: str) -> None:
+def test_browsers_prefer_pages(accept, expected):
     with Flask("any").test_request_context(headers={"Accept": accept}):
         assert preferred_type(PROBLEM, HTML) == expected

@@ -5,18 +5,15 @@ import re
 import shutil
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.answers.service_metrics import JOBS
 from service.app import create_app
-from service.core.context import Context
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from service.issues.score import score
@@ -24,7 +21,6 @@ from service.scheduler.schedule import schedule
 from tests.service.support import (
     ROOT,
     ROUTE,
-    ManualClock,
     publish,
     random_paths,
     record_run,
@@ -48,7 +44,7 @@ _WORDS = {
 }
 
 
-def parse_metrics(text: str) -> Scrape:
+def parse_metrics(text):
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -56,25 +52,25 @@ def parse_metrics(text: str) -> Scrape:
     }
 
 
-def scrape(client: FlaskClient) -> Scrape:
+def scrape(client):
     response = client.get("/metrics")
     assert response.status_code == 200
     return parse_metrics(response.text)
 
 
-def run_promtool(*arguments: str, **options: Any) -> str:
+def run_promtool(*arguments, **options):
     """Run promtool and return all it prints; fail if it reports an error."""
     done = run_command(str(_PROMTOOL), *arguments, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def value(samples: Scrape, name: str, **labels: str) -> float | None:
+def value(samples, name, **labels):
     return samples.get((f"crossings_{name}", frozenset(labels.items())))
 
 
 @pytest.fixture
-def scored(context: Context) -> Context:
+def scored(context):
     """The published database with a failed run and a scored past issue."""
     run_id = record_run(context.database, "past", utc(2025, 11, 1, 12), outcome="failed")
     for series_id in ("people", "boats"):
@@ -85,11 +81,11 @@ def scored(context: Context) -> Context:
 
 
 @pytest.fixture
-def scored_client(scored: Context, clock: ManualClock) -> FlaskClient:
+def scored_client(scored, clock):
     return create_app(scored, clock).test_client()
 
 
-def test_metrics_report_the_state_of_the_store(scored: Context, scored_client: FlaskClient) -> None:
+def test_metrics_report_the_state_of_the_store(scored, scored_client):
     samples = scrape(scored_client)
     issue = scored_client.get("/v1/status").json["series"][0]
     issued = value(samples, "forecast_issued_timestamp_seconds", series_id="people")
@@ -110,7 +106,7 @@ def test_metrics_report_the_state_of_the_store(scored: Context, scored_client: F
         assert done and abs(done - time.time()) < 86_400
 
 
-def test_coverage_metrics_equal_the_track_record(scored_client: FlaskClient) -> None:
+def test_coverage_metrics_equal_the_track_record(scored_client):
     samples = scrape(scored_client)
     for series_id in ("people", "boats"):
         record = scored_client.get(f"/v1/series/{series_id}/track-record").json
@@ -123,7 +119,7 @@ def test_coverage_metrics_equal_the_track_record(scored_client: FlaskClient) -> 
                 assert coverage == row[f"coverage{level}"]
 
 
-def test_forecast_metrics_equal_the_api(client: FlaskClient) -> None:
+def test_forecast_metrics_equal_the_api(client):
     samples = scrape(client)
     for series_id, day, week in (("people", 500, 2000), ("boats", 10, 40)):
         path = f"/v1/series/{series_id}"
@@ -139,7 +135,7 @@ def test_forecast_metrics_equal_the_api(client: FlaskClient) -> None:
             assert [metric] == [row["value"] for row in client.get(gauge).json["rows"]]
 
 
-def test_metrics_are_prefixed_and_documented(scored_client: FlaskClient) -> None:
+def test_metrics_are_prefixed_and_documented(scored_client):
     scored_client.get(FORECAST)
     documented = (ROOT / "docs/alerts.md").read_text("utf-8")
     for family in text_string_to_metric_families(scored_client.get("/metrics").text):
@@ -147,7 +143,7 @@ def test_metrics_are_prefixed_and_documented(scored_client: FlaskClient) -> None
         assert f"`{family.name.removesuffix('_created')}" in documented
 
 
-def test_requests_are_counted_by_route_and_status(client: FlaskClient) -> None:
+def test_requests_are_counted_by_route_and_status(client):
     for horizon in (1, 2, 0):
         client.get(f"{FORECAST}?horizon={horizon}")
     client.get(FORECAST, headers={"Authorization": "Bearer x"})
@@ -166,7 +162,7 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient) -> None:
     assert seconds and 0 < seconds < 30
 
 
-def test_job_run_counters_start_at_zero(empty: Context, clock: ManualClock) -> None:
+def test_job_run_counters_start_at_zero(empty, clock):
     """`increase()` misses the first failure if the counter appears with it."""
     samples = scrape(create_app(empty, clock).test_client())
     settings = Settings(source="declared", weather="openmeteo", smtp_host="mail")
@@ -177,16 +173,14 @@ def test_job_run_counters_start_at_zero(empty: Context, clock: ManualClock) -> N
             assert value(samples, "job_runs_total", route=ROUTE.name, job=job, outcome=outcome) == 0
 
 
-def test_workers_report_one_sum(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_report_one_sum(settings, tmp_path, monkeypatch):
     """Each request opens its own connection, so that all workers get some."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     with run_server(settings.model_copy(update={"workers": 3})) as base:
 
-        def count_requests() -> tuple[float | None, set[str]]:
+        def count_requests():
             samples = parse_metrics(httpx.get(f"{base}/metrics", timeout=BOUND).text)
             workers = {dict(labels)["worker"] for name, labels in samples if "memory" in name}
             labels = {"method": "GET", "route": FORECAST_ROUTE, "status": "200"}
@@ -201,7 +195,7 @@ def test_workers_report_one_sum(
         workers = count_requests()[1]
         os.kill(int(min(workers)), signal.SIGKILL)
 
-        def is_replaced() -> bool:
+        def is_replaced():
             try:
                 current = count_requests()[1]
             except httpx.TransportError:  # the killed worker had accepted this connection
@@ -213,13 +207,13 @@ def test_workers_report_one_sum(
     assert not list(temporary.iterdir()), "the metrics folder is removed"
 
 
-def load_rules() -> list[dict[str, Any]]:
+def load_rules():
     (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
     rules: list[dict[str, Any]] = group["rules"]
     return rules
 
 
-def test_alert_rules_have_runbooks_and_severities() -> None:
+def test_alert_rules_have_runbooks_and_severities():
     assert len({rule["alert"] for rule in load_rules()}) == len(load_rules()) > 8
     for rule in load_rules():
         assert set(rule) - {"for"} == {"alert", "expr", "labels", "annotations"}, rule
@@ -232,7 +226,7 @@ def test_alert_rules_have_runbooks_and_severities() -> None:
         assert anchor in anchors((ROOT / file).read_text("utf-8"))
 
 
-def test_alert_rules_use_existing_metrics_and_labels(scored_client: FlaskClient) -> None:
+def test_alert_rules_use_existing_metrics_and_labels(scored_client):
     scored_client.get(FORECAST)
     samples = scrape(scored_client)
     metrics = {name for name, _ in samples}
@@ -246,7 +240,7 @@ def test_alert_rules_use_existing_metrics_and_labels(scored_client: FlaskClient)
             assert set(re.findall(r"([a-z_]+)[=!]", inside)) <= labels, rule["alert"]
 
 
-def test_documented_scrape_keeps_the_labels_of_the_service() -> None:
+def test_documented_scrape_keeps_the_labels_of_the_service():
     """Otherwise `job` would be that of the scrape, and the alerts would name no job of ours."""
     text = (ROOT / "docs/alerts.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
     config = yaml.safe_load(text)
@@ -256,7 +250,7 @@ def test_documented_scrape_keeps_the_labels_of_the_service() -> None:
 
 
 @needs_promtool
-def test_promtool_accepts_alert_rules_and_they_fire(tmp_path: Path) -> None:
+def test_promtool_accepts_alert_rules_and_they_fire(tmp_path):
     cases = (ROOT / "tests/service/api/alerts_fire.yaml").read_text("utf-8")
     (tmp_path / "cases.yaml").write_text(cases.replace("RULES", str(ALERTS)))
     run_promtool("check", "rules", str(ALERTS))
@@ -264,7 +258,7 @@ def test_promtool_accepts_alert_rules_and_they_fire(tmp_path: Path) -> None:
 
 
 @needs_promtool
-def test_promtool_accepts_the_scrape(scored_client: FlaskClient) -> None:
+def test_promtool_accepts_the_scrape(scored_client):
     scored_client.get(FORECAST)
     text = scored_client.get("/metrics").text
     assert run_promtool("check", "metrics", input=text) == ""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import schemathesis
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -16,7 +14,6 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from service.api import key_store
 from service.app import create_app
-from service.core.context import Context
 from tests.service.support import NOW, ManualClock
 
 V1 = "/v1/series/people"
@@ -45,8 +42,8 @@ OPERATIONS = [
 
 @pytest.fixture(scope="module")
 def closed_service(
-    open_copy: Callable[..., Context],
-) -> tuple[Any, str]:
+    open_copy,
+):
     """The schemathesis schema of a service that needs a key, and an `operate` key."""
     context = open_copy(host="0.0.0.0", rate_per_key="", rate_per_address="")
     with context.database.writing() as connection:
@@ -67,15 +64,13 @@ UNDOCUMENTED = (
 )
 
 
-def test_every_operation_is_tested(shared: FlaskClient) -> None:
+def test_every_operation_is_tested(shared):
     paths = shared.get("/openapi.json").json["paths"]
     assert set(OPERATIONS) == {(method, path) for path in paths for method in paths[path]}
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_generated_requests_get_documented_responses(
-    closed_service: tuple[Any, str], method: str, path: str
-) -> None:
+def test_generated_requests_get_documented_responses(closed_service, method, path):
     document, key = closed_service
     operation = document[path][method]
     modes = [operation.as_strategy(mode) for mode in GenerationMode]
@@ -87,7 +82,7 @@ def test_generated_requests_get_documented_responses(
         suppress_health_check=list(HealthCheck),
     )
     @given(data=st.data())
-    def check_generated_request(data: st.DataObject) -> None:
+    def check_generated_request(data):
         case = data.draw(st.one_of(modes))
         series = case.path_parameters.get("series_id")
         is_valid = case.meta.generation.mode.is_positive
@@ -119,9 +114,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("query", BAD, ids=lambda text: text[:40])
-def test_bad_request_is_a_400_and_the_next_is_served(
-    shared: FlaskClient, query: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_bad_request_is_a_400_and_the_next_is_served(shared, query, caplog):
     response = shared.get(f"{V1}/{query}")
     assert response.status_code == 400, response.text
     assert response.content_type == "application/problem+json"
@@ -135,7 +128,7 @@ INJECTIONS = ["' OR '1'='1", '"; DROP TABLE issues; --', "people' UNION SELECT 1
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
-def test_sql_injection_is_treated_as_text(shared: FlaskClient, text: str) -> None:
+def test_sql_injection_is_treated_as_text(shared, text):
     for name in ("issue", "model", "as_of", "levels", "horizon", "format"):
         response = shared.get(f"{V1}/forecast", query_string={name: text})
         assert response.status_code in (400, 404), (name, response.text)
@@ -144,7 +137,7 @@ def test_sql_injection_is_treated_as_text(shared: FlaskClient, text: str) -> Non
     assert len(shared.get(f"{V1}/issues").json["rows"]) == 1
 
 
-def test_document_lists_responses_and_security(shared: FlaskClient) -> None:
+def test_document_lists_responses_and_security(shared):
     document: dict[str, Any] = shared.get("/openapi.json").json
     operation = document["paths"]["/v1/jobs/{job}"]["post"]
     assert {"202", "401", "403", "404", "429"} <= set(operation["responses"])

@@ -3,7 +3,6 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from flask.testing import FlaskClient
 
 from tests.service.api.test_errors import check_problem
 
@@ -69,9 +68,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("path", "name", "expected"), BAD)
-def test_invalid_parameter_names_what_is_expected(
-    shared: FlaskClient, path: str, name: str, expected: str
-) -> None:
+def test_invalid_parameter_names_what_is_expected(shared, path, name, expected):
     response = shared.get(V1 + path)
     problem = check_problem(response, 400, "Bad Request")
     assert [error["name"] for error in problem["errors"]] == [name]
@@ -81,7 +78,7 @@ def test_invalid_parameter_names_what_is_expected(
 
 
 @pytest.mark.parametrize("path", ["/v1/status", "/livez", "/readyz", "/metrics"])
-def test_paths_without_parameters_reject_any(shared: FlaskClient, path: str) -> None:
+def test_paths_without_parameters_reject_any(shared, path):
     problem = check_problem(shared.get(f"{path}?verbose=1"), 400, "Bad Request")
     assert problem["detail"] == "verbose: expected no query parameters"
 
@@ -97,5 +94,5 @@ def test_paths_without_parameters_reject_any(shared: FlaskClient, path: str) -> 
         (f"{V1}/forecast?as_of=0001-01-01T00:00:00Z", "no issue of people at 0001-01-01T00:00:00Z"),
     ],
 )
-def test_404_names_what_exists(shared: FlaskClient, path: str, expected: str) -> None:
+def test_404_names_what_exists(shared, path, expected):
     assert expected in check_problem(shared.get(path), 404, "Not Found")["detail"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from flask.testing import FlaskClient
 
 V1 = "/v1/series/people"
 
@@ -23,15 +22,13 @@ V1 = "/v1/series/people"
         ("/panel?from=2025-06-01T23:30:00Z&to=2025-06-30", 29),  # the first is the UK's 2 June
     ],
 )
-def test_smallest_and_largest_values_are_accepted(
-    shared: FlaskClient, path: str, count: int
-) -> None:
+def test_smallest_and_largest_values_are_accepted(shared, path, count):
     response = shared.get(V1 + path)
     assert response.status_code == 200, response.text
     assert len(response.json["rows"]) == count
 
 
-def test_levels_keep_their_order(shared: FlaskClient) -> None:
+def test_levels_keep_their_order(shared):
     body = shared.get(f"{V1}/forecast?levels=99,50&horizon=1").json
     assert body["levels"] == [99, 50]
     assert list(body["rows"][0])[8:] == ["lo99", "hi99", "lo50", "hi50", "note"]

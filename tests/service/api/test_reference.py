@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
 from service.api import reference
@@ -12,7 +10,7 @@ from tests.service.page.test_templates import violations
 from tests.service.support import ROOT
 
 
-def test_pages_load_nothing_from_other_sites(shared: FlaskClient) -> None:
+def test_pages_load_nothing_from_other_sites(shared):
     for path in ("/docs", "/docs/reference"):
         page = shared.get(path)
         assert page.content_type == "text/html; charset=utf-8"
@@ -26,7 +24,7 @@ def test_pages_load_nothing_from_other_sites(shared: FlaskClient) -> None:
         assert cached.status_code == 304
 
 
-def test_reference_lists_every_operation_without_scripts(shared: FlaskClient) -> None:
+def test_reference_lists_every_operation_without_scripts(shared):
     page = shared.get("/docs/reference").text
     for path, operations in shared.get("/openapi.json").json["paths"].items():
         for method in operations:
@@ -35,7 +33,7 @@ def test_reference_lists_every_operation_without_scripts(shared: FlaskClient) ->
     assert "<script" not in page
 
 
-def test_only_the_viewer_allows_inline_styles(shared: FlaskClient) -> None:
+def test_only_the_viewer_allows_inline_styles(shared):
     policies = {
         path: shared.get(path).headers["Content-Security-Policy"]
         for path in ("/docs", "/docs/reference", "/about")
@@ -46,7 +44,7 @@ def test_only_the_viewer_allows_inline_styles(shared: FlaskClient) -> None:
     assert loosened == policies["/about"]
 
 
-def test_viewer_is_the_vendored_version() -> None:
+def test_viewer_is_the_vendored_version():
     version = (ROOT / "scripts" / "vendor").read_text("utf-8").split("fetch rapidoc ")[1].split()[0]
     static = ROOT / "service" / "api" / "static"
     assert f"RapiDoc {version}" in (static / "rapidoc.js").read_text("utf-8")[:100]
@@ -54,7 +52,7 @@ def test_viewer_is_the_vendored_version() -> None:
     assert reference.blueprint.static_folder == str(static)
 
 
-def test_viewer_sends_a_request(visit: Any) -> None:  # noqa: F811
+def test_viewer_sends_a_request(visit):  # noqa: F811
     page = visit("/docs")
     page.get_by_text("/v1/series/{series_id}/totals").click()
     expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
@@ -71,7 +69,7 @@ def test_viewer_sends_a_request(visit: Any) -> None:  # noqa: F811
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_viewer_sends_the_entered_key(visit: Any) -> None:  # noqa: F811
+def test_viewer_sends_the_entered_key(visit):  # noqa: F811
     page = visit("/docs", outage=True)
     page.get_by_placeholder("api-token").fill("crossings_wrong")
     page.get_by_role("button", name="SET").click()

@@ -1,33 +1,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 import pytest
-from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.core.context import Context
 from service.core.logs import request_id
-from tests.service.support import ManualClock
 
 STATUS = "/v1/status"
 
 
 @pytest.mark.parametrize("sent", ["7f9c-1.2_3=", "A" * 64])
-def test_valid_request_id_is_kept(shared: FlaskClient, sent: str) -> None:
+def test_valid_request_id_is_kept(shared, sent):
     assert shared.get(STATUS, headers={"X-Request-Id": sent}).headers["X-Request-Id"] == sent
 
 
 @pytest.mark.parametrize("sent", ["", "-a", "A" * 65, "a b", "é", "a@b.org"])
-def test_invalid_request_id_is_replaced(shared: FlaskClient, sent: str) -> None:
+def test_invalid_request_id_is_replaced(shared, sent):
     response_id = shared.get(STATUS, headers={"X-Request-Id": sent}).headers["X-Request-Id"]
     assert len(response_id) == 16 and response_id.isalnum()
 
 
-def test_log_records_have_the_request_id(
-    client_with: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_records_have_the_request_id(client_with, monkeypatch):
     logged_ids: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda _: logged_ids.append(request_id.get())
@@ -39,11 +33,11 @@ def test_log_records_have_the_request_id(
 
 
 def test_failed_requests_are_logged_and_others_on_demand(
-    client_with: Callable[..., FlaskClient],
-    empty: Context,
-    clock: ManualClock,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    client_with,
+    empty,
+    clock,
+    caplog,
+):
     caplog.set_level(logging.INFO, "service.api.request_log")
     client_with().get(f"{STATUS}?x=1")
     assert not caplog.records

@@ -9,19 +9,14 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
-from flask.testing import FlaskClient
 
 from service.api import key_store, responses
 from service.api.responses import Rendered
 from service.app import create_app
-from service.core.context import Context
 from service.issues import note_store
 from tests.service.page.test_now_why import NOTE
 from tests.service.stored_figures import Figure, store_as_documents
@@ -54,7 +49,7 @@ TAGGED = [
 ]
 
 
-def etag(client: FlaskClient, path: str, accept: str = "*/*") -> str:
+def etag(client, path, accept="*/*"):
     response = client.get(path, headers={"Accept": accept})
     assert response.status_code == 200
     value = response.headers["ETag"]
@@ -63,7 +58,7 @@ def etag(client: FlaskClient, path: str, accept: str = "*/*") -> str:
 
 
 @pytest.mark.parametrize("path", TAGGED)
-def test_matching_etag_gets_304(shared: FlaskClient, path: str) -> None:
+def test_matching_etag_gets_304(shared, path):
     cached = etag(shared, path)
     again = shared.get(path, headers={"If-None-Match": f'"other", {cached}'})
     assert (again.status_code, again.data) == (304, b"")
@@ -73,23 +68,23 @@ def test_matching_etag_gets_304(shared: FlaskClient, path: str) -> None:
     assert shared.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_change_of_status_changes_the_etag(client: FlaskClient, clock: ManualClock) -> None:
+def test_change_of_status_changes_the_etag(client, clock):
     cached = {path: etag(client, path) for path in TAGGED}
     clock.now = utc(2026, 1, 20)
     for path in TAGGED:
         assert client.get(path, headers={"If-None-Match": cached[path]}).status_code == 200, path
 
 
-def fail_a_job(context: Context) -> None:
+def fail_a_job(context):
     record_run(context.database, "later", outcome="failed", reason="no model could be fitted")
 
 
-def publish_later(context: Context) -> None:
+def publish_later(context):
     paths, run_id = {"climatology": random_paths("2026-01-01", 40)}, record_run(context.database)
     publish(context.database, paths, run_id, NOW + dt.timedelta(days=365))
 
 
-def revise(context: Context) -> None:
+def revise(context):
     figure = Figure("people", dt.date(2025, 12, 30), 7, "test")
     with context.database.writing() as connection:
         store_as_documents(connection, ROUTE, [figure], NOW)
@@ -101,12 +96,12 @@ def revise(context: Context) -> None:
 )
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 def test_change_of_the_store_changes_the_etag(
-    client: FlaskClient,
-    context: Context,
-    accept: str,
-    change: Callable[[Context], None],
-    path: str,
-) -> None:
+    client,
+    context,
+    accept,
+    change,
+    path,
+):
     cached = etag(client, path, accept)
     change(context)
     response = client.get(path, headers={"If-None-Match": cached, "Accept": accept})
@@ -124,17 +119,15 @@ def test_change_of_the_store_changes_the_etag(
         ("application/vnd.crossings.records+json", "application/vnd.crossings.records+json"),
     ],
 )
-def test_accept_header_selects_the_format(
-    shared: FlaskClient, accept: str, content_type: str
-) -> None:
+def test_accept_header_selects_the_format(shared, accept, content_type):
     response = shared.get(FORECAST, headers={"Accept": accept})
     assert response.status_code == 200
     assert response.content_type == content_type
     assert "Accept" in response.vary
 
 
-def test_cache_control_by_path(shared: FlaskClient) -> None:
-    def cache_control(path: str) -> str:
+def test_cache_control_by_path(shared):
+    def cache_control(path):
         return shared.get(path).headers["Cache-Control"]
 
     assert cache_control(FORECAST) == "public, max-age=60"
@@ -143,7 +136,7 @@ def test_cache_control_by_path(shared: FlaskClient) -> None:
     assert cache_control("/readyz") == "public, max-age=0"
 
 
-def test_rows_in_every_format(shared: FlaskClient) -> None:
+def test_rows_in_every_format(shared):
     rows = shared.get(FORECAST).json["rows"]
     records = shared.get(f"{FORECAST}?format=records")
     assert records.json == rows
@@ -155,7 +148,7 @@ def test_rows_in_every_format(shared: FlaskClient) -> None:
     assert list(frame["median"]) == [row["median"] for row in rows]
 
 
-def test_csv_times_are_read_by_spreadsheets(shared: FlaskClient) -> None:
+def test_csv_times_are_read_by_spreadsheets(shared):
     table = shared.get("/v1/series/people/observations?from=2025-12-31&format=csv").text
     frame = pd.read_csv(io.StringIO(table))
     for name in ("time", "known_at"):  # spreadsheets recognise date, space, time
@@ -164,16 +157,14 @@ def test_csv_times_are_read_by_spreadsheets(shared: FlaskClient) -> None:
     assert table.splitlines()[1] == "2025-12-31 00:00:00,2025-12-31,0,figures,2026-01-01 14:00:00"
 
 
-def test_series_without_figures_is_an_empty_table(shared: FlaskClient) -> None:
+def test_series_without_figures_is_an_empty_table(shared):
     path = "/v1/series/preventions/observations"
     assert shared.get(path).json["rows"] == []
     assert shared.get(f"{path}?format=records").json == []
     assert shared.get(f"{path}?format=csv").text == "time,date,value,source,known_at\n"
 
 
-def test_response_is_cached_and_the_oldest_is_evicted(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_response_is_cached_and_the_oldest_is_evicted(client, monkeypatch):
     path = "/v1/series/people/forecast"
     first = client.get(path).data
     monkeypatch.setattr("service.api.series.bands.bands", lambda *_: 1 / 0)
@@ -189,7 +180,7 @@ def test_response_is_cached_and_the_oldest_is_evicted(
     assert list(cache) == ["e", "f"]
 
 
-def assert_same_shape(documented: Any, body: Any, where: str) -> None:
+def assert_same_shape(documented, body, where):
     """Assert that the response has every documented key, with values of the same types."""
     if isinstance(documented, dict):
         for name, value in documented.items():
@@ -206,8 +197,8 @@ def assert_same_shape(documented: Any, body: Any, where: str) -> None:
 
 @pytest.fixture(scope="module")
 def documented(
-    open_copy: Callable[..., Context],
-) -> tuple[FlaskClient, dict[str, str]]:
+    open_copy,
+):
     """A service with an earlier issue to compare with, and the header with an `operate` key."""
     context = open_copy()
     client = create_app(context, ManualClock(NOW)).test_client()
@@ -222,9 +213,7 @@ def documented(
 
 
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=lambda text: text[:60])
-def test_documented_example_has_its_documented_shape(
-    documented: tuple[FlaskClient, dict[str, str]], command: str, expected: str
-) -> None:
+def test_documented_example_has_its_documented_shape(documented, command, expected):
     client, key = documented
     address = re.search(r'"([^"]*\$[^"]*/[^"]*)"$', command)
     assert address, command
@@ -240,7 +229,7 @@ def test_documented_example_has_its_documented_shape(
     assert_same_shape(json.loads(expected), response.json, "")
 
 
-def test_every_path_has_a_documented_example(shared: FlaskClient) -> None:
+def test_every_path_has_a_documented_example(shared):
     docs = API + CLIENTS
     for path in shared.get("/openapi.json").json["paths"]:
         end = path.replace("/v1/series/{series_id}", "").replace("/v1", "")
@@ -249,15 +238,13 @@ def test_every_path_has_a_documented_example(shared: FlaskClient) -> None:
 
 
 @pytest.fixture(scope="module")
-def address(open_copy: Callable[..., Context]) -> Iterator[str]:
+def address(open_copy):
     """A running service."""
     with run_server(open_copy().settings) as base:
         yield base
 
 
-def test_generated_client_returns_typed_values(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_generated_client_returns_typed_values(address, tmp_path, monkeypatch):
     package = "channel_crossings_forecast_client"
     (tmp_path / "config.yaml").write_text("post_hooks: []\n")
     (tmp_path / "openapi.json").write_bytes(httpx.get(f"{address}/openapi.json").content)
@@ -267,7 +254,7 @@ def test_generated_client_returns_typed_values(
     assert "arning" not in printed
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def call(tag: str, name: str, **parameters: Any) -> Any:
+    def call(tag, name, **parameters):
         module = importlib.import_module(f"{package}.api.{tag}.{name}")
         return module.sync(client=client, **parameters)
 
@@ -296,23 +283,23 @@ def test_generated_client_returns_typed_values(
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d+ \d+ \d+\n", printed)
 
 
-def code_example(language: str, address: str, number: int = 0) -> str:
+def code_example(language, address, number=0):
     """A block of code in docs/clients.md, for the service at `address`."""
     blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", CLIENTS, re.DOTALL)
     return blocks[number].replace("http://127.0.0.1:8000", address)
 
 
-def run_example(*command: str, **options: Any) -> str:
+def run_example(*command, **options):
     done = run_command(*command, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def test_documented_python_client_runs(address: str) -> None:
+def test_documented_python_client_runs(address):
     printed = run_example(sys.executable, "-c", code_example("python", address))
     assert re.search(r"next seven days: \d+ to \d+", printed)
 
 
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
-def test_documented_r_client_runs(address: str) -> None:
+def test_documented_r_client_runs(address):
     run_example("Rscript", "-e", code_example("r", address))

@@ -1,46 +1,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation import OpenAPIV31SpecValidator
 
 from service.app import create_app
-from service.core.context import Context
 from tests.service.support import NOW, ManualClock
 
 MORE = {"totals": ["?from=2026-01-01&to=2026-02-01"], "forecast": ["?levels=50,90,99"]}
 
 
 @pytest.fixture(scope="module")
-def app(open_copy: Callable[..., Context]) -> Flask:
+def app(open_copy):
     return create_app(open_copy(contact="The team on duty"), ManualClock(NOW))
 
 
 @pytest.fixture(scope="module")
-def client(app: Flask) -> FlaskClient:
+def client(app):
     return app.test_client()
 
 
 @pytest.fixture(scope="module")
-def document(client: FlaskClient) -> dict[str, Any]:
+def document(client):
     spec: dict[str, Any] = client.get("/openapi.json").json
     return spec
 
 
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def operations(document):
     for path, by_method in document["paths"].items():
         for operation in by_method.values():
             yield path, operation
 
 
-def forbid_other_keys(part: Any) -> Any:
+def forbid_other_keys(part):
     """The same schema, where `additionalProperties` is false instead of true."""
     if isinstance(part, dict):
         return {
@@ -52,7 +48,7 @@ def forbid_other_keys(part: Any) -> Any:
     return [forbid_other_keys(one) for one in part] if isinstance(part, list) else part
 
 
-def validate_response(response: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
+def validate_response(response, schema, document):
     jsonschema.validate(
         response,
         schema | {"components": {"schemas": forbid_other_keys(document["components"]["schemas"])}},
@@ -61,17 +57,17 @@ def validate_response(response: Any, schema: dict[str, Any], document: dict[str,
     )
 
 
-def success_content(operation: dict[str, Any]) -> dict[str, Any]:
+def success_content(operation):
     content: dict[str, Any] = next(iter(operation["responses"].values()))["content"]
     return content
 
 
-def test_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+def test_document_is_valid_openapi_3_1(document):
     assert document["openapi"].startswith("3.1.")
     validate(document, cls=OpenAPIV31SpecValidator)
 
 
-def test_document_names_licence_contact_and_server(document: dict[str, Any]) -> None:
+def test_document_names_licence_contact_and_server(document):
     assert document["info"]["license"]["identifier"] == "Apache-2.0"
     assert document["info"]["contact"] == {
         "name": "The team on duty",
@@ -80,7 +76,7 @@ def test_document_names_licence_contact_and_server(document: dict[str, Any]) -> 
     assert [server["url"] for server in document["servers"]] == ["/"]
 
 
-def test_paths_are_the_routes_of_the_app(app: Flask, document: dict[str, Any]) -> None:
+def test_paths_are_the_routes_of_the_app(app, document):
     routes = {
         re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule))
         for rule in app.url_map.iter_rules()
@@ -92,7 +88,7 @@ def test_paths_are_the_routes_of_the_app(app: Flask, document: dict[str, Any]) -
     assert routes == set(document["paths"])
 
 
-def test_paths_and_parameters_are_described(document: dict[str, Any]) -> None:
+def test_paths_and_parameters_are_described(document):
     for path, operation in operations(document):
         assert operation["summary"], path
         assert operation["tags"], path
@@ -100,7 +96,7 @@ def test_paths_and_parameters_are_described(document: dict[str, Any]) -> None:
             assert parameter["description"], path
 
 
-def test_operation_ids_follow_their_paths(document: dict[str, Any]) -> None:
+def test_operation_ids_follow_their_paths(document):
     ids = {path: operation["operationId"] for path, operation in operations(document)}
     assert len(set(ids.values())) == len(ids)
     assert ids["/v1/series"] == "series"
@@ -109,13 +105,13 @@ def test_operation_ids_follow_their_paths(document: dict[str, Any]) -> None:
     assert ids["/v1/jobs/requests/{request_id}"] == "jobs_request"
 
 
-def test_schema_titles_are_their_names(document: dict[str, Any]) -> None:
+def test_schema_titles_are_their_names(document):
     schemas = document["components"]["schemas"]
     titles = [schema.get("title", name) for name, schema in schemas.items()]
     assert titles == list(schemas)
 
 
-def test_series_parameters_list_the_declared_series(document: dict[str, Any]) -> None:
+def test_series_parameters_list_the_declared_series(document):
     schemas = document["components"]["schemas"]
     assert schemas["SeriesId"]["enum"] == ["people", "boats", "preventions"]
     assert schemas["ForecastSeriesId"]["enum"] == ["people", "boats"]
@@ -129,7 +125,7 @@ def test_series_parameters_list_the_declared_series(document: dict[str, Any]) ->
     assert stored == {"observations", "revisions"}
 
 
-def test_errors_are_problem_details(document: dict[str, Any]) -> None:
+def test_errors_are_problem_details(document):
     components = document["components"]["responses"]
     for path, operation in operations(document):
         for status, response in operation["responses"].items():
@@ -140,7 +136,7 @@ def test_errors_are_problem_details(document: dict[str, Any]) -> None:
                 assert problem["examples"]["answer"]["value"]["status"] == int(status)
 
 
-def test_responses_match_their_schemas(client: FlaskClient, document: dict[str, Any]) -> None:
+def test_responses_match_their_schemas(client, document):
     newest = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
     names = {"series_id": "people", "issue_id": newest}
     asked = [path for path, one in operations(document) if "200" in one["responses"]]
@@ -155,7 +151,7 @@ def test_responses_match_their_schemas(client: FlaskClient, document: dict[str, 
             validate_response(response.json, content["application/json"]["schema"], document)
 
 
-def test_examples_match_their_schemas(document: dict[str, Any]) -> None:
+def test_examples_match_their_schemas(document):
     for path, operation in operations(document):
         for kind, content in success_content(operation).items():
             assert content["examples"]["answer"]["value"] is not None, (path, kind)

@@ -6,24 +6,22 @@ import re
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from service.core.context import Context
 from service.issues import issue_store
 from tests.service.stored_issues import latest_issue
-from tests.service.support import NOW, ManualClock, collect_sql, publish, random_paths, utc
+from tests.service.support import NOW, collect_sql, publish, random_paths, utc
 
 PEOPLE = "/v1/series/people"
 
 
-def get(client: FlaskClient, path: str, **headers: str) -> dict[str, Any]:
+def get(client, path, **headers):
     response = client.get(path, headers=headers)
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.json
     return body
 
 
-def test_forecast_begins_today(shared: FlaskClient) -> None:
+def test_forecast_begins_today(shared):
     body = get(shared, f"{PEOPLE}/forecast")
     assert (body["data_through"], body["origin"]) == ("2025-12-31", "2025-12-31")
     assert [row["horizon_days"] for row in body["rows"]] == list(range(2, 30))
@@ -36,7 +34,7 @@ def test_forecast_begins_today(shared: FlaskClient) -> None:
     ]
 
 
-def test_responses_describe_the_issue(shared: FlaskClient) -> None:
+def test_responses_describe_the_issue(shared):
     for path in (f"{PEOPLE}/forecast", f"{PEOPLE}/totals"):
         body = get(shared, path)
         assert list(body) == [
@@ -51,7 +49,7 @@ def test_responses_describe_the_issue(shared: FlaskClient) -> None:
         assert "Open Government Licence" in body["attribution"]
 
 
-def test_forecast_and_totals_match_the_stored_paths(client: FlaskClient, context: Context) -> None:
+def test_forecast_and_totals_match_the_stored_paths(client, context):
     """Recomputed from the stored paths with plain loops."""
     rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
     (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
@@ -76,7 +74,7 @@ def test_forecast_and_totals_match_the_stored_paths(client: FlaskClient, context
         f"{PEOPLE}/observations?from=2027-01-01",
     ],
 )
-def test_csv_has_the_rows_of_json(shared: FlaskClient, path: str) -> None:
+def test_csv_has_the_rows_of_json(shared, path):
     rows = get(shared, path)["rows"]
     response = shared.get(path, headers={"Accept": "text/csv"})
     assert response.content_type == "text/csv; charset=utf-8"
@@ -89,13 +87,13 @@ def test_csv_has_the_rows_of_json(shared: FlaskClient, path: str) -> None:
         assert table[0] == ["time", "date", "value", "source", "known_at"]
 
 
-def format_cell(value: Any) -> str:
+def format_cell(value):
     """Times are written as spreadsheets read them."""
     text = "" if value is None else str(value)
     return re.sub(r"(\d\d)T(\d\d:\d\d:\d\d)Z", r"\1 \2", text)
 
 
-def test_old_figures_make_responses_stale(client: FlaskClient, clock: ManualClock) -> None:
+def test_old_figures_make_responses_stale(client, clock):
     old = {"name": "figures_old", "detail": "the latest figures are for 2025-12-31, 4 days ago"}
     for now, expected in ((NOW, ("fresh", [])), (utc(2026, 1, 4), ("stale", [old]))):
         clock.now = now
@@ -108,7 +106,7 @@ def test_old_figures_make_responses_stale(client: FlaskClient, clock: ManualCloc
     assert headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
 
 
-def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: ManualClock) -> None:
+def test_series_list_as_csv_has_plain_cells(client, clock):
     clock.now = utc(2026, 1, 4)
     response = client.get("/v1/series", headers={"Accept": "text/csv"})
     columns = ("series_id", "is_forecast", "status", "reasons")
@@ -120,7 +118,7 @@ def test_series_list_as_csv_has_plain_cells(client: FlaskClient, clock: ManualCl
     ]
 
 
-def test_year_equals_that_of_the_page(shared: FlaskClient) -> None:
+def test_year_equals_that_of_the_page(shared):
     year = get(shared, f"{PEOPLE}/year-so-far")
     page = list(csv.DictReader(io.StringIO(shared.get("/now/year.csv").text)))
     for row, cells in zip(year["rows"], page, strict=True):
@@ -128,7 +126,7 @@ def test_year_equals_that_of_the_page(shared: FlaskClient) -> None:
     assert f"year_{year['earlier'][-1]}" in year["rows"][0]
 
 
-def test_comparison_of_other_models(client: FlaskClient, context: Context) -> None:
+def test_comparison_of_other_models(client, context):
     for day in (1, 15):
         paths = {
             name: random_paths(f"2025-12-{day:02}", 28, seed=day + at)
@@ -152,14 +150,12 @@ def test_comparison_of_other_models(client: FlaskClient, context: Context) -> No
         ("models=none", 404, "expected a model of this issue"),
     ],
 )
-def test_invalid_comparison_is_rejected(
-    shared: FlaskClient, question: str, status: int, words: str
-) -> None:
+def test_invalid_comparison_is_rejected(shared, question, status, words):
     response = shared.get(f"{PEOPLE}/comparison?{question}")
     assert (response.status_code, words in response.json["detail"]) == (status, True)
 
 
-def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: ManualClock) -> None:
+def test_issue_by_id_keeps_its_totals(client, clock):
     issue_id = get(client, f"{PEOPLE}/totals")["issue_id"]
     clock.now = utc(2026, 5, 1, 12)
     for query, last_day in ((f"?issue={issue_id}", "2025-12-31"), ("", "2026-04-30")):
@@ -167,14 +163,14 @@ def test_issue_by_id_keeps_its_totals(client: FlaskClient, clock: ManualClock) -
         assert [row["to"] for row in rows if row["period"] == "year_to_date"] == [last_day]
 
 
-def test_other_models_of_the_issue(shared: FlaskClient) -> None:
+def test_other_models_of_the_issue(shared):
     champion = get(shared, f"{PEOPLE}/forecast")
     naive = get(shared, f"{PEOPLE}/forecast?model=seasonal_naive")
     assert naive["model"] == "seasonal_naive"
     assert naive["rows"] != champion["rows"]
 
 
-def test_cached_forecast_needs_few_queries(client: FlaskClient, context: Context) -> None:
+def test_cached_forecast_needs_few_queries(client, context):
     client.get(f"{PEOPLE}/forecast")
     with collect_sql(context) as statements:
         client.get(f"{PEOPLE}/forecast")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -23,12 +22,12 @@ print(sorted(name for name, module in sys.modules.items() if module and "opentel
 """
 
 
-def test_opentelemetry_is_not_imported_by_default(settings: Settings) -> None:
+def test_opentelemetry_is_not_imported_by_default(settings):
     done = run_command(sys.executable, "-c", READ_STATUS, env=as_environment(settings))
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
-def test_tracing_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracing_without_the_extra_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     monkeypatch.delitem(sys.modules, "service.api.spans", raising=False)
     monkeypatch.setattr(server, "MPServer", None)  # no server is started
@@ -36,7 +35,7 @@ def test_tracing_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         server.serve(Settings(tracing="otlp"))
 
 
-def test_error_of_a_span_has_no_message() -> None:
+def test_error_of_a_span_has_no_message():
     trace = pytest.importorskip("opentelemetry.sdk.trace", reason="`otel` is not installed")
     from opentelemetry.trace import Status, StatusCode
 
@@ -48,12 +47,12 @@ def test_error_of_a_span_has_no_message() -> None:
 
 
 @pytest.fixture
-def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+def collector():
     """The URL of a collector, and the path and body of each request to it."""
     requests = []
 
     class Collector(QuietHandler):
-        def do_POST(self) -> None:
+        def do_POST(self):
             requests.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
@@ -65,10 +64,10 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 
 
 def test_spans_are_exported_without_personal_data(
-    settings: Settings,
-    collector: tuple[str, list[tuple[str, bytes]]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    settings,
+    collector,
+    monkeypatch,
+):
     pytest.importorskip("opentelemetry.sdk", reason="the extra `otel` is not installed")
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 

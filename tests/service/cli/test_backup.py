@@ -1,27 +1,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
-from service.core.context import Context
-from service.core.settings import Settings
 from tests.service.support import (
-    Crossings,
     record_run,
 )
 
 
-def folders_of(settings: Settings) -> dict[str, Path]:
+def folders_of(settings):
     return {"var_dir": settings.var_dir, "fitted_dir": settings.fitted_folder}
 
 
-def test_backup_and_restore_commands(
-    crossings: Crossings, settings: Settings, tmp_path: Path
-) -> None:
+def test_backup_and_restore_commands(crossings, settings, tmp_path):
     archive = str(tmp_path / "crossings.tar.gz")
     backup = crossings("backup", archive, **folders_of(settings))
     assert backup.returncode == 0
@@ -33,7 +27,7 @@ def test_backup_and_restore_commands(
     assert "people-20251231" in crossings("status", **target).stdout
 
 
-def test_missing_database_does_not_overwrite_a_backup(crossings: Crossings, tmp_path: Path) -> None:
+def test_missing_database_does_not_overwrite_a_backup(crossings, tmp_path):
     archive, empty = tmp_path / "crossings.tar.gz", tmp_path / "empty"
     archive.write_bytes(b"the good one")
     for _ in range(2):  # no folder, then a file without tables
@@ -46,7 +40,7 @@ def test_missing_database_does_not_overwrite_a_backup(crossings: Crossings, tmp_
     assert archive.read_bytes() == b"the good one"
 
 
-def test_backup_follows_a_link_and_rejects_a_pipe(context: Context, tmp_path: Path) -> None:
+def test_backup_follows_a_link_and_rejects_a_pipe(context, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()
     link, target, pipe = folder / "link", folder / "linked \udcff" / "target", folder / "pipe"
@@ -65,9 +59,7 @@ def test_backup_follows_a_link_and_rejects_a_pipe(context: Context, tmp_path: Pa
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_backup_and_restore_errors(
-    crossings: Crossings, settings: Settings, tmp_path: Path
-) -> None:
+def test_backup_and_restore_errors(crossings, settings, tmp_path):
     archive = tmp_path / "crossings.tar.gz"
     archive.write_bytes(b"not a backup")
     for arguments, status, message in (
@@ -84,9 +76,7 @@ def test_backup_and_restore_errors(
     assert archive.read_bytes() == b"not a backup"
 
 
-def test_restore_is_rejected_while_a_scheduler_runs(
-    crossings: Crossings, context: Context, tmp_path: Path
-) -> None:
+def test_restore_is_rejected_while_a_scheduler_runs(crossings, context, tmp_path):
     back_up(context, archive := tmp_path / "crossings.tar.gz")
     record_run(context.database, job="later")
     for is_running in (True, False):

@@ -8,9 +8,7 @@ import json
 import shutil
 import tarfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +16,7 @@ from service.api import key_store
 from service.app import create_app
 from service.cli.backup_archive import BackupError, back_up, check, restore
 from service.core import run_store
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.database import connect, this_migration
 from service.core.settings import Settings
 from service.mail import subscriber_store
@@ -34,7 +32,7 @@ PAGES = [
 ]
 
 
-def make_used_context(published: Path, home: Path) -> Context:
+def make_used_context(published, home):
     """A database with an issue, a key and a subscriber, and its own copy of the models."""
     (home / "var").mkdir()
     shutil.copy(published / "after-refit.sqlite", home / "var" / "crossings.sqlite")
@@ -51,7 +49,7 @@ def make_used_context(published: Path, home: Path) -> Context:
 
 
 @pytest.fixture
-def source(published: Path, tmp_path: Path) -> Iterator[Context]:
+def source(published, tmp_path):
     """A context that a test may change."""
     (home := tmp_path / "source").mkdir()
     context = make_used_context(published, home)
@@ -60,7 +58,7 @@ def source(published: Path, tmp_path: Path) -> Iterator[Context]:
 
 
 @pytest.fixture(scope="module")
-def shared_backup(published: Path, tmp_path_factory: Any) -> Iterator[tuple[Context, Path]]:
+def shared_backup(published, tmp_path_factory):
     """A context that no test changes, and its backup."""
     context = make_used_context(published, home := tmp_path_factory.mktemp("kept"))
     back_up(context, home / "backup.tar.gz")
@@ -69,18 +67,18 @@ def shared_backup(published: Path, tmp_path_factory: Any) -> Iterator[tuple[Cont
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Settings:
+def target(tmp_path):
     """Settings of another, empty machine."""
     home = tmp_path / "target"
     return Settings(var_dir=home / "var", models_dir=home / "models", fitted_dir=home / "fitted")
 
 
 @pytest.fixture
-def archive(shared_backup: tuple[Context, Path], tmp_path: Path) -> Path:
+def archive(shared_backup, tmp_path):
     return Path(shutil.copy(shared_backup[1], tmp_path / "backup.tar.gz"))
 
 
-def get_responses(settings: Settings) -> dict[str, tuple[int, str | None, bytes]]:
+def get_responses(settings):
     context = open_context(settings)
     with contextlib.closing(context.database):
         client = create_app(context, ManualClock(NOW)).test_client()
@@ -88,7 +86,7 @@ def get_responses(settings: Settings) -> dict[str, tuple[int, str | None, bytes]
         return {path: (r.status_code, r.headers.get("ETag"), r.data) for path, r in responses}
 
 
-def read_tree(folder: Path) -> dict[str, bytes]:
+def read_tree(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -96,7 +94,7 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def count_later_runs(settings: Settings) -> int:
+def count_later_runs(settings):
     with contextlib.closing(connect(settings.database)) as opened:
         with opened.reading() as connection:
             return len(run_store.list_recent(connection, "later"))
@@ -104,8 +102,8 @@ def count_later_runs(settings: Settings) -> int:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_responses_are_the_same_after_restore_to_postgresql_and_back(
-    shared_backup: tuple[Context, Path], target: Settings, database_url: str, tmp_path: Path
-) -> None:
+    shared_backup, target, database_url, tmp_path
+):
     source, archive = shared_backup
     before = get_responses(source.settings)
     assert [path for path, (status, *_) in before.items() if status != 200] == []
@@ -124,7 +122,7 @@ def test_responses_are_the_same_after_restore_to_postgresql_and_back(
     assert get_responses(on_sqlite) == before, "on SQLite again"
 
 
-def test_backup_is_private_and_lists_checksums(archive: Path) -> None:
+def test_backup_is_private_and_lists_checksums(archive):
     assert archive.stat().st_mode & 0o777 == 0o600
     members = unpack(archive)
     head = json.loads(members.pop("backup.json"))
@@ -134,9 +132,7 @@ def test_backup_is_private_and_lists_checksums(archive: Path) -> None:
     assert len(members) == 1 + len([n for n in members if n.startswith(("models/", "fitted/"))])
 
 
-def test_overwrite_is_required_to_replace_anything(
-    shared_backup: tuple[Context, Path], archive: Path, target: Settings, tmp_path: Path
-) -> None:
+def test_overwrite_is_required_to_replace_anything(shared_backup, archive, target, tmp_path):
     source, _ = shared_backup
     before = archive.read_bytes()
     with pytest.raises(BackupError, match="already exists; use --overwrite to replace it"):
@@ -162,9 +158,7 @@ def test_overwrite_is_required_to_replace_anything(
 
 
 @pytest.mark.parametrize("name", ["models_dir", "fitted_dir"])
-def test_unwritable_folder_stops_restore_before_database_changes(
-    name: str, archive: Path, target: Settings
-) -> None:
+def test_unwritable_folder_stops_restore_before_database_changes(name, archive, target):
     restore(target, archive)
     with contextlib.closing(connect(target.database)) as opened:
         record_run(opened, job="later")
@@ -179,13 +173,11 @@ def test_unwritable_folder_stops_restore_before_database_changes(
     assert read_tree(target.fitted_folder) == before
 
 
-def test_backup_contains_only_whole_transactions(
-    source: Context, target: Settings, tmp_path: Path
-) -> None:
+def test_backup_contains_only_whole_transactions(source, target, tmp_path):
     """A writer commits a run with two subscribers at a time; no backup has half of them."""
     stop = threading.Event()
 
-    def write() -> None:
+    def write():
         database = connect(source.settings.database)
         number = 0
         while not stop.is_set():
@@ -211,7 +203,7 @@ def test_backup_contains_only_whole_transactions(
     restore(target, tmp_path / "1.tar.gz")
 
 
-def pack(members: dict[str, bytes], archive: Path, head: bytes | None = None) -> Path:
+def pack(members, archive, head=None):
     """Write `members` as a backup, with `head` or else a header with the right checksums."""
     sums = {name: hashlib.sha256(v).hexdigest() for name, v in members.items() if name != HEAD}
     new = json.dumps(json.loads(members[HEAD]) | {"sha256": sums}).encode()
@@ -223,7 +215,7 @@ def pack(members: dict[str, bytes], archive: Path, head: bytes | None = None) ->
     return archive
 
 
-def restore_error(settings: Settings, archive: Path) -> str:
+def restore_error(settings, archive):
     """The message with which `archive` is rejected; checks that nothing is restored."""
     with pytest.raises(BackupError) as caught:
         restore(settings, archive, overwrite=True)
@@ -234,13 +226,13 @@ def restore_error(settings: Settings, archive: Path) -> str:
 
 
 @pytest.mark.parametrize("keep", [0.02, 0.5, 0.999])
-def test_truncated_backup_is_rejected(archive: Path, target: Settings, keep: float) -> None:
+def test_truncated_backup_is_rejected(archive, target, keep):
     members = archive.read_bytes()
     archive.write_bytes(members[: int(len(members) * keep)])
     assert "expected a complete backup" in restore_error(target, archive)
 
 
-def test_altered_backup_is_rejected(archive: Path, target: Settings, tmp_path: Path) -> None:
+def test_altered_backup_is_rejected(archive, target, tmp_path):
     members, packed = unpack(archive), tmp_path / "altered.tar.gz"
     cases = [("models/more.toml", {"models/more.toml": b"", **members})]
     for name in ("crossings.sqlite", "models/hurdle.toml"):
@@ -260,9 +252,7 @@ def test_altered_backup_is_rejected(archive: Path, target: Settings, tmp_path: P
         ({"sha256": {}}, "crossings.sqlite differs from what was written"),
     ],
 )
-def test_invalid_header_is_rejected(
-    archive: Path, target: Settings, tmp_path: Path, head: bytes | dict[str, Any], message: str
-) -> None:
+def test_invalid_header_is_rejected(archive, target, tmp_path, head, message):
     members, packed = unpack(archive), tmp_path / "invalid.tar.gz"
     if isinstance(head, dict):
         head = json.dumps(json.loads(members[HEAD]) | head).encode()
@@ -270,9 +260,7 @@ def test_invalid_header_is_rejected(
     assert rejected.startswith(f"{packed}: ") and rejected.endswith(message)
 
 
-def test_backup_of_an_invalid_database_is_not_restored(
-    archive: Path, target: Settings, tmp_path: Path
-) -> None:
+def test_backup_of_an_invalid_database_is_not_restored(archive, target, tmp_path):
     packed, members = tmp_path / "invalid.tar.gz", unpack(archive)
     for content in (b"no database" * 9, b""):
         pack(members | {"crossings.sqlite": content}, packed)
@@ -282,16 +270,12 @@ def test_backup_of_an_invalid_database_is_not_restored(
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "models/../../x", "x"])
-def test_unexpected_member_is_rejected(
-    name: str, archive: Path, target: Settings, tmp_path: Path
-) -> None:
+def test_unexpected_member_is_rejected(name, archive, target, tmp_path):
     packed = pack({name: b"x"} | unpack(archive), tmp_path / "unexpected.tar.gz")
     assert "expected files of a backup, found" in restore_error(target, packed)
 
 
-def test_file_that_is_not_a_backup_is_rejected(
-    archive: Path, target: Settings, tmp_path: Path
-) -> None:
+def test_file_that_is_not_a_backup_is_rejected(archive, target, tmp_path):
     other = tmp_path / "other"
     for content in (
         b"date,people\n",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -9,15 +8,15 @@ from click.testing import CliRunner
 from service.cli.config import config
 from service.core import settings as module
 from service.core.settings import Settings, variable_of
-from tests.service.support import Crossings, command, environment, read_table
+from tests.service.support import command, environment, read_table
 from tests.support.commands import run_command
 
 
-def read_values(text: str) -> dict[str, tuple[str, str]]:
+def read_values(text):
     return {row["setting"]: (row["value"], row["from"]) for row in read_table(text)}
 
 
-def test_config_shows_each_setting_with_its_source(crossings: Crossings) -> None:
+def test_config_shows_each_setting_with_its_source(crossings):
     done = crossings("config", port=8123)
     assert (done.returncode, done.stderr) == (0, "")
     values = read_values(done.stdout)
@@ -26,7 +25,7 @@ def test_config_shows_each_setting_with_its_source(crossings: Crossings) -> None
     assert values["CROSSINGS_HOST"] == ("127.0.0.1", "default")
 
 
-def test_config_names_the_file_of_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_config_names_the_file_of_a_secret(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     (tmp_path / "crossings_smtp_password").write_text("hush-hush")
     for origin in (f"{tmp_path}/crossings_smtp_password", "environment"):
@@ -36,7 +35,7 @@ def test_config_names_the_file_of_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 @pytest.mark.parametrize("output_format", ["table", "env"])
-def test_config_masks_secrets_in_every_format(output_format: str, crossings: Crossings) -> None:
+def test_config_masks_secrets_in_every_format(output_format, crossings):
     secrets = {
         "smtp_password": "hush-1-hush",
         "weather_key": "hush-2-hush",
@@ -49,7 +48,7 @@ def test_config_masks_secrets_in_every_format(output_format: str, crossings: Cro
     assert "postgresql://user:********@host/db" in done.stdout
 
 
-def test_config_read_back_by_a_shell_is_the_same(crossings: Crossings, tmp_path: Path) -> None:
+def test_config_read_back_by_a_shell_is_the_same(crossings, tmp_path):
     texts = {"contact": "The loader, it's $HOME: `a`", "mail_from": '"A, B" <a@b.org>'}
     for given in ({}, texts | {"fitted_dir": tmp_path / "a b", "port": 8123, "refit_hours": "1e1"}):
         shown = crossings("config", "--format", "env", **given)
@@ -61,7 +60,7 @@ def test_config_read_back_by_a_shell_is_the_same(crossings: Crossings, tmp_path:
         assert (again.stdout, again.stderr) == (shown.stdout, "")
 
 
-def test_config_reports_all_invalid_settings(crossings: Crossings) -> None:
+def test_config_reports_all_invalid_settings(crossings):
     done = crossings("config", port="x", paths=1)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -69,9 +68,7 @@ def test_config_reports_all_invalid_settings(crossings: Crossings) -> None:
     assert names == ["CROSSINGS_PORT", "CROSSINGS_PATHS"]
 
 
-def test_config_warns_of_unknown_variables_and_secret_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_config_warns_of_unknown_variables_and_secret_files(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setenv("CROSSINGS_PROT", "8123")
     for name in ("crossings_prot", "crossings_host", "grafana_token"):
@@ -85,7 +82,7 @@ def test_config_warns_of_unknown_variables_and_secret_files(
     ]
 
 
-def test_doctor_prints_findings_with_remedies(crossings: Crossings, settings: Settings) -> None:
+def test_doctor_prints_findings_with_remedies(crossings, settings):
     done = crossings("doctor")
     lines = done.stdout.splitlines()
     assert done.returncode == 0
@@ -95,7 +92,7 @@ def test_doctor_prints_findings_with_remedies(crossings: Crossings, settings: Se
     assert lines[-1].endswith("0 fail")
 
 
-def test_doctor_exits_with_1_on_failure(crossings: Crossings, settings: Settings) -> None:
+def test_doctor_exits_with_1_on_failure(crossings, settings):
     done = crossings("doctor", "--format", "json", smtp_host="127.0.0.1", smtp_port=9)
     assert done.returncode == 1
     report = json.loads(done.stdout)

@@ -6,41 +6,38 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-import trustme
 
 from service.answers import state
 from service.cli import doctor as module
-from service.cli.doctor import Finding, clock, examine, space
+from service.cli.doctor import clock, examine, space
 from service.core import request_store, sqlite
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from service.issues.declared_models import PROBLEMS
-from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
+from tests.service.mailbox import PASSWORD, mail_settings
 from tests.service.support import NOW, ROOT, ROUTE, declare_quick_models, record_run
-from tests.support.sites import PAGE, SiteResponse, Sites
+from tests.support.sites import PAGE, SiteResponse
 from tests.support.waiting import BOUND
 
 
-def diagnose(settings: Settings, now: dt.datetime | None = None) -> dict[str, Finding]:
+def diagnose(settings, now=None):
     return {finding.check: finding for finding in examine(settings, lambda: now or utc_now())}
 
 
-def get_faults(findings: dict[str, Finding]) -> dict[str, str]:
+def get_faults(findings):
     """The states that are not ok; checks that exactly those have a remedy."""
     states = {check: finding.state for check, finding in findings.items() if finding.state != "ok"}
     assert {check for check, finding in findings.items() if finding.remedy} == set(states)
     return states
 
 
-def with_sites(settings: Settings, sites: Sites) -> Settings:
+def with_sites(settings, sites):
     """The settings with `sites` in place of GOV.UK and Open-Meteo."""
     return settings.model_copy(
         update={
@@ -55,18 +52,18 @@ def with_sites(settings: Settings, sites: Sites) -> Settings:
 
 
 @pytest.fixture
-def healthy(context: Context) -> Iterator[Settings]:
+def healthy(context):
     """Settings of a healthy service with a running scheduler."""
     with context.database.try_lock(SCHEDULER):
         yield context.settings
 
 
-def execute(context: Context, statement: str) -> None:
+def execute(context, statement):
     with context.database.writing() as connection:
         connection.execute(sa.text(statement))
 
 
-def test_healthy_service(healthy: Settings) -> None:
+def test_healthy_service(healthy):
     findings = diagnose(healthy)
     # The embedded figures are out of date.
     assert get_faults(findings) == {"forecast": "warn"}
@@ -76,7 +73,7 @@ def test_healthy_service(healthy: Settings) -> None:
     assert others <= set(findings)
 
 
-def test_missing_database_is_not_created(tmp_path: Path) -> None:
+def test_missing_database_is_not_created(tmp_path):
     settings = Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted")
     findings = diagnose(settings)
     assert get_faults(findings) == {"database": "fail"}
@@ -84,7 +81,7 @@ def test_missing_database_is_not_created(tmp_path: Path) -> None:
     assert not settings.var_dir.exists()
 
 
-def test_database_without_tables_is_not_migrated(database_url: str, tmp_path: Path) -> None:
+def test_database_without_tables_is_not_migrated(database_url, tmp_path):
     settings = Settings(database_url=database_url, var_dir=tmp_path, fitted_dir=tmp_path / "x")
     connect(database_url).close()
     if database_url.startswith("sqlite"):
@@ -98,14 +95,14 @@ def test_database_without_tables_is_not_migrated(database_url: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("revision", ["0053", "9999"])
-def test_unknown_database_revision(healthy: Settings, context: Context, revision: str) -> None:
+def test_unknown_database_revision(healthy, context, revision):
     execute(context, f"UPDATE alembic_version SET version_num = '{revision}'")
     findings = diagnose(healthy)
     assert get_faults(findings) == {"forecast": "warn", "migrations": "fail"}
     assert revision in findings["migrations"].said
 
 
-def test_unreachable_database(tmp_path: Path) -> None:
+def test_unreachable_database(tmp_path):
     with socket.socket() as closed:  # bound, but not listening
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -116,7 +113,7 @@ def test_unreachable_database(tmp_path: Path) -> None:
     assert findings["models of channel"].state == "ok", "other checks still run"
 
 
-def test_corrupt_database_file(healthy: Settings, context: Context) -> None:
+def test_corrupt_database_file(healthy, context):
     file = healthy.var_dir / "crossings.sqlite"
     execute(context, "CREATE TABLE filler AS SELECT * FROM observations")
     content = bytearray(file.read_bytes())
@@ -126,7 +123,7 @@ def test_corrupt_database_file(healthy: Settings, context: Context) -> None:
     assert get_faults(diagnose(healthy))["database"] == "fail"
 
 
-def test_clock_before_the_latest_record(healthy: Settings) -> None:
+def test_clock_before_the_latest_record(healthy):
     findings = diagnose(healthy, NOW)
     assert findings["clock"].state == "fail"
     assert "latest record is from" in findings["clock"].said
@@ -136,11 +133,11 @@ def test_clock_before_the_latest_record(healthy: Settings) -> None:
 @pytest.mark.parametrize(
     ("free", "state"), [(0, "fail"), (150 * 10**6, "fail"), (9 * 10**8, "warn"), (10**10, "ok")]
 )
-def test_disk_space(free: int, state: str) -> None:
+def test_disk_space(free, state):
     assert space("disk", free).state == state
 
 
-def test_missing_scheduler_and_dead_run(context: Context) -> None:
+def test_missing_scheduler_and_dead_run(context):
     record_run(context.database, "once", utc_now(), job="renew")
     findings = diagnose(context.settings)
     assert get_faults(findings)["scheduler"] == "fail"
@@ -149,7 +146,7 @@ def test_missing_scheduler_and_dead_run(context: Context) -> None:
     assert "its process died" in findings["job renew"].said
 
 
-def test_job_request_that_waits_too_long(healthy: Settings, context: Context) -> None:
+def test_job_request_that_waits_too_long(healthy, context):
     now = utc_now()
     with context.database.writing() as connection:
         for job, minutes in (("ingest", 31), ("weather", 29)):
@@ -161,7 +158,7 @@ def test_job_request_that_waits_too_long(healthy: Settings, context: Context) ->
     assert "still waiting" in findings["job ingest"].said
 
 
-def test_corrupt_fitted_versions(healthy: Settings) -> None:
+def test_corrupt_fitted_versions(healthy):
     versions = sorted(healthy.fitted_folder.glob("*/*/2*"))[:2]
     versions[0].write_bytes(b"{}")
     versions[1].write_bytes(versions[1].read_bytes()[:-100])
@@ -171,7 +168,7 @@ def test_corrupt_fitted_versions(healthy: Settings) -> None:
         assert str(version) in finding.said
 
 
-def test_skipped_model_declaration(healthy: Settings, tmp_path: Path) -> None:
+def test_skipped_model_declaration(healthy, tmp_path):
     models = declare_quick_models(tmp_path / "declared")
     (models / "hurdle (copy).toml").write_text('family = "hurdle"')
     settings = healthy.model_copy(update={"models_dir": models})
@@ -181,7 +178,7 @@ def test_skipped_model_declaration(healthy: Settings, tmp_path: Path) -> None:
     assert count.said == "2 declared, climatology the champion"
 
 
-def test_models_are_checked_for_each_route(healthy: Settings, tmp_path: Path) -> None:
+def test_models_are_checked_for_each_route(healthy, tmp_path):
     italy = (healthy.series_dir / "italy.toml").read_text().replace("../service", f"{ROOT}/service")
     for name, model in (("a", "climatology"), ("b", "nothere")):
         text = italy.replace("italy_people", f"{name}_people")
@@ -192,7 +189,7 @@ def test_models_are_checked_for_each_route(healthy: Settings, tmp_path: Path) ->
     assert "found nothere" in findings["models of b"].said
 
 
-def test_file_in_place_of_the_fitted_folder(healthy: Settings) -> None:
+def test_file_in_place_of_the_fitted_folder(healthy):
     shutil.rmtree(healthy.fitted_folder)
     healthy.fitted_folder.write_text("a file")
     finding = diagnose(healthy)["fitted"]
@@ -201,7 +198,7 @@ def test_file_in_place_of_the_fitted_folder(healthy: Settings) -> None:
     assert finding.remedy == f"let user {os.geteuid()} read and write there"
 
 
-def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
+def test_source_and_weather_sites(healthy, sites):
     settings = with_sites(healthy, sites)
     findings = diagnose(settings)
     assert findings["source of channel"].state == "fail"
@@ -212,9 +209,7 @@ def test_source_and_weather_sites(healthy: Settings, sites: Sites) -> None:
     assert sites.times(PAGE) == 2, "one request per check"
 
 
-def test_mail_server(
-    healthy: Settings, mailbox: Mailbox, ca_file: Path, authority: trustme.CA
-) -> None:
+def test_mail_server(healthy, mailbox, ca_file, authority):
     mailer = mail_settings(healthy.var_dir, mailbox.port, ca_file)
     names = [name for name in mailer.model_fields_set if name.startswith(("smtp", "mail"))]
     settings = healthy.model_copy(
@@ -229,7 +224,7 @@ def test_mail_server(
     assert PASSWORD not in repr(finding)
 
 
-def test_each_reason_of_the_forecast_has_its_remedy(healthy: Settings, context: Context) -> None:
+def test_each_reason_of_the_forecast_has_its_remedy(healthy, context):
     reason, now = "the site is down", utc_now()
     record_run(context.database, "later", now, job="ingest", outcome="failed", reason=reason)
     old, failed = [one for one in examine(healthy) if one.check == "forecast"]
@@ -239,14 +234,14 @@ def test_each_reason_of_the_forecast_has_its_remedy(healthy: Settings, context: 
     assert (failed.state, "crossings ingest --dry-run" in failed.remedy) == ("fail", True)
 
 
-def test_every_reason_has_a_remedy() -> None:
+def test_every_reason_has_a_remedy():
     source = inspect.getsource(state)
     named = {*re.findall(r'Reason\("(\w+)"', source), state.LASTING, *PROBLEMS}
     named |= {sqlite.READ_ONLY[0], sqlite._FULL[0], *(f"{job}_failed" for job in state._NEEDED)}
     assert set(module._REMEDIES) == named
 
 
-def test_damaged_database_suggests_a_restore(healthy: Settings, context: Context) -> None:
+def test_damaged_database_suggests_a_restore(healthy, context):
     remedy = "restore the last complete backup, or move the database away to start afresh"
     execute(context, "DELETE FROM alembic_version")
     finding = diagnose(healthy)["database"]

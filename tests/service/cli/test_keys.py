@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from service.api.key_store import SCOPES
-from tests.service.support import Crossings, command, environment
+from tests.service.support import command, environment
 from tests.support.commands import run_command
 
 
-def test_keys_create_list_and_revoke(crossings: Crossings) -> None:
+def test_keys_create_list_and_revoke(crossings):
     created = crossings("keys", "create", "--name", "grafana", "--scope", "read")
     assert created.returncode == 0, created.stderr
     assert re.fullmatch(r"crossings_[0-9a-f]{10}_[\w-]{43}\n", created.stdout)
@@ -30,7 +30,7 @@ def test_keys_create_list_and_revoke(crossings: Crossings) -> None:
     assert "revoked" in crossings("keys", "list").stdout
 
 
-def test_keys_create_rejects_invalid_options(crossings: Crossings) -> None:
+def test_keys_create_rejects_invalid_options(crossings):
     for arguments in (
         ("--name", " "),
         ("--name", "x" * 65),
@@ -46,7 +46,7 @@ def test_keys_create_rejects_invalid_options(crossings: Crossings) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_key_is_not_stored_when_stdout_is_full(crossings: Crossings, tmp_path: Path) -> None:
+def test_key_is_not_stored_when_stdout_is_full(crossings, tmp_path):
     with Path("/dev/full").open("wb") as full:
         streams = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
         create = command("keys", "create", "--name", "k1")

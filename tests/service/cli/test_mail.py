@@ -2,25 +2,22 @@ from __future__ import annotations
 
 import email
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from service.core.context import Context
 from service.mail import chart, weekly
-from tests.service.mailbox import FRIDAY, Mailbox, add_readers
-from tests.service.support import Crossings, ManualClock, read_table
+from tests.service.mailbox import FRIDAY, add_readers
+from tests.service.support import ManualClock, read_table
 
 
 @pytest.fixture
-def run(mailer: Context, invoke_with: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(mailer, invoke_with, monkeypatch):
     """Run a command with the settings of `mailer`."""
     monkeypatch.setattr(chart, "draw", lambda _: {"light": b"light", "dark": b"dark"})
     return invoke_with(mailer.settings)
 
 
-def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox) -> None:
+def test_early_warnings_are_chosen_previewed_and_sent(run, mailbox):
     warnings = ("--no-weekly", "--warn-at", "40", "--week-threshold", "2000")
     addition = run("subscribers", "add", "a@example.org", *warnings)
     assert addition.stdout.startswith(
@@ -42,9 +39,7 @@ def test_early_warnings_are_chosen_previewed_and_sent(run: Any, mailbox: Mailbox
     assert all("Early warning" in message["Subject"] for message in mailbox.messages())
 
 
-def test_digest_dry_run_writes_a_preview_and_sends_nothing(
-    run: Any, mailbox: Mailbox, tmp_path: Path
-) -> None:
+def test_digest_dry_run_writes_a_preview_and_sends_nothing(run, mailbox, tmp_path):
     result = run("digest", "--dry-run", "--week", "2026-W02", "--out", str(tmp_path / "look"))
     assert result.exit_code == 0, result.output
     names = {file.name for file in (tmp_path / "look").iterdir()}
@@ -58,7 +53,7 @@ def test_digest_dry_run_writes_a_preview_and_sends_nothing(
     assert not mailbox.taken
 
 
-def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: Mailbox) -> None:
+def test_digest_copy_is_sent_to_one_address(run, mailer, mailbox):
     add_readers(mailer, "a", "b")
     copy = ("digest", "--week", "2026-W01", "--to", "me@example.org")
     for _ in range(2):
@@ -79,15 +74,13 @@ def test_digest_copy_is_sent_to_one_address(run: Any, mailer: Context, mailbox: 
         (["--out", "x"], "--out needs --dry-run"),
     ],
 )
-def test_digest_rejects_invalid_options(
-    arguments: list[str], message: str, crossings: Crossings
-) -> None:
+def test_digest_rejects_invalid_options(arguments, message, crossings):
     done = crossings("digest", *arguments)
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
 
 
-def test_digest_names_the_missing_setting(crossings: Crossings) -> None:
+def test_digest_names_the_missing_setting(crossings):
     result = crossings("digest")
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == (
@@ -95,9 +88,7 @@ def test_digest_names_the_missing_setting(crossings: Crossings) -> None:
     )
 
 
-def test_commands_retry_deferred_mail_at_once(
-    run: Any, mailer: Context, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_retry_deferred_mail_at_once(run, mailer, mailbox, monkeypatch):
     monkeypatch.setattr(weekly, "digest", partial(weekly.digest, clock=ManualClock(FRIDAY)))
     add_readers(mailer, "a")
     run("subscribers", "add", "a@reader.example.org", "--warn-at", "40")

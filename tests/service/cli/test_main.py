@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from service.core.context import open_context
 from service.core.settings import Settings
-from tests.service.support import ROOT, Crossings, as_environment, command, environment
+from tests.service.support import ROOT, as_environment, command, environment
 from tests.support.commands import run_command
 
 # `service.cli` exports a function of the same name.
@@ -22,11 +21,11 @@ Helps = list[tuple[list[str], str, list[str]]]
 COMMANDS = ("run", "ingest", "refit", "serve", "scheduler", "status", "forecast", "backtest")
 
 
-def test_version_option(crossings: Crossings) -> None:
+def test_version_option(crossings):
     assert crossings("--version").stdout.startswith("crossings, version ")
 
 
-def test_invalid_setting_exits_with_2(crossings: Crossings) -> None:
+def test_invalid_setting_exits_with_2(crossings):
     done = crossings("status", database_url="mysql://h/x")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: CROSSINGS_DATABASE_URL: expected a URL such as ")
@@ -38,14 +37,14 @@ FORECAST_CSV = (*FORECAST, "--model", "climatology", "--horizon", "1", "--format
 OUTPUTS = (("config",), ("--help",), FORECAST_CSV)
 
 
-def run_with_stdout(stdout: IO[bytes] | int, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_with_stdout(stdout, *arguments):
     streams = {"capture_output": False, "stdout": stdout, "stderr": subprocess.PIPE}
     env = environment() | {"PYTHONUNBUFFERED": ""}  # some machines set it
     return run_command(*command(*arguments), env=env, **streams)
 
 
 @pytest.mark.parametrize("arguments", OUTPUTS)
-def test_closed_pipe_ends_quietly(arguments: tuple[str, ...]) -> None:
+def test_closed_pipe_ends_quietly(arguments):
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -57,7 +56,7 @@ def test_closed_pipe_ends_quietly(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("arguments", OUTPUTS)
-def test_full_disk_behind_stdout_is_reported(arguments: tuple[str, ...]) -> None:
+def test_full_disk_behind_stdout_is_reported(arguments):
     with Path("/dev/full").open("wb") as full:
         done = run_with_stdout(full, *arguments)
     assert done.returncode == 1
@@ -71,9 +70,7 @@ def test_full_disk_behind_stdout_is_reported(arguments: tuple[str, ...]) -> None
         ("subscribers import -", "<&-", 2),  # an empty list has no header
     ],
 )
-def test_closed_standard_streams_are_tolerated(
-    arguments: str, closed: str, status: int, tmp_path: Path
-) -> None:
+def test_closed_standard_streams_are_tolerated(arguments, closed, status, tmp_path):
     open_context(Settings(var_dir=tmp_path)).database.close()
     script = f"{' '.join(command())} {arguments} {closed}"
     done = run_command("sh", "-c", script, env=environment(var_dir=tmp_path, log_level="ERROR"))
@@ -85,9 +82,7 @@ def test_closed_standard_streams_are_tolerated(
     ("arguments", "suggestion"),
     [(["statsu"], "'status'"), (["keys", "creat"], "'create'"), (["subscribers", "lst"], "'list'")],
 )
-def test_mistyped_command_suggests_the_right_one(
-    crossings: Crossings, arguments: list[str], suggestion: str
-) -> None:
+def test_mistyped_command_suggests_the_right_one(crossings, arguments, suggestion):
     done = crossings(*arguments)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
@@ -95,7 +90,7 @@ def test_mistyped_command_suggests_the_right_one(
     assert "Did you mean" not in crossings("xyzzy").stderr
 
 
-def test_characters_that_the_encoding_lacks_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_the_encoding_lacks_are_replaced(monkeypatch):
     monkeypatch.setenv("CROSSINGS_CONTACT", "Café")
     monkeypatch.setattr(sys, "argv", ["crossings", "config"])
     out = io.TextIOWrapper(io.BytesIO(), "ascii")
@@ -107,7 +102,7 @@ def test_characters_that_the_encoding_lacks_are_replaced(monkeypatch: pytest.Mon
     assert b" Caf? " in out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
-def test_shell_completion() -> None:
+def test_shell_completion():
     script = (
         "import sys\nfrom service.cli import main\nsys.argv[:] = ['/usr/bin/crossings']\nmain()"
     )
@@ -143,14 +138,14 @@ HEAVY = {
 
 
 @pytest.fixture(scope="module")
-def helps() -> Helps:
+def helps():
     """The words of each command, its help, and the packages imported by then."""
     done = run_command(sys.executable, "-c", PRINT_HELP, env=environment(port="x"))
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_help_lists_commands_and_has_examples(helps: Helps) -> None:
+def test_help_lists_commands_and_has_examples(helps):
     texts = {" ".join(words): text for words, text, _ in helps}
     for name in COMMANDS:
         assert f"\n  {name} " in texts[""]
@@ -158,7 +153,7 @@ def test_help_lists_commands_and_has_examples(helps: Helps) -> None:
         assert f"crossings {name}" in texts[name].partition("Example")[2]
 
 
-def test_help_does_not_import_heavy_packages(helps: Helps) -> None:
+def test_help_does_not_import_heavy_packages(helps):
     assert {tuple(words) for words, _, _ in helps} >= {
         (),
         ("keys", "create"),
@@ -171,7 +166,7 @@ def test_help_does_not_import_heavy_packages(helps: Helps) -> None:
         assert not (heavy := sorted(HEAVY & set(packages))), f"{words} imports {heavy}"
 
 
-def test_status_and_doctor_do_not_import_fitting_packages(settings: Settings) -> None:
+def test_status_and_doctor_do_not_import_fitting_packages(settings):
     script = (
         "import sys\nfrom service.cli.main import group\n"
         "for name in ('status', 'doctor'):\n    group.main([name], standalone_mode=False)\n"

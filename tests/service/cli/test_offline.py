@@ -4,24 +4,23 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.service.support import ROOT, Crossings
+from tests.service.support import ROOT
 
 FIGURES = str(ROOT / "service" / "data" / "figures.csv")
 QUICK = ("--model", "climatology", "--paths", "200")
 
 
-def run_forecast(crossings: Crossings, *arguments: str) -> Any:
+def run_forecast(crossings, *arguments):
     done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "json", *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_forecast_rows_totals_and_saved_paths(crossings: Crossings, tmp_path: Path) -> None:
+def test_forecast_rows_totals_and_saved_paths(crossings, tmp_path):
     file = tmp_path / "paths"
     body = run_forecast(crossings, "--as-of", "2024-10-18", "--paths-out", str(file))
     assert body["series_id"] == "people"
@@ -38,7 +37,7 @@ def test_forecast_rows_totals_and_saved_paths(crossings: Crossings, tmp_path: Pa
     assert not (tmp_path / "var").exists(), "no database is created"
 
 
-def test_forecast_ignores_days_after_as_of(crossings: Crossings, tmp_path: Path) -> None:
+def test_forecast_ignores_days_after_as_of(crossings, tmp_path):
     lines = Path(FIGURES).read_text().splitlines()
     cutoff = next(row for row, line in enumerate(lines) if line.startswith("2024-10-18"))
     other_file = tmp_path / "other.csv"
@@ -49,13 +48,13 @@ def test_forecast_ignores_days_after_as_of(crossings: Crossings, tmp_path: Path)
     assert repeated["rows"] == first["rows"]
 
 
-def test_seed_determines_the_forecast(crossings: Crossings) -> None:
+def test_seed_determines_the_forecast(crossings):
     first = run_forecast(crossings, "--seed", "5")
     assert run_forecast(crossings, "--seed", "5") == first
     assert run_forecast(crossings, "--seed", "6")["rows"] != first["rows"]
 
 
-def test_forecast_formats_agree(crossings: Crossings) -> None:
+def test_forecast_formats_agree(crossings):
     body = run_forecast(crossings)
     done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -65,7 +64,7 @@ def test_forecast_formats_agree(crossings: Crossings) -> None:
     assert "2026-01-28" in table.stdout
 
 
-def test_forecast_of_a_file_with_one_column(crossings: Crossings, tmp_path: Path) -> None:
+def test_forecast_of_a_file_with_one_column(crossings, tmp_path):
     lines = Path(FIGURES).read_text().splitlines()
     file = tmp_path / "people.csv"
     file.write_text("\n".join(",".join(line.split(",")[:2]) for line in lines) + "\n")
@@ -77,7 +76,7 @@ def test_forecast_of_a_file_with_one_column(crossings: Crossings, tmp_path: Path
     assert boats["rows"][0]["hi95"] < 60
 
 
-def test_series_of_another_route_has_likelihoods(crossings: Crossings, tmp_path: Path) -> None:
+def test_series_of_another_route_has_likelihoods(crossings, tmp_path):
     file = tmp_path / "italy.csv"
     file.write_text(Path(FIGURES).read_text().replace("people", "italy_people", 1))
     arguments = ("--data", str(file), "--series", "italy_people", *QUICK, "--format", "json")
@@ -85,7 +84,7 @@ def test_series_of_another_route_has_likelihoods(crossings: Crossings, tmp_path:
     assert all(row["likelihood"] for row in json.loads(done.stdout)["rows"]), done.stderr
 
 
-def test_champion_is_one_of_the_models_of_the_route(crossings: Crossings, tmp_path: Path) -> None:
+def test_champion_is_one_of_the_models_of_the_route(crossings, tmp_path):
     text = (ROOT / "series" / "channel.toml").read_text().replace("../service", f"{ROOT}/service")
     (tmp_path / "channel.toml").write_text(f'models = ["climatology"]\n{text}')
     arguments = ("--data", FIGURES, "--paths", "200", "--format", "json")
@@ -106,16 +105,14 @@ def test_champion_is_one_of_the_models_of_the_route(crossings: Crossings, tmp_pa
         (1, ["--model", "hurdle", "--as-of", "2018-01-05"], "Error: "),
     ],
 )
-def test_forecast_rejects_invalid_options(
-    crossings: Crossings, status: int, arguments: list[str], message: str
-) -> None:
+def test_forecast_rejects_invalid_options(crossings, status, arguments, message):
     done = crossings("forecast", "--data", FIGURES, *QUICK, *arguments)
     assert done.returncode == status
     assert message in done.stderr
     assert sum(line.startswith("Error: ") for line in done.stderr.splitlines()) == 1
 
 
-def test_backtest_json_has_the_documented_keys(crossings: Crossings, tmp_path: Path) -> None:
+def test_backtest_json_has_the_documented_keys(crossings, tmp_path):
     out = tmp_path / "scores.json"
     done = crossings(
         *("backtest", "--data", FIGURES, "--first", "2024-01-01", "--last", "2024-02-15"),
@@ -139,7 +136,7 @@ def test_backtest_json_has_the_documented_keys(crossings: Crossings, tmp_path: P
     assert json.loads(done.stdout) == report
 
 
-def test_backtest_table_fits_80_columns_and_agrees_with_csv(crossings: Crossings) -> None:
+def test_backtest_table_fits_80_columns_and_agrees_with_csv(crossings):
     arguments = (  # with the longest name among the declared models
         *("backtest", "--data", FIGURES, "--first", "2024-09-01", "--last", "2024-09-15"),
         *("--models", "climatology,level_hurdle_long", "--paths", "50"),
@@ -163,7 +160,7 @@ def test_backtest_table_fits_80_columns_and_agrees_with_csv(crossings: Crossings
 @pytest.mark.parametrize(
     ("first", "last"), [("2025-12-20", "2025-12-31"), ("2025-10-01", "2025-01-01")]
 )
-def test_backtest_without_origins_is_rejected(crossings: Crossings, first: str, last: str) -> None:
+def test_backtest_without_origins_is_rejected(crossings, first, last):
     days = ("--first", first, "--last", last, "--models", "climatology")
     done = crossings("backtest", "--data", FIGURES, *days)
     assert done.returncode == 2
@@ -171,9 +168,7 @@ def test_backtest_without_origins_is_rejected(crossings: Crossings, first: str, 
     assert "figures.csv ends on 2025-12-31" in done.stderr
 
 
-def test_covariate_forecasts_must_be_issued_at_the_origin(
-    crossings: Crossings, tmp_path: Path
-) -> None:
+def test_covariate_forecasts_must_be_issued_at_the_origin(crossings, tmp_path):
     history, issued = tmp_path / "wind.csv", tmp_path / "issued.csv"
     days = np.arange("2023-01-01", "2024-10-31", dtype="datetime64[D]").astype(str)
     history.write_text("date,wind_ms\n" + "".join(f"{day},{i % 9}\n" for i, day in enumerate(days)))

@@ -2,23 +2,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.database import UNKNOWN_REMEDY, connect
 from service.core.settings import Settings
 from service.core.tables import observations
-from tests.service.support import Crossings, declare_quick_models
+from tests.service.support import declare_quick_models
 from tests.support import ods, pages
 from tests.support.sites import SiteResponse, act_as_govuk, run_sites
 
 DAYS = ods.some_days(dt.date(2024, 1, 1), 14)
 
 
-def count_observations(folder: Path) -> int:
+def count_observations(folder):
     database = connect(f"sqlite:///{folder / 'crossings.sqlite'}")
     with database.reading() as connection:
         count = connection.execute(sa.select(sa.func.count()).select_from(observations)).scalar()
@@ -26,7 +25,7 @@ def count_observations(folder: Path) -> int:
     return int(count or 0)
 
 
-def test_ingest_refit_and_status(crossings: Crossings, tmp_path: Path) -> None:
+def test_ingest_refit_and_status(crossings, tmp_path):
     models = declare_quick_models(tmp_path / "models")
     done = crossings("ingest", models_dir=models)
     assert done.returncode == 0
@@ -49,7 +48,7 @@ def test_ingest_refit_and_status(crossings: Crossings, tmp_path: Path) -> None:
     assert "climatology" in table.stdout
 
 
-def test_ingest_of_a_file_requires_one_route(crossings: Crossings, tmp_path: Path) -> None:
+def test_ingest_of_a_file_requires_one_route(crossings, tmp_path):
     file = tmp_path / "figures.csv"
     file.write_text("date,people\n2024-01-01,7\n")
     arguments = ("ingest", "--source", "csv", str(file))
@@ -63,7 +62,7 @@ def test_ingest_of_a_file_requires_one_route(crossings: Crossings, tmp_path: Pat
 COMMANDS = ("run", "serve", "scheduler", "status", "ingest", "refit", "backup")
 
 
-def test_unknown_database_revision_is_rejected(crossings: Crossings, filled: Context) -> None:
+def test_unknown_database_revision_is_rejected(crossings, filled):
     with filled.database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     for name in COMMANDS:
@@ -76,7 +75,7 @@ def test_unknown_database_revision_is_rejected(crossings: Crossings, filled: Con
         ), name
 
 
-def test_ingest_rejects_malformed_csv(crossings: Crossings, tmp_path: Path) -> None:
+def test_ingest_rejects_malformed_csv(crossings, tmp_path):
     file = tmp_path / "bad.csv"
     file.write_text("date,people\n2025-01-01,1\n2025-01-03,1\n")
     done = crossings("ingest", "--source", "csv", str(file))
@@ -105,14 +104,14 @@ NEITHER = "expected --source workbook, page or csv with a FILE, or neither"
     ],
 )
 def test_failure_is_reported_in_one_line(
-    crossings: Crossings,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: str,
-    settings: dict[str, str],
-    status: int,
-    message: str,
-) -> None:
+    crossings,
+    tmp_path,
+    monkeypatch,
+    arguments,
+    settings,
+    status,
+    message,
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "page.html").write_bytes(pages.page(PAGE))
     common = {"govuk_url": "http://127.0.0.1:1", "fetch_attempts": 1, "log_level": "ERROR"}
@@ -124,7 +123,7 @@ def test_failure_is_reported_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_prune_reports_deleted_rows(crossings: Crossings, tmp_path: Path) -> None:
+def test_prune_reports_deleted_rows(crossings, tmp_path):
     open_context(Settings(var_dir=tmp_path / "var")).database.close()
     assert crossings("prune").stdout == (
         "deleted issues: 0, weather: 0, scores: 0, runs: 0, requests: 0\n"
@@ -133,13 +132,13 @@ def test_prune_reports_deleted_rows(crossings: Crossings, tmp_path: Path) -> Non
     assert len(lines) == 2 and lines[1].endswith(" MB returned to the disk")
 
 
-def write_workbook(folder: Path) -> str:
+def write_workbook(folder):
     file = folder / "w.ods"
     file.write_bytes(ods.workbook(DAYS, "2024-01-15T13:00:00Z"))
     return str(file)
 
 
-def test_dry_run_shows_the_changes_that_ingest_stores(crossings: Crossings, tmp_path: Path) -> None:
+def test_dry_run_shows_the_changes_that_ingest_stores(crossings, tmp_path):
     file = write_workbook(tmp_path)
     preview = crossings("ingest", "--source", "workbook", file, "--dry-run")
     assert preview.returncode == 0
@@ -152,7 +151,7 @@ def test_dry_run_shows_the_changes_that_ingest_stores(crossings: Crossings, tmp_
     assert "0 new, 0 revised, 30 unchanged" in repeated.stdout
 
 
-def test_ingest_from_govuk(crossings: Crossings) -> None:
+def test_ingest_from_govuk(crossings):
     rows = pages.week(dt.date(2024, 1, 15), [(0, 0)])
     with run_sites() as sites:
         act_as_govuk(

@@ -5,38 +5,37 @@ import gzip
 import json
 import logging
 import re
-from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from service.cli.options import pass_settings, run_each_route
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
 from service.core.settings import Settings, SettingsError
-from tests.service.support import ROOT, Crossings, command, environment
+from tests.service.support import ROOT, command, environment
 from tests.support.commands import run_command
 
 
 @click.command()
 @click.option("--exclaim", is_flag=True)
 @pass_settings
-def port(settings: Settings, exclaim: bool) -> None:
+def port(settings, exclaim):
     """Print the port."""
     click.echo(
         f"{settings.port}{'!' if exclaim else ''} {logging.getLevelName(logging.root.level)}"
     )
 
 
-def test_pass_settings_configures_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pass_settings_configures_logging(monkeypatch):
     monkeypatch.setenv("CROSSINGS_PORT", "8123")
     monkeypatch.setenv("CROSSINGS_LOG_LEVEL", "ERROR")
     assert CliRunner().invoke(port, ["--exclaim"]).output == "8123! ERROR\n"
 
 
-def test_invalid_settings_stop_a_command_but_not_its_help(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_stop_a_command_but_not_its_help(monkeypatch):
     monkeypatch.setenv("CROSSINGS_PORT", "x")
     assert "Print the port." in CliRunner().invoke(port, ["--help"]).output
     result = CliRunner().invoke(port, [])
@@ -45,12 +44,10 @@ def test_invalid_settings_stop_a_command_but_not_its_help(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("error", [JobError, RegistryError, click.UsageError])
-def test_failure_of_a_route_is_raised_after_the_others(
-    tmp_path: Path, error: type[Exception]
-) -> None:
+def test_failure_of_a_route_is_raised_after_the_others(tmp_path, error):
     context, done = open_context(Settings(var_dir=tmp_path, routes="channel,italy")), list[str]()
 
-    def work(one: Context) -> str:
+    def work(one):
         if one.route.name == "channel":
             raise error("broken")
         done.append(one.route.name)
@@ -62,9 +59,7 @@ def test_failure_of_a_route_is_raised_after_the_others(
     assert done == ["italy"]
 
 
-def test_unreachable_cluster_is_reported_once_for_all_routes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_unreachable_cluster_is_reported_once_for_all_routes(monkeypatch, tmp_path):
     pytest.importorskip("distributed")
     monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
     settings = Settings(var_dir=tmp_path, routes="channel,italy", dask="tcp://127.0.0.1:1")
@@ -83,9 +78,7 @@ def test_unreachable_cluster_is_reported_once_for_all_routes(
     ],
     ids=" ".join,
 )
-def test_reading_or_deleting_creates_no_database(
-    crossings: Crossings, tmp_path: Path, arguments: list[str]
-) -> None:
+def test_reading_or_deleting_creates_no_database(crossings, tmp_path, arguments):
     done = crossings(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to \w+\n", done.stderr)
@@ -96,7 +89,7 @@ FIGURES = ROOT / "service" / "data" / "figures.csv"
 FORECAST = ("forecast", "--model", "climatology", "--paths", "50", "--horizon", "2")
 
 
-def as_spreadsheet_csv(lines: list[str]) -> str:
+def as_spreadsheet_csv(lines):
     """The figures with British dates, semicolons, decimals, a note, and the newest first."""
     rows = []
     for line in lines[1:]:
@@ -105,7 +98,7 @@ def as_spreadsheet_csv(lines: list[str]) -> str:
     return "\n".join(["Date;People;Boats;Note", *reversed(rows), "", ""])
 
 
-def test_spreadsheet_csv_gives_the_same_forecast(crossings: Crossings) -> None:
+def test_spreadsheet_csv_gives_the_same_forecast(crossings):
     content = gzip.compress(as_spreadsheet_csv(FIGURES.read_text().splitlines()).encode("l1"))
     plain = crossings(*FORECAST, "--format", "json", "--data", str(FIGURES))
     options = ("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst")
@@ -125,9 +118,7 @@ def test_spreadsheet_csv_gives_the_same_forecast(crossings: Crossings) -> None:
 @pytest.mark.parametrize(
     "arguments", [(*FORECAST, "--data"), ("ingest", "--source", "csv", "--dry-run")]
 )
-def test_commands_read_spreadsheet_csv_with_dayfirst(
-    crossings: Crossings, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
+def test_commands_read_spreadsheet_csv_with_dayfirst(crossings, tmp_path, arguments):
     file = tmp_path / "Jan.csv"
     file.write_text(as_spreadsheet_csv(FIGURES.read_text().splitlines()))
     done = crossings(*arguments, str(file), "--dayfirst")

@@ -9,10 +9,7 @@ import select
 import sys
 from pathlib import Path
 
-import pytest
-
 from service.cli.output import count_progress, fit_progress, write_out
-from service.core.context import Context
 from tests.service.mailbox import add_readers
 from tests.service.support import ROOT, as_environment
 from tests.support.commands import run_command
@@ -34,7 +31,7 @@ for max_bytes, arguments in json.loads(sys.argv.pop()):
 """
 
 
-def test_full_disk_leaves_no_partial_file(mailer: Context, tmp_path: Path) -> None:
+def test_full_disk_leaves_no_partial_file(mailer, tmp_path):
     add_readers(mailer, "a")
     folder = tmp_path / "out"
     folder.mkdir()
@@ -61,7 +58,7 @@ def test_full_disk_leaves_no_partial_file(mailer: Context, tmp_path: Path) -> No
     assert not list(folder.iterdir())
 
 
-def test_write_out_follows_links_and_writes_to_devices(tmp_path: Path) -> None:
+def test_write_out_follows_links_and_writes_to_devices(tmp_path):
     file, link = tmp_path / "file", tmp_path / "link"
     file.write_text("before")
     link.symlink_to(file)
@@ -72,7 +69,7 @@ def test_write_out_follows_links_and_writes_to_devices(tmp_path: Path) -> None:
     assert Path(os.devnull).is_char_device()
 
 
-def test_progress_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_bar_on_a_terminal(monkeypatch):
     reader, writer = pty.openpty()
     with os.fdopen(writer, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)

@@ -8,9 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import psutil
@@ -25,20 +23,19 @@ from service.data import ingest_weather as weather_module
 from tests.service.support import (
     ROOT,
     ROUTE,
-    Crossings,
     command,
     declare_quick_models,
     environment,
     free_port,
     latest_run,
 )
-from tests.support.sites import Sites, act_as_openmeteo
+from tests.support.sites import act_as_openmeteo
 from tests.support.waiting import BOUND, wait_until
 
 Start = Callable[..., "Service"]
 
 
-def _restore_signals() -> None:
+def _restore_signals():
     """Restore signals that children of a background shell or of nohup ignore."""
     for number in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -47,7 +44,7 @@ def _restore_signals() -> None:
 class Service:
     """A ``crossings`` process, whose output goes to a file."""
 
-    def __init__(self, role: str, settings: dict[str, object], log: Path) -> None:
+    def __init__(self, role, settings, log):
         self.url = f"http://127.0.0.1:{settings['port']}"
         self.log = log
         with log.open("w") as output:
@@ -61,13 +58,13 @@ class Service:
             )
 
     @property
-    def output(self) -> str:
+    def output(self):
         return self.log.read_text("utf-8")
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text):
         """Wait until the output contains `text`."""
 
-        def is_printed() -> bool:
+        def is_printed():
             has_ended = self.process.poll() is not None
             is_found = text in self.output
             assert is_found or not has_ended, self.output
@@ -75,21 +72,21 @@ class Service:
 
         wait_until(is_printed, text)
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path):
         response = httpx.get(self.url + path, timeout=BOUND, trust_env=False)
         return response.status_code, response.text
 
-    def children(self) -> list[psutil.Process]:
+    def children(self):
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def stop(self, number: int = signal.SIGTERM) -> int:
+    def stop(self, number=signal.SIGTERM):
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(BOUND)
 
 
 @pytest.fixture(name="start")
-def start_fixture(tmp_path: Path) -> Iterator[Start]:
+def start_fixture(tmp_path):
     """Start a role on a free port, with models that are quick to fit."""
     defaults: dict[str, object] = {
         "port": free_port(),
@@ -101,7 +98,7 @@ def start_fixture(tmp_path: Path) -> Iterator[Start]:
     }
     started: list[Service] = []
 
-    def run(role: str = "run", **settings: object) -> Service:
+    def run(role="run", **settings):
         log = tmp_path / f"log-{len(started)}"
         started.append(Service(role, defaults | settings, log))
         return started[-1]
@@ -114,13 +111,11 @@ def start_fixture(tmp_path: Path) -> Iterator[Start]:
         service.process.wait()
 
 
-def have_ended(processes: list[psutil.Process]) -> bool:
+def have_ended(processes):
     return not psutil.wait_procs(processes, timeout=BOUND)[1]
 
 
-def test_run_publishes_serves_and_stops_cleanly(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_publishes_serves_and_stops_cleanly(start, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # not used for our own port
     service = start(fit_seconds=300)
     service.wait_for("stop with Ctrl-C")
@@ -155,7 +150,7 @@ def test_run_publishes_serves_and_stops_cleanly(
     assert have_ended(children)
 
 
-def test_run_stops_during_a_fit(start: Start, tmp_path: Path) -> None:
+def test_run_stops_during_a_fit(start, tmp_path):
     models = declare_quick_models(tmp_path / "models")
     (models / "prophet.toml").write_text('family = "prophet"\n')
     service = start(fit_seconds=300)
@@ -170,7 +165,7 @@ def test_run_stops_during_a_fit(start: Start, tmp_path: Path) -> None:
     assert "Traceback" not in service.output
 
 
-def test_port_in_use_stops_before_any_work(crossings: Crossings, tmp_path: Path) -> None:
+def test_port_in_use_stops_before_any_work(crossings, tmp_path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -184,7 +179,7 @@ def test_port_in_use_stops_before_any_work(crossings: Crossings, tmp_path: Path)
             assert not (tmp_path / "var").exists()
 
 
-def test_scheduler_stops_during_a_job(start: Start, filled: Context) -> None:
+def test_scheduler_stops_during_a_job(start, filled):
     service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
     service.wait_for("next at")
     wait_until(lambda: latest_run(filled, "compare"), "the comparison starts")
@@ -192,10 +187,10 @@ def test_scheduler_stops_during_a_job(start: Start, filled: Context) -> None:
     assert latest_run(filled, "compare").outcome == "stopped"
 
 
-def test_server_without_a_forecast_is_live_but_not_ready(start: Start, filled: Context) -> None:
+def test_server_without_a_forecast_is_live_but_not_ready(start, filled):
     service = start("serve", var_dir=filled.settings.var_dir, workers=2)
 
-    def check_readiness() -> tuple[int, str] | None:
+    def check_readiness():
         assert service.process.poll() is None
         with contextlib.suppress(httpx.TransportError):
             return service.get("/readyz")
@@ -212,7 +207,7 @@ def test_server_without_a_forecast_is_live_but_not_ready(start: Start, filled: C
     assert have_ended(children)
 
 
-def test_run_starts_while_the_source_is_down_and_children_end_with_it(start: Start) -> None:
+def test_run_starts_while_the_source_is_down_and_children_end_with_it(start):
     service = start(source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
     service.wait_for("stop with Ctrl-C")
     assert "figures   5844 new" in service.output
@@ -228,9 +223,7 @@ def test_run_starts_while_the_source_is_down_and_children_end_with_it(start: Sta
     assert have_ended(children)
 
 
-def test_run_reads_weather_unless_it_is_recent(
-    reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_run_reads_weather_unless_it_is_recent(reader, sites, monkeypatch, capsys):
     with pytest.raises(JobError):  # which is no reason not to start
         run_module._weather(reader)
     assert capsys.readouterr().out == f"weather   {run_module.FREE_WEATHER}\n"
@@ -248,7 +241,7 @@ def test_run_reads_weather_unless_it_is_recent(
     assert (len(sites.requests), capsys.readouterr().out) == (number, "")
 
 
-def test_child_ends_when_its_input_closes() -> None:
+def test_child_ends_when_its_input_closes():
     script = "from service.cli import run; import signal; run.exit_with_stdin(); signal.pause()"
     read_end, write_end = os.pipe()
     child = subprocess.Popen(

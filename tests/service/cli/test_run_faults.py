@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,12 +19,12 @@ from service.data.ingest import ingest
 from service.issues.refit import refit
 from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
 from tests.service.stored_issues import latest_issue
-from tests.service.support import Crossings, declare_quick_models, free_port
+from tests.service.support import declare_quick_models, free_port
 from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
 
-def publish_issue(settings: Settings) -> str:
+def publish_issue(settings):
     """Publish an issue and return its ID."""
     context = open_context(settings)
     with contextlib.closing(context.database):
@@ -35,12 +34,12 @@ def publish_issue(settings: Settings) -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Settings:
+def home(tmp_path):
     models = declare_quick_models(tmp_path / "models")
     return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
 
 
-def read_reasons(service: Service, issue_id: str) -> set[str]:
+def read_reasons(service, issue_id):
     """The names of the reasons given with the issue, which must be served."""
     status, body = service.get("/v1/series/people/forecast")
     assert status == 200
@@ -50,31 +49,29 @@ def read_reasons(service: Service, issue_id: str) -> set[str]:
     return get_reasons(body)
 
 
-def get_reasons(body: str) -> set[str]:
+def get_reasons(body):
     return {reason["name"] for reason in json.loads(body)["reasons"]}
 
 
-def is_ready(service: Service) -> bool:
+def is_ready(service):
     assert service.process.poll() is None
     with contextlib.suppress(httpx.TransportError):
         return service.get("/readyz")[0] == 200
     return False
 
 
-def stop_cleanly(service: Service, number: int = signal.SIGTERM) -> None:
+def stop_cleanly(service, number=signal.SIGTERM):
     assert service.stop(number) == 0
     assert "Traceback" not in service.output
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
+def small(tmp_path):
     with small_disk(tmp_path / "small") as folder:
         yield folder
 
 
-def test_run_serves_the_last_forecast_on_a_full_disk(
-    start: Start, small: Path, home: Settings
-) -> None:
+def test_run_serves_the_last_forecast_on_a_full_disk(start, small, home):
     settings = home.model_copy(update={"var_dir": small / "var"})
     issue_id = publish_issue(settings)
     ballast = fill(small)
@@ -85,14 +82,14 @@ def test_run_serves_the_last_forecast_on_a_full_disk(
     assert service.get("/readyz")[0] == 200
     ballast.unlink()
 
-    def has_new_issue() -> bool:
+    def has_new_issue():
         return json.loads(service.get("/v1/series/people/forecast")[1])["issue_id"] != issue_id
 
     wait_until(has_new_issue, "the scheduler publishes once there is space")
     stop_cleanly(service)
 
 
-def test_run_serves_from_a_read_only_disk(start: Start, home: Settings) -> None:
+def test_run_serves_from_a_read_only_disk(start, home):
     issue_id = publish_issue(home)
     var = str(home.var_dir)
     mount("--bind", var, var)
@@ -106,7 +103,7 @@ def test_run_serves_from_a_read_only_disk(start: Start, home: Settings) -> None:
         subprocess.run(["umount", "--lazy", var], check=True)
 
 
-def set_read_only(database_url: str, value: str) -> None:
+def set_read_only(database_url, value):
     """Set whether new sessions may write: ``on`` or ``off``."""
     engine = sa.create_engine(
         database_url.replace("postgresql://", "postgresql+psycopg://"),
@@ -120,9 +117,7 @@ def set_read_only(database_url: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_server_serves_from_read_only_postgresql(
-    start: Start, home: Settings, database_url: str
-) -> None:
+def test_server_serves_from_read_only_postgresql(start, home, database_url):
     issue_id = publish_issue(home.model_copy(update={"database_url": database_url}))
     try:
         set_read_only(database_url, "on")
@@ -134,7 +129,7 @@ def test_server_serves_from_read_only_postgresql(
         set_read_only(database_url, "off")
 
 
-def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Settings) -> None:
+def test_run_serves_the_last_forecast_with_broken_models(start, home):
     """First some cannot be read, then none, and at last none can be fitted."""
     publish_issue(home)
     (home.models_dir / ".#climatology.toml").symlink_to("me@here.1234")
@@ -151,7 +146,7 @@ def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Set
         for file in home.models_dir.glob("[!.]*.toml"):
             file.write_text(text)
 
-        def is_served_with(reason: str = reason) -> bool:
+        def is_served_with(reason=reason):
             status, body = service.get("/v1/series/people/forecast")
             return status == 200 and reason in get_reasons(body)
 
@@ -159,9 +154,7 @@ def test_run_serves_the_last_forecast_with_broken_models(start: Start, home: Set
     stop_cleanly(service, signal.SIGHUP)
 
 
-def test_run_fails_on_broken_models_without_a_forecast(
-    crossings: Crossings, home: Settings, tmp_path: Path
-) -> None:
+def test_run_fails_on_broken_models_without_a_forecast(crossings, home, tmp_path):
     for file in home.models_dir.glob("[!.]*.toml"):
         file.write_text("no TOML")
     done = crossings("run", models_dir=home.models_dir, port=free_port())

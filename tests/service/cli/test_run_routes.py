@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,12 +21,12 @@ from service.data.ingest import ingest
 from service.issues import fit_task, hindcast
 from service.issues.compare import compare
 from service.issues.refit import refit
-from tests.service.support import Crossings, declare_quick_models
+from tests.service.support import declare_quick_models
 
 _carry_out = fit_task.run_fit_task
 
 
-def _carry_out_except_italy(order: Any) -> Any:
+def _carry_out_except_italy(order):
     """Carry out a fit, but kill the process if it is for Italy."""
     if "italy_people" in order.figures:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -37,7 +34,7 @@ def _carry_out_except_italy(order: Any) -> Any:
 
 
 @contextlib.contextmanager
-def open_two_routes(folder: Path, **more: Any) -> Iterator[Context]:
+def open_two_routes(folder, **more):
     settings = Settings(
         routes="italy,channel",
         var_dir=folder / "var",
@@ -53,9 +50,7 @@ def open_two_routes(folder: Path, **more: Any) -> Iterator[Context]:
 
 
 @pytest.fixture
-def italy_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Context]:
+def italy_killed(tmp_path, monkeypatch, request):
     """A context without a forecast, in which the first route's fits are killed.
 
     The parameter is the number of workers.
@@ -66,9 +61,7 @@ def italy_killed(
 
 
 @pytest.mark.parametrize("italy_killed", [1, 2], indirect=True)
-def test_first_start_serves_the_other_route_when_one_fails(
-    italy_killed: Context, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_first_start_serves_the_other_route_when_one_fails(italy_killed, capsys):
     prepare(italy_killed, is_served=False)
     message = (
         "forecast  not updated for italy: no model could be fitted: climatology: its process ended"
@@ -80,9 +73,7 @@ def test_first_start_serves_the_other_route_when_one_fails(
     assert client.get("/v1/series/italy_people/forecast").status_code == 503
 
 
-def test_hindcast_continues_when_one_route_has_no_figures(
-    crossings: Crossings, tmp_path: Path
-) -> None:
+def test_hindcast_continues_when_one_route_has_no_figures(crossings, tmp_path):
     models, routes = declare_quick_models(tmp_path / "models"), "italy,channel"
     assert crossings("ingest", routes=routes).returncode == 0
     options = ("hindcast", "--since", "2025-12-24")
@@ -95,11 +86,11 @@ def test_hindcast_continues_when_one_route_has_no_figures(
     assert "ingest of channel" in status
 
 
-def test_server_starts_once_the_first_route_is_published(tmp_path: Path) -> None:
+def test_server_starts_once_the_first_route_is_published(tmp_path):
     with open_two_routes(tmp_path, fit_seconds=0) as context:
         client, at_start = create_app(context, utc_now).test_client(), []
 
-        def serve() -> None:
+        def serve():
             for name in ("italy_people", "people"):
                 at_start.append(client.get(f"/v1/series/{name}/forecast").status_code)
 
@@ -111,9 +102,7 @@ def test_server_starts_once_the_first_route_is_published(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("italy_killed", [2], indirect=True)
-def test_fits_in_parallel_run_all_routes_despite_a_failure(
-    italy_killed: Context, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fits_in_parallel_run_all_routes_despite_a_failure(italy_killed, capsys):
     for context in italy_killed.each_route():
         ingest(context)
     with pytest.raises(JobError, match=r"^italy: no model could be fitted: .*its process ended"):
@@ -126,7 +115,7 @@ def test_fits_in_parallel_run_all_routes_despite_a_failure(
     assert capsys.readouterr().out.splitlines() == [f"{italy}:", "done", f"{channel}:", "done"]
 
 
-def test_replayed_weeks_cover_both_routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replayed_weeks_cover_both_routes(tmp_path, monkeypatch):
     monkeypatch.setattr(hindcast, "ORIGINS", 2)
     with open_two_routes(tmp_path, fit_seconds=0) as context:
         prepare(context, is_served=False)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from subprocess import CompletedProcess
-
 import pytest
 
 from forecast.bootstrap import Interval
 from service.cli.series import verdict
-from tests.service.support import ROOT, Crossings, declare_quick_models
+from tests.service.support import ROOT, declare_quick_models
 
 ITALY = ROOT / "series" / "italy.toml"
 TABLE = ROOT / "service" / "data" / "italy_daily_arrivals.csv"
@@ -18,7 +15,7 @@ DAYS = [row.split(",")[0] for row in ROWS[1:]]
 
 
 @pytest.fixture
-def declaration(tmp_path: Path) -> Path:
+def declaration(tmp_path):
     """Italy's declaration and 900 days of its figures."""
     text = ITALY.read_text("utf-8").replace("../service/data/", "")
     (tmp_path / "italy.toml").write_text(text, "utf-8")
@@ -26,22 +23,20 @@ def declaration(tmp_path: Path) -> Path:
     return tmp_path / "italy.toml"
 
 
-def write_table(declaration: Path, rows: list[str]) -> None:
+def write_table(declaration, rows):
     (declaration.parent / TABLE.name).write_text("\n".join(rows) + "\n", "utf-8")
 
 
-def add_source_key(declaration: Path, key: str) -> None:
+def add_source_key(declaration, key):
     """Add a line to the table ``[source]``."""
     replace(declaration, 'kind = "csv"', f'kind = "csv"\n{key}')
 
 
-def replace(declaration: Path, old: str, new: str) -> None:
+def replace(declaration, old, new):
     declaration.write_text(declaration.read_text("utf-8").replace(old, new), "utf-8")
 
 
-def run_check(
-    crossings: Crossings, declaration: Path, models: Path | None = None
-) -> CompletedProcess[str]:
+def run_check(crossings, declaration, models=None):
     """Check the declaration, with scores if there are `models`."""
     options, settings = (), {"models_dir": models}
     if models is None:
@@ -49,7 +44,7 @@ def run_check(
     return crossings("series", "check", str(declaration), *options, **settings)
 
 
-def test_check_shows_and_counts_figures(crossings: Crossings, declaration: Path) -> None:
+def test_check_shows_and_counts_figures(crossings, declaration):
     done = run_check(crossings, declaration)
     assert done.returncode == 0, done.stderr
     counts = [int(row.split(",")[1]) for row in ROWS[1:]]
@@ -64,7 +59,7 @@ def test_check_shows_and_counts_figures(crossings: Crossings, declaration: Path)
     assert not (declaration.parent / "var").exists(), "no database is created"
 
 
-def test_check_shows_placeholders_and_revisions(crossings: Crossings, declaration: Path) -> None:
+def test_check_shows_placeholders_and_revisions(crossings, declaration):
     add_source_key(declaration, 'placeholders = ["n.d."]\nreports = "last"')
     again = [f"{day},{number}" for number, day in enumerate(DAYS[:8], 1000)]
     rows = [*ROWS[:-2], f"{DAYS[-2]},n.d.", f"{DAYS[-1]},n.d.", *again, f"{DAYS[0]},n.d.", again[1]]
@@ -86,7 +81,7 @@ def test_check_shows_placeholders_and_revisions(crossings: Crossings, declaratio
     ]
 
 
-def test_malformed_table_is_rejected(crossings: Crossings, declaration: Path) -> None:
+def test_malformed_table_is_rejected(crossings, declaration):
     write_table(declaration, [*ROWS[:50], *ROWS[51:]])
     done = run_check(crossings, declaration)
     assert (done.returncode, done.stdout) == (2, "")
@@ -94,9 +89,7 @@ def test_malformed_table_is_rejected(crossings: Crossings, declaration: Path) ->
     assert f"{TABLE.name}, row 51, column date: expected 2019-10-20, the day after" in line
 
 
-def test_check_scores_two_years_and_ends_with_the_verdict(
-    crossings: Crossings, declaration: Path, tmp_path: Path
-) -> None:
+def test_check_scores_two_years_and_ends_with_the_verdict(crossings, declaration, tmp_path):
     done = run_check(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 0, done.stderr
     table = [line.split() for line in done.stdout.splitlines()]
@@ -121,9 +114,7 @@ BELOW, ACROSS = Interval(0.8, 0.7, 0.99), Interval(0.8, 0.6, 1.0)
         (ACROSS, BELOW, "not significantly better here"),
     ],
 )
-def test_verdict_requires_both_intervals_below_one(
-    days: Interval, total: Interval, conclusion: str
-) -> None:
+def test_verdict_requires_both_intervals_below_one(days, total, conclusion):
     sentence = verdict("pool", {"days_1_7": ("near", days), "total_7": ("far", total)}, 0.77)
     assert sentence.startswith(f"pool is {conclusion}: its CRPS is 0.80 ({days.lo:.2f} to ")
     assert "times that of near for days 1-7 and 0.80" in sentence
@@ -132,9 +123,7 @@ def test_verdict_requires_both_intervals_below_one(
     assert "Cannot tell" in verdict("pool", {}, None)
 
 
-def test_only_many_days_before_a_gap_are_scored(
-    crossings: Crossings, declaration: Path, tmp_path: Path
-) -> None:
+def test_only_many_days_before_a_gap_are_scored(crossings, declaration, tmp_path):
     add_source_key(declaration, 'placeholders = [""]')
     gap = ROWS[800].split(",")[0]
     write_table(declaration, [*ROWS[:800], f"{gap},", *ROWS[801:]])

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import numpy as np
 
 from forecast.paths import Paths
 from service.core.clock import format_instant, utc_now
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.settings import Settings
 from service.core.tables import runs
-from tests.service.support import Crossings, publish, read_table, record_run, utc
+from tests.service.support import publish, read_table, record_run, utc
 
 
-def test_schedule_lists_each_job_of_each_route_with_its_next_run(crossings: Crossings) -> None:
+def test_schedule_lists_each_job_of_each_route_with_its_next_run(crossings):
     done = crossings("schedule", source="declared", weather="openmeteo", smtp_host="localhost")
     assert done.returncode == 0, done.stderr
     rows = {row["job"]: row for row in read_table(done.stdout)}
@@ -27,7 +26,7 @@ def test_schedule_lists_each_job_of_each_route_with_its_next_run(crossings: Cros
     assert next_due["renew of channel"].endswith((" 13:50", " 09:40"))
 
 
-def test_schedule_has_the_last_run_of_each_job(crossings: Crossings, tmp_path: Path) -> None:
+def test_schedule_has_the_last_run_of_each_job(crossings, tmp_path):
     opened = open_context(Settings(var_dir=tmp_path / "var"))
     record_run(opened.database, "2026-01-05T13:50:00Z", job="renew", outcome="done")
     retry = "renew-again again 2026-07-05T14:07:09Z"
@@ -44,15 +43,13 @@ def test_schedule_has_the_last_run_of_each_job(crossings: Crossings, tmp_path: P
     }
 
 
-def publish_issue(context: Context, issued_at: dt.datetime, first: str) -> None:
+def publish_issue(context, issued_at, first):
     run_id = record_run(context.database, first, issued_at)
     paths = Paths(np.datetime64(first), np.full((100, 28), 10**6))
     publish(context.database, {"climatology": paths}, run_id, issued_at)
 
 
-def test_status_check_is_silent_unless_there_is_an_alarm(
-    crossings: Crossings, filled: Context
-) -> None:
+def test_status_check_is_silent_unless_there_is_an_alarm(crossings, filled):
     settings = {"var_dir": filled.settings.var_dir, "stale_after_days": 3650}
     done = crossings("status", "--check", **settings)
     assert done.returncode == 1
@@ -70,9 +67,7 @@ def test_status_check_is_silent_unless_there_is_an_alarm(
     assert crossings("status", **settings).returncode == 0
 
 
-def test_status_check_names_jobs_whose_last_run_failed(
-    crossings: Crossings, filled: Context
-) -> None:
+def test_status_check_names_jobs_whose_last_run_failed(crossings, filled):
     settings = {"var_dir": filled.settings.var_dir, "stale_after_days": 3650}
     publish_issue(filled, utc_now(), "2025-12-31")
     now = utc_now()
@@ -96,9 +91,7 @@ def test_status_check_names_jobs_whose_last_run_failed(
     assert crossings("status", "--check", **settings).returncode == 0
 
 
-def test_status_does_not_interpret_markup_in_reasons(
-    crossings: Crossings, context: Context
-) -> None:
+def test_status_does_not_interpret_markup_in_reasons(crossings, context):
     reason = "row 3: expected a whole number, found '[x]', then '[/b]'"
     record_run(
         context.database, "2026-01-02T13:50:00Z", job="ingest", outcome="failed", reason=reason

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,30 +10,29 @@ from service.core import settings as settings_module
 from service.core.context import open_context
 from service.core.database import connect
 from service.core.settings import Settings
-from service.mail.subscriber_store import Subscriber
 from service.mail.subscriber_store import list_subscribers as list_all
 from tests.service.support import utc
 
 
 @pytest.fixture
-def run(tmp_path: Path, invoke_with: Any) -> Any:
+def run(tmp_path, invoke_with):
     """Run a `subscribers` command on an empty database of two routes."""
     settings = Settings(var_dir=tmp_path / "var", routes="channel,italy")
     open_context(settings).database.close()
     return partial(invoke_with(settings), "subscribers")
 
 
-def read_subscribers() -> list[Subscriber]:
+def read_subscribers():
     opened = connect(settings_module.load_settings().database)
     with closing(opened), opened.reading() as connection:
         return list_all(connection)
 
 
-def list_subscriptions() -> list[tuple[str, str, int]]:
+def list_subscriptions():
     return sorted((one.address, one.route, one.threshold) for one in read_subscribers())
 
 
-def test_add_list_and_remove(run: Any) -> None:
+def test_add_list_and_remove(run):
     weekly = "one email a week with the chances of more than"
     assert run("add", "A@Example.org").stdout == f"added (channel): {weekly} 500 people\n"
     change = run("add", "a@example.org", "--threshold", "90")
@@ -49,7 +46,7 @@ def test_add_list_and_remove(run: Any) -> None:
     assert removal.exit_code == 1 and "not on the list\n" in removal.output
 
 
-def test_routes_of_a_subscriber(run: Any) -> None:
+def test_routes_of_a_subscriber(run):
     run("add", "a@example.org")
     both = run("add", "a@example.org", "--route", "italy", "--route", "channel")
     assert [line.partition(":")[0] for line in both.stdout.splitlines()] == [
@@ -82,13 +79,13 @@ def test_routes_of_a_subscriber(run: Any) -> None:
         ),
     ],
 )
-def test_add_rejects_invalid_options(run: Any, arguments: list[str], message: str) -> None:
+def test_add_rejects_invalid_options(run, arguments, message):
     result = run("add", *arguments)
     assert message in result.output + str(result.exception)
     assert list_subscriptions() == []
 
 
-def test_import_takes_thresholds_and_routes_from_columns_or_options(run: Any) -> None:
+def test_import_takes_thresholds_and_routes_from_columns_or_options(run):
     rows = "\ufeffaddress,threshold,route\na@example.org,5,italy\na@example.org,,\n"
     imported = run("import", "-", "--threshold", "70", stdin=rows)
     assert imported.stdout == "2 added, 0 changed, 0 unchanged\n"
@@ -100,7 +97,7 @@ def test_import_takes_thresholds_and_routes_from_columns_or_options(run: Any) ->
     assert list_subscriptions()[-1] == ("b@example.org", "italy", 500)
 
 
-def test_add_and_import_keep_options_that_are_not_given(run: Any) -> None:
+def test_add_and_import_keep_options_that_are_not_given(run):
     options = ("--threshold", "90", "--no-weekly", "--warn-at", "50", "--week-threshold", "2000")
     run("add", "a@example.org", *options)
     (before,) = read_subscribers()
@@ -118,7 +115,7 @@ def test_add_and_import_keep_options_that_are_not_given(run: Any) -> None:
     assert (one.weekly, one.warn_level, one.week_threshold) == (True, None, None)
 
 
-def test_add_but_not_import_activates_a_suspended_subscriber(run: Any, tmp_path: Path) -> None:
+def test_add_but_not_import_activates_a_suspended_subscriber(run, tmp_path):
     run("add", "a@example.org", "--threshold", "90")
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'var' / 'crossings.sqlite'}")
     with engine.begin() as connection:
@@ -159,9 +156,7 @@ _COLUMNS = ": expected a CSV whose first line is address[,threshold][,route], fo
     ],
     ids=["rows", "column", "repeated", "no-header", "empty", "encoding", "quotes"],
 )
-def test_import_of_an_invalid_file_stores_nothing(
-    run: Any, tmp_path: Path, content: bytes, messages: list[str]
-) -> None:
+def test_import_of_an_invalid_file_stores_nothing(run, tmp_path, content, messages):
     file = tmp_path / "list.csv"
     file.write_bytes(content)
     result = run("import", str(file))

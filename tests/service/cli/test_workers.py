@@ -8,11 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -20,12 +18,10 @@ import psutil
 import pytest
 
 from forecast import backtest
-from forecast.backtest import BacktestConfig, Mapper, Work, in_turn
+from forecast.backtest import BacktestConfig, Work, in_turn
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
-from forecast.series import DailySeries
 from service.cli.workers import choose_mapper, on_cluster, on_processes
-from tests.service.support import Crossings
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,16 +33,16 @@ CONFIG = BacktestConfig(
 
 
 @pytest.fixture(scope="module")
-def work(figures: dict[str, DailySeries]) -> Work:
+def work(figures):
     return Work({"hurdle": Hurdle(), "climatology": Climatology()}, figures, CONFIG)
 
 
 @pytest.fixture(scope="module")
-def serial_run(work: Work) -> Any:
+def serial_run(work):
     return run(work, in_turn)
 
 
-def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
+def run(work, mapper, progress=lambda: None):
     """Scores with the seconds set to 0, as dictionaries, and the origins that were declined."""
     scores, declined = backtest.rolling_origin(
         work.models, work.figures, work.protocol, progress, mapper
@@ -55,17 +51,15 @@ def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
     return rows, declined
 
 
-def test_processes_give_identical_scores(
-    work: Work, serial_run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_give_identical_scores(work, serial_run, monkeypatch):
     """Each process receives the figures once, and none is left running."""
     done, pickled, children = [], [], []
 
-    def state(self: Work) -> dict[str, Any]:
+    def state(self):
         pickled.append(1)
         return self.__dict__
 
-    def progress() -> None:
+    def progress():
         done.append(1)
         alive = multiprocessing.active_children()
         children[:] = [child for child in alive if child.name.startswith("Spawn")]
@@ -80,10 +74,10 @@ def test_processes_give_identical_scores(
     assert not [child for child in children if child.is_alive()]
 
 
-def test_tasks_of_killed_processes_are_retried(work: Work, serial_run: Any) -> None:
+def test_tasks_of_killed_processes_are_retried(work, serial_run):
     killed_pids: list[int] = []
 
-    def kill_workers() -> None:
+    def kill_workers():
         if not killed_pids:
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)
@@ -102,9 +96,7 @@ class Deadly:
 
 
 @pytest.fixture
-def killing_work(
-    figures: dict[str, DailySeries], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Work:
+def killing_work(figures, tmp_path, monkeypatch):
     """Work that kills every worker."""
     (tmp_path / "deadly_model.py").write_text(DEADLY)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -115,13 +107,13 @@ def killing_work(
     return Work({"deadly": deadly_model.Deadly()}, figures, config)
 
 
-def test_task_that_kills_every_process_is_named(killing_work: Work) -> None:
+def test_task_that_kills_every_process_is_named(killing_work):
     with pytest.raises(click.ClickException, match="4 workers in a row died on deadly at"):
         run(killing_work, on_processes(2))
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster():
     """A scheduler and one worker process with two threads."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
@@ -133,12 +125,10 @@ def cluster() -> Iterator[Any]:
         yield cluster
 
 
-def test_tasks_of_a_killed_cluster_worker_are_retried(
-    work: Work, serial_run: Any, cluster: Any
-) -> None:
+def test_tasks_of_a_killed_cluster_worker_are_retried(work, serial_run, cluster):
     killed_pids: list[int] = []
 
-    def kill_workers() -> None:
+    def kill_workers():
         if not killed_pids:
             killed_pids.append(next(iter(cluster.workers.values())).pid)
             os.kill(killed_pids[0], signal.SIGKILL)
@@ -153,10 +143,8 @@ BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))
 WEEKS = ("--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology")
 
 
-def test_backtest_command_prints_the_same_scores_with_workers(
-    crossings: Crossings, cluster: Any
-) -> None:
-    def scores(*options: str) -> Any:
+def test_backtest_command_prints_the_same_scores_with_workers(crossings, cluster):
+    def scores(*options):
         done = crossings(*BACKTEST, *WEEKS, "--format", "json", *options)
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
@@ -170,14 +158,14 @@ def test_backtest_command_prints_the_same_scores_with_workers(
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://h:999999", "tcp://user:word@h:1"])
-def test_invalid_scheduler_is_rejected(address: str) -> None:
+def test_invalid_scheduler_is_rejected(address):
     with pytest.raises(click.UsageError, match="--dask: expected a scheduler such as tcp://host"):
         choose_mapper(1, address)
     with pytest.raises(click.UsageError, match="found both"):
         choose_mapper(2, "tcp://host:8786")
 
 
-def test_interrupt_is_quiet_and_ends_the_workers() -> None:
+def test_interrupt_is_quiet_and_ends_the_workers():
     process = subprocess.Popen(
         [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
         + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
@@ -191,7 +179,7 @@ def test_interrupt_is_quiet_and_ends_the_workers() -> None:
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
-    def find_workers() -> list[psutil.Process]:
+    def find_workers():
         children = psutil.Process(process.pid).children()
         workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
         return workers if len(workers) == 2 else []

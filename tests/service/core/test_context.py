@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from service.core.context import open_context
@@ -9,7 +7,7 @@ from service.core.database import DatabaseError
 from service.core.settings import Settings
 
 
-def test_uncreatable_folder_gives_one_line(tmp_path: Path) -> None:
+def test_uncreatable_folder_gives_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatabaseError, match=r"^[^\n]*file[^\n]*$"):
         open_context(Settings(var_dir=tmp_path / "file" / "var"))

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from service.core import database as module
-from service.core.database import Database, DatabaseError, Unavailable, connect
+from service.core.database import DatabaseError, Unavailable, connect
 from service.core.tables import metadata, runs
 from tests.service.support import NOW, run_concurrently
 from tests.support.commands import run_command
@@ -21,23 +21,23 @@ from tests.support.commands import run_command
 RUN = {"job": "test", "started_at": NOW, "outcome": "done", "detail": {}}
 
 
-def insert_run(connection: sa.Connection, period: str) -> None:
+def insert_run(connection, period):
     connection.execute(runs.insert().values(**RUN, period=period))
 
 
-def count_runs(database: Database) -> int:
+def count_runs(database):
     with database.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(runs)).scalar_one())
 
 
-def test_failed_transaction_is_rolled_back(database: Database) -> None:
+def test_failed_transaction_is_rolled_back(database):
     with pytest.raises(KeyError), database.writing() as connection:
         insert_run(connection, "a")
         raise KeyError
     assert count_runs(database) == 0
 
 
-def test_reader_sees_one_snapshot_during_writes(database: Database) -> None:
+def test_reader_sees_one_snapshot_during_writes(database):
     with database.reading() as reader:
         query = sa.select(sa.func.count()).select_from(runs)
         assert reader.execute(query).scalar_one() == 0
@@ -47,8 +47,8 @@ def test_reader_sees_one_snapshot_during_writes(database: Database) -> None:
     assert count_runs(database) == 1
 
 
-def test_concurrent_writers_are_serialised(database: Database) -> None:
-    def write() -> None:
+def test_concurrent_writers_are_serialised(database):
+    def write():
         for at in range(10):
             with database.writing() as connection:
                 connection.execute(sa.select(runs)).all()
@@ -58,21 +58,21 @@ def test_concurrent_writers_are_serialised(database: Database) -> None:
     assert count_runs(database) == 40
 
 
-def test_fresh_database_can_be_migrated_concurrently(database_url: str) -> None:
-    def migrate() -> None:
+def test_fresh_database_can_be_migrated_concurrently(database_url):
+    def migrate():
         with contextlib.closing(connect(database_url)) as opened:
             opened.migrate()
 
     run_concurrently(4, migrate)
 
 
-def test_new_database_matches_metadata_at_head_revision(database: Database) -> None:
+def test_new_database_matches_metadata_at_head_revision(database):
     assert database.pending() == ("0102", "0102")
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_code_and_database_paths_may_contain_special_characters(tmp_path: Path) -> None:
+def test_code_and_database_paths_may_contain_special_characters(tmp_path):
     folder = tmp_path / "a path with 100% space"
     shutil.copytree(Path(module.__file__).parents[1], folder / "service")
     program = (
@@ -89,7 +89,7 @@ def test_code_and_database_paths_may_contain_special_characters(tmp_path: Path) 
     assert (folder / "20%31 %s/crossings.sqlite").exists()
 
 
-def test_upgrade_from_first_revision_matches_metadata(database: Database) -> None:
+def test_upgrade_from_first_revision_matches_metadata(database):
     with database.writing() as connection:
         insert_run(connection, "kept")
         connection.execute(sa.text("DROP TABLE fetches"))
@@ -108,7 +108,7 @@ def test_upgrade_from_first_revision_matches_metadata(database: Database) -> Non
     assert keys == ["route", "url"]
 
 
-def test_unknown_revision_is_rejected(database: Database) -> None:
+def test_unknown_revision_is_rejected(database):
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0053'"))
     expected = "at migration 0053, which this version does not have: run the version that made it"
@@ -116,7 +116,7 @@ def test_unknown_revision_is_rejected(database: Database) -> None:
         database.migrate()
 
 
-def test_one_observation_per_day_is_current(database: Database) -> None:
+def test_one_observation_per_day_is_current(database):
     row = (
         "INSERT INTO observations (series_id, date, value, source, first_seen_at, known_at,"
         " known_at_assumed, since, marked_revised) VALUES ('people', '2025-01-01', 1, 's',"
@@ -127,7 +127,7 @@ def test_one_observation_per_day_is_current(database: Database) -> None:
         connection.execute(sa.text(row))
 
 
-def test_moment_is_stored_in_utc_and_needs_a_time_zone(database: Database) -> None:
+def test_moment_is_stored_in_utc_and_needs_a_time_zone(database):
     there = NOW.astimezone(dt.timezone(dt.timedelta(hours=5)))
     row = RUN | {"period": "a", "started_at": NOW.replace(tzinfo=None)}
     with pytest.raises(sa.exc.StatementError, match="time zone"), database.writing() as connection:
@@ -141,14 +141,14 @@ def test_moment_is_stored_in_utc_and_needs_a_time_zone(database: Database) -> No
     ("pragma", "value"),
     [("journal_mode", "wal"), ("foreign_keys", 1), ("secure_delete", 1), ("synchronous", 1)],
 )
-def test_sqlite_file_is_set_up(tmp_path: Path, pragma: str, value: str | int) -> None:
+def test_sqlite_file_is_set_up(tmp_path, pragma, value):
     opened = connect(f"sqlite:///{tmp_path / 'deep' / 'down' / 'x.sqlite'}")
     with opened.reading() as connection:
         assert connection.execute(sa.text(f"PRAGMA {pragma}")).scalar() == value
     opened.close()
 
 
-def test_compact_frees_disk_space(database: Database) -> None:
+def test_compact_frees_disk_space(database):
     with database.writing() as connection:
         for number in range(300):
             row = RUN | {"period": str(number), "detail": {"text": "x" * 10_000}}
@@ -166,7 +166,7 @@ def test_compact_frees_disk_space(database: Database) -> None:
     assert count_runs(database) == 1
 
 
-def test_exhausted_pool_raises_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exhausted_pool_raises_unavailable(tmp_path, monkeypatch):
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
         monkeypatch.setattr(opened.engine.pool, "_timeout", 0)
         with (
@@ -177,7 +177,7 @@ def test_exhausted_pool_raises_unavailable(tmp_path: Path, monkeypatch: pytest.M
                 held.enter_context(opened.reading())
 
 
-def test_integrity_error_hides_parameters(database: Database) -> None:
+def test_integrity_error_hides_parameters(database):
     with database.writing() as connection:
         insert_run(connection, "a secret")
     with pytest.raises(sa.exc.IntegrityError) as caught, database.writing() as connection:
@@ -187,7 +187,7 @@ def test_integrity_error_hides_parameters(database: Database) -> None:
 
 
 @pytest.mark.parametrize("rows", [[], ["0100", "0099"]])
-def test_alembic_version_must_have_one_row(database: Database, rows: list[str]) -> None:
+def test_alembic_version_must_have_one_row(database, rows):
     with database.writing() as connection:
         connection.execute(sa.text("DELETE FROM alembic_version"))
         for row in rows:
@@ -198,7 +198,7 @@ def test_alembic_version_must_have_one_row(database: Database, rows: list[str]) 
             method()
 
 
-def test_version_changes_with_each_commit(database: Database) -> None:
+def test_version_changes_with_each_commit(database):
     before = database.version()
     assert database.version() == before
     assert (before is None) == (database.engine.dialect.name == "postgresql")

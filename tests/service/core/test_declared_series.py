@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
 
@@ -21,16 +20,14 @@ URL = {**FILE, "file": "", "address": "https://data.example.org/a.csv?key=1"}
         (URL | {"closed": True}, "data.example.org", False, True),
     ],
 )
-def test_url_is_followed_until_its_source_is_closed(
-    declared: dict[str, Any], title: str, is_followed: bool, is_closed: bool
-) -> None:
+def test_url_is_followed_until_its_source_is_closed(declared, title, is_followed, is_closed):
     route = CHANNEL.model_copy(update={"source": Table(**declared)})
     assert route.source is not None and route.source.title == title
     assert (route.is_followed, route.is_closed) == (is_followed, is_closed)
 
 
 @pytest.mark.parametrize("end", ["", "."])
-def test_credit_is_sentences(end: str) -> None:
+def test_credit_is_sentences(end):
     change = {"attribution": f"Source: the harbour office{end}", "licence": "CC BY 4.0"}
     route = CHANNEL.model_copy(update=change)
     assert route.credit == "Source: the harbour office. Licence: CC BY 4.0."
@@ -49,7 +46,7 @@ def test_credit_is_sentences(end: str) -> None:
         (utc(2025, 10, 26, 23, 30), dt.date(2025, 10, 26)),
     ],
 )
-def test_day_is_in_route_time_zone(moment: dt.datetime, day: dt.date) -> None:
+def test_day_is_in_route_time_zone(moment, day):
     assert CHANNEL.day(moment) == day
     assert CHANNEL.day(moment.astimezone(CHANNEL.zone)) == day
 
@@ -63,20 +60,20 @@ def test_day_is_in_route_time_zone(moment: dt.datetime, day: dt.date) -> None:
         (dt.date(2025, 10, 26), utc(2025, 10, 26, 23, 59, 59)),  # 25 hours long
     ],
 )
-def test_end_of_day_is_last_second_in_route_time_zone(day: dt.date, end: dt.datetime) -> None:
+def test_end_of_day_is_last_second_in_route_time_zone(day, end):
     assert CHANNEL.end_of_day(day) == end
     assert CHANNEL.day(end) == day
     assert CHANNEL.day(end + dt.timedelta(seconds=1)) == day + dt.timedelta(days=1)
 
 
-def test_hour_repeated_at_midnight_belongs_to_ending_day() -> None:
+def test_hour_repeated_at_midnight_belongs_to_ending_day():
     chile = CHANNEL.model_copy(update={"time_zone": "America/Santiago"})
     day, end = dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)
     assert chile.end_of_day(day) == end
     assert chile.day(end) == day
 
 
-def test_assumed_known_time_is_14_local_next_day() -> None:
+def test_assumed_known_time_is_14_local_next_day():
     assert CHANNEL.assumed_known_at(dt.date(2025, 12, 31)) == utc(2026, 1, 1, 14)
     assert CHANNEL.assumed_known_at(dt.date(2025, 6, 30)) == utc(2025, 7, 1, 13)
     assert CHANNEL.assumed_known_at(dt.date(2025, 3, 29)) == utc(2025, 3, 30, 13)

@@ -3,8 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import tracemalloc
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ import sqlalchemy as sa
 
 from service.core import export
 from service.core.columns import Instant
-from service.core.database import Database, DatabaseError, connect
+from service.core.database import DatabaseError, connect
 from service.core.tables import issue_paths, metadata, runs
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
@@ -21,7 +19,7 @@ from tests.service.support import NOW, drop_everything, publish, random_paths
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def some_value(column: sa.Column[Any], rng: random.Random) -> Any:
+def some_value(column, rng):
     """A value of the column's type that is easily lost in conversion."""
     if isinstance(column.type, Instant):
         return dt.datetime(2025, 3, 30, 0, 59, 59, rng.randrange(10**6), dt.UTC)
@@ -41,7 +39,7 @@ def some_value(column: sa.Column[Any], rng: random.Random) -> Any:
     return "".join(rng.choices("abcdefghijk é'\"\\\n\t☂", k=length))
 
 
-def fill_every_table(database: Database, n_rows: int = 3) -> None:
+def fill_every_table(database, n_rows=3):
     rng = random.Random(1)
     with database.writing() as connection:
         inserted: dict[str, list[Any]] = {}
@@ -59,7 +57,7 @@ def fill_every_table(database: Database, n_rows: int = 3) -> None:
                     inserted.setdefault(f"{table.name}.{name}", []).append(value)
 
 
-def read_all_rows(database: Database) -> Rows:
+def read_all_rows(database):
     with database.reading() as connection:
         return {
             table.name: [
@@ -71,7 +69,7 @@ def read_all_rows(database: Database) -> Rows:
 
 
 @pytest.fixture
-def other(request: pytest.FixtureRequest, tmp_path: Path, postgresql: str) -> Iterator[Database]:
+def other(request, tmp_path, postgresql):
     """An empty database of the other dialect."""
     if request.getfixturevalue("database").engine.dialect.name == "postgresql":
         opened = connect(f"sqlite:///{tmp_path / 'other.sqlite'}")
@@ -82,7 +80,7 @@ def other(request: pytest.FixtureRequest, tmp_path: Path, postgresql: str) -> It
     opened.close()
 
 
-def test_copy_preserves_every_row_of_every_table(database: Database, other: Database) -> None:
+def test_copy_preserves_every_row_of_every_table(database, other):
     fill_every_table(database)
     before = read_all_rows(database)
     assert all(len(rows) == 3 for rows in before.values())
@@ -94,7 +92,7 @@ def test_copy_preserves_every_row_of_every_table(database: Database, other: Data
     assert read_all_rows(database) == before
 
 
-def test_copied_ids_of_deleted_rows_are_not_reused(database: Database, other: Database) -> None:
+def test_copied_ids_of_deleted_rows_are_not_reused(database, other):
     assert [insert_run(database, period) for period in "ab"] == [1, 2]
     with database.writing() as connection:
         for name in ("one", "two", "three"):
@@ -113,7 +111,7 @@ def test_copied_ids_of_deleted_rows_are_not_reused(database: Database, other: Da
         assert list(numbers) == [1, 2, 4]
 
 
-def test_failed_copy_leaves_target_unchanged(database: Database, other: Database) -> None:
+def test_failed_copy_leaves_target_unchanged(database, other):
     fill_every_table(database)
     export.copy_tables(database, other)
     before = read_all_rows(database)
@@ -125,13 +123,13 @@ def test_failed_copy_leaves_target_unchanged(database: Database, other: Database
     assert read_all_rows(database) == before
 
 
-def test_backup_of_other_revision_is_rejected(database: Database) -> None:
+def test_backup_of_other_revision_is_rejected(database):
     expected = "at migration 9999.* with the version that made it"
     with pytest.raises(DatabaseError, match=expected), database.recreating("9999"):
         pass
 
 
-def test_foreign_tables_are_kept(database: Database, other: Database) -> None:
+def test_foreign_tables_are_kept(database, other):
     export.copy_tables(database, other)
     with database.writing() as connection:
         connection.execute(sa.text("CREATE TABLE of_somebody_else (x INTEGER)"))
@@ -142,7 +140,7 @@ def test_foreign_tables_are_kept(database: Database, other: Database) -> None:
         connection.execute(sa.text("DROP TABLE of_somebody_else"))
 
 
-def test_large_rows_are_streamed(database: Database, other: Database) -> None:
+def test_large_rows_are_streamed(database, other):
     rng = random.Random(0)
     issue = publish(database, {"m0": random_paths("2026-01-01", 28)}, insert_run(database))
     row = {"version": "v", "role": "champion", "title": "t", "encoding": "e"}
@@ -160,7 +158,7 @@ def test_large_rows_are_streamed(database: Database, other: Database) -> None:
     assert peak < 20 * 10**6
 
 
-def insert_run(database: Database, period: str = "p") -> int:
+def insert_run(database, period="p"):
     values = {"job": "refit", "period": period, "started_at": NOW, "outcome": "done", "detail": {}}
     with database.writing() as connection:
         key = connection.execute(runs.insert().values(values)).inserted_primary_key

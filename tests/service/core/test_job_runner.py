@@ -10,21 +10,19 @@ from service.core import locks, run_store
 from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.job_runner import JobError, Outcome, run_in_parallel, run_job, stop_running_jobs
-from service.core.run_store import Claim, Run
+from service.core.run_store import Claim
 from tests.service.support import NOW, ROUTE, latest_run
 from tests.support.waiting import BOUND
 
 
-def test_run_is_recorded_before_and_after_work(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_run_is_recorded_before_and_after_work(empty, caplog):
     caplog.set_level(logging.INFO)
 
-    def has_lock(run: Run) -> bool:
+    def has_lock(run):
         with empty.database.reading() as connection:
             return locks.is_held(connection, run_store.lock_name(run.run_id))
 
-    def work(claimed: Claim) -> Outcome:
+    def work(claimed):
         run = latest_run(empty, "test")
         assert (run.run_id, run.outcome, run.finished_at) == (claimed.run_id, "running", None)
         assert has_lock(run)
@@ -39,10 +37,10 @@ def test_run_is_recorded_before_and_after_work(
     assert "test done: it went well" in caplog.text
 
 
-def test_period_is_worked_on_once(empty: Context) -> None:
+def test_period_is_worked_on_once(empty):
     claims: list[Claim] = []
 
-    def work(claimed: Claim) -> Outcome:
+    def work(claimed):
         claims.append(claimed)
         return Outcome("done", "ok")
 
@@ -54,10 +52,8 @@ def test_period_is_worked_on_once(empty: Context) -> None:
     assert len(claims) == 4
 
 
-def test_job_error_is_recorded_without_traceback(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    def work(_: Claim) -> Outcome:
+def test_job_error_is_recorded_without_traceback(empty, caplog):
+    def work(_):
         raise JobError("/srv/models/x.toml: refused by 203.0.113.7")
 
     with pytest.raises(JobError, match=r"^/srv/models/x.toml: refused by 203.0.113.7$"):
@@ -68,10 +64,8 @@ def test_job_error_is_recorded_without_traceback(
     assert "Traceback" not in caplog.text
 
 
-def test_unexpected_error_is_logged_in_full_and_recorded_in_one_line(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    def work(_: Claim) -> Outcome:
+def test_unexpected_error_is_logged_in_full_and_recorded_in_one_line(empty, caplog):
+    def work(_):
         with empty.database.writing() as connection:
             connection.execute(sa.text("INSERT INTO runs (job) VALUES ('x')"))
         return Outcome("done", "never")
@@ -94,13 +88,13 @@ def test_unexpected_error_is_logged_in_full_and_recorded_in_one_line(
     ],
 )
 def test_only_a_period_is_repeated_after_the_database_did_not_answer(
-    empty: Context,
-    error: type[DatabaseError],
-    period: str | None,
-    outcome: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def work(_: Claim) -> Outcome:
+    empty,
+    error,
+    period,
+    outcome,
+    caplog,
+):
+    def work(_):
         raise error("no answer")
 
     with pytest.raises(error):
@@ -113,10 +107,8 @@ def test_only_a_period_is_repeated_after_the_database_did_not_answer(
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_interrupted_run_is_stopped_not_failed(
-    empty: Context, stop: type[BaseException], caplog: pytest.LogCaptureFixture
-) -> None:
-    def work(_: Claim) -> Outcome:
+def test_interrupted_run_is_stopped_not_failed(empty, stop, caplog):
+    def work(_):
         raise stop
 
     with pytest.raises(stop):
@@ -125,8 +117,8 @@ def test_interrupted_run_is_stopped_not_failed(
     assert "Traceback" not in caplog.text
 
 
-def test_interrupt_propagates_when_database_is_unavailable(empty: Context) -> None:
-    def work(_: Claim) -> Outcome:
+def test_interrupt_propagates_when_database_is_unavailable(empty):
+    def work(_):
         with empty.database.writing() as connection:
             connection.execute(sa.text("ALTER TABLE runs RENAME TO elsewhere"))
         raise SystemExit
@@ -135,10 +127,10 @@ def test_interrupt_propagates_when_database_is_unavailable(empty: Context) -> No
         run_job(empty, "test", work)
 
 
-def test_abandon_stops_runs_of_other_threads(empty: Context) -> None:
+def test_abandon_stops_runs_of_other_threads(empty):
     began, go = threading.Event(), threading.Event()
 
-    def work(_: Claim) -> Outcome:
+    def work(_):
         began.set()
         assert go.wait(BOUND)
         return Outcome("done", "after all")
@@ -155,10 +147,8 @@ def test_abandon_stops_runs_of_other_threads(empty: Context) -> None:
     assert latest_run(empty, "test").outcome == "done"
 
 
-def test_run_claimed_by_another_process_cannot_be_finished(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    def work(claimed: Claim) -> Outcome:
+def test_run_claimed_by_another_process_cannot_be_finished(empty, caplog):
+    def work(claimed):
         with empty.database.writing() as connection:
             run_store.finish_run(connection, claimed, "stopped", None, {}, NOW)
             assert run_store.claim_run(connection, "test", "monday", NOW, ROUTE.name) == Claim(
@@ -171,16 +161,16 @@ def test_run_claimed_by_another_process_cannot_be_finished(
     assert "was claimed by another process meanwhile" in caplog.text
 
 
-def two_routes(context: Context, workers: int) -> Context:
+def two_routes(context, workers):
     more = {"routes": "channel,italy", "workers": workers}
     return Context(context.settings.model_copy(update=more), context.database)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_error_of_one_route_does_not_affect_others(empty: Context, workers: int) -> None:
+def test_error_of_one_route_does_not_affect_others(empty, workers):
     barrier = threading.Barrier(workers, timeout=BOUND)
 
-    def work(one: Context) -> str:
+    def work(one):
         barrier.wait()  # breaks unless as many run at once
         if one.route.name == "channel":
             raise ValueError("broken")
@@ -193,15 +183,15 @@ def test_error_of_one_route_does_not_affect_others(empty: Context, workers: int)
     }
 
 
-def test_interrupted_side_by_side_does_not_wait_for_routes(empty: Context) -> None:
+def test_interrupted_side_by_side_does_not_wait_for_routes(empty):
     began, go, ended = (threading.Event() for _ in range(3))
 
-    def long(_: Claim) -> Outcome:
+    def long(_):
         began.set()
         go.wait(BOUND)
         return Outcome("done", "too late")
 
-    def work(one: Context) -> None:
+    def work(one):
         if one.route.name == "channel":
             run_job(one, "test", long)
             ended.set()

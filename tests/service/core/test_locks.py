@@ -25,12 +25,12 @@ child.wait()
 """
 
 
-def is_held(database: Database, name: str = "scheduler") -> bool:
+def is_held(database, name="scheduler"):
     with database.reading() as connection:
         return locks.is_held(connection, name)
 
 
-def test_lock_has_one_holder_at_a_time(database: Database) -> None:
+def test_lock_has_one_holder_at_a_time(database):
     first, second = database.lock("scheduler"), database.lock("scheduler")
     assert not is_held(database)
     assert first.acquire()
@@ -47,13 +47,13 @@ def test_lock_has_one_holder_at_a_time(database: Database) -> None:
     assert not Path(f"{database.engine.url.database}-locks/scheduler.lock").exists()
 
 
-def test_lock_file_replaced_meanwhile_is_not_locked_beside_it(tmp_path: Path) -> None:
+def test_lock_file_replaced_meanwhile_is_not_locked_beside_it(tmp_path):
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
         first, late, third = (opened.lock("scheduler") for _ in range(3))
         assert first.acquire()
         lock_file = fcntl.flock
 
-        def flock(file: int, operation: int) -> None:
+        def flock(file, operation):
             patch.undo()
             first.release()
             assert third.acquire()
@@ -65,7 +65,7 @@ def test_lock_file_replaced_meanwhile_is_not_locked_beside_it(tmp_path: Path) ->
         third.release()
 
 
-def test_lock_ends_with_its_process_and_is_not_inherited(database: Database) -> None:
+def test_lock_ends_with_its_process_and_is_not_inherited(database):
     url = database.engine.url.render_as_string(hide_password=False)
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -85,7 +85,7 @@ def test_lock_ends_with_its_process_and_is_not_inherited(database: Database) -> 
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_lock_lost_with_its_session_is_reacquired(database: Database) -> None:
+def test_lock_lost_with_its_session_is_reacquired(database):
     lock, other = database.lock("scheduler"), database.lock("scheduler")
     assert lock.acquire()
     end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
@@ -100,7 +100,7 @@ def test_lock_lost_with_its_session_is_reacquired(database: Database) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_lock_in_another_database_of_the_server_is_independent(database: Database) -> None:
+def test_lock_in_another_database_of_the_server_is_independent(database):
     url = database.engine.url.set(database="template1").render_as_string(hide_password=False)
     with contextlib.closing(connect(url)) as other:
         lock = other.lock("scheduler")
@@ -116,7 +116,7 @@ def test_lock_in_another_database_of_the_server_is_independent(database: Databas
         ("sqlite:////dev/null/store.sqlite", "/dev/null"),
     ],
 )
-def test_lock_of_unreachable_database_raises_unavailable(url: str, reason: str) -> None:
+def test_lock_of_unreachable_database_raises_unavailable(url, reason):
     lock = locks.ProcessLock(sa.create_engine(url), "scheduler")
     with pytest.raises(Unavailable, match=f"^{reason}"):
         Database.acquire(lock)

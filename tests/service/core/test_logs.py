@@ -13,9 +13,7 @@ from service.core.logs import configure, request_id, within_run
 @pytest.mark.parametrize(
     ("level", "is_logged"), [("DEBUG", True), ("INFO", True), ("ERROR", False)]
 )
-def test_libraries_log_warnings_only(
-    level: str, is_logged: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_libraries_log_warnings_only(level, is_logged, capsys):
     configure(level)
     for library in ("alembic", "httpx", "prophet"):
         logging.getLogger(library).info("chatter")
@@ -26,7 +24,7 @@ def test_libraries_log_warnings_only(
 
 
 class Terminal(io.StringIO):
-    def isatty(self) -> bool:
+    def isatty(self):
         return True
 
 
@@ -39,16 +37,14 @@ class Terminal(io.StringIO):
         ("lines", io.StringIO, False),
     ],
 )
-def test_format_depends_on_setting_and_terminal(
-    form: str, stream: type[io.StringIO], is_json: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_format_depends_on_setting_and_terminal(form, stream, is_json, monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream())
     configure("INFO", form)
     logging.getLogger("x").info("hello")
     assert sys.stderr.getvalue().startswith("{") is is_json  # type: ignore[attr-defined]
 
 
-def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_contain_context_and_error(capsys):
     configure("INFO")
     configure("INFO")  # which replaces the first
     log = logging.getLogger("service.somewhere")
@@ -70,7 +66,7 @@ def test_json_lines_contain_context_and_error(capsys: pytest.CaptureFixture[str]
     assert "ValueError: a defect" in str(third["error"])
 
 
-def test_text_lines_contain_context_and_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_lines_contain_context_and_traceback(capsys):
     configure("INFO", "lines")
     logging.getLogger("x").debug("in detail")
     with within_run(7):
@@ -86,7 +82,7 @@ def test_text_lines_contain_context_and_traceback(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("form", ["json", "lines"])
-def test_secrets_and_addresses_are_masked(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_and_addresses_are_masked(form, capsys):
     configure("DEBUG", form, {"open sesame"})
     log = logging.getLogger("some.library")
     log.debug("logging in with %r", "open sesame")

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -15,7 +14,7 @@ from tests.support.waiting import BOUND, wait_until
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def follow(file: Path, own_end: bool) -> None:
+def follow(file, own_end):
     if own_end:
         end_with_parent(lambda: (file.with_name("ended").touch(), os._exit(0)))
     else:
@@ -24,13 +23,13 @@ def follow(file: Path, own_end: bool) -> None:
     time.sleep(2 * BOUND)  # longer than the test waits for its end
 
 
-def start_child(file: Path, own_end: bool) -> None:
+def start_child(file, own_end):
     SPAWN.Process(target=follow, args=(file, own_end)).start()
     time.sleep(2 * BOUND)
 
 
 @pytest.mark.parametrize("own_end", [False, True])
-def test_child_of_a_killed_process_ends(tmp_path: Path, own_end: bool) -> None:
+def test_child_of_a_killed_process_ends(tmp_path, own_end):
     file = tmp_path / "pid"
     parent = SPAWN.Process(target=start_child, args=(file, own_end))
     parent.start()

@@ -7,20 +7,19 @@ import pytest
 import sqlalchemy as sa
 
 from service.core import request_store, run_store
-from service.core.database import Database
 from tests.service.support import NOW
 from tests.support.waiting import BOUND, wait_until
 
 
-def next_open_id(database: Database) -> int | None:
+def next_open_id(database):
     with database.reading() as connection:
         request = request_store.get_next_open(connection)
     return request and request.request_id
 
 
 def test_oldest_request_is_next_and_pending_one_is_reused(
-    database: Database,
-) -> None:
+    database,
+):
     with database.writing() as connection:
         first = request_store.add_request(connection, "refit", "a", NOW)
         second = request_store.add_request(connection, "ingest", "b", NOW)
@@ -34,14 +33,14 @@ def test_oldest_request_is_next_and_pending_one_is_reused(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer
-def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
+def test_request_begun_concurrently_is_not_reused(database):
     requests: list[request_store.JobRequest] = []
 
-    def leave() -> None:
+    def leave():
         with database.writing() as connection:
             requests.append(request_store.add_request(connection, "refit", "c", NOW))
 
-    def is_blocked() -> bool:
+    def is_blocked():
         with database.reading() as connection:
             return bool(
                 connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
@@ -59,7 +58,7 @@ def test_request_begun_concurrently_is_not_reused(database: Database) -> None:
     assert requests[0].request_id != first.request_id
 
 
-def test_request_is_open_unless_its_run_is_running(database: Database) -> None:
+def test_request_is_open_unless_its_run_is_running(database):
     with database.writing() as connection:
         request = request_store.add_request(connection, "refit", "a", NOW)
         request_store.update_request(connection, request.request_id, "running", claimed_at=NOW)
@@ -77,8 +76,8 @@ def test_request_is_open_unless_its_run_is_running(database: Database) -> None:
     assert next_open_id(database) is None
 
 
-def test_prune_deletes_ended_requests_without_reusing_ids(database: Database) -> None:
-    def leave(job: str) -> int:
+def test_prune_deletes_ended_requests_without_reusing_ids(database):
+    def leave(job):
         with database.writing() as connection:
             return request_store.add_request(connection, job, "a", NOW).request_id
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from service.core.context import open_context
@@ -48,19 +46,19 @@ columns = {landings = "arrived"}
 """
 
 
-def declare(folder: Path, text: str = ROUTE, name: str = "strait.toml") -> Path:
+def declare(folder, text=ROUTE, name="strait.toml"):
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text, "utf-8")
     return folder
 
 
-def error_lines(folder: Path, names: str = "") -> list[str]:
+def error_lines(folder, names=""):
     with pytest.raises(RegistryError) as caught:
         enabled_routes(folder, names)
     return str(caught.value).replace(f"{folder}/", "").splitlines()
 
 
-def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None:
+def test_series_that_follows_no_other_leads_in_any_order(tmp_path):
     (route,) = enabled_routes(declare(tmp_path))
     assert (route.name, route.folder) == ("strait", tmp_path)
     assert (route.leading, route.followers) == ("landings", ("vessels",))
@@ -128,22 +126,20 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path: Path) -> None
         ('{landings = "arrived"}', "{}", "source.columns: expected"),
     ],
 )
-def test_error_names_file_key_and_what_was_expected(
-    tmp_path: Path, old: str, new: str, error: str
-) -> None:
+def test_error_names_file_key_and_what_was_expected(tmp_path, old, new, error):
     assert old in ROUTE
     (line,) = error_lines(declare(tmp_path, ROUTE.replace(old, new, 1)))
     assert line.startswith("strait.toml") and error in line
 
 
-def test_keys_that_do_not_fit_together_are_all_reported(tmp_path: Path) -> None:
+def test_keys_that_do_not_fit_together_are_all_reported(tmp_path):
     text = ROUTE.replace("{landings", "{landing").replace("licence", 'weather_place = "x"\nlicence')
     (line,) = error_lines(declare(tmp_path, text))
     assert line.startswith("strait.toml: expected columns of declared series, found landing; ")
     assert "; expected both weather_points and weather_place, or neither" in line
 
 
-def test_all_errors_are_reported_together(tmp_path: Path) -> None:
+def test_all_errors_are_reported_together(tmp_path):
     declare(
         tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3").replace('"Returns by week"', "3")
     )
@@ -157,7 +153,7 @@ def test_all_errors_are_reported_together(tmp_path: Path) -> None:
     ]
 
 
-def test_series_id_must_be_unique_across_routes(tmp_path: Path) -> None:
+def test_series_id_must_be_unique_across_routes(tmp_path):
     declare(declare(tmp_path), ROUTE.replace("landings", "entries"), "coast.toml")
     assert error_lines(tmp_path) == [
         f"strait.toml, series.{name}: expected a series_id unique over all routes, "
@@ -166,7 +162,7 @@ def test_series_id_must_be_unique_across_routes(tmp_path: Path) -> None:
     ]
 
 
-def test_routes_are_enabled_by_declaration_or_setting(tmp_path: Path) -> None:
+def test_routes_are_enabled_by_declaration_or_setting(tmp_path):
     assert error_lines(tmp_path / "none")[0].endswith("found none")
     other = ROUTE.replace("landings", "a").replace("vessels", "b").replace("returns", "c")
     declare(declare(tmp_path), "enabled = false\n" + other, "coast.toml")
@@ -179,7 +175,7 @@ def test_routes_are_enabled_by_declaration_or_setting(tmp_path: Path) -> None:
     assert error_lines(tmp_path) == ["CROSSINGS_ROUTES: expected some of coast, found none"]
 
 
-def test_routes_that_are_not_named_and_leftovers_of_editors_are_not_read(tmp_path: Path) -> None:
+def test_routes_that_are_not_named_and_leftovers_of_editors_are_not_read(tmp_path):
     folder = declare(tmp_path / "series", "\ufeff" + ROUTE)
     declare(folder, "no TOML", "italy.toml")
     (folder / ".#strait.toml").symlink_to("somebody@elsewhere")
@@ -187,7 +183,7 @@ def test_routes_that_are_not_named_and_leftovers_of_editors_are_not_read(tmp_pat
     assert error_lines(folder, "strait,italy")[0].startswith("italy.toml: expected TOML")
 
 
-def test_invalid_route_prevents_startup(tmp_path: Path) -> None:
+def test_invalid_route_prevents_startup(tmp_path):
     settings = Settings(var_dir=tmp_path / "var", series_dir=declare(tmp_path / "s", "series = 1"))
     with pytest.raises(RegistryError, match="series: expected named values, found 1") as error:
         open_context(settings)

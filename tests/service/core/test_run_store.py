@@ -3,25 +3,24 @@ from __future__ import annotations
 import datetime as dt
 
 from service.core import run_store
-from service.core.database import Connection, Database
 from tests.service.support import NOW, run_concurrently
 
 
-def begin(connection: Connection, period: str = "monday") -> run_store.Claim:
+def begin(connection, period="monday"):
     claimed = run_store.claim_run(connection, "ingest", period, NOW)
     assert claimed is not None
     return claimed
 
 
-def test_one_of_concurrent_claims_succeeds(database: Database) -> None:
-    def claim() -> run_store.Claim | None:
+def test_one_of_concurrent_claims_succeeds(database):
+    def claim():
         with database.writing() as connection:
             return run_store.claim_run(connection, "ingest", "monday", NOW)
 
     assert run_concurrently(6, claim).count(None) == 5
 
 
-def test_latest_run_can_be_selected_by_outcome(database: Database) -> None:
+def test_latest_run_can_be_selected_by_outcome(database):
     with database.writing() as connection:
         for period, outcome in (("a", "done"), ("b", "failed"), ("c", "skipped")):
             run_store.finish_run(connection, begin(connection, period), outcome, None, {}, NOW)
@@ -34,7 +33,7 @@ def test_latest_run_can_be_selected_by_outcome(database: Database) -> None:
         assert run_store.get_latest_run(connection, "refit") is None
 
 
-def test_only_stopped_run_can_be_claimed_again(database: Database) -> None:
+def test_only_stopped_run_can_be_claimed_again(database):
     with database.writing() as connection:
         for outcome in ("done", "failed", "stopped"):
             first = begin(connection, outcome)
@@ -46,8 +45,8 @@ def test_only_stopped_run_can_be_claimed_again(database: Database) -> None:
 
 
 def test_dead_run_is_closed_and_fails_at_third_attempt(
-    database: Database,
-) -> None:
+    database,
+):
     for attempt in (1, 2, 3):
         with database.writing() as connection:
             claimed = begin(connection)
@@ -67,7 +66,7 @@ def test_dead_run_is_closed_and_fails_at_third_attempt(
     assert (run.outcome, run.reason) == ("failed", "its process died before it finished, 3 times")
 
 
-def test_superseded_claim_cannot_publish_or_finish(database: Database) -> None:
+def test_superseded_claim_cannot_publish_or_finish(database):
     with database.writing() as connection:
         lost = begin(connection)
         assert run_store.is_current(connection, lost)
@@ -82,7 +81,7 @@ def test_superseded_claim_cannot_publish_or_finish(database: Database) -> None:
         assert run_store.get_run(connection, "ingest", "monday").outcome == "done"
 
 
-def test_prune_keeps_newest_run_of_each_outcome(database: Database) -> None:
+def test_prune_keeps_newest_run_of_each_outcome(database):
     late = NOW + dt.timedelta(days=500)
     with database.writing() as connection:
         for period, outcome in (("1", "done"), ("2", "failed"), ("3", "done"), ("4", "done")):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,20 +17,17 @@ from service.mail.subscriber_store import Preferences
 from tests.service.mailbox import (
     ALWAYS_DUE,
     PASSWORD,
-    Mailbox,
     mail_settings,
     publish_sample,
 )
 from tests.service.support import (
     NOW,
     ROOT,
-    Crossings,
     as_environment,
     command,
     environment,
     free_port,
 )
-from tests.support.sites import Sites
 from tests.support.waiting import BOUND, PROCESS
 
 
@@ -50,18 +46,18 @@ from tests.support.waiting import BOUND, PROCESS
         *((f"{start}user:word@host", f"{start}user:{MASK}@host") for start in ("", "//")),
     ],
 )
-def test_mask_url_hides_password(url: str, masked: str) -> None:
+def test_mask_url_hides_password(url, masked):
     assert mask_url(url) == masked
 
 
-def test_passwords_of_url_include_encoded_and_decoded_form() -> None:
+def test_passwords_of_url_include_encoded_and_decoded_form():
     assert {"p%40ss", "p@ss"} <= passwords_of("postgresql://user:p%40ss@host/db")
     assert "word" in passwords_of("postgresql:///db?password=word")
     assert "pa[ss" in passwords_of("redis://:pa[ss@cache:6379/0")
     assert not any(passwords_of("sqlite:///x.sqlite"))
 
 
-def test_known_secrets_are_masked_longest_first() -> None:
+def test_known_secrets_are_masked_longest_first():
     mask = Masker({"open sesame", "open sesame, twice", "a.b*c", ""})
     assert mask("they said open sesame, twice and aXbc, a.b*c") == (
         f"they said {MASK} and aXbc, {MASK}"
@@ -82,7 +78,7 @@ def test_known_secrets_are_masked_longest_first() -> None:
         "from 2001%3Adb8%3A%3A1",
     ],
 )
-def test_text_that_looks_secret_is_masked(text: str) -> None:
+def test_text_that_looks_secret_is_masked(text):
     masked = Masker()(text)
     assert MASK in masked
     assert not any(word in masked for word in ("example", "203.0", "db8"))
@@ -103,7 +99,7 @@ def test_text_that_looks_secret_is_masked(text: str) -> None:
         ("(postgresql://user:open sesame@db/x)", f"(postgresql://user:{MASK}@db/x)"),
     ],
 )
-def test_only_the_secret_part_is_masked(text: str, masked: str) -> None:
+def test_only_the_secret_part_is_masked(text, masked):
     assert Masker({"open sesame"})(text) == masked
 
 
@@ -114,7 +110,7 @@ def test_only_the_secret_part_is_masked(text: str, masked: str) -> None:
         *(":", "1:", "a:az", "1.1.1.1", "@%C3"),
     ],
 )
-def test_masking_takes_linear_time(unit: str) -> None:
+def test_masking_takes_linear_time(unit):
     """Quadratic time would be many minutes for a text of this size."""
     text = f"%{unit * (200_000 // len(unit))}"
     assert "reader" not in Masker({"open sesame"})(f"{text} reader@example.org")
@@ -132,7 +128,7 @@ def test_masking_takes_linear_time(unit: str) -> None:
         '"a, b" and @property of %4 or 40',
     ],
 )
-def test_text_without_secrets_is_unchanged(text: str) -> None:
+def test_text_without_secrets_is_unchanged(text):
     assert Masker({"", "abc"})(text) == text
 
 
@@ -145,7 +141,7 @@ def test_text_without_secrets_is_unchanged(text: str) -> None:
         ("http://127.0.0.1:9/a/b.ods, SB_01: 1/2", None),
     ],
 )
-def test_strip_folders_shortens_paths_but_not_urls(text: str, expected: str | None) -> None:
+def test_strip_folders_shortens_paths_but_not_urls(text, expected):
     assert strip_folders(text) == (expected or text)
 
 
@@ -161,13 +157,13 @@ COMMANDS = ("config", "status", "doctor", "keys list", "ingest", "weather", "dig
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_no_secret_appears_in_responses_logs_or_command_output(
-    database_url: str,
-    tmp_path: Path,
-    sites: Sites,
-    mailbox: Mailbox,
-    ca_file: Path,
-    crossings: Crossings,
-) -> None:
+    database_url,
+    tmp_path,
+    sites,
+    mailbox,
+    ca_file,
+    crossings,
+):
     """Send canary secrets through every path; then look for them in all output."""
     mailbox.rcpt = lambda to: f"550 {to} is unknown here, {PASSWORD}"
     settings = mail_settings(
@@ -215,7 +211,7 @@ def test_no_secret_appears_in_responses_logs_or_command_output(
             assert secret.encode() not in content, (where, name)
 
 
-def _query_server(env: dict[str, str], folder: Path, canaries: dict[str, str]) -> dict[str, bytes]:
+def _query_server(env, folder, canaries):
     """Send each canary to a real server; return its responses and its log."""
     port = free_port()
     log = folder / "log"

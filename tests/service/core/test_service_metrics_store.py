@@ -3,21 +3,20 @@ from __future__ import annotations
 import datetime as dt
 
 from service.core import run_store, service_metrics_store
-from service.core.database import Database
 from tests.service.support import NOW, ROUTE, record_run
 
 
-def add_run(database: Database, job: str, outcome: str, days_ago: int) -> None:
+def add_run(database, job, outcome, days_ago):
     moment = NOW - dt.timedelta(days=days_ago)
     record_run(database, f"{outcome} {days_ago}", moment, job=job, outcome=outcome)
 
 
-def count_runs(database: Database) -> dict[tuple[str, str, str], int]:
+def count_runs(database):
     with database.reading() as connection:
         return service_metrics_store.count_ended_runs(connection)
 
 
-def test_ended_runs_are_counted_by_job_and_outcome(database: Database) -> None:
+def test_ended_runs_are_counted_by_job_and_outcome(database):
     assert count_runs(database) == {}
     for job, outcome, days in (
         *(("ingest", "done", day) for day in range(5)),
@@ -37,7 +36,7 @@ def test_ended_runs_are_counted_by_job_and_outcome(database: Database) -> None:
         }
 
 
-def test_stopped_runs_are_not_counted(database: Database) -> None:
+def test_stopped_runs_are_not_counted(database):
     counts = []
     with database.writing() as connection:
         for outcome in ("stopped", "stopped", "done"):
@@ -54,7 +53,7 @@ def test_stopped_runs_are_not_counted(database: Database) -> None:
     assert count_runs(database) == counts[-1], "nor when pruned"
 
 
-def test_counts_include_pruned_runs(database: Database) -> None:
+def test_counts_include_pruned_runs(database):
     """A counter that decreased would look like a reset."""
     for day in range(9, -1, -1):
         add_run(database, "ingest", "done", day)

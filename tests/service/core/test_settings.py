@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from pydantic import SecretStr
 
@@ -18,7 +16,7 @@ from service.core.settings import (
 )
 
 
-def test_defaults_need_no_environment() -> None:
+def test_defaults_need_no_environment():
     settings = load_settings()
     assert (settings.paths, settings.horizon) == (2000, 400)
     assert sqlite.file_of(settings.database) == PROJECT / "var" / "crossings.sqlite"
@@ -26,7 +24,7 @@ def test_defaults_need_no_environment() -> None:
     assert settings.address == "http://127.0.0.1:8000"
 
 
-def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_variables_are_read(monkeypatch, tmp_path):
     monkeypatch.setenv("CROSSINGS_PORT", "8123")
     monkeypatch.setenv("CROSSINGS_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("CROSSINGS_PUBLIC_URL", "https://forecast.example/")
@@ -52,9 +50,7 @@ def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
     ],
 )
-def test_invalid_setting_error_names_variable_and_value(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_setting_error_names_variable_and_value(name, value, monkeypatch):
     monkeypatch.setenv(f"CROSSINGS_{name}", value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
@@ -64,20 +60,20 @@ def test_invalid_setting_error_names_variable_and_value(
 
 
 @pytest.mark.parametrize("host", ["::1", "::"])
-def test_ipv6_host_is_bracketed(host: str) -> None:
+def test_ipv6_host_is_bracketed(host):
     assert Settings(host=host).address == f"http://[{host}]:8000"
     assert Settings(host=host).bind == f"[{host}]:8000"
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def folder(monkeypatch, tmp_path):
     """A temporary folder in place of /run/secrets."""
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_secret_is_read_from_file_and_hidden(name: str, folder: Path) -> None:
+def test_secret_is_read_from_file_and_hidden(name, folder):
     secret = f"{'postgresql' if name == 'database_url' else 'redis'}://:hush-hush@cache/0"
     (folder / f"crossings_{name}").write_bytes(f"\ufeff{secret}\r\n".encode())
     settings = load_settings()
@@ -87,7 +83,7 @@ def test_secret_is_read_from_file_and_hidden(name: str, folder: Path) -> None:
     assert any("hush" in secret for secret in settings.secrets())
 
 
-def test_variable_overrides_secret_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_variable_overrides_secret_file(monkeypatch, folder):
     (folder / "crossings_smtp_password").write_text("of the file")
     assert load_settings().smtp_password.get_secret_value() == "of the file"
     monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "of the variable")
@@ -105,9 +101,7 @@ def test_variable_overrides_secret_file(monkeypatch: pytest.MonkeyPatch, folder:
         (b"\xff\xfehush\n", "can't decode"),
     ],
 )
-def test_invalid_secret_file_is_one_line_without_its_content(
-    content: str | bytes, message: str, folder: Path
-) -> None:
+def test_invalid_secret_file_is_one_line_without_its_content(content, message, folder):
     file = folder / "crossings_smtp_password"
     if isinstance(content, bytes):
         file.write_bytes(content)
@@ -122,9 +116,7 @@ def test_invalid_secret_file_is_one_line_without_its_content(
 
 
 @pytest.mark.parametrize("name", ["smtp_password", "grafana_token"])
-def test_old_variable_of_a_secret_file_is_rejected(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_variable_of_a_secret_file_is_rejected(name, monkeypatch):
     variable = f"{variable_of(name)}_FILE"
     monkeypatch.setenv(variable, "/run/secrets/of_old")
     monkeypatch.setenv("CROSSINGS_PORT", "x")
@@ -135,7 +127,7 @@ def test_old_variable_of_a_secret_file_is_rejected(
     assert other.startswith("CROSSINGS_PORT: ")
 
 
-def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_secret_is_not_shown_in_error(monkeypatch):
     monkeypatch.setenv("CROSSINGS_RATE_STORE", "http://:hush@cache")
     with pytest.raises(SettingsError, match="CROSSINGS_RATE_STORE: ") as caught:
         load_settings()
@@ -151,16 +143,14 @@ def test_invalid_secret_is_not_shown_in_error(monkeypatch: pytest.MonkeyPatch) -
         ("WEATHER_URL", "https://h?apikey=Sekrit", "https://h?********"),
     ],
 )
-def test_password_in_an_invalid_setting_is_masked(
-    name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_password_in_an_invalid_setting_is_masked(name, value, shown, monkeypatch):
     monkeypatch.setenv(f"CROSSINGS_{name}", value)
     with pytest.raises(SettingsError, match=f"CROSSINGS_{name}: expected ") as caught:
         load_settings()
     assert str(caught.value).endswith(f", found '{shown}'")
 
 
-def test_settings_that_look_secret_are_masked() -> None:
+def test_settings_that_look_secret_are_masked():
     secret_like = {
         name
         for name, field in Settings.model_fields.items()
@@ -175,7 +165,7 @@ PATHS = [name for name, field in Settings.model_fields.items() if "Path" in str(
 
 @pytest.mark.parametrize("empty", ["", "  "])
 @pytest.mark.parametrize("name", PATHS)
-def test_empty_path_means_default(name: str, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_path_means_default(name, empty, monkeypatch):
     """Compose files leave unset paths empty; that must not mean the working directory."""
     assert set(PATHS) == {"var_dir", "models_dir", "series_dir", "fitted_dir", "smtp_ca_file"}
     monkeypatch.setenv(variable_of(name), empty)
@@ -193,9 +183,7 @@ def test_empty_path_means_default(name: str, empty: str, monkeypatch: pytest.Mon
         ("off", "declared", False),
     ],
 )
-def test_auto_weather_is_read_with_live_source_only(
-    weather: str, source: str, is_read: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_auto_weather_is_read_with_live_source_only(weather, source, is_read, monkeypatch):
     monkeypatch.setenv("CROSSINGS_WEATHER", weather)
     monkeypatch.setenv("CROSSINGS_SOURCE", source)
     assert load_settings().reads_weather == is_read

@@ -4,35 +4,33 @@ import contextlib
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
 from service.core import run_store, sqlite
-from service.core.database import Database, Unavailable, connect
+from service.core.database import Unavailable, connect
 from tests.service.support import NOW
 from tests.support.small_disk import fill, small_disk
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
+def small(tmp_path):
     with small_disk(tmp_path / "small") as folder:
         yield folder
 
 
-def claim_run(database: Database, period: str) -> None:
+def claim_run(database, period):
     with database.writing() as connection:
         run_store.claim_run(connection, "x", period, NOW)
 
 
-def periods(database: Database) -> list[str]:
+def periods(database):
     with database.reading() as connection:
         return [run.period for run in reversed(run_store.list_recent(connection, "x"))]
 
 
-def test_full_disk_stays_readable_and_recovers(small: Path) -> None:
+def test_full_disk_stays_readable_and_recovers(small):
     url = f"sqlite:///{small}/x.sqlite"
     database = connect(url)
     database.migrate()
@@ -56,7 +54,7 @@ def test_full_disk_stays_readable_and_recovers(small: Path) -> None:
     database.close()
 
 
-def test_non_empty_wal_is_not_skipped_on_full_disk(small: Path) -> None:
+def test_non_empty_wal_is_not_skipped_on_full_disk(small):
     database = connect(f"sqlite:///{small}/x.sqlite")
     database.migrate()
     database.close()  # which moves the tables from the WAL into the file
@@ -75,7 +73,7 @@ def test_non_empty_wal_is_not_skipped_on_full_disk(small: Path) -> None:
     database.close()
 
 
-def test_file_that_is_not_a_database_is_closed(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_closed(tmp_path):
     file = tmp_path / "x.sqlite"
     file.write_bytes(b"not a database" * 1000)
     database = connect(f"sqlite:///{file}")
@@ -86,7 +84,7 @@ def test_file_that_is_not_a_database_is_closed(tmp_path: Path) -> None:
     database.close()
 
 
-def test_write_that_does_not_wait_leaves_later_ones_waiting(tmp_path: Path) -> None:
+def test_write_that_does_not_wait_leaves_later_ones_waiting(tmp_path):
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
         with opened.writing(waits=False):
             pass
@@ -95,7 +93,7 @@ def test_write_that_does_not_wait_leaves_later_ones_waiting(tmp_path: Path) -> N
     assert timeout == sqlite.BUSY_MILLISECONDS
 
 
-def test_new_file_locked_by_another_writer_is_waited_for(tmp_path: Path) -> None:
+def test_new_file_locked_by_another_writer_is_waited_for(tmp_path):
     """SQLite itself does not wait when a file is switched to WAL mode."""
     file = tmp_path / "new.sqlite"
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -109,7 +107,7 @@ def test_new_file_locked_by_another_writer_is_waited_for(tmp_path: Path) -> None
         writer.join()
 
 
-def test_reason_for_readers_names_the_file_without_folders(tmp_path: Path) -> None:
+def test_reason_for_readers_names_the_file_without_folders(tmp_path):
     file = tmp_path / "crossings.sqlite"
     opened = connect(f"sqlite:///{file}")
     with contextlib.closing(opened):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from service.core.timings import add_step, record_steps, step
 
 
-def test_steps_are_recorded_in_order_of_end() -> None:
+def test_steps_are_recorded_in_order_of_end():
     with record_steps() as steps, step("outer"):
         with step("inner"):
             pass
@@ -14,7 +14,7 @@ def test_steps_are_recorded_in_order_of_end() -> None:
     assert steps[2]["seconds"] >= steps[0]["seconds"] >= 0
 
 
-def test_steps_outside_recorded_are_ignored() -> None:
+def test_steps_outside_recorded_are_ignored():
     with step("alone"):
         pass
     with record_steps() as steps:

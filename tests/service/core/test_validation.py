@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from service.core.validation import explain_invalid
 
 
-def _refuse(value: str) -> str:
+def _refuse(value):
     raise ValueError("expected another text")
 
 
@@ -62,13 +62,13 @@ class Model(BaseModel):
         ({"inner": 3}, "expected named values, found 3"),
     ],
 )
-def test_each_message_says_what_was_expected_and_found(given: Any, explanation: str) -> None:
+def test_each_message_says_what_was_expected_and_found(given, explanation):
     with pytest.raises(ValidationError) as error:
         Model.model_validate(given)
     (detail,) = error.value.errors()
     assert explain_invalid(detail["msg"], detail["input"]) == explanation
 
 
-def test_value_is_left_out_if_unknown_or_already_named() -> None:
+def test_value_is_left_out_if_unknown_or_already_named():
     assert explain_invalid("Value error, expected one of two", ...) == "expected one of two"
     assert explain_invalid("Value error, expected 1, found 'x'", "y") == "expected 1, found 'x'"

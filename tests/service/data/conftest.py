@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from service.data.fetcher import Fetcher
-from tests.support.sites import Sites
 from tests.support.waiting import BOUND
 
 
 @pytest.fixture
-def fetcher(sites: Sites) -> Fetcher:
+def fetcher(sites):
     return Fetcher(
         contact="https://example.org/contact",
         sites=(sites.url,),

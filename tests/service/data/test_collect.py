@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
-from service.core.context import Context
 from service.data.collect import collect_documents
 from service.data.ingest import ingest, read_source
 from tests.service.stored_figures import (
@@ -19,7 +17,7 @@ from tests.service.stored_figures import (
 )
 from tests.service.support import latest_run, run_concurrently
 from tests.support import ods, pages
-from tests.support.sites import ODS, PAGE, SiteResponse, Sites, act_as_govuk, endless, with_etag
+from tests.support.sites import ODS, PAGE, SiteResponse, act_as_govuk, endless, with_etag
 
 FIRST = dt.date(2024, 1, 1)
 DAYS = ods.some_days(FIRST, 26)
@@ -27,13 +25,13 @@ WORKBOOK = ods.workbook(DAYS, "2024-01-27T13:00:00Z")
 COUNTS = [(DAYS[24][1], DAYS[24][2]), (DAYS[25][1], DAYS[25][2]), (0, 0), (90, 2)]
 
 
-def make_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = "13:20") -> bytes:
+def make_page(counts=COUNTS, note="", at="13:20"):
     rows = pages.week(dt.date(2024, 1, 28), counts)
     rows[-1][4] = note
     return pages.page(pages.table(rows), f"2024-01-29T{at}:00+00:00")
 
 
-def test_workbook_and_page_are_merged(reader: Context, sites: Sites) -> None:
+def test_workbook_and_page_are_merged(reader, sites):
     act_as_govuk(sites, WORKBOOK, make_page())
     outcome = ingest(reader)
     assert outcome.reason == "59 new, 0 revised, 4 unchanged from GOV.UK, to 2024-01-28"
@@ -50,7 +48,7 @@ def test_workbook_and_page_are_merged(reader: Context, sites: Sites) -> None:
     ]
 
 
-def test_unchanged_documents_are_not_read_again(reader: Context, sites: Sites) -> None:
+def test_unchanged_documents_are_not_read_again(reader, sites):
     path = act_as_govuk(sites, WORKBOOK, make_page())
     sites.replies[path] = with_etag(SiteResponse(WORKBOOK, ODS), '"w1"')
     sites.replies[PAGE] = with_etag(SiteResponse(make_page()), '"p1"')
@@ -61,7 +59,7 @@ def test_unchanged_documents_are_not_read_again(reader: Context, sites: Sites) -
     assert list_rows(reader) == before
 
 
-def test_rejected_document_is_requested_again(reader: Context, sites: Sites) -> None:
+def test_rejected_document_is_requested_again(reader, sites):
     path = act_as_govuk(sites, b"", make_page())
     sites.replies[path] = with_etag(SiteResponse(b"PK not a workbook", ODS), '"w1"')
     ingest_failure(reader)
@@ -70,7 +68,7 @@ def test_rejected_document_is_requested_again(reader: Context, sites: Sites) -> 
     assert all("if-none-match" not in request.headers for request in sites.requests)
 
 
-def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Sites) -> None:
+def test_workbook_is_stored_if_the_page_is_rejected(reader, sites):
     rows = pages.week(dt.date(2024, 1, 28), COUNTS)
     page = pages.page(pages.table([*rows[:2], *rows[3:]]))
     act_as_govuk(sites, WORKBOOK, page)
@@ -96,9 +94,7 @@ def test_workbook_is_stored_if_the_page_is_rejected(reader: Context, sites: Site
     ],
     ids=["missing", "redirect", "cut", "endless", "another type"],
 )
-def test_failed_or_invalid_response_changes_nothing(
-    reader: Context, sites: Sites, document: str, answer: SiteResponse, message: str
-) -> None:
+def test_failed_or_invalid_response_changes_nothing(reader, sites, document, answer, message):
     workbook = act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
     before = list_rows(reader)
@@ -107,7 +103,7 @@ def test_failed_or_invalid_response_changes_nothing(
     assert list_rows(reader) == before
 
 
-def test_unmarked_jump_is_rejected_unless_accepted(reader: Context, sites: Sites) -> None:
+def test_unmarked_jump_is_rejected_unless_accepted(reader, sites):
     act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
     before = list_rows(reader)
@@ -120,7 +116,7 @@ def test_unmarked_jump_is_rejected_unless_accepted(reader: Context, sites: Sites
     assert ingest(reader, accept_jumps=True).detail["revised"] == 2
 
 
-def test_jump_marked_as_revised_is_accepted(reader: Context, sites: Sites) -> None:
+def test_jump_marked_as_revised_is_accepted(reader, sites):
     act_as_govuk(sites, WORKBOOK, make_page())
     ingest(reader)
     sites.replies[PAGE] = SiteResponse(make_page([*COUNTS[:-1], (400, 8)], "Revised", "15:20"))
@@ -130,7 +126,7 @@ def test_jump_marked_as_revised_is_accepted(reader: Context, sites: Sites) -> No
     assert ingest(reader).detail["revised"] == 0, "an earlier page does not contradict a later one"
 
 
-def test_repairs_are_noted_if_another_document_is_rejected(reader: Context, sites: Sites) -> None:
+def test_repairs_are_noted_if_another_document_is_rejected(reader, sites):
     rows = pages.week(dt.date(2024, 1, 28), COUNTS)
     rows[1][0] = "26 January 2023"
     path = act_as_govuk(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
@@ -142,7 +138,7 @@ def test_repairs_are_noted_if_another_document_is_rejected(reader: Context, site
     assert detail["new"] == len(current_figures(reader)) + len(current_figures(reader, "boats"))
 
 
-def test_concurrent_ingests_store_one_history(reader: Context, sites: Sites) -> None:
+def test_concurrent_ingests_store_one_history(reader, sites):
     act_as_govuk(sites, WORKBOOK, make_page())
     new_counts = run_concurrently(3, lambda: ingest(reader).detail["new"])
     assert sorted(new_counts) == [0, 0, 59]
@@ -159,15 +155,13 @@ def test_concurrent_ingests_store_one_history(reader: Context, sites: Sites) -> 
         ("2024-01-02,100000,1", "people on 2024-01-02: expected at most 99999, found 100000"),
     ],
 )
-def test_invalid_counts_in_csv_are_rejected(
-    reader: Context, tmp_path: Path, row: str, message: str
-) -> None:
+def test_invalid_counts_in_csv_are_rejected(reader, tmp_path, row, message):
     file = tmp_path / "figures.csv"
     file.write_text(f"date,people,boats\n2024-01-01,50,1\n{row}\n")
     assert message in ingest_failure(reader, "csv", file)
 
 
-def test_unlikely_and_old_days_of_csv_are_noted(reader: Context, tmp_path: Path) -> None:
+def test_unlikely_and_old_days_of_csv_are_noted(reader, tmp_path):
     file = tmp_path / "figures.csv"
     file.write_text("date,people,boats\n2023-01-01,900,1\n")
     collected = collect_documents(

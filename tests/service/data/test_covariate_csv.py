@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +20,7 @@ ROWS = [
 ]
 
 
-def write_forecasts(
-    folder: Path, rows: list[str], name: str = "archive.csv", bom: str = ""
-) -> Path:
+def write_forecasts(folder, rows, name="archive.csv", bom=""):
     path = folder / name
     text = bom + "\n".join(["origin,member,date,wind_ms,gust_ms", *rows]) + "\n"
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
@@ -32,7 +29,7 @@ def write_forecasts(
 
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 @pytest.mark.parametrize("name", ["archive.csv", "archive.csv.gz"])
-def test_forecasts_are_read_by_origin_member_and_lead(tmp_path: Path, name: str, bom: str) -> None:
+def test_forecasts_are_read_by_origin_member_and_lead(tmp_path, name, bom):
     archive = read_forecasts(write_forecasts(tmp_path, ROWS[::-1], name, bom), NAMES)
     assert archive.origins.astype(str).tolist() == ["2024-01-01", "2024-01-08"]
     np.testing.assert_array_equal(
@@ -53,9 +50,7 @@ def test_forecasts_are_read_by_origin_member_and_lead(tmp_path: Path, name: str,
         ([], NAMES, "no rows"),
     ],
 )
-def test_invalid_forecasts_are_rejected(
-    tmp_path: Path, rows: list[str], names: tuple[str, ...], message: str
-) -> None:
+def test_invalid_forecasts_are_rejected(tmp_path, rows, names, message):
     with pytest.raises(SourceError, match=message):
         read_forecasts(write_forecasts(tmp_path, rows), names)
 
@@ -64,13 +59,13 @@ HISTORY = ["2024-01-01,,3"]
 AHEAD = ["2024-01-02,a,4", "2024-01-02,b,5", "2024-01-03,b,7", "2024-01-03,a,6"]
 
 
-def write_covariates(folder: Path, rows: list[str]) -> Path:
+def write_covariates(folder, rows):
     path = folder / "covariates.csv"
     path.write_text("\n".join(["date,member,wind_ms", *rows]) + "\n")
     return path
 
 
-def test_days_with_members_follow_the_history(tmp_path: Path) -> None:
+def test_days_with_members_follow_the_history(tmp_path):
     table = read(write_covariates(tmp_path, HISTORY + AHEAD))
     assert table.values[..., 0].tolist() == [[3, 4, 6], [3, 5, 7]]
     assert (str(table.start), table.n_single) == ("2024-01-01", 1)
@@ -85,12 +80,12 @@ def test_days_with_members_follow_the_history(tmp_path: Path) -> None:
         (HISTORY + AHEAD[2:], "expected 2024-01-02, the day after 2024-01-01, found 2024-01-03"),
     ],
 )
-def test_invalid_members_are_rejected(tmp_path: Path, rows: list[str], message: str) -> None:
+def test_invalid_members_are_rejected(tmp_path, rows, message):
     with pytest.raises(SourceError, match=message):
         read(write_covariates(tmp_path, rows))
 
 
-def test_other_csv_forms_are_read_and_reported(tmp_path: Path) -> None:
+def test_other_csv_forms_are_read_and_reported(tmp_path):
     history, forecasts = tmp_path / "history.csv", tmp_path / "forecasts.csv"
     history.write_text("Wind_MS;DATE\n4.5;02/01/2024 \n\n3;01/01/2024\n")
     rows = "\n".join(ROWS).replace("2024-01-02,", "2024-01-02 00:00:00,")

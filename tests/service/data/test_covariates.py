@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ import sqlalchemy as sa
 
 from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import LevelHurdle
-from service.core.context import Context
 from service.core.tables import weather as table
 from service.data import covariates
 from service.data.daily_weather import WIND
@@ -33,35 +30,33 @@ ORIGIN = np.datetime64("2025-12-31")
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+def clock(monkeypatch):
     clock = ManualClock(NOON)
     monkeypatch.setattr(refit_module, "utc_now", clock)
     return clock
 
 
 @pytest.fixture
-def context(filled: Context) -> Context:
+def context(filled):
     return sample_weather.with_weather(filled)
 
 
-def read_note(context: Context, kind: str = note_store.WEATHER) -> dict[str, Any]:
+def read_note(context, kind=note_store.WEATHER):
     with context.database.reading() as connection:
         return note_store.get_note(connection, latest_issue(context).issue_id, kind) or {}
 
 
-def list_fitted_files(context: Context, model: str) -> list[Path]:
+def list_fitted_files(context, model):
     return sorted((context.settings.fitted_folder / "people" / model).glob("[0-9]*"))
 
 
-def mean_path(context: Context) -> np.ndarray[Any, Any]:
+def mean_path(context):
     issue = latest_issue(context)
     with context.database.reading() as connection:
         return issue_store.load_paths(connection, issue, issue.champion).mean()
 
 
-def test_new_weather_forecast_refits_models_that_read_it(
-    context: Context, clock: ManualClock
-) -> None:
+def test_new_weather_forecast_refits_models_that_read_it(context, clock):
     sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
     outcome = refit(context)
     assert outcome.detail["weather"] == "used"
@@ -80,9 +75,7 @@ def test_new_weather_forecast_refits_models_that_read_it(
     assert refit(context).outcome == "skipped"  # there is no newer weather forecast
 
 
-def test_missing_weather_gives_same_forecast_as_weather_off(
-    filled: Context, clock: ManualClock
-) -> None:
+def test_missing_weather_gives_same_forecast_as_weather_off(filled, clock):
     context = sample_weather.with_weather(filled)
     off = with_settings(context, weather="off")
     refit(off)
@@ -115,7 +108,7 @@ def test_missing_weather_gives_same_forecast_as_weather_off(
         ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is forecast without a gap"),
     ],
 )
-def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], reason: str) -> None:
+def test_unusable_weather_is_missing(empty, changes, reason):
     sample_weather.store_weather(
         empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes
     )
@@ -126,7 +119,7 @@ def test_unusable_weather_is_missing(empty: Context, changes: dict[str, Any], re
 
 
 @pytest.mark.parametrize("values", [{"content": b"no"}, {"names": ["x"]}], ids=str)
-def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> None:
+def test_corrupt_weather_is_missing(empty, values):
     sample_weather.store_weather(empty.database, SEEN, [CALM] * 7)
     with empty.database.writing() as connection:
         connection.execute(sa.update(table).values(values))
@@ -134,7 +127,7 @@ def test_corrupt_weather_is_missing(empty: Context, values: dict[str, Any]) -> N
     assert (weather.status, weather.covariates) == ("missing", None)
 
 
-def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> None:
+def test_weather_is_off_if_the_champion_does_not_read_it(context):
     models = context.settings.models_dir
     declare_model(models, "climatology", "climatology", "champion")
     declare_model(models, "swell", "level_hurdle", "challenger")
@@ -149,7 +142,7 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context: Context) -> No
     assert outcome.detail["weather_reason"] == "no declared model uses the weather"
 
 
-def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
+def test_weather_is_read_as_of_a_moment(empty):
     fewest = dt.date(2025, 1, 1)  # 365 days
     sample_weather.store_weather(empty.database, SEEN, [ROUGH] * 7, fewest, members=3)
     sample_weather.store_weather(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
@@ -166,7 +159,7 @@ def test_weather_is_read_as_of_a_moment(empty: Context) -> None:
     assert earlier.fingerprint != later.fingerprint
 
 
-def test_changes_are_attributed_to_weather(context: Context, clock: ManualClock) -> None:
+def test_changes_are_attributed_to_weather(context, clock):
     sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
     refit(context)
     clock.now += dt.timedelta(hours=1)
@@ -185,9 +178,7 @@ def test_changes_are_attributed_to_weather(context: Context, clock: ManualClock)
         assert changes["before"][at] + by_cause == pytest.approx(changes["after"][at], abs=0.01)
 
 
-def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(context, monkeypatch):
     """The weather was first read between the two origins."""
     sample_weather.store_weather(
         context.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1)
@@ -195,7 +186,7 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     statuses: list[tuple[str, str]] = []
     as_known = covariates.drivers_as_of
 
-    def record_status(connection: Any, route: Any, origin: Any, *more: Any) -> Any:
+    def record_status(connection, route, origin, *more):
         weather = as_known(connection, route, origin, *more)
         statuses.append((str(origin), weather.status))
         return weather
@@ -218,13 +209,11 @@ def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(
     assert (first.detail["computed"], without.detail["computed"]) == (13, 0)
 
 
-def test_model_that_fails_with_weather_is_fitted_without_it(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_that_fails_with_weather_is_fitted_without_it(context, monkeypatch):
     sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
     fit = LevelHurdle.fit
 
-    def fit_without_weather(self: LevelHurdle, series: Any, covariates: Any = None) -> Any:
+    def fit_without_weather(self, series, covariates=None):
         if covariates is not None:
             raise FitError("too many columns")
         return fit(self, series)
@@ -238,9 +227,7 @@ def test_model_that_fails_with_weather_is_fitted_without_it(
     assert read_note(context) == {"status": "missing", "reason": reason}
 
 
-def test_weather_becoming_available_or_missing_is_a_cause(
-    context: Context, clock: ManualClock
-) -> None:
+def test_weather_becoming_available_or_missing_is_a_cause(context, clock):
     for _ in range(2):  # the second one can be compared with the first
         refit(context, force=True)
         clock.now += dt.timedelta(seconds=1)

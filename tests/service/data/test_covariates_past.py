@@ -8,7 +8,6 @@ import numpy as np
 
 from forecast.postprocessing import correct_members
 from forecast.series import ONE_DAY
-from service.core.database import Database
 from service.data import covariates, weather_store
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.weather_store import WeatherReadings
@@ -20,7 +19,7 @@ NOON = utc(2026, 1, 1, 14)
 ORIGIN = np.datetime64("2025-12-31")
 
 
-def store_daily_readings(database: Database, days: int, bias: float) -> None:
+def store_daily_readings(database, days, bias):
     """Store an archive, and an ensemble of two members each day, `bias` above the actual values."""
     first = dt.date(2024, 6, 1)
     last = dt.date(2025, 12, 31)
@@ -41,7 +40,7 @@ def store_daily_readings(database: Database, days: int, bias: float) -> None:
             weather_store.save_reading(connection, ROUTE, reading)
 
 
-def test_past_forecasts_are_archived_and_correct_the_members(database: Database) -> None:
+def test_past_forecasts_are_archived_and_correct_the_members(database):
     store_daily_readings(database, 110, bias=3.0)
     with database.reading() as connection:
         weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
@@ -70,7 +69,7 @@ def test_past_forecasts_are_archived_and_correct_the_members(database: Database)
     assert len(weather.history) == 579, "all of the archive, however long ago it was read"
 
 
-def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) -> None:
+def test_past_forecast_is_the_last_before_its_origin_hour(database):
     """The last reading before 14:00 on the day after the origin; short readings are omitted."""
     store_daily_readings(database, 10, bias=0.0)
     day = dt.date(2025, 12, 28)
@@ -92,7 +91,7 @@ def test_past_forecast_is_the_last_before_its_origin_hour(database: Database) ->
     assert len(weather.archive.origins) == 8
 
 
-def test_prune_keeps_readings_that_forecasts_need(database: Database) -> None:
+def test_prune_keeps_readings_that_forecasts_need(database):
     store_daily_readings(database, 410, bias=1.0)
     with database.reading() as connection:
         before = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
@@ -103,7 +102,7 @@ def test_prune_keeps_readings_that_forecasts_need(database: Database) -> None:
     assert after.fingerprint == before.fingerprint
 
 
-def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database: Database) -> None:
+def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database):
     store_daily_readings(database, 1, bias=0.0)
     with database.writing() as connection:
         archive = sample_weather.newest_reading(connection, "archive")

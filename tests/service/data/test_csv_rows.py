@@ -4,13 +4,11 @@ import datetime as dt
 import gzip
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.series import DailySeries
 from service.data import csv_rows
 from service.data.csv_rows import CsvFile, read_series
 from service.data.source import SourceError
@@ -43,7 +41,7 @@ BAD = [
 ]
 
 
-def read_content(content: bytes, *series: tuple[str, ...]) -> dict[str, DailySeries]:
+def read_content(content, *series):
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
@@ -51,9 +49,7 @@ def read_content(content: bytes, *series: tuple[str, ...]) -> dict[str, DailySer
 
 
 @pytest.mark.parametrize(("content", "where", "expected", "found"), BAD)
-def test_invalid_csv_is_rejected_with_place_and_content(
-    content: bytes, where: str, expected: str, found: str
-) -> None:
+def test_invalid_csv_is_rejected_with_place_and_content(content, where, expected, found):
     with pytest.raises(SourceError) as caught:
         read_content(content, ("people",), ("boats",))
     error = caught.value
@@ -78,11 +74,11 @@ def test_invalid_csv_is_rejected_with_place_and_content(
         b"boats,date,people\n1,2025-01-01,10\n0,2025-01-02,0\n",
     ],
 )
-def test_csv_of_common_programs_is_read(content: bytes, tmp_path: Path) -> None:
+def test_csv_of_common_programs_is_read(content, tmp_path):
     assert read_reports(content, tmp_path) == []
 
 
-def read_reports(content: bytes, folder: Path, **options: Any) -> list[str]:
+def read_reports(content, folder, **options):
     """Read `content`, which has the counts of `GOOD`, and return what is reported."""
     file, lines = folder / NAME, list[str]()
     file.write_bytes(content)
@@ -125,14 +121,12 @@ def read_reports(content: bytes, folder: Path, **options: Any) -> list[str]:
         ),
     ],
 )
-def test_other_csv_forms_are_read_and_reported(
-    content: bytes, options: dict[str, Any], report: str, tmp_path: Path
-) -> None:
+def test_other_csv_forms_are_read_and_reported(content, options, report, tmp_path):
     assert read_reports(content, tmp_path, **options) == [report]
     assert read_reports(gzip.compress(content), tmp_path, **options) == [report]
 
 
-def test_other_encoding_is_read_if_named(tmp_path: Path) -> None:
+def test_other_encoding_is_read_if_named(tmp_path):
     content = (HEAD + GOOD).replace(b"date,", "date,Größe,".encode("latin-1"))
     content = content.replace(b"-01,", b"-01,\xe9,").replace(b"-02,", b"-02,,")
     with pytest.raises(SourceError, match="line 1: expected text in UTF-8, or its encoding"):
@@ -143,7 +137,7 @@ def test_other_encoding_is_read_if_named(tmp_path: Path) -> None:
             read_reports(content, tmp_path, encoding=encoding)
 
 
-def test_separator_is_that_of_the_date_column() -> None:
+def test_separator_is_that_of_the_date_column():
     content = b'date;people;"a, long, note"\n2025-01-01;7;x\n'
     assert read_content(content, ("people",), ("people",))["people"].values.tolist() == [7]
 
@@ -157,9 +151,7 @@ def test_separator_is_that_of_the_date_column() -> None:
     ],
     ids=["cut at 12", "cut at the end", "too many bytes", "too many rows"],
 )
-def test_cut_or_too_large_gzip_file_is_rejected(
-    monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
-) -> None:
+def test_cut_or_too_large_gzip_file_is_rejected(monkeypatch, content, message):
     monkeypatch.setattr(csv_rows, "LARGEST_BYTES", 1_000_000)
     monkeypatch.setattr(csv_rows, "_MOST_ROWS", 1_000)
     with pytest.raises(SourceError, match=message):
@@ -170,7 +162,7 @@ DATES = st.dates(dt.date(1900, 1, 1), dt.date(2200, 1, 1))
 
 
 @given(st.lists(st.integers(0, 999_999_999), min_size=1, max_size=40), DATES)
-def test_any_counts_are_read_unchanged(counts: list[int], first: dt.date) -> None:
+def test_any_counts_are_read_unchanged(counts, first):
     days = [first + dt.timedelta(days=n) for n in range(len(counts))]
     rows = [f"{day},{count}" for day, count in zip(days, counts, strict=True)]
     series = read_content("\n".join(["date,people", *rows]).encode(), ("people",))
@@ -179,7 +171,7 @@ def test_any_counts_are_read_unchanged(counts: list[int], first: dt.date) -> Non
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_raise_only_source_error(content: bytes) -> None:
+def test_any_bytes_raise_only_source_error(content):
     for head in (b"", HEAD, HEAD + GOOD):
         try:
             read_content(head + content, ("people",), ("boats",))

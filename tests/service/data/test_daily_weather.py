@@ -8,12 +8,12 @@ import pytest
 from service.data.daily_weather import WAVES, WIND, daily_waves, daily_wind
 
 
-def random_wind_hours(members: int = 3, days: int = 4) -> np.ndarray:
+def random_wind_hours(members=3, days=4):
     rng = np.random.default_rng(7)
     return rng.uniform(0, 20, size=(members, 2, 24 * days, 3)) * [1, 1, 18]
 
 
-def test_daily_wind_equals_a_loop_over_hours() -> None:
+def test_daily_wind_equals_a_loop_over_hours():
     hourly = random_wind_hours()
     values = daily_wind(hourly)
     assert values.shape == (3, 3, len(WIND))
@@ -47,16 +47,14 @@ def test_daily_wind_equals_a_loop_over_hours() -> None:
         (2, range(24, 28), {"u_night_ms", "v_night_ms"}),
     ],
 )
-def test_a_third_of_the_hours_may_be_missing(
-    variable: int, hours: range, missing: set[str]
-) -> None:
+def test_a_third_of_the_hours_may_be_missing(variable, hours, missing):
     hourly = random_wind_hours(members=1, days=2)
     hourly[0, 1, list(hours), variable] = np.nan
     (day,) = daily_wind(hourly)[0]
     assert {name for name, value in zip(WIND, day, strict=True) if np.isnan(value)} == missing
 
 
-def test_daily_waves_are_means_over_points() -> None:
+def test_daily_waves_are_means_over_points():
     hourly = np.random.default_rng(7).uniform(0, 5, size=(1, 2, 48, 1))
     values = daily_waves(hourly)
     assert values.shape == (1, 2, len(WAVES))

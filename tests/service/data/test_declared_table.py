@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ SERIES = {
 }
 
 
-def make_route(**source: Any) -> Route:
+def make_route(**source):
     """Return a route with a declared `source`."""
     table = {"kind": "csv", "file": "a.csv", "columns": {"landings": "arrived"}} | source
     return Route.model_validate(
@@ -41,14 +40,14 @@ def make_route(**source: Any) -> Route:
     )
 
 
-def read_figures(*lines: str, **source: Any) -> dict[dt.date, int]:
+def read_figures(*lines, **source):
     content = "\n".join(lines).encode()
     document = read(content, "a.csv", make_route(**source), TODAY)
     assert (document.source, document.published_at) == ("declared", None)
     return dict(document.figures["landings"])
 
 
-def test_declared_columns_dates_and_separators_are_read() -> None:
+def test_declared_columns_dates_and_separators_are_read():
     assert read_figures(
         "Giorno;Sbarcati;Note",
         "01/02/2025;1.437;x",
@@ -64,7 +63,7 @@ def test_declared_columns_dates_and_separators_are_read() -> None:
     ) == {D(2025, 2, 1): 1437, D(2025, 2, 2): 12, D(2025, 2, 4): 0}
 
 
-def test_placeholders_are_compared_as_cells_are() -> None:
+def test_placeholders_are_compared_as_cells_are():
     rows = ("date,arrived", "2025-02-01,n.\u202fd.", "2025-02-02,5")
     assert read_figures(*rows, placeholders=[" n.\xa0d. "]) == {D(2025, 2, 2): 5}
 
@@ -79,13 +78,11 @@ def test_placeholders_are_compared_as_cells_are() -> None:
         ("20250201 9:05", "1437", {"date_format": "%Y%m%d %H:%M"}),
     ],
 )
-def test_counts_and_dates_are_read_as_people_write_them(
-    day: str, cell: str, source: dict[str, Any]
-) -> None:
+def test_counts_and_dates_are_read_as_people_write_them(day, cell, source):
     assert read_figures("date,arrived", f"{day},{cell}", **source) == {D(2025, 2, 1): 1437}
 
 
-def test_json_rows_are_read() -> None:
+def test_json_rows_are_read():
     rows = [{"date": "2025-02-01", "arrived": 5}, {"date": "2025-02-02", "arrived": None}]
     content = json.dumps({"data": {"items": rows}}).encode()
     declared = make_route(kind="json", rows="data.items", placeholders=[""])
@@ -97,14 +94,14 @@ def test_json_rows_are_read() -> None:
     ("cell", "count"),
     [("437", 437), ("437.0", 437), ("1.000", 1), ("1e3", 1000), ('"1.437"', 1437), ('"12,0"', 12)],
 )
-def test_only_texts_in_json_have_separators(cell: str, count: int) -> None:
+def test_only_texts_in_json_have_separators(cell, count):
     rows = f'[{{"date": "2025-02-01", "arrived": {cell}}}]'
     source = {"kind": "json", "decimal": ",", "thousands": "."}
     assert read_figures(rows, **source) == {D(2025, 2, 1): count}
 
 
 @pytest.mark.parametrize(("reports", "count"), [("first", 5), ("last", 7), ("largest", 9)])
-def test_report_used_if_a_day_has_several(reports: str, count: int) -> None:
+def test_report_used_if_a_day_has_several(reports, count):
     lines = ["date,arrived", *(f"2025-02-01,{n}" for n in (5, 9, 7))]
     assert read_figures(*lines, reports=reports) == {D(2025, 2, 1): count}
 
@@ -139,9 +136,7 @@ LOCAL = {"decimal": ",", "thousands": "."}
         ),
     ],
 )
-def test_table_other_than_declared_is_rejected(
-    rows: str, source: dict[str, Any], error: str
-) -> None:
+def test_table_other_than_declared_is_rejected(rows, source, error):
     with pytest.raises(SourceError) as caught:
         read_figures("date,arrived", *rows.split(), **source)
     assert str(caught.value).startswith("a.csv")
@@ -164,9 +159,7 @@ def test_table_other_than_declared_is_rejected(
         ('{"data": []}', {"rows": "items"}, "a.csv: expected a key 'items' of 'items', found data"),
     ],
 )
-def test_json_other_than_declared_is_rejected(
-    content: str, source: dict[str, Any], error: str
-) -> None:
+def test_json_other_than_declared_is_rejected(content, source, error):
     with pytest.raises(SourceError) as caught:
         read_figures(content, kind="json", **source)
     assert error in str(caught.value)

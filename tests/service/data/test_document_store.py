@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.core.database import Database
 from service.data import document_store
-from service.data.document_store import StoredDocument
 from service.data.source import Document
 from tests.service.support import ROUTE, utc
 
@@ -24,12 +22,12 @@ WORKBOOK = Document(
 )
 
 
-def to_store(document: Document, seen: dt.datetime = SEEN) -> StoredDocument:
+def to_store(document, seen=SEEN):
     counts = {(name, day): n for name, days in document.figures.items() for day, n in days.items()}
     return document_store.to_store(document, counts, None, seen)
 
 
-def test_document_is_stored_once_and_read_unchanged(database: Database) -> None:
+def test_document_is_stored_once_and_read_unchanged(database):
     page, workbook = to_store(PAGE), to_store(WORKBOOK)
     with database.writing() as connection:
         assert document_store.add_document(connection, ROUTE, page)
@@ -52,7 +50,7 @@ def test_document_is_stored_once_and_read_unchanged(database: Database) -> None:
 
 
 @pytest.mark.parametrize(("hours", "is_assumed"), [(-1, True), (0, False), (1, False)])
-def test_nothing_is_known_later_than_it_was_seen(hours: int, is_assumed: bool) -> None:
+def test_nothing_is_known_later_than_it_was_seen(hours, is_assumed):
     moment = SEEN + dt.timedelta(hours=hours)
     known_at = min(moment, SEEN)
     undated = replace(PAGE, published_at=None)
@@ -66,7 +64,7 @@ def test_nothing_is_known_later_than_it_was_seen(hours: int, is_assumed: bool) -
     assert (one.known_at, one.known_at_assumed) == (min(usual, seen), hours <= 0)
 
 
-def test_newest_document_of_each_source(database: Database) -> None:
+def test_newest_document_of_each_source(database):
     with database.writing() as connection:
         for document in (PAGE, WORKBOOK):
             document_store.add_document(connection, ROUTE, to_store(document))
@@ -78,7 +76,7 @@ def test_newest_document_of_each_source(database: Database) -> None:
     ]
 
 
-def test_fingerprint_depends_on_content_and_publication_time() -> None:
+def test_fingerprint_depends_on_content_and_publication_time():
     fingerprint = to_store(PAGE).fingerprint
     reordered = replace(PAGE, name="again", figures=dict(reversed(PAGE.figures.items())))
     assert to_store(reordered).fingerprint == fingerprint
@@ -94,7 +92,7 @@ def test_fingerprint_depends_on_content_and_publication_time() -> None:
     assert len({to_store(document).fingerprint for document in others}) == 6
 
 
-def test_last_validators_are_kept_by_route(database: Database) -> None:
+def test_last_validators_are_kept_by_route(database):
     other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
     with database.writing() as connection:
         both = {"a": ('"1"', None), "b": (None, "Wed")}

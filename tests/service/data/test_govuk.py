@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from service.data import govuk
-from service.data.collect import Collected, fetch_documents
-from service.data.fetcher import Fetcher
+from service.data.collect import fetch_documents
 from tests.support import ods, pages
-from tests.support.sites import ODS, PUBLICATION, SiteResponse, Sites, act_as_govuk
+from tests.support.sites import ODS, PUBLICATION, SiteResponse, act_as_govuk
 
 TODAY = dt.date(2024, 2, 1)
 DAYS = ods.some_days(dt.date(2024, 1, 1), 26)
@@ -26,7 +23,7 @@ API = f"/api/content{PUBLICATION}"
 
 
 @pytest.fixture
-def collect(fetcher: Fetcher, sites: Sites) -> Callable[[], Collected]:
+def collect(fetcher, sites):
     """Return a function that reads the site."""
     act_as_govuk(sites, WORKBOOK, PAGE_BYTES)
     return lambda: fetch_documents(
@@ -34,26 +31,22 @@ def collect(fetcher: Fetcher, sites: Sites) -> Callable[[], Collected]:
     )
 
 
-def publish_listing(sites: Sites, *attachments: dict[str, Any]) -> None:
+def publish_listing(sites, *attachments):
     item = {"details": {"attachments": list(attachments)}}
     sites.replies[API] = SiteResponse(json.dumps(item).encode(), "application/json")
 
 
-def publish_file(
-    sites: Sites, name: str, title: str = "Small boats: time series"
-) -> dict[str, Any]:
+def publish_file(sites, name, title="Small boats: time series"):
     sites.replies[f"/media/1/{name}"] = SiteResponse(WORKBOOK, ODS)
     return {"attachment_type": "file", "title": title, "url": f"{sites.url}/media/1/{name}"}
 
 
-def only_refusal(published: Collected) -> str:
+def only_refusal(published):
     (error,) = published.refusals
     return str(error)
 
 
-def test_links_are_read_from_the_page_if_the_api_fails(
-    collect: Callable[[], Collected], sites: Sites
-) -> None:
+def test_links_are_read_from_the_page_if_the_api_fails(collect, sites):
     for response in (
         SiteResponse(status=404),
         SiteResponse(b"<html>", "text/html"),
@@ -65,9 +58,7 @@ def test_links_are_read_from_the_page_if_the_api_fails(
         assert [d.source for d in published.documents] == ["workbook", "page"]
 
 
-def test_page_is_read_if_there_is_no_workbook_link(
-    collect: Callable[[], Collected], sites: Sites
-) -> None:
+def test_page_is_read_if_there_is_no_workbook_link(collect, sites):
     publish_listing(sites)
     sites.replies[PUBLICATION] = SiteResponse(b'<a href="/x.pdf">x</a><a href="http://[">y</a>')
     published = collect()
@@ -84,9 +75,7 @@ def test_page_is_read_if_there_is_no_workbook_link(
         (["small-boats-time-series.ods", "31 December 2025 time series.ods"], 1),
     ],
 )
-def test_newest_of_several_workbooks_is_read(
-    collect: Callable[[], Collected], sites: Sites, names: list[str], newest: int
-) -> None:
+def test_newest_of_several_workbooks_is_read(collect, sites, names, newest):
     names = [name.replace(" ", "%20") for name in names]
     publish_listing(sites, *(publish_file(sites, name) for name in names))
     collect()
@@ -94,9 +83,7 @@ def test_newest_of_several_workbooks_is_read(
     assert sites.times(f"/media/1/{names[1 - newest]}") == 0
 
 
-def test_workbooks_of_unclear_order_are_rejected(
-    collect: Callable[[], Collected], sites: Sites
-) -> None:
+def test_workbooks_of_unclear_order_are_rejected(collect, sites):
     files = [publish_file(sites, f"{name}_time_series.ods") for name in "ab"]
     publish_listing(sites, *files)
     links = "".join(f'<a href="{file["url"]}">time series</a>' for file in files)
@@ -105,9 +92,7 @@ def test_workbooks_of_unclear_order_are_rejected(
 
 
 @pytest.mark.parametrize("name", ["\ud800", "\x00", "x" * 5000])
-def test_page_is_read_if_the_workbook_address_is_invalid(
-    collect: Callable[[], Collected], sites: Sites, name: str
-) -> None:
+def test_page_is_read_if_the_workbook_address_is_invalid(collect, sites, name):
     url = f"{sites.url}/media/1/{name}_time_series.ods"
     publish_listing(sites, {"title": "time series", "url": url})
     published = collect()

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.series import DailySeries
 from service.data import govuk_page
-from service.data.source import Document, SourceError
+from service.data.source import SourceError
 from tests.support import pages, shared
 
 TODAY = dt.date(2025, 12, 31)
@@ -20,25 +18,25 @@ COUNTS = [(52, 1), (0, 0), (74, 1), (497, 9), (0, 0), (0, 0), (803, 13)]
 Rows = list[list[str]]
 
 
-def rows() -> Rows:
+def rows():
     return pages.week(LAST, COUNTS)
 
 
-def page_with(change: Callable[[Rows], object]) -> bytes:
+def page_with(change):
     table = rows()
     change(table)
     return pages.page(pages.table(table))
 
 
-def set_cell(row: int, column: int, text: str) -> Callable[[Rows], object]:
+def set_cell(row, column, text):
     return lambda table: table[row].__setitem__(column, text)
 
 
-def read_page(content: bytes) -> Document:
+def read_page(content):
     return govuk_page.read(content, "p.html", TODAY)
 
 
-def read_error(content: bytes) -> str:
+def read_error(content):
     with pytest.raises(SourceError) as caught:
         read_page(content)
     message = str(caught.value)
@@ -47,7 +45,7 @@ def read_error(content: bytes) -> str:
 
 
 @shared.needed
-def test_real_pages_match_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
+def test_real_pages_match_the_embedded_figures(figures):
     """The first has a public time on the 13th, yet covers the whole of the 13th."""
     documents = [govuk_page.read(path.read_bytes(), path.name, TODAY) for path in shared.pages()]
     for document in documents:
@@ -64,13 +62,13 @@ def test_real_pages_match_the_embedded_figures(figures: dict[str, DailySeries]) 
 
 
 @shared.needed
-def test_page_of_prose_is_rejected() -> None:
+def test_page_of_prose_is_rejected():
     message = read_error(shared.prose_page().read_bytes())
     assert "expected one table headed Date | Migrants arrived | Boats arrived" in message
     assert message.endswith("found no table")
 
 
-def test_counts_revisions_and_publication_time_are_read() -> None:
+def test_counts_revisions_and_publication_time_are_read():
     table = rows()
     table[3][4], table[6][1] = "Revised", "1,103"
     table[4][4] = "<del>Revised</del>"
@@ -86,7 +84,7 @@ def test_counts_revisions_and_publication_time_are_read() -> None:
 
 
 @pytest.mark.parametrize("year", [2024, 2026])
-def test_wrong_year_between_correct_rows_is_repaired_and_noted(year: int) -> None:
+def test_wrong_year_between_correct_rows_is_repaired_and_noted(year):
     table = pages.week(dt.date(2025, 1, 2), COUNTS)
     table[5][0] = f"1 January {year}"
     document = read_page(pages.page(pages.table(table)))
@@ -104,7 +102,7 @@ def test_wrong_year_between_correct_rows_is_repaired_and_noted(year: int) -> Non
         lambda t: [t[at].__setitem__(0, f"{14 + at} December 2024") for at in (2, 3)],
     ],
 )
-def test_other_wrong_dates_are_rejected(change: Callable[[Rows], object]) -> None:
+def test_other_wrong_dates_are_rejected(change):
     assert ", the day after " in read_error(page_with(change))
 
 
@@ -122,7 +120,7 @@ def test_other_wrong_dates_are_rejected(change: Callable[[Rows], object]) -> Non
     ],
     ids=["no header", "plain text", "two tables", "cell spans two columns", "too many tags"],
 )
-def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> None:
+def test_page_without_one_regular_table_is_rejected(body, message):
     assert message in read_error(pages.page(body))
 
 
@@ -141,7 +139,7 @@ def test_page_without_one_regular_table_is_rejected(body: str, message: str) -> 
         (set_cell(2, 1, "٧٤"), "row 4: expected a whole number such as 437"),
     ],
 )
-def test_invalid_row_is_rejected(change: Callable[[Rows], object], message: str) -> None:
+def test_invalid_row_is_rejected(change, message):
     assert message in read_error(page_with(change))
 
 
@@ -155,7 +153,7 @@ def test_invalid_row_is_rejected(change: Callable[[Rows], object], message: str)
         '<p aria-label="479">497</p>',
     ],
 )
-def test_markup_that_changes_a_cell_is_rejected(cell: str) -> None:
+def test_markup_that_changes_a_cell_is_rejected(cell):
     for column in (0, 1, 2):
         place = f"p.html, row 5, {pages.HEADER[column]}"
         message = read_error(page_with(set_cell(3, column, cell)))
@@ -172,7 +170,7 @@ def test_markup_that_changes_a_cell_is_rejected(cell: str) -> None:
         pytest.param("<span>" * 1000 + "497" + "</span>" * 1000, id="1,000 levels"),
     ],
 )
-def test_elements_around_a_whole_number_are_ignored(cell: str) -> None:
+def test_elements_around_a_whole_number_are_ignored(cell):
     document = read_page(page_with(set_cell(3, 1, cell)))
     assert document.figures["people"][dt.date(2025, 12, 17)] == 497
 
@@ -182,7 +180,7 @@ def test_elements_around_a_whole_number_are_ignored(cell: str) -> None:
     "tag",
     ["<td>497", '<tr><th scope="row">17 Dec', '<th scope="col">Boats arrived', "<tbody", "<main"],
 )
-def test_hidden_cells_rows_and_tables_are_rejected(tag: str, attribute: str) -> None:
+def test_hidden_cells_rows_and_tables_are_rejected(tag, attribute):
     text = pages.page(pages.table(rows())).decode()
     assert tag in text
     name = tag.partition(">")[0]
@@ -191,18 +189,18 @@ def test_hidden_cells_rows_and_tables_are_rejected(tag: str, attribute: str) -> 
 
 
 @pytest.mark.parametrize("tag", ["del", "details"])
-def test_table_within_another_element_is_rejected(tag: str) -> None:
+def test_table_within_another_element_is_rejected(tag):
     table = pages.table(rows())
     message = read_error(pages.page(f"<{tag}>{table}</{tag}>"))
     assert message.startswith(f"p.html, row 1: expected plain text, found '<{tag}")
 
 
-def test_content_not_in_utf_8_is_rejected() -> None:
+def test_content_not_in_utf_8_is_rejected():
     text = pages.page(pages.table(rows())).decode()
     assert "expected text in UTF-8, found the byte 0xa0" in read_error(text.encode("latin-1"))
 
 
-def test_publication_time_before_end_of_last_day_is_ignored_and_noted() -> None:
+def test_publication_time_before_end_of_last_day_is_ignored_and_noted():
     content = pages.page(pages.table(rows()), public="2025-12-20T10:57:26+00:00")
     document = read_page(content)
     assert document.published_at is None
@@ -210,7 +208,7 @@ def test_publication_time_before_end_of_last_day_is_ignored_and_noted() -> None:
 
 
 @pytest.mark.parametrize("stamp", ["", "yesterday", "2025-12-21T09:00:00"])
-def test_invalid_publication_time_is_ignored(stamp: str) -> None:
+def test_invalid_publication_time_is_ignored(stamp):
     content = pages.page(pages.table(rows()), stamp)
     assert read_page(content).published_at is None
 
@@ -226,7 +224,7 @@ CELLS = (
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), CELLS), min_size=1, max_size=4))
-def test_any_cells_raise_only_source_error(edits: list[tuple[int, int, str]]) -> None:
+def test_any_cells_raise_only_source_error(edits):
     table: list[list[Any]] = rows()
     for row, column, value in edits:
         table[row][column] = value

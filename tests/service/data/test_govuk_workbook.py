@@ -4,16 +4,14 @@ import contextlib
 import datetime as dt
 import struct
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.series import DailySeries
 from service.data import govuk_workbook
-from service.data.source import Document, SourceError
+from service.data.source import SourceError
 from tests.support import ods, shared
 
 FIRST, TODAY = dt.date(2024, 1, 1), dt.date(2024, 3, 1)
@@ -21,22 +19,22 @@ DAYS = ods.some_days(FIRST, 28)
 Sheets = dict[str, list[list[Any]]]
 
 
-def workbook_with(change: Callable[[Sheets], object]) -> bytes:
+def workbook_with(change):
     sheets = ods.sheets(DAYS)
     change(sheets)
     return ods.pack(ods.parts(sheets))
 
 
-def put(sheet: str, row: int, column: int, value: object) -> Callable[[Sheets], object]:
+def put(sheet, row, column, value):
     """Return a change of one cell; rows count from 1 as in errors, columns from 0."""
     return lambda sheets: sheets[sheet][row - 1].__setitem__(column, value)
 
 
-def read_workbook(content: bytes) -> Document:
+def read_workbook(content):
     return govuk_workbook.read(content, "w.ods", TODAY)
 
 
-def read_error(content: bytes) -> str:
+def read_error(content):
     with pytest.raises(SourceError) as caught:
         read_workbook(content)
     message = str(caught.value)
@@ -45,7 +43,7 @@ def read_error(content: bytes) -> str:
 
 
 @shared.needed
-def test_real_workbooks_match_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
+def test_real_workbooks_match_the_embedded_figures(figures):
     documents = [
         govuk_workbook.read(path.read_bytes(), path.name, dt.date(2025, 12, 31))
         for path in shared.workbooks()
@@ -70,7 +68,7 @@ def test_real_workbooks_match_the_embedded_figures(figures: dict[str, DailySerie
     assert len(last.revised) == 19
 
 
-def test_counts_revisions_and_publication_time_are_read() -> None:
+def test_counts_revisions_and_publication_time_are_read():
     document = read_workbook(ods.workbook(DAYS, "2024-01-29T09:30:00Z", [dt.date(2024, 1, 7)]))
     assert document.figures["people"] == {day: people for day, people, _ in DAYS}
     assert document.figures["boats"] == {day: boats for day, _, boats in DAYS}
@@ -81,8 +79,8 @@ def test_counts_revisions_and_publication_time_are_read() -> None:
     assert document.notes == ()
 
 
-def test_dash_means_not_collected() -> None:
-    def write_dashes(sheets: Sheets) -> None:
+def test_dash_means_not_collected():
+    def write_dashes(sheets):
         for row in sheets["SB_01"][1:]:
             row[3] = "-"
         sheets["SB_02"][1][3:6] = ["-", "-", "-"]
@@ -116,14 +114,12 @@ def test_dash_means_not_collected() -> None:
         (lambda s: s["SB_01"].pop(), "SB_02, row 5: expected a week of the days 2024-01-01 to"),
     ],
 )
-def test_invalid_cell_or_sheet_is_rejected(
-    change: Callable[[Sheets], object], message: str
-) -> None:
+def test_invalid_cell_or_sheet_is_rejected(change, message):
     assert message in read_error(workbook_with(change))
 
 
-def test_week_not_ending_on_sunday_is_rejected() -> None:
-    def shift(sheets: Sheets) -> None:
+def test_week_not_ending_on_sunday_is_rejected():
+    def shift(sheets):
         for row in sheets["SB_02"][1:]:
             row[0] -= dt.timedelta(days=1)
 
@@ -133,7 +129,7 @@ def test_week_not_ending_on_sunday_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("saved", [None, "2024-13-01T00:00:00Z"])
-def test_missing_or_invalid_save_time_is_ignored(saved: str | None) -> None:
+def test_missing_or_invalid_save_time_is_ignored(saved):
     assert read_workbook(ods.workbook(DAYS, saved)).published_at is None
 
 
@@ -152,9 +148,7 @@ VALUES = (
     st.sampled_from(["SB_01", "SB_02"]),
     st.lists(st.tuples(st.integers(1, 29), st.integers(0, 7), VALUES), min_size=1, max_size=4),
 )
-def test_any_cells_raise_only_source_error(
-    sheet: str, edits: list[tuple[int, int, object]]
-) -> None:
+def test_any_cells_raise_only_source_error(sheet, edits):
     sheets = ods.sheets(DAYS)
     for row, column, value in edits:
         rows: list[list[Any]] = sheets[sheet]
@@ -172,12 +166,12 @@ ENTITIES = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10
 ENTITY_BOMB = f'<!DOCTYPE x [<!ENTITY l0 "ha">{ENTITIES}]><x>&l9;</x>'
 
 
-def make_workbook(rows: str) -> bytes:
+def make_workbook(rows):
     tables = f'<table:table table:name="SB_01">{rows}</table:table>'
     return ods.pack(VALID | {"content.xml": ods.content(tables)})
 
 
-def test_other_parts_are_not_unpacked() -> None:
+def test_other_parts_are_not_unpacked():
     bomb = ods.pack(VALID | {"media/image1.png": bytes(40_000_000)})
     tracemalloc.start()
     assert govuk_workbook.read(bomb, "w.ods", TODAY).published_at is None
@@ -186,7 +180,7 @@ def test_other_parts_are_not_unpacked() -> None:
     assert peak < 20_000_000
 
 
-def test_too_large_part_is_rejected_without_unpacking() -> None:
+def test_too_large_part_is_rejected_without_unpacking():
     bomb = ods.pack(VALID | {"content.xml": b"\0" * 59_000_000})
     tracemalloc.start()
     message = read_error(bomb)
@@ -196,7 +190,7 @@ def test_too_large_part_is_rejected_without_unpacking() -> None:
     assert peak < 5_000_000
 
 
-def test_part_larger_than_its_stated_size_is_rejected() -> None:
+def test_part_larger_than_its_stated_size_is_rejected():
     content = ods.pack(VALID | {"content.xml": b"<a>" + b" " * 900_000 + b"</a>"})
     for size in (10, 800_000):
         changed = content.replace(struct.pack("<I", 900_007), struct.pack("<I", size))
@@ -214,7 +208,7 @@ def test_part_larger_than_its_stated_size_is_rejected() -> None:
         "</table:table-cell></table:table-row>" * 40,
     ],
 )
-def test_too_many_repeated_cells_are_rejected(rows: str) -> None:
+def test_too_many_repeated_cells_are_rejected(rows):
     assert "ValueError: over 500,000 cells" in read_error(make_workbook(rows))
 
 
@@ -227,12 +221,12 @@ def test_too_many_repeated_cells_are_rejected(rows: str) -> None:
         (ods.pack(VALID | {"content.xml": ENTITY_BOMB}), "limit on input amplification"),
     ],
 )
-def test_invalid_workbook_is_rejected(content: bytes, message: str) -> None:
+def test_invalid_workbook_is_rejected(content, message):
     assert message in read_error(content)
 
 
 @given(st.data())
-def test_damaged_workbook_raises_only_source_error(data: st.DataObject) -> None:
+def test_damaged_workbook_raises_only_source_error(data):
     content = bytearray(ods.pack(VALID))
     for _ in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.integers(0, len(content) - 1))

@@ -13,9 +13,7 @@ from tests.service.support import utc
 START = utc(2025, 12, 14, 11)
 
 
-def make_statement(
-    value: int, source: str, hour: int, tie: str = "a", marked: bool = False
-) -> Statement:
+def make_statement(value, source, hour, tie="a", marked=False):
     known_at = START + dt.timedelta(hours=hour)
     return Statement(value, source, known_at, False, known_at, known_at, marked, tie)
 
@@ -33,15 +31,15 @@ STATEMENTS = st.lists(
 )
 
 
-def find_current(statements: list[Statement], moment: dt.datetime) -> Statement | None:
+def find_current(statements, moment):
     past = [s for s in statements if s.known_at <= moment]
     return max(past, key=lambda s: (s.rank, s.known_at, s.tie), default=None)
 
 
 @given(STATEMENTS)
 def test_highest_ranked_newest_statement_is_current_at_any_time(
-    statements: list[Statement],
-) -> None:
+    statements,
+):
     rulings = history(statements)
     assert {r.value for r in rulings} == {s.value for s in statements}
     for hour in range(-1, 6):
@@ -64,7 +62,7 @@ def test_highest_ranked_newest_statement_is_current_at_any_time(
                 moment -= dt.timedelta(hours=1)
 
 
-def test_later_page_does_not_replace_the_workbook() -> None:
+def test_later_page_does_not_replace_the_workbook():
     workbook, page = history(
         [
             make_statement(225, "workbook", 1),
@@ -78,19 +76,19 @@ def test_later_page_does_not_replace_the_workbook() -> None:
     assert page.superseded_at == page.known_at
 
 
-def test_same_value_from_another_source_keeps_its_start() -> None:
+def test_same_value_from_another_source_keeps_its_start():
     page, workbook = history([make_statement(737, "page", 0), make_statement(737, "workbook", 100)])
     assert page.superseded_at == workbook.known_at
     assert workbook.since == page.known_at
 
 
-def test_repeated_statements_of_a_source_are_one_ruling() -> None:
+def test_repeated_statements_of_a_source_are_one_ruling():
     (ruling,) = history([make_statement(9, "page", hour, marked=hour == 2) for hour in (3, 1, 2)])
     assert ruling.known_at == ruling.first_seen_at == START + dt.timedelta(hours=1)
     assert ruling.marked_revised
 
 
-def test_returning_value_starts_a_new_ruling() -> None:
+def test_returning_value_starts_a_new_ruling():
     values = [
         (r.value, r.since.hour)
         for r in history([make_statement(v, "page", h) for h, v in enumerate([5, 7, 5])])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,21 +13,21 @@ from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.ingest import ingest
 from tests.service.stored_figures import ingest_failure
-from tests.service.support import ROUTE, ManualClock, utc
+from tests.service.support import ROUTE, utc
 
 
-def count_rows(context: Context) -> int:
+def count_rows(context):
     with context.database.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
-def write_csv(folder: Path, *rows: str) -> Path:
+def write_csv(folder, *rows):
     file = folder / "figures.csv"
     file.write_text("\n".join(("date,people,boats", *rows)) + "\n")
     return file
 
 
-def test_embedded_figures_are_stored_once(empty: Context) -> None:
+def test_embedded_figures_are_stored_once(empty):
     outcome = ingest(empty)
     assert outcome.reason == "5844 new, 0 revised, 0 unchanged from figures, to 2025-12-31"
     assert count_rows(empty) == 5844
@@ -40,7 +39,7 @@ def test_embedded_figures_are_stored_once(empty: Context) -> None:
     assert assumed == [True]
 
 
-def test_csv_adds_and_revises_figures(empty: Context, tmp_path: Path) -> None:
+def test_csv_adds_and_revises_figures(empty, tmp_path):
     ingest(empty)
     file = write_csv(tmp_path, "2025-12-30,1,1", "2025-12-31,2,1", "2026-01-01,3,1")
     outcome = ingest(empty, "csv", file)
@@ -54,15 +53,13 @@ def test_csv_adds_and_revises_figures(empty: Context, tmp_path: Path) -> None:
     assert before.values[-2:].tolist() != [1, 2]
 
 
-def test_invalid_csv_stores_nothing(empty: Context, tmp_path: Path) -> None:
+def test_invalid_csv_stores_nothing(empty, tmp_path):
     error = ingest_failure(empty, "csv", write_csv(tmp_path, "2025-01-01,1,1", "2025-01-03,1,1"))
     assert "figures.csv, row 3" in error
     assert count_rows(empty) == 0
 
 
-def test_ingest_of_a_users_file_does_not_affect_status(
-    context: Context, clock: ManualClock, tmp_path: Path
-) -> None:
+def test_ingest_of_a_users_file_does_not_affect_status(context, clock, tmp_path):
     """Neither failure nor success changes it, and the path is not shown."""
     client = create_app(context, clock).test_client()
     before = client.get("/v1/status").json
@@ -85,7 +82,7 @@ def test_ingest_of_a_users_file_does_not_affect_status(
     assert [reason["name"] for reason in response["reasons"]] == ["ingest_failed"]
 
 
-def test_future_day_is_rejected(empty: Context, tmp_path: Path) -> None:
+def test_future_day_is_rejected(empty, tmp_path):
     today = ROUTE.day(utc_now())
     days = [today + dt.timedelta(days=n) for n in (-1, 0, 1)]
     with pytest.raises(JobError, match=f"expected days up to {today}, found {days[-1]}"):
@@ -97,6 +94,6 @@ def test_future_day_is_rejected(empty: Context, tmp_path: Path) -> None:
     assert people.data_through == today
 
 
-def test_period_is_ingested_once(empty: Context) -> None:
+def test_period_is_ingested_once(empty):
     assert ingest(empty, period="monday").outcome == "done"
     assert ingest(empty, period="monday").outcome == "skipped"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
 from tests.service.core.test_route_files import ROUTE, declare
 from tests.service.support import declare_quick_models
-from tests.support.sites import SiteResponse, Sites, endless
+from tests.support.sites import SiteResponse, endless
 from tests.support.waiting import BOUND
 
 PATH = "/landings.csv"
@@ -23,7 +21,7 @@ FIRST = ("2024-10-16,60", "2024-10-17,100", "2024-10-18,0")
 
 
 @pytest.fixture
-def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
+def context(tmp_path, sites):
     declaration = ROUTE.replace('file = "landings.csv"', f'address = "{sites.url}{PATH}"')
     declaration = declaration.replace("Europe/London", "Europe/Rome")
     context = open_context(
@@ -41,17 +39,17 @@ def context(tmp_path: Path, sites: Sites) -> Iterator[Context]:
     context.database.close()
 
 
-def publish(sites: Sites, *rows: str, content_type: str = "text/csv") -> None:
+def publish(sites, *rows, content_type="text/csv"):
     sites.replies[PATH] = SiteResponse("\n".join(("date,arrived", *rows)).encode(), content_type)
 
 
-def read_stored(context: Context) -> dict[str, int]:
+def read_stored(context):
     with context.database.reading() as connection:
         rows = observation_store.list_current(connection, "landings")
     return {row.date.isoformat(): row.value for row in rows}
 
 
-def test_new_days_and_small_revisions_are_stored(context: Context, sites: Sites) -> None:
+def test_new_days_and_small_revisions_are_stored(context, sites):
     publish(sites, *FIRST)
     assert ingest(context).reason.startswith("3 new, 0 revised, 0 unchanged from 127.0.0.1")
     with context.database.reading() as connection:
@@ -76,9 +74,7 @@ def test_new_days_and_small_revisions_are_stored(context: Context, sites: Sites)
         (("2024-10-16,60", "2024-10-17,100"), "2024-10-18: expected 0 as published before, f"),
     ],
 )
-def test_contradicting_table_is_rejected_and_figures_are_kept(
-    context: Context, sites: Sites, rows: tuple[str, ...], error: str
-) -> None:
+def test_contradicting_table_is_rejected_and_figures_are_kept(context, sites, rows, error):
     publish(sites, *FIRST)
     ingest(context)
     before = read_stored(context)
@@ -89,9 +85,7 @@ def test_contradicting_table_is_rejected_and_figures_are_kept(
     assert read_stored(context) == before
 
 
-def test_html_and_endless_response_are_rejected(
-    context: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_html_and_endless_response_are_rejected(context, sites, monkeypatch):
     publish(sites, *FIRST, content_type="text/html")
     with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
         ingest(context)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.job_runner import JobError
 from service.data import ingest_weather, weather_store
 from service.data.daily_weather import WIND, WeatherReading
@@ -17,7 +16,7 @@ from service.data.ingest_weather import weather as read_weather
 from tests.service import sample_weather
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
-from tests.support.sites import Request, SiteResponse, Sites, act_as_openmeteo, hourly_weather
+from tests.support.sites import SiteResponse, act_as_openmeteo, hourly_weather
 
 DAY = dt.timedelta(days=1)
 ARCHIVE, MARINE = "/archive-api/v1/archive", "/marine-api/v1/marine"
@@ -25,7 +24,7 @@ ENSEMBLE = "/ensemble-api/v1/ensemble"
 
 
 @pytest.fixture
-def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
+def today(sites, monkeypatch):
     today = ROUTE.day(utc_now())
     # Two parts of the archive instead of nine.
     monkeypatch.setattr(ingest_weather, "_BEGIN", today - 380 * DAY)
@@ -33,7 +32,7 @@ def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
     return today
 
 
-def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> None:
+def test_archive_is_read_once(reader, sites, today):
     outcome = read_weather(reader)
     assert outcome.outcome == "done"
     stored = outcome.detail["stored"]
@@ -64,9 +63,7 @@ def test_archive_is_read_once(reader: Context, sites: Sites, today: dt.date) -> 
         ("text/html", "text/html"),
     ],
 )
-def test_other_parts_are_stored_if_one_is_invalid(
-    reader: Context, sites: Sites, today: dt.date, kind: str, error: str
-) -> None:
+def test_other_parts_are_stored_if_one_is_invalid(reader, sites, today, kind, error):
     sites.replies[ENSEMBLE] = SiteResponse(b"[]", kind)
     with pytest.raises(JobError, match=rf"{error} \(archive, waves stored\)"):
         read_weather(reader)
@@ -82,9 +79,7 @@ def test_other_parts_are_stored_if_one_is_invalid(
         (503, "The service is overloaded.", 2),
     ],
 )
-def test_run_ends_at_a_rejected_request(
-    reader: Context, sites: Sites, today: dt.date, status: int, reason: str, times: int
-) -> None:
+def test_run_ends_at_a_rejected_request(reader, sites, today, status, reason, times):
     """A rate limit is not retried in the run, a temporary error is."""
     body = json.dumps({"error": True, "reason": reason}).encode()
     usual = sites.replies[ARCHIVE]
@@ -99,13 +94,11 @@ def test_run_ends_at_a_rejected_request(
     assert sites.times(MARINE) == 1
 
 
-def test_days_without_data_are_requested_once(
-    reader: Context, sites: Sites, today: dt.date
-) -> None:
+def test_days_without_data_are_requested_once(reader, sites, today):
     """As where a source begins later than requested, or lacks some hours."""
     begin, missing = today - 380 * DAY, (today - 380 * DAY, today - 369 * DAY)
 
-    def reply(request: Request) -> SiteResponse:
+    def reply(request):
         first, last = (
             dt.date.fromisoformat(request.query[name][0]) for name in ("start_date", "end_date")
         )
@@ -132,7 +125,7 @@ def test_days_without_data_are_requested_once(
     assert request.query["end_date"] == [(today - DAY).isoformat()]
 
 
-def test_weather_off_requests_nothing(reader: Context, sites: Sites) -> None:
+def test_weather_off_requests_nothing(reader, sites):
     outcome = read_weather(with_settings(reader, weather="off"))
     assert outcome.outcome == "skipped"
     assert outcome.reason == "no weather is read (CROSSINGS_WEATHER)"

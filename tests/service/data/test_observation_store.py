@@ -3,9 +3,8 @@ from __future__ import annotations
 import datetime as dt
 
 from forecast.series import DailySeries
-from service.core.database import Database
 from service.data import observation_store
-from service.data.observation_store import AsOf, Revision, Stored, list_revisions
+from service.data.observation_store import Revision, Stored, list_revisions
 from tests.service import stored_figures
 from tests.service.stored_figures import Figure
 from tests.service.support import ROUTE, utc
@@ -14,31 +13,31 @@ D = dt.date
 SEEN = utc(2025, 6, 10, 9)
 
 
-def make_figures(values: dict[int, int], series: str = "people", **more: object) -> list[Figure]:
+def make_figures(values, series="people", **more):
     return [Figure(series, D(2025, 6, day), v, "test", **more) for day, v in values.items()]  # type: ignore[arg-type]
 
 
 def record(
-    database: Database,
-    values: dict[int, int],
-    seen: dt.datetime = SEEN,
-    assume: bool = False,
-    **more: object,
-) -> Stored:
+    database,
+    values,
+    seen=SEEN,
+    assume=False,
+    **more,
+):
     with database.writing() as connection:
         return stored_figures.store_as_documents(
             connection, ROUTE, make_figures(values, **more), seen, assume
         )
 
 
-def read_counts(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
+def read_counts(database, as_of=None):
     with database.reading() as connection:
         return {
             r.date.day: r.value for r in observation_store.list_current(connection, "people", as_of)
         }
 
 
-def test_record_counts_new_revised_and_unchanged(database: Database) -> None:
+def test_record_counts_new_revised_and_unchanged(database):
     assert record(database, {}) == Stored(0, 0, 0)
     assert record(database, {1: 10, 2: 20}) == Stored(2, 0, 0)
     assert record(database, {1: 10, 2: 25, 3: 30}) == Stored(1, 1, 1)
@@ -46,7 +45,7 @@ def test_record_counts_new_revised_and_unchanged(database: Database) -> None:
     assert read_counts(database) == {1: 10, 2: 25, 3: 30}
 
 
-def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> None:
+def test_current_figures_as_of_a_time_and_as_of_a_date(database):
     record(database, {1: 10, 2: 20}, utc(2025, 6, 3, 12))
     record(database, {2: 25, 3: 30}, utc(2025, 6, 5, 12))
     assert read_counts(database, utc(2025, 6, 3, 11, 59)) == {}
@@ -59,7 +58,7 @@ def test_current_figures_as_of_a_time_and_as_of_a_date(database: Database) -> No
     assert read_counts(database, D(2999, 1, 1)) == {1: 10, 2: 25, 3: 30}
 
 
-def test_series_ends_before_the_first_gap(database: Database) -> None:
+def test_series_ends_before_the_first_gap(database):
     record(database, {1: 10, 2: 20, 4: 40, 5: 50})
     with database.reading() as connection:
         series = observation_store.get_series(connection, "people")
@@ -73,7 +72,7 @@ def test_series_ends_before_the_first_gap(database: Database) -> None:
     assert whole.values.tolist() == [10, 20, 0, 40, 50]
 
 
-def test_version_differs_for_every_state(database: Database) -> None:
+def test_version_differs_for_every_state(database):
     """The last document shortens the history of the second day."""
     documents = [
         ("figures", utc(2025, 6, 6), {2: 1}),
@@ -95,8 +94,8 @@ def test_version_differs_for_every_state(database: Database) -> None:
     assert versions == sorted(set(versions))
 
 
-def test_fingerprint_depends_on_names_days_and_values() -> None:
-    def make(name: str, start: str, *values: int) -> DailySeries:
+def test_fingerprint_depends_on_names_days_and_values():
+    def make(name, start, *values):
         return DailySeries.from_days(name, [D.fromisoformat(start)], [*values])
 
     a, b = make("people", "2025-01-01", 1), make("boats", "2025-01-01", 1)
@@ -108,9 +107,7 @@ def test_fingerprint_depends_on_names_days_and_values() -> None:
     assert len(set(others)) == 4
 
 
-def record_two_days(
-    database: Database, source: str, published_at: dt.datetime | None, value: int, marked: bool
-) -> None:
+def record_two_days(database, source, published_at, value, marked):
     changed = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
     unchanged = Figure("people", D(2025, 12, 14), 52, source, published_at)
     with database.writing() as connection:
@@ -119,7 +116,7 @@ def record_two_days(
         )
 
 
-def test_revisions_are_listed_by_publication_time(database: Database) -> None:
+def test_revisions_are_listed_by_publication_time(database):
     record_two_days(database, "workbook", utc(2025, 12, 19, 14), 730, marked=False)
     record_two_days(database, "workbook", utc(2025, 12, 22, 14), 740, marked=False)
     record_two_days(database, "page", utc(2025, 12, 20, 13), 733, marked=False)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache
 from itertools import permutations
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.database import Database, connect
+from service.core.database import connect
 from service.data import observation_store
 from service.data.observation_store import Stored
 from tests.service.stored_figures import Figure, delete_figures, list_rows, store_as_documents
@@ -35,7 +34,7 @@ REPEATED: tuple[Document, ...] = (
 )
 
 
-def store(database: Database, document: Document, seen_at: dt.datetime = SEEN) -> Stored:
+def store(database, document, seen_at=SEEN):
     source, published_at, values = document
     with database.writing() as connection:
         figures = [
@@ -46,21 +45,19 @@ def store(database: Database, document: Document, seen_at: dt.datetime = SEEN) -
 
 
 @cache
-def in_memory() -> Database:
+def in_memory():
     opened = connect("sqlite:///:memory:")
     opened.migrate()
     return opened
 
 
-def read_current(
-    database: Database, as_of: dt.datetime | None = None
-) -> dict[int, tuple[int, str]]:
+def read_current(database, as_of=None):
     with database.reading() as connection:
         rows = observation_store.list_current(connection, "people", as_of)
         return {row.date.day: (row.value, row.source) for row in rows}
 
 
-def test_current_figures_follow_source_rank_and_time(database: Database) -> None:
+def test_current_figures_follow_source_rank_and_time(database):
     for document in ALL:
         store(database, document)
     workbook_1, workbook_2 = (
@@ -80,9 +77,7 @@ def test_current_figures_follow_source_rank_and_time(database: Database) -> None
 
 
 @pytest.mark.parametrize(("documents", "step"), [(ALL, 7), (REPEATED, 1)], ids=["all", "repeated"])
-def test_documents_in_any_order_give_the_same_rows(
-    database: Database, documents: tuple[Document, ...], step: int
-) -> None:
+def test_documents_in_any_order_give_the_same_rows(database, documents, step):
     dumps = set()
     for order in list(permutations(documents))[::step]:
         delete_figures(database)
@@ -93,7 +88,7 @@ def test_documents_in_any_order_give_the_same_rows(
 
 
 @st.composite
-def publications(draw: st.DrawFn) -> list[Document]:
+def publications(draw):
     """Return documents of different publication times."""
     documents: list[Document] = []
     hours = draw(st.lists(st.integers(0, 200), min_size=1, max_size=7, unique=True))
@@ -108,9 +103,7 @@ def publications(draw: st.DrawFn) -> list[Document]:
 
 
 @given(publications(), st.randoms())
-def test_generated_documents_in_any_order_give_the_same_rows(
-    documents: list[Document], random: Any
-) -> None:
+def test_generated_documents_in_any_order_give_the_same_rows(documents, random):
     dumps = []
     shuffled = list(documents)
     random.shuffle(shuffled)
@@ -122,7 +115,7 @@ def test_generated_documents_in_any_order_give_the_same_rows(
     assert dumps[0] == dumps[1]
 
 
-def test_embedded_figures_are_stored_once_and_revised_later(database: Database) -> None:
+def test_embedded_figures_are_stored_once_and_revised_later(database):
     store(database, FIGURES)
     before = list_rows(database)
     assert store(database, FIGURES, SEEN + dt.timedelta(days=9)) == Stored(0, 0, 3)
@@ -134,7 +127,7 @@ def test_embedded_figures_are_stored_once_and_revised_later(database: Database) 
     assert read_current(database, later)[13] == (740, "figures")
 
 
-def test_changes_are_returned_and_older_documents_add_history(database: Database) -> None:
+def test_changes_are_returned_and_older_documents_add_history(database):
     store(database, PAGE_1)
     stored = store(database, WORKBOOK_1)
     assert stored == Stored(2, 1, 1)
@@ -149,7 +142,7 @@ def test_changes_are_returned_and_older_documents_add_history(database: Database
     assert read_current(database, utc(2025, 12, 13)) == {11: (3, "workbook")}
 
 
-def test_csv_figures_are_known_from_when_they_were_read(database: Database) -> None:
+def test_csv_figures_are_known_from_when_they_were_read(database):
     store(database, WORKBOOK_2)
     csv: Document = ("csv", None, {13: 700, 14: 52, 16: 74})
     assert store(database, csv, SEEN) == Stored(1, 1, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,7 @@ from service.data.openmeteo import Service
 from service.data.source import SourceError
 from tests.service.support import ROUTE
 from tests.support.sites import (
-    Request,
     SiteResponse,
-    Sites,
     act_as_openmeteo,
     hourly_weather,
     run_sites,
@@ -36,12 +33,10 @@ ARCHIVE, ENSEMBLE = "/archive-api/v1/archive", "/ensemble-api/v1/ensemble"
 Hours = list[dict[str, Any]]
 
 
-def hourly_reply(
-    first: dt.date, days: int, change: Callable[[Hours], object], members: int = 0
-) -> Any:
+def hourly_reply(first, days, change, members=0):
     """Return a reply with the hours of `days` days, after `change`."""
 
-    def reply(request: Request) -> SiteResponse:
+    def reply(request):
         hours = json.loads(hourly_weather(request, first, days, members=members))
         change(hours)
         return SiteResponse(json.dumps(hours).encode(), "application/json")
@@ -50,12 +45,12 @@ def hourly_reply(
 
 
 @pytest.fixture
-def service(fetcher: Fetcher, sites: Sites) -> Service:
+def service(fetcher, sites):
     act_as_openmeteo(sites, TODAY)
     return Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}")
 
 
-def test_archive_request_and_daily_values(sites: Sites, service: Service) -> None:
+def test_archive_request_and_daily_values(sites, service):
     (reading,) = openmeteo.archive(service, *SPAN)
     assert (reading.kind, reading.names) == ("archive", WIND)
     assert (reading.first, reading.last) == SPAN
@@ -78,7 +73,7 @@ def test_archive_request_and_daily_values(sites: Sites, service: Service) -> Non
     }
 
 
-def test_ensemble_has_future_members_and_recent_mean(sites: Sites, service: Service) -> None:
+def test_ensemble_has_future_members_and_recent_mean(sites, service):
     members, recent = openmeteo.ensemble(service)
     assert (members.kind, members.first, members.last) == ("ensemble", TODAY, TODAY + 14 * DAY)
     assert members.values.shape == (4, 15, len(WIND))
@@ -96,10 +91,8 @@ def test_ensemble_has_future_members_and_recent_mean(sites: Sites, service: Serv
     [(["_member02"], 64, (3, 15)), (["", "_member01", "_member02"], 75, (4, 14))],
     ids=["one member lacks 12 days", "only one member has the last day"],
 )
-def test_incomplete_members_or_days_are_omitted(
-    sites: Sites, service: Service, members: list[str], first_missing: int, shape: tuple[int, int]
-) -> None:
-    def drop_hours(hours: Hours) -> None:
+def test_incomplete_members_or_days_are_omitted(sites, service, members, first_missing, shape):
+    def drop_hours(hours):
         for point in hours:
             for member in members:
                 values = point["hourly"][f"wind_speed_10m{member}"]
@@ -110,7 +103,7 @@ def test_incomplete_members_or_days_are_omitted(
     assert ensemble.values.shape == (*shape, len(WIND))
 
 
-def test_waves_request_and_days(sites: Sites, service: Service) -> None:
+def test_waves_request_and_days(sites, service):
     (reading,) = openmeteo.waves(service)
     assert (reading.kind, reading.names, reading.first) == ("waves", WAVES, TODAY)
     assert reading.values.shape == (1, 7, len(WAVES))
@@ -118,9 +111,7 @@ def test_waves_request_and_days(sites: Sites, service: Service) -> None:
 
 
 @pytest.mark.parametrize(("first", "days"), [("2024-12-01", 3), ("2023-11-30", 5)])
-def test_days_not_requested_are_rejected(
-    sites: Sites, service: Service, first: str, days: int
-) -> None:
+def test_days_not_requested_are_rejected(sites, service, first, days):
     sites.replies[ARCHIVE] = hourly_reply(dt.date.fromisoformat(first), days, len)
     message = f"archive: expected one member from 2023-12-01 to 2023-12-03, found 1 from {first}"
     with pytest.raises(SourceError, match=message):
@@ -128,15 +119,13 @@ def test_days_not_requested_are_rejected(
 
 
 @pytest.mark.parametrize("year", [1, 9999])
-def test_days_at_the_ends_of_the_calendar_are_rejected(
-    sites: Sites, service: Service, year: int
-) -> None:
+def test_days_at_the_ends_of_the_calendar_are_rejected(sites, service, year):
     sites.replies[ENSEMBLE] = hourly_reply(dt.date(year, 12, 25), 7, len)
     with pytest.raises(SourceError):
         openmeteo.ensemble(service)
 
 
-def test_api_key_uses_customer_hosts(fetcher: Fetcher, sites: Sites) -> None:
+def test_api_key_uses_customer_hosts(fetcher, sites):
     act_as_openmeteo(sites, TODAY)
     sites.replies = {f"/customer-{path[1:]}": reply for path, reply in sites.replies.items()}
     service = Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}", "geheim")
@@ -145,7 +134,7 @@ def test_api_key_uses_customer_hosts(fetcher: Fetcher, sites: Sites) -> None:
     assert "geheim" not in repr(service)
 
 
-def gusts(hours: Hours) -> list[Any]:
+def gusts(hours):
     return hours[0]["hourly"]["wind_gusts_10m"]
 
 
@@ -174,16 +163,14 @@ def gusts(hours: Hours) -> list[Any]:
         ),
     ],
 )
-def test_invalid_response_is_rejected(
-    sites: Sites, service: Service, change: Callable[[Hours], object], message: str
-) -> None:
+def test_invalid_response_is_rejected(sites, service, change, message):
     sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, change)
     with pytest.raises(SourceError) as caught:
         openmeteo.archive(service, *SPAN)
     assert message in str(caught.value)
 
 
-def test_error_response_is_rejected_with_its_reason(sites: Sites, service: Service) -> None:
+def test_error_response_is_rejected_with_its_reason(sites, service):
     reason = b'{"error": true, "reason": "Data corrupted at path hourly."}'
     for status, message in ((200, "2 points, found .*Data corrupted"), (400, "400 .*Data corr")):
         sites.replies["/marine-api/v1/marine"] = SiteResponse(reason, "application/json", status)
@@ -200,14 +187,14 @@ KEYS = st.sampled_from(["hourly", "hourly_units", "utc_offset_seconds"])
 INNER = st.sampled_from(["time", "wind_gusts_10m", "wind_gusts_10m_member01", "wind_speed_10m"])
 
 
-def test_any_response_raises_only_source_error() -> None:
+def test_any_response_raises_only_source_error():
     """Any JSON replaces the response, one of its values or a value of a value."""
     with run_sites() as sites:
         service = Service(Fetcher(attempts=1), ROUTE.weather_points, f"{sites.url}/{{service}}")
 
         @given(JSON, st.none() | KEYS, INNER)
-        def check(value: Any, key: str | None, inner: str) -> None:
-            def change(hours: Hours) -> None:
+        def check(value, key, inner):
+            def change(hours):
                 if key is None:
                     hours[:] = [value]
                 elif isinstance(hours[0][key], dict):

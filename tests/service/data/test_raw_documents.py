@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from pathlib import Path
 
 from service.data import raw_documents
 
 NOW = dt.datetime(2025, 12, 31, tzinfo=dt.UTC)
 
 
-def set_age(path: Path, days: int) -> None:
+def set_age(path, days):
     moment = (NOW - dt.timedelta(days=days)).timestamp()
     os.utime(path, (moment, moment))
 
 
-def test_same_content_is_kept_once(tmp_path: Path) -> None:
+def test_same_content_is_kept_once(tmp_path):
     first = raw_documents.save_document(tmp_path, b"abc", ".ods")
     assert raw_documents.save_document(tmp_path, b"abc", ".ods") == first
     assert first.read_bytes() == b"abc"
@@ -22,7 +21,7 @@ def test_same_content_is_kept_once(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first]
 
 
-def test_old_documents_are_deleted_unless_kept_again(tmp_path: Path) -> None:
+def test_old_documents_are_deleted_unless_kept_again(tmp_path):
     old, repeated, new = (
         raw_documents.save_document(tmp_path, content, ".html") for content in (b"1", b"2", b"3")
     )

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
 from service.data.source import Document, SourceError, read_file
 
 
-def test_file_larger_than_the_limit_is_rejected(tmp_path: Path) -> None:
+def test_file_larger_than_the_limit_is_rejected(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"12345")
     assert read_file(file, 5) == b"12345"
@@ -23,12 +22,12 @@ def test_file_larger_than_the_limit_is_rejected(tmp_path: Path) -> None:
         (".", "expected a readable file, found Is a directory"),
     ],
 )
-def test_unreadable_file_is_named(tmp_path: Path, name: str, message: str) -> None:
+def test_unreadable_file_is_named(tmp_path, name, message):
     with pytest.raises(SourceError, match=message):
         read_file(tmp_path / name, 5)
 
 
-def test_document_reaches_the_last_day_of_any_series() -> None:
+def test_document_reaches_the_last_day_of_any_series():
     first, last = dt.date(2025, 12, 28), dt.date(2025, 12, 30)
     figures = {"preventions": {first: 200}, "people": {first: 0, last: 52}, "boats": {}}
     assert Document("workbook", "a.ods", None, figures).data_through == last

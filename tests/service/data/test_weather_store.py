@@ -5,7 +5,6 @@ import datetime as dt
 import numpy as np
 import sqlalchemy as sa
 
-from service.core.database import Database
 from service.data import weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.weather_store import WeatherReadings
@@ -19,22 +18,22 @@ SEEN = utc(2023, 12, 28, 6)
 
 
 def reading(
-    kind: str,
-    first: dt.date,
-    rows: list[list[float]],
-    read_at: dt.datetime = SEEN,
-    members: int = 1,
-) -> WeatherReading:
+    kind,
+    first,
+    rows,
+    read_at=SEEN,
+    members=1,
+):
     values = np.stack([np.array(rows) + member for member in range(members)])
     return WeatherReading(kind, NAMES, first, values, read_at)
 
 
-def put(database: Database, *readings: WeatherReading) -> list[bool]:
+def put(database, *readings):
     with database.writing() as connection:
         return [weather_store.save_reading(connection, ROUTE, one) for one in readings]
 
 
-def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> None:
+def test_reading_is_stored_once_and_read_as_of_a_time(database):
     ensemble = reading("ensemble", D(2023, 12, 28), [[1.5, 20.25], [np.nan, 3.0]], members=3)
     later = reading("ensemble", D(2023, 12, 29), [[2.5, 10.0]], utc(2023, 12, 29, 6), members=3)
     assert put(database, ensemble, ensemble, later) == [True, False, True]
@@ -49,7 +48,7 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database: Database) -> Non
         assert sample_weather.newest_reading(connection, "waves") is None
 
 
-def test_spans_end_at_days_without_a_reading(database: Database) -> None:
+def test_spans_end_at_days_without_a_reading(database):
     row = [1.0, 2.0]
     put(
         database,
@@ -65,7 +64,7 @@ def test_spans_end_at_days_without_a_reading(database: Database) -> None:
     assert [(first.day, last.day) for first, last in spans] == [(1, 4), (6, 6), (11, 12)]
 
 
-def test_newest_reading_at_each_time_is_loaded_once(database: Database) -> None:
+def test_newest_reading_at_each_time_is_loaded_once(database):
     """The newest reading before each time, unless it is stale."""
     days = [D(2023, 12, day) for day in (1, 2, 5)]
     put(database, *(reading("ensemble", day, [[1, 1]], utc(2023, 12, day.day, 6)) for day in days))
@@ -80,7 +79,7 @@ def test_newest_reading_at_each_time_is_loaded_once(database: Database) -> None:
     assert newest[2] is newest[3] is between[0]
 
 
-def test_each_route_has_its_own_readings(database: Database) -> None:
+def test_each_route_has_its_own_readings(database):
     other = ROUTE.model_copy(update={"name": "other"})
     first, second = (reading("ensemble", D(2023, 12, day), [[1.0, 2.0]]) for day in (1, 2))
     with database.writing() as connection:
@@ -97,7 +96,7 @@ def test_each_route_has_its_own_readings(database: Database) -> None:
         assert weather_store.prune_readings(connection, SEEN + DAY) == 1, "the newest of each stay"
 
 
-def test_prune_keeps_the_archive_and_the_newest_forecast_before(database: Database) -> None:
+def test_prune_keeps_the_archive_and_the_newest_forecast_before(database):
     for day in (10, 11, 12, 13):
         rows, read_at = [[float(day), 0.0]], utc(2023, 12, day, 5)
         kinds = ("archive", "ensemble", "recent", "waves")

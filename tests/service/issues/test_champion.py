@@ -22,13 +22,11 @@ SPECS = {
         ({"champion": "other"}, "now"),
     ],
 )
-def test_champion_is_taken_from_last_comparison_if_still_declared(
-    comparison: dict[str, str], champion: str
-) -> None:
+def test_champion_is_taken_from_last_comparison_if_still_declared(comparison, champion):
     assert choose_champion(SPECS, comparison) == champion
 
 
-def scores(origins: range, each: float) -> dict[str, dict[str, float]]:
+def scores(origins, each):
     return {f"2025-{at:04}": dict.fromkeys(MEASURES, each) for at in origins}
 
 
@@ -48,8 +46,8 @@ def scores(origins: range, each: float) -> dict[str, dict[str, float]]:
     ],
 )
 def test_challenger_is_chosen_if_better_on_enough_common_origins(
-    name: str, ratio: float, current: int, origins: range, champion: str
-) -> None:
+    name, ratio, current, origins, champion
+):
     record = {"now": scores(range(current), 100.0), name: scores(origins, 100.0 * ratio)}
     verdict = judge("now", SPECS, record)
     assert verdict.champion == champion
@@ -58,7 +56,7 @@ def test_challenger_is_chosen_if_better_on_enough_common_origins(
     assert "nearest is now" not in verdict.reason
 
 
-def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
+def test_challenger_that_may_be_better_by_chance_is_not_chosen():
     noise = np.linspace(0.2, 1.6, 26)[np.random.default_rng(3).permutation(26)]
     lucky = {
         f"2025-{at:04}": dict.fromkeys(MEASURES, 100.0 * factor) for at, factor in enumerate(noise)
@@ -85,8 +83,8 @@ def test_challenger_that_may_be_better_by_chance_is_not_chosen() -> None:
     ],
 )
 def test_weather_is_dropped_if_model_is_significantly_worse_with_it(
-    ratio: float, spread: float, origins: int, is_worse: bool
-) -> None:
+    ratio, spread, origins, is_worse
+):
     rng = np.random.default_rng(1)
     blind = {f"2025-{at:04}": dict.fromkeys(MEASURES, rng.gamma(9.0)) for at in range(origins)}
     noise = np.linspace(1 - spread, 1 + spread, origins)[rng.permutation(origins)]
@@ -101,7 +99,7 @@ def test_weather_is_dropped_if_model_is_significantly_worse_with_it(
         assert reason == f"is worse with it: {expected}"
 
 
-def test_measure_that_is_always_zero_is_ignored() -> None:
+def test_measure_that_is_always_zero_is_ignored():
     zero = scores(range(10), 0.0)
     assert worse_with_weather(scores(range(10), 1.0), zero) == ""
     one_positive = {origin: measures | {MEASURES[0]: 1.0} for origin, measures in zero.items()}

@@ -6,14 +6,11 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from service.core.context import Context
 from service.issues import cluster as clusters
 from service.issues.cluster import ClusterError, run_on_worker
 from service.issues.compare import compare
@@ -27,33 +24,31 @@ LOCAL = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": T
 
 
 @pytest.fixture(autouse=True)
-def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def _slow_machine(monkeypatch):
     """A killed worker may take long to restart on a busy machine."""
     monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", BOUND)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster():
     """A scheduler and one worker in separate processes."""
     with LocalCluster(n_workers=1, threads_per_worker=2, **LOCAL) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def address(cluster: Any) -> str:
+def address(cluster):
     return str(cluster.scheduler_address)
 
 
-def refit_and_compare(context: Context) -> tuple[bytes, dict[str, float]]:
+def refit_and_compare(context):
     """Return the champion's paths, and the models' ratios."""
     assert refit(context, force=True).outcome == "done"
     ratios: dict[str, float] = compare(context).detail["ratios"]
     return stored_paths(context)["people", "climatology"], ratios
 
 
-def test_fits_on_workers_equal_local_fits(
-    address: str, filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fits_on_workers_equal_local_fits(address, filled, monkeypatch):
     local = refit_and_compare(with_settings(filled, champion_origins=4))
     shutil.rmtree(filled.settings.fitted_folder)
     with filled.database.writing() as connection:
@@ -65,11 +60,11 @@ def test_fits_on_workers_equal_local_fits(
     assert refit_and_compare(remote) == local
 
 
-def kill_self(_: int) -> None:
+def kill_self(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_worker_enforces_limits(address: str) -> None:
+def test_worker_enforces_limits(address):
     with pytest.raises(LimitError, match=r"longer than 1 s"):
         run_on_worker(address, time.sleep, BOUND, Limits(1, 500))
     with pytest.raises(LimitError, match="its process ended with status -9"):
@@ -79,14 +74,14 @@ def test_worker_enforces_limits(address: str) -> None:
     assert run_on_worker(address, abs, -3, Limits(BOUND, 500)) == 3
 
 
-def wait_for_file(folder: str) -> int:
+def wait_for_file(folder):
     """Create ``begun``; return once ``go`` exists."""
     Path(folder, "begun").touch()
     wait_until(Path(folder, "go").exists, "the file go exists")
     return 3
 
 
-def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: Path) -> None:
+def test_task_of_killed_worker_is_retried(address, cluster, tmp_path):
     with ThreadPoolExecutor() as pool:
         limits = Limits(BOUND, 500)
         waiting = pool.submit(run_on_worker, address, wait_for_file, str(tmp_path), limits)
@@ -104,18 +99,14 @@ def test_task_of_killed_worker_is_retried(address: str, cluster: Any, tmp_path: 
         ("tls://127.0.0.1:1", "tls://127.0.0.1:1: expected certificates for TLS, found none"),
     ],
 )
-def test_unreachable_cluster_fails_jobs_in_one_line(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, address: str, message: str
-) -> None:
+def test_unreachable_cluster_fails_jobs_in_one_line(filled, monkeypatch, address, message):
     monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
     for job in (refit, compare):
         with pytest.raises(ClusterError, match=message):
             job(with_settings(filled, dask=address))
 
 
-def test_lost_scheduler_is_reported(
-    address: str, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_scheduler_is_reported(address, cluster, tmp_path, monkeypatch):
     """The last test of this file: it ends the shared cluster."""
     with ThreadPoolExecutor() as pool:
         limits = Limits(BOUND, 500)

@@ -11,22 +11,22 @@ from service.issues.compare import compare
 from service.issues.refit import refit
 from tests.service import sample_weather
 from tests.service.stored_issues import with_settings
-from tests.service.support import ManualClock, declare_model, utc
+from tests.service.support import declare_model, utc
 
 
 @pytest.fixture
-def quick(filled: Context) -> Context:
+def quick(filled):
     return with_settings(filled, champion_origins=4)
 
 
-def test_scored_origins_are_not_scored_again(quick: Context) -> None:
+def test_scored_origins_are_not_scored_again(quick):
     first = compare(quick)
     assert first.detail["computed"] == 2 * 4, "models x origins"
     assert compare(quick).detail["computed"] == 0
     assert compare(quick).detail["ratios"] == first.detail["ratios"]
 
 
-def test_better_challenger_is_served_until_champion_is_redeclared(filled: Context) -> None:
+def test_better_challenger_is_served_until_champion_is_redeclared(filled):
     quick = with_settings(filled, champion_origins=26)
     models = quick.settings.models_dir
     declare_model(models, "climatology", "climatology", "challenger")
@@ -40,16 +40,14 @@ def test_better_challenger_is_served_until_champion_is_redeclared(filled: Contex
     assert refit(quick).detail["champion"] == "same"
 
 
-def test_model_exceeding_fit_limit_is_not_scored(
-    quick: Context, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_model_exceeding_fit_limit_is_not_scored(quick, caplog):
     other = with_settings(quick, fit_seconds=0.001)
     assert compare(other).detail["ratios"] == {}
     assert caplog.text.count("longer than 0.001 s") == 2, "once for each model"
     assert compare(quick).detail["computed"] == 8, "with enough time they are"
 
 
-def test_model_worse_with_weather_is_served_without_it(filled: Context, hand: ManualClock) -> None:
+def test_model_worse_with_weather_is_served_without_it(filled, hand):
     """The weather forecasts are calm where nobody came, and rough where people did."""
     context = sample_weather.with_weather(filled)
     context = with_settings(context, champion_origins=26, stale_after_days=5)

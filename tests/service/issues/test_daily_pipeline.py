@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from service.core import run_store
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.database import Unavailable
 from service.core.job_runner import JobError
 from service.data import weather_store
@@ -15,24 +14,24 @@ from service.issues import daily_pipeline, hindcast, issue_store
 from service.issues.daily_pipeline import run_after_weather, run_daily
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
-from tests.support.sites import SiteResponse, Sites, act_as_openmeteo
+from tests.support.sites import SiteResponse, act_as_openmeteo
 
 JOBS = ("ingest", "refit", "score", "compare")
 
 
-def outcomes(context: Context, period: str) -> list[str | None]:
+def outcomes(context, period):
     with context.database.reading() as connection:
         runs = [run_store.get_run(connection, job, period, ROUTE.name) for job in JOBS]
     return [run.outcome if run else None for run in runs]
 
 
 @pytest.fixture
-def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
+def quick(filled, monkeypatch):
     monkeypatch.setattr(hindcast, "ORIGINS", 1)
     return with_settings(filled, champion_origins=4)
 
 
-def test_each_job_runs_once_per_period(quick: Context) -> None:
+def test_each_job_runs_once_per_period(quick):
     reason = run_daily(quick, "monday").reason
     assert outcomes(quick, "monday") == ["done"] * 4
     assert "published people-20251231-" in reason
@@ -50,24 +49,24 @@ def test_each_job_runs_once_per_period(quick: Context) -> None:
     assert [step["step"] for step in run.detail["steps"]] == [*steps, "publish"]
 
 
-def with_unreachable_source(context: Context) -> Context:
+def with_unreachable_source(context):
     url = "http://127.0.0.1:9"
     return with_settings(context, source="declared", govuk_url=url, fetch_attempts=1)
 
 
-def test_unreachable_source_does_not_prevent_forecast(quick: Context) -> None:
+def test_unreachable_source_does_not_prevent_forecast(quick):
     with pytest.raises(JobError, match="^ingest: "):
         run_daily(with_unreachable_source(quick), "monday")
     assert outcomes(quick, "monday") == ["failed", "done", "done", "done"]
 
 
-def test_pipeline_without_figures_fails(empty: Context) -> None:
+def test_pipeline_without_figures_fails(empty):
     with pytest.raises(JobError, match="refit: no figures are stored"):
         run_daily(with_unreachable_source(empty), "monday")
 
 
-def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None:
-    def rename(old: str, new: str) -> None:
+def test_job_stopped_by_unavailable_database_is_repeated(quick):
+    def rename(old, new):
         with quick.database.writing() as connection:
             connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
 
@@ -80,13 +79,13 @@ def test_job_stopped_by_unavailable_database_is_repeated(quick: Context) -> None
     assert outcomes(quick, "monday") == ["done"] * 4
 
 
-def test_unavailable_database_decides_whatever_fails_after_it() -> None:
+def test_unavailable_database_decides_whatever_fails_after_it():
     gone, failed = Mock(side_effect=Unavailable("gone")), Mock(side_effect=JobError("no figures"))
     with pytest.raises(Unavailable, match="^a: gone; b: no figures$"):
         daily_pipeline._each(("a", gone), ("b", failed))
 
 
-def test_refit_follows_weather_even_if_partly_failed(quick: Context, sites: Sites) -> None:
+def test_refit_follows_weather_even_if_partly_failed(quick, sites):
     act_as_openmeteo(sites, ROUTE.day(utc_now()))
     sites.replies["/marine-api/v1/marine"] = SiteResponse(status=429)
     url = f"{sites.url}/{{service}}"

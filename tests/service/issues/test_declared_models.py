@@ -23,7 +23,7 @@ from service.issues.refit import refit
 from tests.service.support import CHAMPION, DECLARED, declare_model, declare_quick_models
 
 
-def test_project_model_declarations_are_valid() -> None:
+def test_project_model_declarations_are_valid():
     specs = declared(PROJECT / "models")
     assert list(specs) == sorted(specs)
     assert [name for name, spec in specs.items() if spec.role == "champion"] == [CHAMPION]
@@ -31,9 +31,7 @@ def test_project_model_declarations_are_valid() -> None:
     assert {spec.family for spec in specs.values()} <= set(FAMILIES)
 
 
-def test_declaration_hash_changes_with_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_declaration_hash_changes_with_code(tmp_path, monkeypatch):
     specs = declared(PROJECT / "models")
     before = declaration_hash("climatology", specs)
     copy = tmp_path / "forecast"
@@ -62,9 +60,7 @@ def test_declaration_hash_changes_with_code(
         ("a\nb", b'family = "hurdle"', "expected a name of letters"),
     ],
 )
-def test_invalid_declaration_is_left_out_and_named(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, content: bytes, message: str
-) -> None:
+def test_invalid_declaration_is_left_out_and_named(tmp_path, caplog, name, content, message):
     folder = declare_quick_models(tmp_path / "models")
     (folder / f"{name}.toml").write_bytes(content)
     specs, (line,) = read_declarations(folder)
@@ -77,7 +73,7 @@ def test_invalid_declaration_is_left_out_and_named(
     assert line in caplog.text
 
 
-def test_hidden_and_unrelated_files_are_ignored_and_irregular_ones_reported(tmp_path: Path) -> None:
+def test_hidden_and_unrelated_files_are_ignored_and_irregular_ones_reported(tmp_path):
     folder = declare_quick_models(tmp_path / "models")
     (folder / ".#climatology.toml").symlink_to("me@here.1234:5678")
     for name in (".x.toml", "climatology.toml~"):
@@ -102,8 +98,8 @@ def test_hidden_and_unrelated_files_are_ignored_and_irregular_ones_reported(tmp_
     ],
 )
 def test_one_champion_is_chosen_from_none_or_several(
-    tmp_path: Path, name: str, role: str, champion: str, new_role: str, found: str
-) -> None:
+    tmp_path, name, role, champion, new_role, found
+):
     folder = declare_quick_models(tmp_path / "models")
     declare_model(folder, name, "climatology", role)
     specs, (line,) = read_declarations(folder)
@@ -113,7 +109,7 @@ def test_one_champion_is_chosen_from_none_or_several(
     assert line == f"{folder}: {expected}, found {found}: {champion} is used"
 
 
-def test_error_without_usable_model_names_files(tmp_path: Path) -> None:
+def test_error_without_usable_model_names_files(tmp_path):
     folder = tmp_path / "models"
     with pytest.raises(RegistryError, match=r"models: expected a model .* found no \*\.toml$"):
         declared(folder)
@@ -126,7 +122,7 @@ def test_error_without_usable_model_names_files(tmp_path: Path) -> None:
         declared(folder)
 
 
-def test_problems_have_names_and_omit_folders(tmp_path: Path) -> None:
+def test_problems_have_names_and_omit_folders(tmp_path):
     models = declare_quick_models(tmp_path / "models")
     context = Context(Settings(models_dir=models), connect("sqlite:///:memory:"))
     assert find_problems(context) == ()
@@ -142,7 +138,7 @@ def test_problems_have_names_and_omit_folders(tmp_path: Path) -> None:
     assert (name, other_name) == PROBLEMS
 
 
-def test_refit_reports_invalid_declaration(filled: Context) -> None:
+def test_refit_reports_invalid_declaration(filled):
     (filled.settings.models_dir / "hurdle (copy).toml").write_text('family = "hurdle"')
     outcome = refit(filled)
     assert outcome.outcome == "done"

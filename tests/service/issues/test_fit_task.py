@@ -8,7 +8,7 @@ import pytest
 
 from forecast import joint
 from forecast.joint import Joint
-from forecast.series import ONE_DAY, DailySeries
+from forecast.series import ONE_DAY
 from forecast.specs import build
 from service.core.settings import Settings
 from service.core.timings import record_steps
@@ -20,7 +20,7 @@ SPECS = declared(ROOT / "models")
 
 
 @pytest.mark.parametrize("name", ["climatology", CHAMPION])
-def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], name: str) -> None:
+def test_fit_in_child_process_equals_local_fit(figures, name):
     short = {
         series_id: series.upto(series.start + 900 * ONE_DAY)
         for series_id, series in figures.items()
@@ -36,12 +36,12 @@ def test_fit_in_child_process_equals_local_fit(figures: dict[str, DailySeries], 
             np.testing.assert_array_equal(paths.values, expected.values)
 
 
-def list_libraries(names: list[str]) -> list[str]:
+def list_libraries(names):
     return [name for name in names if name in sys.modules]
 
 
 @pytest.mark.parametrize("family", ["climatology", "prophet"])
-def test_child_loads_only_the_libraries_of_the_declared_models(family: str) -> None:
+def test_child_loads_only_the_libraries_of_the_declared_models(family):
     script = (
         "from forecast.specs import Spec\n"
         "from service.core.settings import Settings\n"

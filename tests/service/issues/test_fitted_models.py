@@ -4,15 +4,12 @@ import io
 import os
 import time
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from forecast import joint
 from forecast.forecasters.climatology import Climatology
-from forecast.joint import Joint
-from forecast.series import DailySeries
 from service.core.files import RegistryError
 from service.issues.fitted_models import (
     examine,
@@ -26,26 +23,26 @@ from service.issues.fitted_models import (
 
 
 @pytest.fixture
-def fitted(figures: dict[str, DailySeries]) -> Joint:
+def fitted(figures):
     return joint.fit(Climatology(), figures)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path):
     return folder_of(tmp_path, "people", "climatology")
 
 
-def save_version(home: Path, fitted: Joint, second: int = 0, training: str = "t" * 64) -> Path:
+def save_version(home, fitted, second=0, training="t" * 64):
     fitted_at = f"2026-01-01T12:00:{second:02}Z"
     metadata = {"fitted_at": fitted_at, "training_hash": training, "declaration": f"d{second}"}
     return version_file(home, save(home, fitted.to_state(), metadata))
 
 
-def file_names(home: Path) -> list[str]:
+def file_names(home):
     return sorted(path.name for path in home.iterdir())
 
 
-def test_loaded_version_equals_saved_version(home: Path, fitted: Joint) -> None:
+def test_loaded_version_equals_saved_version(home, fitted):
     saved = save_version(home, fitted)
     assert saved.name == "20260101T120000Z-tttttttttt.npz"
     assert find(home, "t" * 64) == saved
@@ -60,9 +57,7 @@ def test_loaded_version_equals_saved_version(home: Path, fitted: Joint) -> None:
     assert find(home.with_name("hurdle"), "t" * 64) is None
 
 
-def test_missing_damaged_or_unknown_version_is_rejected_and_named(
-    home: Path, fitted: Joint
-) -> None:
+def test_missing_damaged_or_unknown_version_is_rejected_and_named(home, fitted):
     file = save_version(home, fitted)
     content, middle = file.read_bytes(), file.stat().st_size // 3
     assert examine(home.parents[1]) == (1, [])
@@ -83,7 +78,7 @@ def test_missing_damaged_or_unknown_version_is_rejected_and_named(
         load(file)
 
 
-def with_state(state: str) -> bytes:
+def with_state(state):
     """Return an archive with this state and no arrays."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -92,9 +87,7 @@ def with_state(state: str) -> bytes:
     return content.getvalue()
 
 
-def test_prune_keeps_newest_versions_of_each_model_of_a_series(
-    tmp_path: Path, fitted: Joint
-) -> None:
+def test_prune_keeps_newest_versions_of_each_model_of_a_series(tmp_path, fitted):
     home, other, elsewhere = (
         folder_of(tmp_path, series_id, model)
         for series_id, model in (("people", "a"), ("people", "b"), ("else", "a"))
@@ -108,7 +101,7 @@ def test_prune_keeps_newest_versions_of_each_model_of_a_series(
     assert len(file_names(elsewhere)) == 5
 
 
-def test_prune_deletes_partial_files_after_a_day(tmp_path: Path, home: Path, fitted: Joint) -> None:
+def test_prune_deletes_partial_files_after_a_day(tmp_path, home, fitted):
     whole = save_version(home, fitted)
     partial, restoring = home / f".{whole.name}.1-1", tmp_path / ".restoring.1-1"
     partial.write_bytes(b"half")

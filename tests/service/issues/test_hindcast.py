@@ -1,23 +1,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
 
-from forecast.forecasters.base import FitError, State
+from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
-from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
-from service.core.settings import Settings
 from service.data import observation_store
 from service.data.ingest import ingest
 from service.issues import hindcast as module
 from service.issues import issue_score_store, issue_store, model_fits
-from service.issues.fit_task import FitTask, fit_within_limits
+from service.issues.fit_task import fit_within_limits
 from service.issues.hindcast import hindcast, origins, replay
 from service.issues.refit import refit
 from service.issues.score import score
@@ -27,7 +23,7 @@ from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE, utc
 
 
-def test_origins_have_figures_on_the_day_and_after(filled: Context) -> None:
+def test_origins_have_figures_on_the_day_and_after(filled):
     with filled.database.reading() as connection:
         span = observation_store.get_span(connection, "people")
     assert span is not None
@@ -38,7 +34,7 @@ def test_origins_have_figures_on_the_day_and_after(filled: Context) -> None:
     assert origins(filled, span[1] - dt.timedelta(days=1)) == [span[1] - dt.timedelta(days=1)]
 
 
-def test_origin_is_hindcast_once_per_seed_and_not_served(filled: Context) -> None:
+def test_origin_is_hindcast_once_per_seed_and_not_served(filled):
     days = origins(filled, dt.date(2025, 12, 1))[:2]
     for seed, made in ((1, 2), (1, 0), (2, 2)):
         assert hindcast(with_settings(filled, seed=seed), days).detail["made"] == made
@@ -49,15 +45,13 @@ def test_origin_is_hindcast_once_per_seed_and_not_served(filled: Context) -> Non
     assert not list(filled.settings.fitted_folder.rglob("*.npz")), "only live fits are kept"
 
 
-def test_fit_exceeding_limit_makes_no_hindcast(filled: Context) -> None:
+def test_fit_exceeding_limit_makes_no_hindcast(filled):
     days = origins(filled, dt.date(2025, 12, 29))[:1]
     assert hindcast(with_settings(filled, fit_seconds=0.001), days).detail["made"] == 0
 
 
-def test_model_that_cannot_use_weather_is_fitted_without_it(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fit_without_weather(order: FitTask, settings: Settings) -> State:
+def test_model_that_cannot_use_weather_is_fitted_without_it(filled, monkeypatch):
+    def fit_without_weather(order, settings):
         if order.covariates is not None:
             raise FitError("the weather is of no use")
         return fit_within_limits(order, settings)
@@ -72,7 +66,7 @@ def test_model_that_cannot_use_weather_is_fitted_without_it(
     assert (issue.champion, issue.failures) == ("swell", {})
 
 
-def test_origins_with_unknown_figures_are_skipped_and_counted(empty: Context) -> None:
+def test_origins_with_unknown_figures_are_skipped_and_counted(empty):
     """Such as those of a workbook published years after its first days."""
     for first, count, published_at in (
         (dt.date(2024, 1, 1), 366, utc(2026, 1, 3, 12)),
@@ -90,9 +84,7 @@ def test_origins_with_unknown_figures_are_skipped_and_counted(empty: Context) ->
     assert outcome.reason.endswith("; the figures of 1 were not known on the day after")
 
 
-def test_hindcast_without_champion_is_not_in_its_record(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hindcast_without_champion_is_not_in_its_record(filled, monkeypatch):
     days = origins(filled, dt.date(2025, 12, 1))[:2]
     hindcast(filled, days)
     monkeypatch.setattr(Climatology, "fit", Mock(side_effect=FitError("it declines")))
@@ -109,19 +101,19 @@ WEEKS = 3
 
 
 @pytest.fixture
-def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
+def quick(filled, monkeypatch):
     monkeypatch.setattr(module, "ORIGINS", WEEKS)
     return with_settings(filled, champion_origins=4)
 
 
-def hindcast_origins(context: Context) -> list[str]:
+def hindcast_origins(context):
     c = issue_store.issues.c
     query = sa.select(c.origin).where(c.kind == "hindcast", c.series_id == "people")
     with context.database.reading() as connection:
         return [str(day) for day in connection.scalars(query.distinct().order_by(c.origin))]
 
 
-def test_replay_waits_for_ingest_and_first_issue(quick: Context) -> None:
+def test_replay_waits_for_ingest_and_first_issue(quick):
     assert replay(quick).outcome == "skipped"
     refit(quick, period="first")
     live = with_settings(quick, source="declared", routes="channel,italy")
@@ -131,12 +123,12 @@ def test_replay_waits_for_ingest_and_first_issue(quick: Context) -> None:
     assert hindcast_origins(quick) == [], "its own source has not been read yet"
 
 
-def test_stopped_replay_resumes(quick: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_replay_resumes(quick, monkeypatch):
     ingest(quick)
     refit(quick, period="first")
     make, calls = module._make, []
 
-    def stop_second_call(*args: Any, **kwargs: Any) -> str:
+    def stop_second_call(*args, **kwargs):
         calls.append(args)
         if len(calls) == 2:
             raise SystemExit
@@ -152,9 +144,7 @@ def test_stopped_replay_resumes(quick: Context, monkeypatch: pytest.MonkeyPatch)
     assert len(calls) == WEEKS + 1
 
 
-def test_bulk_figures_count_as_known_on_next_day(
-    empty: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bulk_figures_count_as_known_on_next_day(empty, tmp_path, monkeypatch):
     """Otherwise a workbook published long after its days would leave nothing to replay."""
     monkeypatch.setattr(module, "ORIGINS", WEEKS)
     ingest(empty)

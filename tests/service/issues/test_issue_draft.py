@@ -6,9 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.series import DailySeries
 from service.core import run_store
-from service.core.context import Context
 from service.data.covariates import Drivers
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declaration_hash, declared
@@ -18,9 +16,7 @@ from tests.service.support import NOW, ROUTE, utc
 
 
 @pytest.mark.parametrize(("kind", "prefix"), [("live", ""), ("hindcast", "hindcast-")])
-def test_one_issue_per_series_is_stored_with_models_and_inputs(
-    empty: Context, figures: dict[str, DailySeries], kind: str, prefix: str
-) -> None:
+def test_one_issue_per_series_is_stored_with_models_and_inputs(empty, figures, kind, prefix):
     specs = declared(empty.settings.models_dir)
     weather = Drivers("off", "none is read")
     inputs = Inputs(specs, ["seasonal_naive"], "climatology", figures, weather, 28, 50, 3)

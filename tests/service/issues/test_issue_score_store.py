@@ -5,7 +5,6 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from service.core.database import Database
 from service.core.tables import issue_scores
 from service.issues import issue_score_store, issue_store
 from tests.service.stored_issues import claim_refit
@@ -16,12 +15,12 @@ LONG_AGO = dt.date(2020, 1, 1)
 
 
 def publish_scored_issue(
-    database: Database,
-    models: list[str],
-    champion: str,
-    moment: dt.datetime,
-    run_id: int | None = None,
-) -> str:
+    database,
+    models,
+    champion,
+    moment,
+    run_id=None,
+):
     """Publish an issue of the same origin each time and score it; return its id."""
     run_id = run_id or claim_refit(database, f"{moment} {champion}")
     paths = {model: random_paths("2026-01-01", 28) for model in models}
@@ -38,9 +37,7 @@ def publish_scored_issue(
     [([3, 9, 14], 2), ([9, 15], 0), ([15, 21], 0), ([9, 26], 0), ([15, 33], 0)],
     ids=["last by 14:00", "one by 14:00", "all late", "first day", "first day though late"],
 )
-def test_one_issue_per_origin_is_scored(
-    database: Database, hours: list[int], expected: int
-) -> None:
+def test_one_issue_per_origin_is_scored(database, hours, expected):
     midnight = NOW.replace(hour=0)
     issue_ids = [
         publish_scored_issue(
@@ -58,7 +55,7 @@ def test_one_issue_per_origin_is_scored(
     assert {item.issue.issue_id for item in pending} == {issue_ids[expected]}, "no other is scored"
 
 
-def test_later_run_is_scored_of_issues_at_the_same_moment(database: Database) -> None:
+def test_later_run_is_scored_of_issues_at_the_same_moment(database):
     early, late = claim_refit(database, "early"), claim_refit(database, "late")
     # As with hindcasts of one origin, the order of storage does not matter.
     last = publish_scored_issue(database, ["a", "b"], "b", NOW, late)
@@ -71,9 +68,7 @@ def test_later_run_is_scored_of_issues_at_the_same_moment(database: Database) ->
 
 
 @pytest.mark.parametrize(("days", "counts"), [(3, True), (4, False)])
-def test_issue_made_long_after_its_figures_is_not_scored(
-    database: Database, days: int, counts: bool
-) -> None:
+def test_issue_made_long_after_its_figures_is_not_scored(database, days, counts):
     moment = ROUTE.assumed_known_at(dt.date(2025, 12, 31)) + dt.timedelta(days=days)
     publish_scored_issue(database, ["a"], "a", moment)
     with database.reading() as connection:
@@ -81,7 +76,7 @@ def test_issue_made_long_after_its_figures_is_not_scored(
     assert bool(pending) == counts
 
 
-def test_score_of_revised_figures_replaces_the_earlier_one(database: Database) -> None:
+def test_score_of_revised_figures_replaces_the_earlier_one(database):
     publish_scored_issue(database, ["a"], "a", NOW)
     with database.writing() as connection:
         (item,) = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)

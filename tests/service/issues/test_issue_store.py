@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import zlib
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from forecast.paths import Paths
 from service.core import run_store
-from service.core.database import Database
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
 from service.issues.issue_store import Issue, decode, encode
@@ -28,14 +25,12 @@ PATHS = {"climatology": random_paths("2026-01-01", 3)}
 _periods = itertools.count()
 
 
-def publish_at(
-    database: Database, moment: dt.datetime, paths: dict[str, Paths] = PATHS, **more: Any
-) -> Issue:
+def publish_at(database, moment, paths=PATHS, **more):
     """Publish an issue of a run of its own."""
     return publish(database, paths, claim_refit(database, f"{next(_periods)}"), moment, **more)
 
 
-def test_stored_issue_equals_published_issue(database: Database) -> None:
+def test_stored_issue_equals_published_issue(database):
     models = {
         "climatology": random_paths("2026-01-01", 30),
         "hurdle": random_paths("2026-01-01", 9),
@@ -55,7 +50,7 @@ def test_stored_issue_equals_published_issue(database: Database) -> None:
         assert issue_store.get_latest_issue(connection, "boats") is None
 
 
-def test_champion_paths_are_stored_whole_and_others_truncated(database: Database) -> None:
+def test_champion_paths_are_stored_whole_and_others_truncated(database):
     models = {name: random_paths("2026-01-01", 60, 600) for name in ("climatology", "hurdle")}
     issue = publish_at(database, NOW, models, champion="hurdle")
     with database.reading() as connection:
@@ -66,7 +61,7 @@ def test_champion_paths_are_stored_whole_and_others_truncated(database: Database
     np.testing.assert_array_equal(other.values, models["climatology"].values[:500, :35])
 
 
-def test_latest_issue_is_the_last_live_one_issued(database: Database) -> None:
+def test_latest_issue_is_the_last_live_one_issued(database):
     publish_at(database, NOW)
     last = publish_at(database, NOW + HOUR)
     between = publish_at(database, NOW)
@@ -77,7 +72,7 @@ def test_latest_issue_is_the_last_live_one_issued(database: Database) -> None:
     assert latest == [None, between, last, last]
 
 
-def test_issues_are_listed_newest_first_in_pages(database: Database) -> None:
+def test_issues_are_listed_newest_first_in_pages(database):
     issues = [publish_at(database, NOW + at // 2 * HOUR) for at in range(4)]  # two at each moment
     listed: list[Issue] = []
     with database.reading() as connection:
@@ -87,7 +82,7 @@ def test_issues_are_listed_newest_first_in_pages(database: Database) -> None:
     assert listed == issues[::-1]
 
 
-def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database: Database) -> None:
+def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database):
     live = [publish_at(database, NOW + at * HOUR) for at in range(2)]
     past = [
         publish_at(
@@ -107,7 +102,7 @@ def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database: Databa
     assert last == [None, past[0], past[0], past[1]]
 
 
-def test_sibling_issue_has_same_run_and_origin(database: Database) -> None:
+def test_sibling_issue_has_same_run_and_origin(database):
     run_id = claim_refit(database)
     published = {
         (series_id, day): publish(
@@ -124,7 +119,7 @@ def test_sibling_issue_has_same_run_and_origin(database: Database) -> None:
         assert issue_store.get_sibling_issue(connection, alone, "boats") is None
 
 
-def test_issue_id_names_series_and_origin_and_is_unique() -> None:
+def test_issue_id_names_series_and_origin_and_is_unique():
     moments = (NOW, NOW, NOW + dt.timedelta(seconds=1), NOW)
     first, same, later, other = (
         issue_store.make_id("people", dt.date(2025, 12, 31), moment, inputs_hash)
@@ -135,7 +130,7 @@ def test_issue_id_names_series_and_origin_and_is_unique() -> None:
     assert len({first, later, other}) == 3
 
 
-def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
+def test_prune_deletes_issue_with_dependent_rows(database):
     issue_ids = []
     for age in (10, 5, 1):
         moment = NOW - age * DAY
@@ -157,7 +152,7 @@ def test_prune_deletes_issue_with_dependent_rows(database: Database) -> None:
         assert issue_store.get_issue(connection, issue_ids[2]) is not None, "the newest is kept"
 
 
-def test_age_of_hindcasts_counts_from_their_run(database: Database) -> None:
+def test_age_of_hindcasts_counts_from_their_run(database):
     publish_at(database, NOW)
     later = claim_refit(database, "later", NOW + DAY)
     publish(database, PATHS, later, NOW - 1000 * DAY, kind="hindcast")
@@ -173,7 +168,7 @@ def test_age_of_hindcasts_counts_from_their_run(database: Database) -> None:
         elements=st.one_of(st.integers(0, 300), st.integers(65_530, 65_540), st.just(2**31 - 1)),
     )
 )
-def test_decode_inverts_encode(values: np.ndarray) -> None:
+def test_decode_inverts_encode(values):
     again = decode(*encode(values))
     assert again.dtype == np.int32
     assert again.shape == values.shape
@@ -181,7 +176,7 @@ def test_decode_inverts_encode(values: np.ndarray) -> None:
     np.testing.assert_array_equal(again, values)
 
 
-def test_encoding_is_deterministic_and_compresses() -> None:
+def test_encoding_is_deterministic_and_compresses():
     values = random_paths("2026-01-01", 400, 500).values
     encoding, content = encode(values)
     assert (encoding, content) == encode(np.asfortranarray(values))
@@ -193,14 +188,14 @@ def test_encoding_is_deterministic_and_compresses() -> None:
     ("encoding", "cut"),
     [("planes-zlib:2:50:40", 0), ("huffman:2:50", 0), ("huffman:3:50:40", 0), (None, 9)],
 )
-def test_unknown_encoding_or_damage_is_rejected(encoding: str | None, cut: int) -> None:
+def test_unknown_encoding_or_damage_is_rejected(encoding, cut):
     known, content = encode(random_paths("2026-01-01", 40).values)
     with pytest.raises((ValueError, zlib.error)):
         decode(encoding or known, content[: len(content) - cut])
 
 
-def test_change_token_changes_with_issues_and_runs(database: Database) -> None:
-    def read() -> tuple[object, ...]:
+def test_change_token_changes_with_issues_and_runs(database):
+    def read():
         with database.reading() as connection:
             return issue_store.read_change_token(
                 connection, ROUTE.name, "people", ["ingest", "refit"]

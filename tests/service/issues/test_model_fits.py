@@ -3,16 +3,12 @@ from __future__ import annotations
 import datetime as dt
 import resource
 import shutil
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from forecast.forecasters.climatology import Climatology, FittedClimatology
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.job_runner import JobError
 from service.data.ingest import ingest
 from service.issues import declared_models, fitted_models
@@ -25,13 +21,11 @@ from tests.service.stored_issues import latest_issue, stored_paths, with_setting
 from tests.service.support import ROUTE, ManualClock
 
 
-def test_full_disk_while_saving_fit_leaves_no_partial_file(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_full_disk_while_saving_fit_leaves_no_partial_file(filled, monkeypatch, caplog):
     """A limit on file size makes the write fail as a full disk does."""
     write_atomically = fitted_models.write_atomically
 
-    def write_limited(file: Path, content: bytes) -> None:
+    def write_limited(file, content):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
         try:
@@ -46,9 +40,7 @@ def test_full_disk_while_saving_fit_leaves_no_partial_file(
     assert not [path for path in filled.settings.fitted_folder.rglob("*") if path.is_file()]
 
 
-def test_corrupt_fitted_version_is_refitted(
-    filled: Context, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_corrupt_fitted_version_is_refitted(filled, caplog):
     refit(filled)
     before = stored_paths(filled)
     (file,) = filled.settings.fitted_folder.glob("people/climatology/*")
@@ -62,7 +54,7 @@ def test_corrupt_fitted_version_is_refitted(
     assert stored_paths(filled) == before
 
 
-def test_changed_code_leads_to_refit(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_code_leads_to_refit(filled, monkeypatch):
     hand = ManualClock(utc_now())
     monkeypatch.setattr(module, "utc_now", hand)
     refit(filled)
@@ -76,9 +68,7 @@ def test_changed_code_leads_to_refit(filled: Context, monkeypatch: pytest.Monkey
     assert len(list(folder.glob("people/climatology/*"))) == 2
 
 
-def test_no_transaction_is_open_during_fit_or_simulation(
-    empty: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_transaction_is_open_during_fit_or_simulation(empty, monkeypatch):
     context = with_settings(empty, champion_origins=4)
     monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
     engine = context.database.engine
@@ -89,8 +79,8 @@ def test_no_transaction_is_open_during_fit_or_simulation(
     calls: list[tuple[str, int]] = []
     job = ""
 
-    def spy(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def spy(function):
+        def wrapper(*args, **kwargs):
             calls.append((job, len(transactions)))
             return function(*args, **kwargs)
 
@@ -116,7 +106,7 @@ def test_no_transaction_is_open_during_fit_or_simulation(
     assert {open_transactions for _, open_transactions in calls} == {0}
 
 
-def test_model_exceeding_fit_limit_is_left_out(filled: Context) -> None:
+def test_model_exceeding_fit_limit_is_left_out(filled):
     other = with_settings(filled, fit_seconds=0.001)
     with pytest.raises(JobError, match=r"took longer than 0\.001 s, the limit for a fit"):
         refit(other)

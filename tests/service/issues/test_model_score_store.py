@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from service.core.database import Database
 from service.issues import model_score_store
 from service.issues.model_score_store import Key
 from tests.service.support import NOW
 
 
-def test_score_is_stored_once_and_deleted_when_old(database: Database) -> None:
+def test_score_is_stored_once_and_deleted_when_old(database):
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13)]
     for days, batch in enumerate((keys[:1], keys)):
         with database.writing() as connection:

@@ -3,8 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import subprocess
-from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -16,9 +14,8 @@ from forecast.joint import Joint
 from service.app import create_app
 from service.core import run_store
 from service.core.clock import utc_now
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.job_runner import JobError
-from service.core.settings import Settings
 from service.core.tables import issues as table
 from service.data.ingest import ingest
 from service.issues import issue_store
@@ -32,7 +29,6 @@ from tests.service.support import (
     NOW,
     ROOT,
     ROUTE,
-    ManualClock,
     as_environment,
     command_on_the_next_day,
     declare_model,
@@ -42,12 +38,12 @@ from tests.service.support import (
 pytestmark = pytest.mark.usefixtures("hand")
 
 
-def count_issues(context: Context) -> int:
+def count_issues(context):
     with context.database.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
-def test_refit_publishes_one_issue_per_series_in_one_run(filled: Context) -> None:
+def test_refit_publishes_one_issue_per_series_in_one_run(filled):
     models: list[str] = []
     outcome = refit(filled, progress=models.append)
     assert outcome.outcome == "done"
@@ -61,7 +57,7 @@ def test_refit_publishes_one_issue_per_series_in_one_run(filled: Context) -> Non
     assert people.kind == "live"
 
 
-def test_refit_is_skipped_while_issue_is_current(filled: Context, hand: ManualClock) -> None:
+def test_refit_is_skipped_while_issue_is_current(filled, hand):
     refit(filled)
     before, paths = latest_issue(filled), stored_paths(filled)
     again = refit(filled)
@@ -78,7 +74,7 @@ def test_refit_is_skipped_while_issue_is_current(filled: Context, hand: ManualCl
 @pytest.mark.parametrize(
     "change", [{"seed": 2}, {"paths": 101}, {"horizon": 30}, {"refit_hours": 1e-9}]
 )
-def test_changed_setting_leads_to_new_issue(filled: Context, change: dict[str, Any]) -> None:
+def test_changed_setting_leads_to_new_issue(filled, change):
     refit(filled)
     before = stored_paths(filled)
     assert refit(with_settings(filled, **change)).outcome == "done"
@@ -86,9 +82,7 @@ def test_changed_setting_leads_to_new_issue(filled: Context, change: dict[str, A
     assert (stored_paths(filled) == before) == ("refit_hours" in change)
 
 
-def test_new_figures_lead_to_new_issue_once_known_for_all_series(
-    filled: Context, hand: ManualClock, tmp_path: Path
-) -> None:
+def test_new_figures_lead_to_new_issue_once_known_for_all_series(filled, hand, tmp_path):
     file = tmp_path / "new.csv"
     for content, data_through in (
         ("date,people\n2026-01-01,50\n", dt.date(2025, 12, 31)),
@@ -101,14 +95,12 @@ def test_new_figures_lead_to_new_issue_once_known_for_all_series(
         assert latest_issue(filled).data_through == data_through
 
 
-def test_refit_without_figures_fails(empty: Context) -> None:
+def test_refit_without_figures_fails(empty):
     with pytest.raises(JobError, match="no figures are stored: run `crossings ingest` first"):
         refit(empty)
 
 
-def test_model_with_failed_fit_is_left_out_and_reported(
-    filled: Context, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_model_with_failed_fit_is_left_out_and_reported(filled, caplog):
     declare_model(
         filled.settings.models_dir, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n"
     )
@@ -124,9 +116,7 @@ def test_model_with_failed_fit_is_left_out_and_reported(
         (FittedClimatology, "simulate", ZeroDivisionError("a defect")),
     ],
 )
-def test_failed_champion_is_replaced_by_next_model(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, target: Any, name: str, error: Exception
-) -> None:
+def test_failed_champion_is_replaced_by_next_model(filled, monkeypatch, target, name, error):
     monkeypatch.setattr(target, name, Mock(side_effect=error))
     refit(filled)
     issue = latest_issue(filled)
@@ -134,9 +124,7 @@ def test_failed_champion_is_replaced_by_next_model(
     assert str(error) in issue.failures["climatology"]
 
 
-def test_old_issue_is_served_when_all_models_fail(
-    filled: Context, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_issue_is_served_when_all_models_fail(filled, clock, monkeypatch):
     refit(filled)
     before = latest_issue(filled)
     monkeypatch.setattr(Joint, "draw", Mock(side_effect=FitError("it declines")))
@@ -149,7 +137,7 @@ def test_old_issue_is_served_when_all_models_fail(
     assert body["reasons"][0]["name"] == "refit_failed"
 
 
-def test_issue_after_clock_was_set_back_is_latest(filled: Context, hand: ManualClock) -> None:
+def test_issue_after_clock_was_set_back_is_latest(filled, hand):
     refit(filled)
     first = latest_issue(filled)
     hand.now -= dt.timedelta(hours=1)
@@ -159,10 +147,8 @@ def test_issue_after_clock_was_set_back_is_latest(filled: Context, hand: ManualC
     assert latest_issue(filled).as_of > first.as_of, "as_of never moves back"
 
 
-def test_superseded_refit_publishes_nothing(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def supersede(*arguments: Any, **options: Any) -> Any:
+def test_superseded_refit_publishes_nothing(filled, monkeypatch):
+    def supersede(*arguments, **options):
         with filled.database.writing() as connection:
             run = run_store.get_latest_run(connection, "refit", "running")
             assert run is not None
@@ -181,10 +167,8 @@ def test_superseded_refit_publishes_nothing(
     assert (run.outcome, run.attempt) == ("running", 2)
 
 
-def test_equal_issue_of_another_run_is_published_once(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def overtake(*arguments: Any, **options: Any) -> Any:
+def test_equal_issue_of_another_run_is_published_once(filled, monkeypatch):
+    def overtake(*arguments, **options):
         monkeypatch.setattr("service.issues.refit.fit_all", fit_all)
         assert refit(filled, period="another").outcome == "done"
         return fit_all(*arguments, **options)
@@ -195,9 +179,7 @@ def test_equal_issue_of_another_run_is_published_once(
     assert outcome.reason == "the same paths were published meanwhile"
 
 
-def test_same_seed_in_another_process_gives_identical_issue(
-    context: Context, settings: Settings, published: Path, tmp_path: Path
-) -> None:
+def test_same_seed_in_another_process_gives_identical_issue(context, settings, published, tmp_path):
     """All declared models, refitted into another database in one process without children."""
     (var := tmp_path / "second").mkdir()
     shutil.copy(published / "after-ingest.sqlite", var / "crossings.sqlite")
@@ -213,9 +195,7 @@ def test_same_seed_in_another_process_gives_identical_issue(
     assert again == first
 
 
-def test_new_weather_leads_to_issue_only_if_chances_move(
-    filled: Context, hand: ManualClock
-) -> None:
+def test_new_weather_leads_to_issue_only_if_chances_move(filled, hand):
     context = sample_weather.with_weather(filled)
     sample_weather.store_weather(
         context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3

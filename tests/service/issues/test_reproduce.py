@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,11 @@ from tests.service import sample_weather
 from tests.service.sample_weather import CALM, ROUGH
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, with_settings
-from tests.service.support import ROUTE, Crossings, ManualClock, declare_model, utc
+from tests.service.support import ROUTE, declare_model, utc
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])
-def test_past_issue_is_reproduced_despite_newer_data(
-    filled: Context, hand: ManualClock, tmp_path: Path, is_read: bool
-) -> None:
+def test_past_issue_is_reproduced_despite_newer_data(filled, hand, tmp_path, is_read):
     context = sample_weather.with_weather(filled)
     # Longer than the paths stored for models that are not the champion.
     context = with_settings(context, horizon=40)
@@ -56,7 +53,7 @@ def test_past_issue_is_reproduced_despite_newer_data(
         )
 
 
-def test_changed_or_missing_declaration_is_reported(filled: Context, hand: ManualClock) -> None:
+def test_changed_or_missing_declaration_is_reported(filled, hand):
     refit(filled)
     models = filled.settings.models_dir
     declare_model(models, "climatology", "climatology", "champion", "[parameters]\nyears = 1\n")
@@ -69,9 +66,7 @@ def test_changed_or_missing_declaration_is_reported(filled: Context, hand: Manua
         reproduce_issue(filled, hand.now)
 
 
-def test_model_fitted_without_weather_is_repeated_without_it(
-    filled: Context, hand: ManualClock
-) -> None:
+def test_model_fitted_without_weather_is_repeated_without_it(filled, hand):
     context = sample_weather.with_weather(filled)
     declare_model(context.settings.models_dir, "surge", "level_hurdle", "challenger")
     sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7)
@@ -81,7 +76,7 @@ def test_model_fitted_without_weather_is_repeated_without_it(
     assert reproduce_issue(context, hand.now).outcome == "done"
 
 
-def test_changed_paths_of_any_series_are_reported(filled: Context, hand: ManualClock) -> None:
+def test_changed_paths_of_any_series_are_reported(filled, hand):
     refit(filled)
     boats, c = latest_issue(filled, "boats"), issue_paths.c
     zeros = np.zeros((boats.n_paths, boats.horizon_days), np.int32)
@@ -93,7 +88,7 @@ def test_changed_paths_of_any_series_are_reported(filled: Context, hand: ManualC
         reproduce_issue(filled, hand.now)
 
 
-def test_refit_as_of_command(filled: Context, crossings: Crossings, hand: ManualClock) -> None:
+def test_refit_as_of_command(filled, crossings, hand):
     folders = {
         "var_dir": filled.settings.var_dir,
         "models_dir": filled.settings.models_dir,

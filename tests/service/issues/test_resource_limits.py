@@ -16,7 +16,7 @@ from tests.service.support import ROOT, environment
 from tests.support.waiting import PROCESS, wait_until
 
 
-def wait_forever(file: str) -> None:
+def wait_forever(file):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     begun = Path(f"{file}.begun")
     begun.write_text(f"{os.getpid()} {child.pid}")
@@ -24,31 +24,31 @@ def wait_forever(file: str) -> None:
     signal.pause()
 
 
-def allocate(megabytes: int) -> int:
+def allocate(megabytes):
     return sum(np.ones(2**17).size for _ in [np.ones(megabytes * 2**17)])
 
 
-def kill_self(number: int) -> None:
+def kill_self(number):
     os.kill(os.getpid(), number)
 
 
-def is_alive(pid: int) -> bool:
+def is_alive(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def wait_until_gone(file: Path) -> None:
+def wait_until_gone(file):
     pids = [int(pid) for pid in file.read_text().split()]
     assert len(pids) == 2, "it had begun and started a child"
     wait_until(lambda: not any(map(is_alive, pids)), "both processes have ended")
 
 
-def test_result_or_exception_of_limited_work_is_passed_on() -> None:
+def test_result_or_exception_of_limited_work_is_passed_on():
     assert run_limited(abs, -42, Limits(PROCESS, 100)) == 42
     with pytest.raises(ValueError, match="invalid literal"):
         run_limited(int, "x", Limits(PROCESS, 100))
 
 
-def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
+def test_time_limit_ends_work_and_its_children(tmp_path):
     file = tmp_path / "pids"
     # On a busy machine the limit may pass before the work begins; then try a longer one.
     for seconds in (1, 4, 16, 64):
@@ -60,18 +60,18 @@ def test_time_limit_ends_work_and_its_children(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
-def test_memory_limit_ends_work() -> None:
+def test_memory_limit_ends_work():
     assert run_limited(allocate, 100, Limits(PROCESS, 300)) == 2**17
     with pytest.raises(LimitError, match="needs more than 300 MB"):
         run_limited(allocate, 1000, Limits(PROCESS, 300))
 
 
-def test_killed_work_raises_limit_error() -> None:
+def test_killed_work_raises_limit_error():
     with pytest.raises(LimitError, match="its process ended with status -9"):
         run_limited(kill_self, signal.SIGKILL, Limits(PROCESS, 100))
 
 
-def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
+def test_killed_parent_ends_its_children(tmp_path):
     file = tmp_path / "pids"
     script = (
         "from service.issues.resource_limits import Limits, run_limited\n"
@@ -85,7 +85,7 @@ def test_killed_parent_ends_its_children(tmp_path: Path) -> None:
     wait_until_gone(file)
 
 
-def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
+def test_interrupt_during_the_imports_of_the_fork_server_is_quiet():
     script = (
         "import time\nfrom contextlib import suppress\n"
         "from service.issues.resource_limits import Limits, run_limited\n"
@@ -108,5 +108,5 @@ def test_interrupt_during_the_imports_of_the_fork_server_is_quiet() -> None:
     assert (parent.returncode, errors) == (0, "")
 
 
-def is_fork_server(process: psutil.Process) -> bool:
+def is_fork_server(process):
     return "forkserver" in " ".join(process.cmdline())

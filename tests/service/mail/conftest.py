@@ -1,30 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import trustme
 
-from service.core.context import Context
 from service.mail import chart
 from tests.service.mailbox import FRIDAY, Mailbox, mail_settings, run_mail_server
 from tests.service.support import ManualClock, open_copy
 
 
 @pytest.fixture(scope="module")
-def module_mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
+def module_mailbox(authority):
     with run_mail_server(Mailbox(), authority) as box:
         yield box
 
 
 @pytest.fixture(scope="module")
 def module_mailing(
-    mail_store: Path,
-    module_mailbox: Mailbox,
-    ca_file: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Context]:
+    mail_store,
+    module_mailbox,
+    ca_file,
+    tmp_path_factory,
+):
     """Like `mailing`, shared by the tests of a file."""
     folder = tmp_path_factory.mktemp("mailing")
     with open_copy(mail_store, mail_settings(folder, module_mailbox.port, ca_file)) as opened:
@@ -32,11 +27,11 @@ def module_mailing(
 
 
 @pytest.fixture
-def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def plain_chart(monkeypatch):
     """Replace the chart by a constant; return a list with an item per drawing."""
     drawings: list[int] = []
 
-    def draw(content: dict[str, object]) -> dict[str, bytes]:
+    def draw(content):
         drawings.append(1)
         return {"light": b"light", "dark": b"dark"}
 
@@ -45,5 +40,5 @@ def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def hand() -> ManualClock:
+def hand():
     return ManualClock(FRIDAY)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 from matplotlib.colors import to_hex
@@ -13,7 +12,7 @@ from service.mail.chart import THEMES, draw
 from tests.support.colours import contrast
 
 
-def make_content(past: list[int], hi: int) -> dict[str, Any]:
+def make_content(past, hi):
     days = [
         {"date": f"2026-01-{at + 1:02}", "median": 0}
         | {f"lo{level}": 0 for level in (50, 80, 95)}
@@ -24,7 +23,7 @@ def make_content(past: list[int], hi: int) -> dict[str, Any]:
     return {"past": rows, "days": days, "waiting": [], "unit": "people"}
 
 
-def read_corner(png: bytes) -> tuple[int, ...]:
+def read_corner(png):
     with Image.open(io.BytesIO(png)) as image:
         pixel = image.convert("RGB").getpixel((1, 1))
     assert isinstance(pixel, tuple)
@@ -32,7 +31,7 @@ def read_corner(png: bytes) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(("past", "hi"), [([0] * 28, 0), ([1200] * 28, 4000), ([3, 0, 70], 1)])
-def test_chart_is_small_with_its_own_background(past: list[int], hi: int) -> None:
+def test_chart_is_small_with_its_own_background(past, hi):
     light, dark = draw(make_content(past, hi)).values()
     assert len(light) < 30_000 and len(dark) < 30_000
     assert min(read_corner(light)) > 240
@@ -40,7 +39,7 @@ def test_chart_is_small_with_its_own_background(past: list[int], hi: int) -> Non
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_chart_can_be_read_without_colour(theme: str) -> None:
+def test_chart_can_be_read_without_colour(theme):
     content = make_content([0] * 28, 90)
     content |= {"waiting": content["days"][:2], "days": content["days"][2:]}
     colours = THEMES[theme]

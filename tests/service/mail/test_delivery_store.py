@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.database import Database
 from service.core.tables import deliveries
 from service.mail import delivery_store, subscriber_store
-from service.mail.delivery_store import BOUNCES, Due, Edition
+from service.mail.delivery_store import BOUNCES, Edition
 from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, publish, random_paths, record_run
 
@@ -18,9 +16,7 @@ WEEKLY = Preferences(5)
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
 
 
-def freeze_edition(
-    database: Database, number: int, warnings: Mapping[str, dict[str, Any]] | None = None
-) -> Edition:
+def freeze_edition(database, number, warnings=None):
     """Freeze the edition of a week of 2026 for all active readers, or the early warnings given."""
     moment = NOW + number * WEEK
     run_id = record_run(database, f"week {number}", moment)
@@ -40,27 +36,27 @@ def freeze_edition(
 
 
 def join(
-    database: Database,
-    *names: str,
-    preferences: Preferences = WEEKLY,
-    now: dt.datetime = NOW - HOUR,
-) -> None:
+    database,
+    *names,
+    preferences=WEEKLY,
+    now=NOW - HOUR,
+):
     with database.writing() as connection:
         for name in names:
             subscriber_store.add_subscriber(connection, f"{name}@b.org", preferences, now)
 
 
-def list_due(database: Database, edition: Edition, now: dt.datetime = NOW) -> list[Due]:
+def list_due(database, edition, now=NOW):
     with database.reading() as connection:
         return delivery_store.list_due(connection, edition, now)
 
 
-def unsubscribe(connection: sa.Connection, address: str) -> None:
+def unsubscribe(connection, address):
     subscriber = subscriber_store.find_subscriber(connection, address=address)
     subscriber_store.remove_subscriber(connection, subscriber, NOW)
 
 
-def test_frozen_editions_are_read(database: Database) -> None:
+def test_frozen_editions_are_read(database):
     first, second = freeze_edition(database, 1), freeze_edition(database, 2)
     with database.reading() as connection:
         assert delivery_store.get_edition(connection, "2026-W01") == first
@@ -70,7 +66,7 @@ def test_frozen_editions_are_read(database: Database) -> None:
         assert delivery_store.get_previous_edition(connection, "2026-W01") is None
 
 
-def test_email_is_due_until_sent(database: Database) -> None:
+def test_email_is_due_until_sent(database):
     join(database, "a", "b", "c", "d", "e")
     edition = freeze_edition(database, 0)
     join(database, "late")
@@ -99,7 +95,7 @@ def test_email_is_due_until_sent(database: Database) -> None:
         assert sorted(rows) == ["later", "sending", "waiting"]
 
 
-def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
+def test_consecutive_bounces_suspend_subscriber(database):
     join(database, "a", "b")
     unsent = freeze_edition(database, 50)
     for number in range(BOUNCES + 1):
@@ -130,7 +126,7 @@ def test_consecutive_bounces_suspend_subscriber(database: Database) -> None:
         assert not delivery_store.finish_email(connection, again, "bounced", 550, now, now)
 
 
-def test_warnings_are_due_and_remembered_once_sent(database: Database) -> None:
+def test_warnings_are_due_and_remembered_once_sent(database):
     preferences = Preferences(5, weekly=False, warn_level=40)
     join(database, "a", "b", "c", "d", preferences=preferences)
     weekly = freeze_edition(database, 0)

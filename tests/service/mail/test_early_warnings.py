@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from forecast.paths import Paths
-from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues import early_warning_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import is_due, preview, warn
 from service.mail.weekly import send_due_mail
-from tests.service.mailbox import Mailbox, add_readers, read_body
+from tests.service.mailbox import add_readers, read_body
 from tests.service.support import ManualClock, latest_run, publish, record_run, utc
 
 DAY = dt.timedelta(days=1)
@@ -23,11 +22,11 @@ JOINED = utc(2026, 1, 2, 12)
 
 
 @pytest.fixture
-def hand() -> ManualClock:
+def hand():
     return ManualClock(utc(2026, 1, 5, 12))
 
 
-def publish_forecast(context: Context, now: dt.datetime, *chances: float) -> None:
+def publish_forecast(context, now, *chances):
     """Publish a forecast from today on: each day has 900 people in `chance` per cent of paths."""
     values = np.zeros((1000, 28), dtype=np.int64)
     for at, chance in enumerate(chances):
@@ -37,21 +36,19 @@ def publish_forecast(context: Context, now: dt.datetime, *chances: float) -> Non
     publish(context.database, {"climatology": paths}, run_id, now)
 
 
-def read_lead(mailbox: Mailbox) -> tuple[str, str]:
+def read_lead(mailbox):
     """The subject and the first paragraph after the title of the last email."""
     title, first, *_ = read_text(mailbox).split("\n\n")
     assert title == "CHANNEL CROSSINGS FORECAST"
     return mailbox.messages()[-1]["Subject"], " ".join(first.split())
 
 
-def read_text(mailbox: Mailbox) -> str:
+def read_text(mailbox):
     """The plain text of the last email."""
     return read_body(mailbox.messages()[-1])
 
 
-def test_warning_starts_and_ends_at_level(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_warning_starts_and_ends_at_level(mailer, mailbox, hand):
     add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailer, hand.now, 10, 45, 20)
     assert warn(mailer, hand).reason == "2026-01-05: 1 sent"
@@ -72,7 +69,7 @@ def test_warning_starts_and_ends_at_level(
             assert read_lead(mailbox) == (subject, f"{subject}.")
 
 
-def test_week_threshold_is_warned_of(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+def test_week_threshold_is_warned_of(mailer, mailbox, hand):
     add_readers(mailer, "a", threshold=1000, warn_level=40, week_threshold=2000, now=JOINED)
     add_readers(mailer, "b", threshold=1000, warn_level=40, week_threshold=3000, now=JOINED)
     publish_forecast(mailer, hand.now, 0, 0, 0, 60, 60, 60)
@@ -89,9 +86,7 @@ def test_week_threshold_is_warned_of(mailer: Context, mailbox: Mailbox, hand: Ma
     assert "0 of 1 were followed by such a day or week" in body
 
 
-def test_one_warning_a_day_from_the_first_complete_forecast(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_one_warning_a_day_from_the_first_complete_forecast(mailer, mailbox, hand):
     add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailer, hand.now, 90)
     send_due_mail(mailer, "", hand)
@@ -109,9 +104,7 @@ def test_one_warning_a_day_from_the_first_complete_forecast(
     assert "Early warning over" in mailbox.messages()[1]["Subject"]
 
 
-def test_stale_forecast_pauses_warnings(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_stale_forecast_pauses_warnings(mailer, mailbox, hand):
     add_readers(mailer, "a", threshold=0, warn_level=1, now=JOINED)
     hand.now = utc(2026, 1, 20, 12)
     for _ in range(3):
@@ -135,7 +128,7 @@ def test_stale_forecast_pauses_warnings(
     assert read_lead(mailbox)[0] == f"Early warnings resumed: {reason}, 23 to 25 January 2026"
 
 
-def test_preview_sends_nothing(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+def test_preview_sends_nothing(mailer, mailbox, hand):
     add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
     add_readers(mailer, "b", threshold=500, warn_level=95, now=JOINED)
     publish_forecast(mailer, hand.now, 90)
@@ -152,13 +145,11 @@ def test_preview_sends_nothing(mailer: Context, mailbox: Mailbox, hand: ManualCl
     assert preview(mailer, hand) == []
 
 
-def test_unsubscribing_cancels_warning(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_unsubscribing_cancels_warning(mailer, mailbox, hand):
     add_readers(mailer, "a", "b", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailer, hand.now, 90)
 
-    def unsubscribe_last(_: str) -> None:
+    def unsubscribe_last(_):
         with mailer.database.writing() as connection:
             last = subscriber_store.list_subscribers(connection)[-1]
             subscriber_store.remove_subscriber(connection, last, hand.now)
@@ -171,9 +162,7 @@ def test_unsubscribing_cancels_warning(
     assert warning == EarlyWarning(FIRST, 1, 500, FIRST, FIRST + 2 * DAY, 0.9, "channel")
 
 
-def test_deferred_warning_expires_after_a_day(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_deferred_warning_expires_after_a_day(mailer, mailbox, hand):
     add_readers(mailer, "a", threshold=500, warn_level=40, now=JOINED)
     publish_forecast(mailer, hand.now, 90, 90)
     mailbox.rcpt = lambda _: "451 later"
@@ -187,9 +176,7 @@ def test_deferred_warning_expires_after_a_day(
     assert read_lead(mailbox)[0].startswith("Early warning: 80% chance")
 
 
-def test_warnings_are_due_with_a_reader_and_pause_after_failure(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_warnings_are_due_with_a_reader_and_pause_after_failure(mailer, mailbox, hand):
     add_readers(mailer, "weekly", now=JOINED)
     publish_forecast(mailer, hand.now, 90)
     assert not is_due(mailer, hand.now)

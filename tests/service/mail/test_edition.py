@@ -7,7 +7,6 @@ import pytest
 
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
 from service.issues import issue_store, note_store
 from service.mail.edition import build_edition, iso_week, monday
 from tests.service.mailbox import publish_issue
@@ -17,7 +16,7 @@ PAST = utc(2025, 12, 23)
 
 
 @pytest.fixture
-def loader(mailer: Context) -> IssueLoader:
+def loader(mailer):
     return IssueLoader(mailer, ManualClock(NOW))
 
 
@@ -30,9 +29,7 @@ def loader(mailer: Context) -> IssueLoader:
         (utc(2026, 6, 28, 23, 30), "2026-W27", dt.date(2026, 6, 29)),
     ],
 )
-def test_week_is_the_iso_week_of_the_local_day(
-    moment: dt.datetime, week: str, first: dt.date
-) -> None:
+def test_week_is_the_iso_week_of_the_local_day(moment, week, first):
     assert iso_week(ROUTE, moment) == week
     assert monday(week) == first
 
@@ -40,18 +37,18 @@ def test_week_is_the_iso_week_of_the_local_day(
 @pytest.mark.parametrize(
     "text", ["2026-W00", "2025-W53", "2026-01-05", "2026W01", "", "2026-W1", "0000-W01"]
 )
-def test_invalid_week_is_rejected(text: str) -> None:
+def test_invalid_week_is_rejected(text):
     with pytest.raises(BadQuestion, match="week: expected an ISO week such as 2026-W02"):
         monday(text)
 
 
-def test_forecast_that_ends_too_soon_is_rejected(mailer: Context) -> None:
+def test_forecast_that_ends_too_soon_is_rejected(mailer):
     late = IssueLoader(mailer, ManualClock(utc(2026, 3, 5)))
     with pytest.raises(NotPossible, match="needs a forecast of the next 28 days; that of people-"):
         build_edition(late, "2026-W10")
 
 
-def test_content_is_json_serialisable(loader: IssueLoader) -> None:
+def test_content_is_json_serialisable(loader):
     content = build_edition(loader, "2026-W01").content
     assert json.loads(json.dumps(content)) == content
     assert content["status"] == "fresh"
@@ -62,7 +59,7 @@ def test_content_is_json_serialisable(loader: IssueLoader) -> None:
     assert [row["note"] for row in content["waiting"]] == ["not yet published"]
 
 
-def test_edition_of_old_figures_and_old_issue(mailer: Context) -> None:
+def test_edition_of_old_figures_and_old_issue(mailer):
     """People and boats cover the same days."""
     content = build_edition(
         IssueLoader(mailer, ManualClock(utc(2026, 1, 9, 15))), "2026-W02"
@@ -78,7 +75,7 @@ def test_edition_of_old_figures_and_old_issue(mailer: Context) -> None:
     assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
 
 
-def test_edition_as_of_a_time_ignores_newer_issues(mailer: Context, loader: IssueLoader) -> None:
+def test_edition_as_of_a_time_ignores_newer_issues(mailer, loader):
     first = build_edition(loader, "2026-W01")
     publish_issue(mailer.database, dt.date(2026, 1, 1), seed=5)
     newer, older = build_edition(loader, "2026-W01"), build_edition(loader, "2026-W01", as_of=NOW)
@@ -86,14 +83,14 @@ def test_edition_as_of_a_time_ignores_newer_issues(mailer: Context, loader: Issu
     assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
 
 
-def test_edition_without_boats_has_no_followers(mailer: Context) -> None:
+def test_edition_without_boats_has_no_followers(mailer):
     paths = {"climatology": random_paths("2025-12-21", 60)}
     publish(mailer.database, paths, 1, utc(2025, 12, 22))
     past = build_edition(IssueLoader(mailer, ManualClock(PAST)), "2025-W52", as_of=PAST)
     assert past.content["followers"] == []
 
 
-def test_weather_is_attributed_when_used(mailer: Context, loader: IssueLoader) -> None:
+def test_weather_is_attributed_when_used(mailer, loader):
     weather = "Weather data by Open-Meteo.com, CC BY 4.0."
     assert weather not in build_edition(loader, "2026-W01").content["attribution"]
     with mailer.database.writing() as connection:

@@ -7,10 +7,8 @@ import pytest
 
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
 from service.issues import note_store
 from service.mail import delivery_store, edition
-from service.mail.delivery_store import Edition
 from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
 from tests.service.mailbox import issue_time, publish_issue, read_body
@@ -20,12 +18,12 @@ LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 
 
 @pytest.fixture
-def loader(mailer: Context) -> IssueLoader:
+def loader(mailer):
     return IssueLoader(mailer, ManualClock(issue_time(LAST)))
 
 
 @pytest.fixture
-def previous(mailer: Context) -> Edition:
+def previous(mailer):
     """The edition of the week before, from an issue of that week."""
     publish_issue(mailer.database, PREVIOUS, seed=3)
     loader = IssueLoader(mailer, ManualClock(issue_time(PREVIOUS)))
@@ -36,10 +34,8 @@ def previous(mailer: Context) -> Edition:
 
 
 @pytest.mark.parametrize(("truth", "position"), [(1238, "above"), (307, "within"), (306, "below")])
-def test_first_email_reports_the_last_hindcast(
-    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch, truth: int, position: str
-) -> None:
-    def track_record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+def test_first_email_reports_the_last_hindcast(loader, monkeypatch, truth, position):
+    def track_record(loader, series_id, weeks, kind):
         assert kind == "hindcast"
         earlier = {"from": "2025-12-08", "to": "2025-12-14", "truth": 0}
         week = {"from": "2025-12-15", "to": "2025-12-21", "truth": truth}
@@ -57,7 +53,7 @@ def test_first_email_reports_the_last_hindcast(
     )
 
 
-def test_last_week_compares_forecast_and_arrivals(loader: IssueLoader, previous: Edition) -> None:
+def test_last_week_compares_forecast_and_arrivals(loader, previous):
     last_week = edition._last_week(loader, previous)
     arrivals = [row["value"] for row in figures(loader, "people", dt.date(2025, 12, 25), LAST)]
     assert [row["came"] for row in last_week["rows"]] == arrivals
@@ -70,7 +66,7 @@ def test_last_week_compares_forecast_and_arrivals(loader: IssueLoader, previous:
     assert last_week["sentence"].startswith(f"The last email forecast {median:,} people for ")
 
 
-def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition) -> None:
+def test_last_week_omits_unpublished_days(loader, previous):
     for day in previous.content["days"]:
         day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
     last_week = edition._last_week(loader, previous)
@@ -87,9 +83,7 @@ def test_last_week_omits_unpublished_days(loader: IssueLoader, previous: Edition
     ],
 )
 @pytest.mark.usefixtures("previous")
-def test_heading_tells_last_week_from_an_earlier_one(
-    mailer: Context, day: int, heading: str
-) -> None:
+def test_heading_tells_last_week_from_an_earlier_one(mailer, day, heading):
     """The week of the previous email ends on 31 December."""
     loader = IssueLoader(mailer, ManualClock(utc(2026, 1, day, 12)))
     sent = build_edition(loader, "2026-W02")
@@ -116,13 +110,13 @@ def test_heading_tells_last_week_from_an_earlier_one(
     ],
 )
 def test_changes_list_causes(
-    mailer: Context,
-    loader: IssueLoader,
-    previous: Edition,
-    after: float,
-    causes: dict[str, float],
-    expected: str,
-) -> None:
+    mailer,
+    loader,
+    previous,
+    after,
+    causes,
+    expected,
+):
     """The mean forecast of each day changes from 10 to `after`, by its causes."""
     view = loader.view("people")
     note: dict[str, Any] = {
@@ -148,11 +142,11 @@ def test_changes_list_causes(
     ],
 )
 def test_track_record_separates_live_forecasts_and_hindcasts(
-    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch, skill: float, half: float, words: str
-) -> None:
+    loader, monkeypatch, skill, half, words
+):
     """``to`` is the day before the last week."""
 
-    def track_record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+    def track_record(loader, series_id, weeks, kind):
         row = {"measure": "total_7", "n": 20, "skill_climatology": skill}
         row |= {"skill_climatology_lo": skill - half, "skill_climatology_hi": skill + half}
         if kind == "live":
@@ -174,7 +168,7 @@ def test_track_record_separates_live_forecasts_and_hindcasts(
     )
 
 
-def test_changes_without_causes(loader: IssueLoader, previous: Edition) -> None:
+def test_changes_without_causes(loader, previous):
     view = loader.view("people")
     assert edition._last_week(loader, None)["rows"] == []
     assert edition._changes(loader, view, None) == [], "the first email"

@@ -5,11 +5,10 @@ import email
 import email.policy
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,10 +16,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.wording import approximate_headline, range_chance, status_name
-from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
-from service.mail.delivery_store import Edition
 from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader, confirmation_message
 from service.mail.subscriber_store import Preferences
@@ -34,12 +31,12 @@ HEADER = re.compile(rb"^([A-Za-z-]+): (.*)$")
 
 
 @pytest.fixture(scope="module")
-def edition(module_mailing: Context) -> Edition:
+def edition(module_mailing):
     return build_edition(IssueLoader(module_mailing, ManualClock(NOW)), "2026-W01")
 
 
 @pytest.fixture(scope="module")
-def render(module_mailing: Context, edition: Edition) -> Iterator[Render]:
+def render(module_mailing, edition):
     """Yield a function that renders the edition for a reader, with changed content.
 
     The chart is drawn once, since drawing is slow.
@@ -47,9 +44,7 @@ def render(module_mailing: Context, edition: Edition) -> Iterator[Render]:
     paths = IssueLoader(module_mailing, ManualClock(NOW)).view("people").paths
     images = chart.draw(edition.content)
 
-    def render_changed(
-        reader: Reader = READER, url: str = "", period: str = "2026-W01", **changes: Any
-    ) -> EmailMessage:
+    def render_changed(reader=READER, url="", period="2026-W01", **changes):
         given = module_mailing.settings
         settings = given.model_copy(update={"public_url": url or given.public_url})
         content = deepcopy(edition.content) | changes
@@ -63,11 +58,11 @@ def render(module_mailing: Context, edition: Edition) -> Iterator[Render]:
 
 
 @pytest.fixture(scope="module")
-def message(render: Render) -> EmailMessage:
+def message(render):
     return render()
 
 
-def read_headers(message: EmailMessage) -> dict[str, str]:
+def read_headers(message):
     """Parse the raw headers; fail if one is folded or not ASCII."""
     head, _, _ = message.as_bytes().partition(b"\r\n\r\n")
     headers = {}
@@ -78,11 +73,11 @@ def read_headers(message: EmailMessage) -> dict[str, str]:
     return headers
 
 
-def read_html(message: EmailMessage) -> LexborHTMLParser:
+def read_html(message):
     return LexborHTMLParser(read_body(message, "html"))
 
 
-def test_headers_are_unfolded_ascii(message: EmailMessage, edition: Edition) -> None:
+def test_headers_are_unfolded_ascii(message, edition):
     headers = read_headers(message)
     message_id = headers.pop("Message-ID")
     assert re.fullmatch(r"<2026-W01\.[0-9a-f]{32}@forecast\.example\.org>", message_id)
@@ -114,7 +109,7 @@ def test_headers_are_unfolded_ascii(message: EmailMessage, edition: Edition) -> 
         ("forecast@example.org", "Channel crossings forecast"),
     ],
 )
-def test_sender_name_is_quoted(module_mailing: Context, sender: str, name: str) -> None:
+def test_sender_name_is_quoted(module_mailing, sender, name):
     settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
     context = replace(module_mailing, settings=settings)
     content = confirmation_message(context, READER.address, Preferences(500), TOKEN, NOW).as_bytes()
@@ -122,7 +117,7 @@ def test_sender_name_is_quoted(module_mailing: Context, sender: str, name: str) 
     assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
 
 
-def test_message_is_ascii_with_short_crlf_lines(message: EmailMessage) -> None:
+def test_message_is_ascii_with_short_crlf_lines(message):
     content = message.as_bytes()
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
     assert max(map(len, content.split(b"\r\n"))) <= 998
@@ -130,7 +125,7 @@ def test_message_is_ascii_with_short_crlf_lines(message: EmailMessage) -> None:
     assert len(content) < 150_000
 
 
-def test_message_has_mime_parts_in_standard_order(message: EmailMessage) -> None:
+def test_message_has_mime_parts_in_standard_order(message):
     assert [part.get_content_type() for part in message.walk()] == [
         "multipart/mixed",
         *("multipart/alternative", "text/plain", "multipart/related", "text/html"),
@@ -147,7 +142,7 @@ def test_message_has_mime_parts_in_standard_order(message: EmailMessage) -> None
     assert shown == {f"cid:{cid}" for cid in cids}
 
 
-def test_html_loads_no_remote_content(message: EmailMessage) -> None:
+def test_html_loads_no_remote_content(message):
     html, page = read_body(message, "html"), read_html(message)
     assert not page.css("script, link, iframe, form, object, [background]")
     assert all(str(one.attributes["src"]).startswith("cid:") for one in page.css("[src]"))
@@ -156,7 +151,7 @@ def test_html_loads_no_remote_content(message: EmailMessage) -> None:
     assert links == {"https://forecast.example.org/", f"https://forecast.example.org/u/{TOKEN}"}
 
 
-def test_styles_are_inline_except_for_dark_mode(message: EmailMessage) -> None:
+def test_styles_are_inline_except_for_dark_mode(message):
     html = read_body(message, "html")
     assert re.search(r"<h1[^>]*style=\"[^\"]*font-size: ?23px", html)
     assert "prefers-color-scheme: dark" in html
@@ -165,7 +160,7 @@ def test_styles_are_inline_except_for_dark_mode(message: EmailMessage) -> None:
     assert "display: none" in str(dark.attributes["style"])
 
 
-def test_text_and_html_have_the_same_numbers(message: EmailMessage, edition: Edition) -> None:
+def test_text_and_html_have_the_same_numbers(message, edition):
     content, text = edition.content, read_body(message)
     assert max(map(len, text.splitlines())) <= 100
     html = read_html(message).text(separator=" ")
@@ -184,7 +179,7 @@ def test_text_and_html_have_the_same_numbers(message: EmailMessage, edition: Edi
             assert one in part
 
 
-def test_attached_csv_has_the_same_days(message: EmailMessage, edition: Edition) -> None:
+def test_attached_csv_has_the_same_days(message, edition):
     (attached,) = message.iter_attachments()
     assert attached.get_filename() == "people-forecast-2026-01-02.csv"
     rows = list(csv.DictReader(io.StringIO(attached.get_content())))
@@ -195,7 +190,7 @@ def test_attached_csv_has_the_same_days(message: EmailMessage, edition: Edition)
         ]
 
 
-def test_message_id_is_that_of_reader_and_period(render: Render, message: EmailMessage) -> None:
+def test_message_id_is_that_of_reader_and_period(render, message):
     other = Reader("reader@example.org", 300, "another-token")
     others = [render(), render(other), render(period="2026-W02")]
     ids = [message["Message-ID"], *(each["Message-ID"] for each in others)]
@@ -207,7 +202,7 @@ def test_message_id_is_that_of_reader_and_period(render: Render, message: EmailM
     ("status", "begins"),
     [("fresh", "Weekly"), ("stale", "[Out of date] Weekly"), ("degraded", "[Problem] Weekly")],
 )
-def test_status_is_shown_in_subject_and_body(status: str, begins: str, render: Render) -> None:
+def test_status_is_shown_in_subject_and_body(status, begins, render):
     alarm = "people: 900 arrived from 2025-12-22 to 2025-12-28, above the 99% range"
     message = render(status=status, reasons=["<script>alert(1)</script> & more"], alarms=[alarm])
     assert message["Subject"].startswith(begins)
@@ -220,7 +215,7 @@ def test_status_is_shown_in_subject_and_body(status: str, begins: str, render: R
     assert f"<strong>Alarm:</strong> {sentence}" in html
 
 
-def test_copy_without_token_has_no_unsubscribe_link(render: Render, edition: Edition) -> None:
+def test_copy_without_token_has_no_unsubscribe_link(render, edition):
     week = edition.content["headline"] | {"median": 1, "lo80": 0, "hi80": 3}
     message = render(Reader("copy@example.org", 1), headline=week)
     text, html = read_body(message), read_body(message, "html")
@@ -230,21 +225,21 @@ def test_copy_without_token_has_no_unsubscribe_link(render: Render, edition: Edi
     assert ": 1 PERSON\n" in text and ": 1 person</p>" in html.replace("&nbsp;", " ")
 
 
-def test_unsubscribe_link_is_one_click_with_https_only_and_never_encoded(render: Render) -> None:
+def test_unsubscribe_link_is_one_click_with_https_only_and_never_encoded(render):
     for url in (f"https://{'f' * 60}.example.org/a/b", "http://127.0.0.1:8000"):
         headers = read_headers(render(url=url))
         assert headers["List-Unsubscribe"] == f"<{url}/u/{TOKEN}>"
         assert ("List-Unsubscribe-Post" in headers) == url.startswith("https")
 
 
-def test_line_break_in_a_header_is_rejected(render: Render) -> None:
+def test_line_break_in_a_header_is_rejected(render):
     with pytest.raises(ValueError, match="one plain email address"):
         render(Reader("a@b.org\r\nBcc: c@d.org", 300, TOKEN))
     with pytest.raises(ValueError, match="linefeed or carriage return"):
         render(unit="people\r\nBcc: c@d.org")
 
 
-def test_confirmation_link_is_on_its_own_line(module_mailing: Context) -> None:
+def test_confirmation_link_is_on_its_own_line(module_mailing):
     message = confirmation_message(module_mailing, "new@example.org", Preferences(400), TOKEN, NOW)
     headers, text = read_headers(message), read_body(message)
     assert (headers["To"], headers["Auto-Submitted"]) == ("new@example.org", "auto-generated")

@@ -7,10 +7,8 @@ import subprocess
 import time
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import pytest
-import trustme
 
 from service.core.clock import utc_now
 from service.core.context import open_context
@@ -27,19 +25,19 @@ from tests.service.support import ROOT, ROUTE, command, environment
 from tests.support.waiting import PROCESS, wait_until
 
 
-def _has_received(box: Mailbox, number: int, child: subprocess.Popen[bytes]) -> bool:
+def _has_received(box, number, child):
     return len(box.taken) >= number or child.poll() is not None
 
 
 def kill_repeatedly(
-    folder: Path,
-    ca_file: Path,
-    authority: trustme.CA,
-    job: str,
-    readers: int,
-    kills: int,
-    seed: int,
-) -> None:
+    folder,
+    ca_file,
+    authority,
+    job,
+    readers,
+    kills,
+    seed,
+):
     """Kill the sending process at random moments until everything is sent; check for duplicates."""
     rng = random.Random(seed)
     names = [f"reader{at}" for at in range(readers)]
@@ -75,12 +73,10 @@ def kill_repeatedly(
 
 
 @pytest.mark.parametrize("job", ["digest", "warn"])
-def test_killed_job_loses_and_repeats_no_email(
-    job: str, tmp_path: Path, ca_file: Path, authority: trustme.CA
-) -> None:
+def test_killed_job_loses_and_repeats_no_email(job, tmp_path, ca_file, authority):
     kill_repeatedly(tmp_path, ca_file, authority, job, readers=40, kills=1, seed=1)
 
 
 @pytest.mark.long
-def test_fifty_kills_lose_no_email(tmp_path: Path, ca_file: Path, authority: trustme.CA) -> None:
+def test_fifty_kills_lose_no_email(tmp_path, ca_file, authority):
     kill_repeatedly(tmp_path, ca_file, authority, "digest", readers=1000, kills=50, seed=2)

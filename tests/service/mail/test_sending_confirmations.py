@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,20 +9,18 @@ import sqlalchemy as sa
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.job_runner import JobError
 from service.core.tables import opt_ins
 from service.mail import subscriber_store
 from service.mail.sending import mail_links
 from service.mail.subscriber_store import Preferences
-from tests.service.mailbox import Mailbox
 from tests.service.support import NOW, ManualClock
 
 LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})\s")
 
 
 @pytest.fixture
-def mailer(mailer: Context) -> Context:
+def mailer(mailer):
     """A context with one request for emails."""
     with mailer.database.writing() as connection:
         preferences = Preferences(400, route="channel")
@@ -32,19 +28,19 @@ def mailer(mailer: Context) -> Context:
     return mailer
 
 
-def get_job(context: Context) -> dict[str, Any]:
+def get_job(context):
     """The job in the status of the service."""
     jobs = status(IssueLoader(context))["jobs"]
     (job,) = [job for job in jobs if job["job"] == "confirmations"]
     return job
 
 
-def list_requests(context: Context) -> Sequence[sa.Row[Any]]:
+def list_requests(context):
     with context.database.reading() as connection:
         return connection.execute(sa.select(opt_ins)).all()
 
 
-def test_link_is_mailed_once_and_token_hashed(mailer: Context, mailbox: Mailbox) -> None:
+def test_link_is_mailed_once_and_token_hashed(mailer, mailbox):
     assert mail_links(mailer, ManualClock(NOW)) == 1
     assert mail_links(mailer, ManualClock(NOW)) == 0
     assert mailbox.readers() == ["new@example.org"]
@@ -62,9 +58,7 @@ def test_link_is_mailed_once_and_token_hashed(mailer: Context, mailbox: Mailbox)
         ("550 no such mailbox", dt.timedelta(hours=10), 0),
     ],
 )
-def test_link_is_mailed_later_if_deferred_but_not_if_refused(
-    mailer: Context, mailbox: Mailbox, reply: str, wait: dt.timedelta, n_sent: int
-) -> None:
+def test_link_is_mailed_later_if_deferred_but_not_if_refused(mailer, mailbox, reply, wait, n_sent):
     hand = ManualClock(NOW)
     mailbox.rcpt = lambda _: reply
     assert mail_links(mailer, hand) == 0
@@ -74,9 +68,7 @@ def test_link_is_mailed_later_if_deferred_but_not_if_refused(
     assert mail_links(mailer, hand) == n_sent
 
 
-def test_failure_is_a_run_and_the_next_try_waits(
-    mailer: Context, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failure_is_a_run_and_the_next_try_waits(mailer, mailbox, caplog):
     with mailer.database.writing() as connection:
         for name in ("second", "third"):  # not postponed by the failure of the first
             subscriber_store.save_opt_in(
@@ -98,7 +90,7 @@ def test_failure_is_a_run_and_the_next_try_waits(
     assert "@example.org" not in caplog.text
 
 
-def test_failure_is_over_when_no_link_waits(mailer: Context, mailbox: Mailbox) -> None:
+def test_failure_is_over_when_no_link_waits(mailer, mailbox):
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError):
         mail_links(mailer, ManualClock(NOW))
@@ -108,7 +100,7 @@ def test_failure_is_over_when_no_link_waits(mailer: Context, mailbox: Mailbox) -
     assert get_job(mailer)["last_outcome"] == "done"
 
 
-def test_clock_set_back_does_not_stop_links(mailer: Context, mailbox: Mailbox) -> None:
+def test_clock_set_back_does_not_stop_links(mailer, mailbox):
     mailbox.sender = lambda _: "550 not you"
     with pytest.raises(JobError):
         mail_links(mailer, ManualClock(NOW))
@@ -116,6 +108,6 @@ def test_clock_set_back_does_not_stop_links(mailer: Context, mailbox: Mailbox) -
     assert mail_links(mailer, ManualClock(NOW)) == 1
 
 
-def test_unconfirmed_request_is_deleted(mailer: Context) -> None:
+def test_unconfirmed_request_is_deleted(mailer):
     mail_links(mailer, ManualClock(NOW + dt.timedelta(hours=73)))
     assert list_requests(mailer) == []

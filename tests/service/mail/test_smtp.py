@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
 
 from service.core.addresses import AddressError
 from service.core.settings import Settings
@@ -26,15 +23,15 @@ MAIL = b"Subject: one\r\n\r\n.a line that begins with a dot\r\n"
 
 
 @pytest.fixture
-def settings(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Settings:
+def settings(mailbox, ca_file, tmp_path):
     return mail_settings(tmp_path, mailbox.port, ca_file)
 
 
-def change(settings: Settings, **values: Any) -> Settings:
+def change(settings, **values):
     return Settings(**(settings.model_dump() | values))
 
 
-def read_error(settings: Settings) -> str:
+def read_error(settings):
     with pytest.raises(MailError) as error, Session(settings) as session:
         session.send(TO, MAIL)
     message = str(error.value)
@@ -43,7 +40,7 @@ def read_error(settings: Settings) -> str:
     return message
 
 
-def test_emails_share_a_starttls_connection(mailbox: Mailbox, settings: Settings) -> None:
+def test_emails_share_a_starttls_connection(mailbox, settings):
     with Session(settings) as session:
         assert session.send(TO, MAIL) == SendResult("sent", 250)
         assert session.send(TO, MAIL) == SendResult("sent", 250)
@@ -52,9 +49,7 @@ def test_emails_share_a_starttls_connection(mailbox: Mailbox, settings: Settings
 
 
 @pytest.mark.parametrize("security", ["tls", "none"])
-def test_email_is_sent_without_starttls(
-    security: str, authority: trustme.CA, ca_file: Path, tmp_path: Path
-) -> None:
+def test_email_is_sent_without_starttls(security, authority, ca_file, tmp_path):
     with run_mail_server(Mailbox(), authority, security) as box:
         login = {"tls": ca_file, "none": None}[security]
         settings = mail_settings(tmp_path, box.port, login, smtp_security=security)
@@ -63,15 +58,15 @@ def test_email_is_sent_without_starttls(
 
 
 def test_certificate_of_unknown_authority_or_name_is_rejected(
-    mailbox: Mailbox, settings: Settings, authority: trustme.CA, ca_file: Path, tmp_path: Path
-) -> None:
+    mailbox, settings, authority, ca_file, tmp_path
+):
     assert "failed the TLS check" in read_error(change(settings, smtp_ca_file=None))
     with run_mail_server(Mailbox(), authority, name="mail.example.org") as box:
         assert "failed the TLS check" in read_error(mail_settings(tmp_path, box.port, ca_file))
     assert not [*mailbox.taken, *mailbox.logins, *box.taken, *box.logins]
 
 
-def test_missing_starttls_is_an_error(ca_file: Path, tmp_path: Path) -> None:
+def test_missing_starttls_is_an_error(ca_file, tmp_path):
     with run_mail_server(Mailbox(), None, "none") as box:
         error = read_error(mail_settings(tmp_path, box.port, ca_file))
         assert error.endswith("cannot be used: STARTTLS extension not supported by server.")
@@ -79,9 +74,7 @@ def test_missing_starttls_is_an_error(ca_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "pässword", "correct \U0001f40e"])
-def test_password_may_be_unicode_and_must_be_right(
-    mailbox: Mailbox, settings: Settings, password: str
-) -> None:
+def test_password_may_be_unicode_and_must_be_right(mailbox, settings, password):
     mailbox.password = password
     with Session(change(settings, smtp_password=password)) as session:
         assert session.send(TO, MAIL).state == "sent"
@@ -89,14 +82,12 @@ def test_password_may_be_unicode_and_must_be_right(
     assert "CROSSINGS_SMTP_USER (535)" in read_error(wrong)
 
 
-def test_unicode_password_requires_auth_plain(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unicode_password_requires_auth_plain(settings, monkeypatch):
     monkeypatch.delattr("aiosmtpd.smtp.SMTP.auth_PLAIN")
     assert "needs AUTH PLAIN" in read_error(change(settings, smtp_password="pässword"))
 
 
-def test_setting_that_prevents_mail_is_named(settings: Settings) -> None:
+def test_setting_that_prevents_mail_is_named(settings):
     unencrypted = change(settings, smtp_security="none", smtp_host="mail.example.org")
     with pytest.raises(MailError, match="CROSSINGS_SMTP_SECURITY"):
         Session(unencrypted)
@@ -119,9 +110,7 @@ def test_setting_that_prevents_mail_is_named(settings: Settings) -> None:
         ("data", "stall", "later", None),
     ],
 )
-def test_email_is_sent_after_another_reply(
-    command: str, reply: str, state: str, code: int | None, mailbox: Mailbox, settings: Settings
-) -> None:
+def test_email_is_sent_after_another_reply(command, reply, state, code, mailbox, settings):
     replies = iter([reply])
     setattr(mailbox, command, lambda _: next(replies, None))
     with Session(settings) as session:
@@ -135,12 +124,12 @@ def test_email_is_sent_after_another_reply(
     assert mailbox.readers() == [*([TO] if state == "sent" else []), "next@example.org"]
 
 
-def test_refused_sender_is_an_error_not_a_bounce(mailbox: Mailbox, settings: Settings) -> None:
+def test_refused_sender_is_an_error_not_a_bounce(mailbox, settings):
     mailbox.sender = lambda _: "550 5.7.1 not you\r\n"
     assert "refuses the sender: 550 5.7.1 not you" in read_error(settings)
 
 
-def test_unusable_server_is_an_error(settings: Settings) -> None:
+def test_unusable_server_is_an_error(settings):
     assert "Connection refused" in read_error(change(settings, smtp_port=free_port()))
     with run_raw_server(lambda connection: connection.sendall(b"554 go\x1b[2J away\r\n")) as port:
         assert "554 go [2J away" in read_error(change(settings, smtp_port=port))
@@ -150,13 +139,13 @@ def test_unusable_server_is_an_error(settings: Settings) -> None:
         done.set()
 
 
-def test_invalid_address_is_rejected(mailbox: Mailbox, settings: Settings) -> None:
+def test_invalid_address_is_rejected(mailbox, settings):
     with Session(settings) as session, pytest.raises(AddressError):
         session.send("a@b.org\r\nRCPT TO:<c@d.org>", MAIL)
     assert not mailbox.taken and not mailbox.logins
 
 
-def test_sending_rate_is_limited(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sending_rate_is_limited(settings, monkeypatch):
     waits: list[float] = []
     monkeypatch.setattr(smtp, "sleep", waits.append)
     with Session(change(settings, mail_per_minute=6)) as session:

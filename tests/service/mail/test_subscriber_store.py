@@ -5,7 +5,6 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from service.core.database import Database
 from service.core.tables import asks, salts, unsubscribed
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
@@ -17,7 +16,7 @@ WARNING = "an early warning when the chance of more than 500 people in a day in 
 END = "reaches 40%, and an email when it no longer does"
 
 
-def test_adding_an_address_twice_updates_one_subscriber(database: Database) -> None:
+def test_adding_an_address_twice_updates_one_subscriber(database):
     with database.writing() as connection:
         assert subscriber_store.add_subscriber(connection, "a@b.org", Preferences(5), NOW)
         assert not subscriber_store.add_subscriber(
@@ -29,12 +28,12 @@ def test_adding_an_address_twice_updates_one_subscriber(database: Database) -> N
     assert len(subscriber.token) == 22
 
 
-def test_concurrent_requests_and_additions_of_an_address_make_one(database: Database) -> None:
-    def ask(address: str) -> None:
+def test_concurrent_requests_and_additions_of_an_address_make_one(database):
+    def ask(address):
         with database.writing() as connection:
             subscriber_store.save_opt_in(connection, address, Preferences(5), NOW)
 
-    def add(address: str) -> bool:
+    def add(address):
         with database.writing() as connection:
             return subscriber_store.add_subscriber(connection, address, Preferences(5), NOW)
 
@@ -50,7 +49,7 @@ def test_concurrent_requests_and_additions_of_an_address_make_one(database: Data
         assert len(subscriber_store.list_subscribers(connection)) == 5
 
 
-def test_removed_subscriber_leaves_only_a_token_hash(database: Database) -> None:
+def test_removed_subscriber_leaves_only_a_token_hash(database):
     with database.writing() as connection:
         subscriber_store.add_subscriber(connection, "a@b.org", Preferences(5), NOW)
         subscriber = subscriber_store.find_subscriber(connection, address="a@b.org")
@@ -68,7 +67,7 @@ def test_removed_subscriber_leaves_only_a_token_hash(database: Database) -> None
     assert new.subscriber_id != subscriber.subscriber_id
 
 
-def test_request_is_confirmed_once_within_48_hours(database: Database) -> None:
+def test_request_is_confirmed_once_within_48_hours(database):
     with database.writing() as connection:
         subscriber_store.save_opt_in(connection, "a@b.org", Preferences(5), NOW)
         (request,) = subscriber_store.list_due_opt_ins(connection, NOW)
@@ -95,17 +94,17 @@ def test_request_is_confirmed_once_within_48_hours(database: Database) -> None:
         ),
     ],
 )
-def test_preferences_in_words(preferences: Preferences, text: str) -> None:
+def test_preferences_in_words(preferences, text):
     assert preferences.in_words(ROUTE.lead) == text
 
 
-def count_request(database: Database, now: dt.datetime, **limits: int) -> list[str]:
+def count_request(database, now, **limits):
     """Count a request by address and network; return those over their limits."""
     with database.writing() as connection:
         return subscriber_store.list_over_limit(connection, limits, now)
 
 
-def test_concurrent_requests_over_the_daily_limit_are_named(database: Database) -> None:
+def test_concurrent_requests_over_the_daily_limit_are_named(database):
     for day in range(4):  # the first request of a day makes its salt
         now = NOW + day * DAY
         over = run_concurrently(8, lambda now=now: count_request(database, now, network=5))
@@ -114,7 +113,7 @@ def test_concurrent_requests_over_the_daily_limit_are_named(database: Database) 
         assert count_request(database, now, address=1, network=9) == ["address"]
 
 
-def test_requests_are_stored_as_hashes_for_a_day(database: Database) -> None:
+def test_requests_are_stored_as_hashes_for_a_day(database):
     count_request(database, NOW, network=9)
     with database.reading() as connection:
         (row,) = connection.execute(sa.select(asks))

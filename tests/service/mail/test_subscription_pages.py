@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 from markupsafe import escape
 
 from service.app import create_app
@@ -22,8 +20,7 @@ from service.core.tables import (
 )
 from service.mail import subscriber_store
 from service.mail.sending import mail_links
-from service.mail.subscriber_store import Subscriber
-from tests.service.mailbox import Mailbox, add_readers
+from tests.service.mailbox import add_readers
 from tests.service.support import NOW, ManualClock
 
 LINK = re.compile(r"https://forecast\.example\.org(/subscribe/confirm/[\w-]{22})\s")
@@ -35,12 +32,12 @@ COUNT_ERROR = "must be a whole number from 0 to 1,000,000"
 
 
 @pytest.fixture(scope="module")
-def web(module_mailing: Context) -> FlaskClient:
+def web(module_mailing):
     return create_app(module_mailing, CLOCK).test_client()
 
 
 @pytest.fixture
-def mailer(module_mailing: Context) -> Context:
+def mailer(module_mailing):
     """A context without subscribers or requests."""
     with module_mailing.database.writing() as connection:
         for table in (deliveries, editions, opt_ins, subscribers, unsubscribed, asks, salts):
@@ -49,40 +46,38 @@ def mailer(module_mailing: Context) -> Context:
 
 
 @pytest.fixture(autouse=True)
-def hand(mailer: Context) -> ManualClock:
+def hand(mailer):
     CLOCK.now = NOW
     return CLOCK
 
 
 @pytest.fixture
-def mailbox(module_mailbox: Mailbox) -> Mailbox:
+def mailbox(module_mailbox):
     module_mailbox.taken.clear()
     return module_mailbox
 
 
-def list_subscribers(context: Context) -> list[Subscriber]:
+def list_subscribers(context):
     with context.database.reading() as connection:
         return subscriber_store.list_subscribers(connection)
 
 
-def subscribe(web: FlaskClient, address: str = ADDRESS, **form: str) -> int:
+def subscribe(web, address=ADDRESS, **form):
     return web.post("/subscribe", data={"address": address} | form).status_code
 
 
 @pytest.fixture
-def mail_link(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> Callable[[], str]:
+def mail_link(mailer, mailbox, hand):
     """Mail the pending confirmation; return the path of its link."""
 
-    def mail() -> str:
+    def mail():
         assert mail_links(mailer, hand) == 1
         return str(LINK.findall(mailbox.messages()[-1].get_content())[0])
 
     return mail
 
 
-def test_subscription_is_confirmed_by_link_and_button(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, mail_link: Callable[[], str]
-) -> None:
+def test_subscription_is_confirmed_by_link_and_button(web, mailer, mailbox, mail_link):
     assert subscribe(web, threshold="700") == 200
     assert not list_subscribers(mailer) and not mailbox.taken, "the web process sends no email"
     link = mail_link()
@@ -96,9 +91,7 @@ def test_subscription_is_confirmed_by_link_and_button(
         assert again.status_code == 404 and "used or replaced" in again.text
 
 
-def test_confirmation_link_expires(
-    web: FlaskClient, mailer: Context, mail_link: Callable[[], str], hand: ManualClock
-) -> None:
+def test_confirmation_link_expires(web, mailer, mail_link, hand):
     subscribe(web)
     link = mail_link()
     hand.now += dt.timedelta(hours=48)
@@ -109,8 +102,8 @@ def test_confirmation_link_expires(
 
 
 def test_newer_request_replaces_the_older_and_changes_a_subscriber_once_confirmed(
-    web: FlaskClient, mailer: Context, mail_link: Callable[[], str]
-) -> None:
+    web, mailer, mail_link
+):
     add_readers(mailer, "new", threshold=50)
     subscribe(web, threshold="100")
     first = mail_link()
@@ -122,7 +115,7 @@ def test_newer_request_replaces_the_older_and_changes_a_subscriber_once_confirme
     assert [s.threshold for s in list_subscribers(mailer)] == [200]
 
 
-def test_response_does_not_reveal_subscribers(web: FlaskClient, mailer: Context) -> None:
+def test_response_does_not_reveal_subscribers(web, mailer):
     add_readers(mailer, "a")
     responses = [
         web.post("/subscribe", data={"address": f"{name}@reader.example.org"}) for name in "ab"
@@ -133,9 +126,7 @@ def test_response_does_not_reveal_subscribers(web: FlaskClient, mailer: Context)
     assert first == second
 
 
-def test_requests_per_address_are_limited(
-    web: FlaskClient, mailer: Context, hand: ManualClock
-) -> None:
+def test_requests_per_address_are_limited(web, mailer, hand):
     texts = {web.post("/subscribe", data={"address": ADDRESS}).data for _ in range(5)}
     assert len(texts) == 1
     with mailer.database.reading() as connection:
@@ -147,7 +138,7 @@ def test_requests_per_address_are_limited(
         assert connection.execute(sa.select(opt_ins.c.asked_at)).scalar() == hand.now
 
 
-def test_requests_per_network_are_limited(web: FlaskClient) -> None:
+def test_requests_per_network_are_limited(web):
     *accepted, limited = (
         web.post(
             "/subscribe",
@@ -163,9 +154,7 @@ def test_requests_per_network_are_limited(web: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("proxies", "status"), [(0, 429), (1, 200)])
-def test_network_is_read_from_trusted_proxies_only(
-    proxies: int, status: int, mailer: Context
-) -> None:
+def test_network_is_read_from_trusted_proxies_only(proxies, status, mailer):
     settings = mailer.settings.model_copy(update={"trusted_proxies": proxies})
     web = create_app(Context(settings, mailer.database), CLOCK).test_client()
     for at in range(21):
@@ -174,14 +163,12 @@ def test_network_is_read_from_trusted_proxies_only(
     assert response.status_code == status
 
 
-def warning_preferences(context: Context) -> tuple[bool, int | None, int | None]:
+def warning_preferences(context):
     (subscriber,) = list_subscribers(context)
     return subscriber.weekly, subscriber.warn_level, subscriber.week_threshold
 
 
-def test_early_warnings_are_requested_and_confirmed(
-    web: FlaskClient, mailer: Context, mailbox: Mailbox, mail_link: Callable[[], str]
-) -> None:
+def test_early_warnings_are_requested_and_confirmed(web, mailer, mailbox, mail_link):
     choice = {"emails": "warnings", "threshold": "700", "level": "30", "week_threshold": "2500"}
     assert subscribe(web, **choice) == 200
     link = mail_link()
@@ -212,9 +199,7 @@ def test_early_warnings_are_requested_and_confirmed(
         ("address", '"><script>alert(1)</script>', EMAIL_ERROR),
     ],
 )
-def test_invalid_value_is_rejected_and_form_is_kept(
-    field: str, value: str, error: str, web: FlaskClient, mailer: Context
-) -> None:
+def test_invalid_value_is_rejected_and_form_is_kept(field, value, error, web, mailer):
     form = {"address": ADDRESS, "emails": "both", "threshold": "321"} | {field: value}
     response = web.post("/subscribe", data=form)
     assert response.status_code == 400
@@ -228,7 +213,7 @@ def test_invalid_value_is_rejected_and_form_is_kept(
         assert connection.execute(sa.select(opt_ins)).all() == []
 
 
-def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailer: Context) -> None:
+def test_one_click_unsubscribe_is_idempotent(web, mailer):
     """RFC 8058, section 3.2: no cookie, no login, no other token."""
     add_readers(mailer, "a", "b")
     token = list_subscribers(mailer)[0].token
@@ -251,7 +236,7 @@ def test_one_click_unsubscribe_is_idempotent(web: FlaskClient, mailer: Context) 
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("path", ["/u/", "/subscribe/confirm/"])
-def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailer: Context) -> None:
+def test_unknown_token_is_404(path, method, web, mailer):
     add_readers(mailer, "a")
     for token in ("x", "A" * 22, list_subscribers(mailer)[0].token[:-1], "é"):
         response = getattr(web, method)(path + token)
@@ -261,7 +246,7 @@ def test_unknown_token_is_404(path: str, method: str, web: FlaskClient, mailer: 
 
 
 @pytest.mark.parametrize("name", ["smtp_host", "mail_from", "public_url"])
-def test_service_that_cannot_send_rejects_subscriptions(name: str, mailer: Context) -> None:
+def test_service_that_cannot_send_rejects_subscriptions(name, mailer):
     settings = mailer.settings.model_copy(update={name: "", "anonymous_reading": "yes"})
     web = create_app(Context(settings, mailer.database), ManualClock(NOW)).test_client()
     assert "does not send email" in web.get("/subscribe").text

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from email.message import EmailMessage
-
 import pytest
-from playwright.sync_api import Browser
 
 from service.answers.issue_loader import IssueLoader
-from service.core.context import Context
-from service.mail.delivery_store import Edition
 from service.mail.edition import build_edition
 from service.mail.render import MailRenderer, Reader
 from tests.service.mailbox import read_body
@@ -25,24 +19,22 @@ pytestmark = pytest.mark.usefixtures("plain_chart")
 
 
 @pytest.fixture
-def loader(module_mailing: Context) -> IssueLoader:
+def loader(module_mailing):
     return IssueLoader(module_mailing, ManualClock(NOW))
 
 
 @pytest.fixture
-def edition(loader: IssueLoader) -> Edition:
+def edition(loader):
     return build_edition(loader, "2026-W01")
 
 
 @pytest.fixture
-def render(loader: IssueLoader, edition: Edition) -> Callable[[], EmailMessage]:
+def render(loader, edition):
     paths, settings = loader.view("people").paths, loader.context.settings
     return lambda: MailRenderer(edition, paths, settings).message(READER)
 
 
-def test_period_without_counted_days_has_a_dash(
-    edition: Edition, render: Callable[[], EmailMessage]
-) -> None:
+def test_period_without_counted_days_has_a_dash(edition, render):
     (year,) = (row for row in edition.content["totals"] if row["period"] == "calendar_year")
     year |= {"known": 0, "known_days": 0}
     assert year["note"]
@@ -50,7 +42,7 @@ def test_period_without_counted_days_has_a_dash(
     assert " - " in line and " 0 " not in line
 
 
-def test_chart_is_described_in_words(edition: Edition, render: Callable[[], EmailMessage]) -> None:
+def test_chart_is_described_in_words(edition, render):
     content = edition.content
     quiet = {"median": 0, "lo80": 0, "hi80": 90}
     content["days"] = [day | quiet for day in content["days"]]
@@ -71,9 +63,7 @@ def test_chart_is_described_in_words(edition: Edition, render: Callable[[], Emai
         assert "the 80% range reaches furthest on 5 January 2026: 80 to 95. The numbers" in html
 
 
-def test_weekly_email_fits_a_phone(
-    edition: Edition, render: Callable[[], EmailMessage], browser: Browser
-) -> None:
+def test_weekly_email_fits_a_phone(edition, render, browser):
     for rows, numbers in (("days", BUSY), ("totals", YEAR)):
         edition.content[rows] = [row | numbers for row in edition.content[rows]]
     html = read_body(render(), "html")

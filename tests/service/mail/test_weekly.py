@@ -18,7 +18,6 @@ from tests.service.mailbox import (
     FRIDAY,
     PASSWORD,
     WEEK,
-    Mailbox,
     add_readers,
     count_deliveries,
     publish_issue,
@@ -29,24 +28,22 @@ from tests.service.support import ManualClock, free_port, latest_run, utc
 pytestmark = pytest.mark.usefixtures("plain_chart")
 
 
-def has_due_deliveries(context: Context, now: dt.datetime) -> bool:
+def has_due_deliveries(context, now):
     with context.database.reading() as connection:
         edition = delivery_store.get_edition(connection, WEEK, "channel")
         return edition is not None and bool(delivery_store.list_due(connection, edition, now))
 
 
-def list_states(context: Context) -> list[str]:
+def list_states(context):
     with context.database.reading() as connection:
         return [subscriber.state for subscriber in subscriber_store.list_subscribers(connection)]
 
 
-def addresses(*names: str) -> list[str]:
+def addresses(*names):
     return [f"{name}@reader.example.org" for name in names]
 
 
-def test_each_reader_gets_one_email_a_week(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock, plain_chart: list[int]
-) -> None:
+def test_each_reader_gets_one_email_a_week(mailer, mailbox, hand, plain_chart):
     add_readers(mailer, "a", threshold=100)
     add_readers(mailer, "b", threshold=2000)
     add_readers(mailer, "w", warn_level=40, weekly=False)
@@ -68,9 +65,7 @@ def test_each_reader_gets_one_email_a_week(
     assert digest(mailer, clock=hand).reason == "2026-W02: 3 sent"
 
 
-def test_deferred_email_is_retried_with_the_same_content(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_deferred_email_is_retried_with_the_same_content(mailer, mailbox, hand):
     add_readers(mailer, *"abcde")
     replies = iter(["close", None, "close", None, "close"])  # never many in a row
     mailbox.data = lambda _: next(replies, None)
@@ -84,11 +79,11 @@ def test_deferred_email_is_retried_with_the_same_content(
     assert count_deliveries(mailer) == {"sent": 5}
 
 
-def test_retry_delays_grow_and_end(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+def test_retry_delays_grow_and_end(mailer, mailbox, hand):
     add_readers(mailer, "a")
     attempts: list[dt.datetime] = []
 
-    def greylist(address: str) -> str:
+    def greylist(address):
         attempts.append(hand.now)
         return "451 4.7.1 greylisted"
 
@@ -105,7 +100,7 @@ def test_retry_delays_grow_and_end(mailer: Context, mailbox: Mailbox, hand: Manu
     assert list_states(mailer) == ["active"]
 
 
-def test_concurrent_run_is_skipped(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+def test_concurrent_run_is_skipped(mailer, mailbox, hand):
     add_readers(mailer, "a")
     other = open_context(mailer.settings)
     with other.database.try_lock("digest-channel") as acquired:
@@ -116,9 +111,7 @@ def test_concurrent_run_is_skipped(mailer: Context, mailbox: Mailbox, hand: Manu
     other.database.close()
 
 
-def test_emails_are_sent_after_smtp_outage(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_emails_are_sent_after_smtp_outage(mailer, mailbox, hand, caplog):
     add_readers(mailer, "a", "b")
     settings = Settings(**(mailer.settings.model_dump() | {"smtp_port": free_port()}))
     with pytest.raises(JobError, match="cannot be used"):
@@ -129,9 +122,7 @@ def test_emails_are_sent_after_smtp_outage(
     assert "@reader" not in caplog.text and PASSWORD not in caplog.text
 
 
-def test_only_the_week_whose_email_was_due_last_is_begun(
-    mailer: Context, mailbox: Mailbox, hand: ManualClock
-) -> None:
+def test_only_the_week_whose_email_was_due_last_is_begun(mailer, mailbox, hand):
     expected = "expected 2026-W01, the last whose email was due, found"
     with pytest.raises(JobError, match=f"{expected} 2025-W50; use --to or --dry-run"):
         digest(mailer, "2025-W50", hand)
@@ -156,13 +147,11 @@ def test_only_the_week_whose_email_was_due_last_is_begun(
         (utc(2026, 7, 3, 14, 29), "2026-W26", utc(2026, 6, 26, 14, 30)),
     ],
 )
-def test_email_is_due_on_friday_in_uk_time(
-    mailer: Context, now: dt.datetime, week: str, moment: dt.datetime
-) -> None:
+def test_email_is_due_on_friday_in_uk_time(mailer, now, week, moment):
     assert due_week(mailer, now) == (week, moment)
 
 
-def test_scheduler_sends_within_a_day(mailer: Context, mailbox: Mailbox, hand: ManualClock) -> None:
+def test_scheduler_sends_within_a_day(mailer, mailbox, hand):
     add_readers(mailer, "a", now=utc(2025, 12, 1))
     for now, n_sent in [
         (utc(2026, 1, 2, 15, 29), 0),
@@ -177,7 +166,7 @@ def test_scheduler_sends_within_a_day(mailer: Context, mailbox: Mailbox, hand: M
     assert latest_run(mailer, "digest") is not None
 
 
-def test_scheduler_pauses_after_failure(mailer: Context) -> None:
+def test_scheduler_pauses_after_failure(mailer):
     hand = ManualClock(utc_now())
     _, moment = due_week(mailer, hand.now)
     add_readers(mailer, "a", now=utc(2025, 1, 1))
@@ -192,16 +181,14 @@ def test_scheduler_pauses_after_failure(mailer: Context) -> None:
     assert latest_run(mailer, "digest") == last
 
 
-def test_scheduler_requires_smtp_and_issue(
-    mailer: Context, empty: Context, hand: ManualClock
-) -> None:
+def test_scheduler_requires_smtp_and_issue(mailer, empty, hand):
     without_smtp = Context(Settings(var_dir=mailer.settings.var_dir), mailer.database)
     send_due_mail(without_smtp, "", clock=hand)
     send_due_mail(Context(mailer.settings, empty.database), "", clock=hand)
     assert latest_run(mailer, "digest") is latest_run(empty, "digest") is None
 
 
-def test_past_email_uses_the_issue_current_when_due(mailer: Context) -> None:
+def test_past_email_uses_the_issue_current_when_due(mailer):
     """The first issue was published at noon on Friday 2 January, the second on Saturday."""
     publish_issue(mailer.database, dt.date(2026, 1, 1), seed=7)
     loader = IssueLoader(mailer, ManualClock(utc(2026, 1, 20, 12)))

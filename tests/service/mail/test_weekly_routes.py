@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
 from service.app import create_app
 from service.core.clock import utc_now
-from service.core.context import Context, open_context
+from service.core.context import open_context
 from service.core.job_runner import JobError
-from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import explain_issue
 from service.issues.refit import refit
@@ -23,7 +19,7 @@ from service.mail import subscriber_store
 from service.mail.early_warnings import warn
 from service.mail.sending import mail_links
 from service.mail.weekly import digest
-from tests.service.mailbox import ALWAYS_DUE, Mailbox, add_readers, mail_settings, read_body
+from tests.service.mailbox import ALWAYS_DUE, add_readers, mail_settings, read_body
 from tests.service.support import open_copy, utc
 
 JOINED = utc(2026, 1, 1)
@@ -36,7 +32,7 @@ BY_ROUTE = (
 
 
 @pytest.fixture(scope="module")
-def issued_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def issued_database(tmp_path_factory):
     """A SQLite file with figures and an issue of each route."""
     context = open_context(route_settings(tmp_path_factory.mktemp("routes"), 25))
     for each in context.each_route():
@@ -49,24 +45,22 @@ def issued_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def both(
-    issued_database: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path
-) -> Iterator[Context]:
+def both(issued_database, mailbox, ca_file, tmp_path):
     with open_copy(issued_database, route_settings(tmp_path, mailbox.port, ca_file)) as context:
         yield context
 
 
-def route_settings(folder: Path, port: int, ca_file: Path | None = None) -> Settings:
+def route_settings(folder, port, ca_file=None):
     routes = {"routes": "channel,italy", "source": "figures", "fit_seconds": 0}
     settings = mail_settings(folder, port, ca_file, **routes, **ALWAYS_DUE)
     return settings.model_copy(update={"mail_from": "digest@forecast.example.org"})
 
 
-def of_route(context: Context, name: str) -> Context:
+def of_route(context, name):
     return next(each for each in context.each_route() if each.route.name == name)
 
 
-def check_words(message: EmailMessage, title: str, time: str, source: str, query: str) -> None:
+def check_words(message, title, time, source, query):
     """Check the title, time, source and address in both parts."""
     url, others = f"https://forecast.example.org/{query}", {"ondata", "Home Office"} - {source}
     text, html = (" ".join(read_body(message, kind).split()) for kind in ("plain", "html"))
@@ -76,21 +70,19 @@ def check_words(message: EmailMessage, title: str, time: str, source: str, query
         assert time in part and source in part and not [one for one in others if one in part]
 
 
-def confirmation_link(message: EmailMessage) -> str:
+def confirmation_link(message):
     link = re.search(r"/subscribe/confirm/\S+", message.get_content())
     assert link
     return link[0]
 
 
-def tokens_by_route(context: Context) -> dict[str, str]:
+def tokens_by_route(context):
     """The tokens of the only reader."""
     with context.database.reading() as connection:
         return {each.route: each.token for each in subscriber_store.list_subscribers(connection)}
 
 
-def test_each_reader_gets_one_weekly_email_per_chosen_route(
-    both: Context, mailbox: Mailbox, plain_chart: list[int]
-) -> None:
+def test_each_reader_gets_one_weekly_email_per_chosen_route(both, mailbox, plain_chart):
     channel, italy = of_route(both, "channel"), of_route(both, "italy")
     add_readers(both, "both", now=JOINED)
     add_readers(both, "both", "one", threshold=700, route="italy", now=JOINED)
@@ -119,7 +111,7 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(
         assert looks_back == (message is of_channel), "the source of the other has ended"
 
 
-def test_early_warnings_go_to_readers_of_the_route(both: Context, mailbox: Mailbox) -> None:
+def test_early_warnings_go_to_readers_of_the_route(both, mailbox):
     add_readers(both, "a", threshold=0, warn_level=1, now=JOINED)
     add_readers(both, "b", threshold=0, warn_level=1, route="italy", now=JOINED)
     warn(of_route(both, "italy"))
@@ -132,7 +124,7 @@ def test_early_warnings_go_to_readers_of_the_route(both: Context, mailbox: Mailb
     assert len({message["List-Id"].partition("<")[2] for message in mailbox.messages()}) == 2
 
 
-def test_reader_subscribes_to_a_second_route(both: Context, mailbox: Mailbox) -> None:
+def test_reader_subscribes_to_a_second_route(both, mailbox):
     client, home = create_app(both, utc_now).test_client(), "/?series=italy_people"
     add_readers(both, "new", now=JOINED)
     form = {"address": "new@reader.example.org", "route": "italy", "threshold": "900"}
@@ -161,7 +153,7 @@ def test_reader_subscribes_to_a_second_route(both: Context, mailbox: Mailbox) ->
     assert client.post("/subscribe", data=form | {"route": "gone"}).status_code == 400
 
 
-def test_early_warnings_are_not_offered_if_the_source_has_ended(both: Context) -> None:
+def test_early_warnings_are_not_offered_if_the_source_has_ended(both):
     client = create_app(both, utc_now).test_client()
     offers = {
         name: "Warn me at this chance" in client.get(f"/subscribe?route={name}").text
@@ -176,9 +168,7 @@ def test_early_warnings_are_not_offered_if_the_source_has_ended(both: Context) -
         assert client.post("/subscribe", data=form | {"route": "channel"}).status_code == 200
 
 
-def test_one_click_unsubscribes_from_one_route(
-    both: Context, mailbox: Mailbox, plain_chart: list[int]
-) -> None:
+def test_one_click_unsubscribes_from_one_route(both, mailbox, plain_chart):
     client = create_app(both, utc_now).test_client()
     for name in ("channel", "italy"):
         add_readers(both, "both", route=name, now=JOINED)
@@ -201,7 +191,7 @@ def test_one_click_unsubscribes_from_one_route(
     assert not tokens_by_route(both)
 
 
-def test_button_unsubscribes_from_every_route(both: Context) -> None:
+def test_button_unsubscribes_from_every_route(both):
     client = create_app(both, utc_now).test_client()
     add_readers(both, "other", now=JOINED)
     for name in ("channel", "gone", "italy"):

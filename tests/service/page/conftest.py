@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Page, Response
 from werkzeug.serving import make_server
 
 from forecast.paths import Paths
@@ -43,18 +42,18 @@ class Site:
     """The id of an earlier issue."""
 
     @property
-    def loader(self) -> IssueLoader:
+    def loader(self):
         loader: IssueLoader = self.client.application.extensions["loader"]
         return loader
 
-    def client_with(self, **settings: object) -> FlaskClient:
+    def client_with(self, **settings):
         """A client of the service with other settings."""
         changed = self.context.settings.model_copy(update=settings)
         return create_app(Context(changed, self.context.database), self.clock).test_client()
 
 
 @pytest.fixture(scope="module")
-def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(published, tmp_path_factory):
     """The published service with an earlier issue of people; fresh at `NOW`."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(published / "crossings.sqlite", folder)
@@ -71,14 +70,14 @@ def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def empty_site(empty: Context) -> Iterator[Site]:
+def empty_site(empty):
     """The pages over an empty database."""
     with _serve(empty) as site:
         yield site
 
 
 @pytest.fixture
-def degraded_site(context: Context) -> Iterator[Site]:
+def degraded_site(context):
     """The pages of a service with a week outside its range and a failed refit."""
     paths = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
     publish(context.database, paths, run_id=1, issued_at=utc(2025, 12, 20, 15))
@@ -88,7 +87,7 @@ def degraded_site(context: Context) -> Iterator[Site]:
 
 
 @pytest.fixture
-def weather_site(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def weather_site(filled, monkeypatch):
     """The pages of a forecast that uses the weather."""
     clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(module, "utc_now", clock)
@@ -102,7 +101,7 @@ def weather_site(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
 
 
 @pytest.fixture
-def two_routes(context: Context) -> Iterator[Site]:
+def two_routes(context):
     """The pages of a service with two routes; the second has no forecast."""
     settings = context.settings.model_copy(update={"routes": "channel,italy"})
     with _serve(open_context(settings)) as site:
@@ -110,14 +109,14 @@ def two_routes(context: Context) -> Iterator[Site]:
 
 
 @pytest.fixture
-def mail_site(mailer: Context) -> Iterator[Site]:
+def mail_site(mailer):
     """The pages of a service that sends mail."""
     with _serve(mailer) as site:
         yield site
 
 
 @contextmanager
-def _serve(context: Context, clock: ManualClock | None = None) -> Iterator[Site]:
+def _serve(context, clock=None):
     clock = clock or ManualClock(NOW)
     app = create_app(context, clock)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -134,32 +133,32 @@ def _serve(context: Context, clock: ManualClock | None = None) -> Iterator[Site]
 
 
 @pytest.fixture(scope="session")
-def idle_windows(browser: Browser) -> dict[bool, list[Page]]:
+def idle_windows(browser):
     """Windows for later tests, by whether they run scripts: to open one costs more than a visit."""
     return {True: [], False: []}
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site, idle_windows: dict[bool, list[Page]]) -> Iterator[Visit]:
+def visit(browser, site, idle_windows):
     """A function that opens a path in another window; errors in the browser fail the test."""
     opened: list[tuple[bool, Page, dict[Any, Callable[[Any], None]]]] = []
     complaints: list[str] = []
 
     def open_(
-        path: str = "/",
+        path="/",
         *,
-        width: int = 1200,
-        dark: bool = False,
-        script: bool = True,
-        base: str = "",
-        expected: int = 200,
-        outage: bool = False,
-    ) -> Page:
+        width=1200,
+        dark=False,
+        script=True,
+        base="",
+        expected=200,
+        outage=False,
+    ):
         page = idle_windows[script].pop() if idle_windows[script] else _window(browser, script)
         page.set_viewport_size({"width": width, "height": 900 if width > 600 else 780})
         page.emulate_media(media="null", color_scheme="dark" if dark else "light")
 
-        def is_bad(message: Any) -> bool:
+        def is_bad(message):
             """Whether it is an error other than that of an expected response."""
             is_expected = outage or expected >= 400
             return message.type in ("error", "warning") and not (
@@ -190,21 +189,21 @@ def visit(browser: Browser, site: Site, idle_windows: dict[bool, list[Page]]) ->
     assert not complaints
 
 
-def _window(browser: Browser, script: bool) -> Page:
+def _window(browser, script):
     page = browser.new_page(java_script_enabled=script, locale="en-GB", accept_downloads=True)
     page.set_default_timeout(1000 * BOUND)
     return page
 
 
-def _is_external(url: str) -> bool:
+def _is_external(url):
     return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
 
 
 @pytest.fixture
-def save_screenshot() -> Callable[[Page, str], None]:
+def save_screenshot():
     """A function that saves a screenshot of the whole page in the artefacts folder."""
 
-    def picture(page: Page, name: str) -> None:
+    def picture(page, name):
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 

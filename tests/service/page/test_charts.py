@@ -13,7 +13,7 @@ BOUNDS = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
 Rows = list[dict[str, Any]]
 
 
-def rows(first: str, values: list[int]) -> Rows:
+def rows(first, values):
     start = dt.date.fromisoformat(first)
     return [
         {"date": str(start + dt.timedelta(days=n))} | dict.fromkeys(("value", *BOUNDS), value)
@@ -21,19 +21,19 @@ def rows(first: str, values: list[int]) -> Rows:
     ]
 
 
-def parse(drawings: str) -> list[ET.Element]:
+def parse(drawings):
     return list(ET.fromstring(f"<div>{drawings}</div>"))
 
 
-def parts(drawing: ET.Element, css: str) -> list[ET.Element]:
+def parts(drawing, css):
     return [element for element in drawing.iter() if element.get("class") == css]
 
 
-def number(element: ET.Element, name: str) -> float:
+def number(element, name):
     return float(str(element.get(name)))
 
 
-def test_fan_chart_has_bars_in_proportion_and_three_bands() -> None:
+def test_fan_chart_has_bars_in_proportion_and_three_bands():
     past, days = rows("2025-12-01", [200, 0, 400, 100]), rows("2026-01-01", [100] * 28)
     wide, narrow = parse(fan_chart(past, days, "<b>"))
     assert [chart.get("class") for chart in (wide, narrow)] == ["chart wide", "chart narrow"]
@@ -43,13 +43,13 @@ def test_fan_chart_has_bars_in_proportion_and_three_bands() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 5, 99, 101, 647, 50_000])
-def test_axis_ends_beyond_the_highest_count(count: int) -> None:
+def test_axis_ends_beyond_the_highest_count(count):
     top = ceiling(count)
     assert count <= top <= max(4, 2.6 * count)
     assert top % 4 == 0
 
 
-def test_arrivals_and_limit_are_drawn() -> None:
+def test_arrivals_and_limit_are_drawn():
     days = rows("2026-01-01", [100] * 4)
     wide, _ = parse(fan_chart([], days, "people", days, limit=(130, "130 places")))
     (line,) = parts(wide, "limit")
@@ -63,7 +63,7 @@ def test_arrivals_and_limit_are_drawn() -> None:
     assert number(dots[1], "cy") > 0
 
 
-def test_labels_name_the_days_shown() -> None:
+def test_labels_name_the_days_shown():
     past, days = rows("2025-10-01", [1] * 90), rows("2025-12-30", [9] * 4)
     wide, narrow = parse(fan_chart(past, days, "People", waiting=2))
     end = "2 days not yet published, 2 days of forecast to 2 January 2026"
@@ -74,14 +74,14 @@ def test_labels_name_the_days_shown() -> None:
     assert one.count("1 day as published, 1 day not yet published, 1 day of forecast to ") == 2
 
 
-def test_bars_of_shares_have_a_line_at_the_expected_height() -> None:
+def test_bars_of_shares_have_a_line_at_the_expected_height():
     (chart,) = parse(share_bars([5, 15], "Outcomes"))
     (line,) = parts(chart, "promised")
     low, high = (number(bar, "y") for bar in parts(chart, "chance"))
     assert number(line, "y1") == pytest.approx((low + high) / 2, abs=0.2)
 
 
-def test_line_of_last_year_skips_missing_days() -> None:
+def test_line_of_last_year_skips_missing_days():
     past = rows("2025-12-01", [0] * 3)
     for row, mean in zip(past, (None, 4, 8), strict=True):
         row["last_year_mean"] = mean
@@ -92,17 +92,17 @@ def test_line_of_last_year_skips_missing_days() -> None:
 
 
 @pytest.mark.parametrize(("at", "anchor"), [(27, "middle"), (28, "end")])
-def test_label_at_the_right_edge_ends_there(at: int, anchor: str) -> None:
+def test_label_at_the_right_edge_ends_there(at, anchor):
     """The mark is at 413 or 426 of 460 units; half of the label takes 45."""
     assert f'text-anchor="{anchor}"' in Sheet(460, 190, 40, 30, 100).mark(at, "4 Jan 2027")
 
 
-def test_axis_labels_have_room() -> None:
+def test_axis_labels_have_room():
     lefts = [Sheet(420, 340, 50, 10, top).left for top in (40, 1_000, 16_000, 160_000)]
     assert lefts == [50, 54, 63, 72]
 
 
-def draw_year(published: int) -> list[ET.Element]:
+def draw_year(published):
     """Draw a year with one arrival a day; the earlier years end close together."""
     days = rows("2025-01-01", list(range(1, 366)))
     for at, day in enumerate(days):
@@ -111,7 +111,7 @@ def draw_year(published: int) -> list[ET.Element]:
     return parse(year_chart({"year": 2025, "earlier": [2024, 2023, 2022], "rows": days}, "People"))
 
 
-def test_label_and_parts_of_the_year_chart() -> None:
+def test_label_and_parts_of_the_year_chart():
     for chart in draw_year(300):
         assert chart.get("aria-label") == (
             "People, as published to 27 October 2025, forecast to 31 December 2025, and each year "
@@ -123,7 +123,7 @@ def test_label_and_parts_of_the_year_chart() -> None:
     assert parts(complete, "median") and not parts(complete, "band95")
 
 
-def test_labels_of_years_do_not_overlap() -> None:
+def test_labels_of_years_do_not_overlap():
     for chart in draw_year(0):
         labels = [part for part in chart if part.tag == "text" and not part.get("text-anchor")]
         heights = sorted(number(label, "y") for label in labels)

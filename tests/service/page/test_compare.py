@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
 from tests.service.support import ROUTE
 
 
-def test_form_keeps_choices_in_the_url(site: Any, visit: Any, save_screenshot: Any) -> None:
+def test_form_keeps_choices_in_the_url(site, visit, save_screenshot):
     page = visit("/compare", script=False)
     assert page.locator("#on1").input_value()
     page.fill("#on1", "2025-12-26")
@@ -37,9 +36,7 @@ def test_form_keeps_choices_in_the_url(site: Any, visit: Any, save_screenshot: A
         ("on1=2025-12-26&model1=cats", "on1", "2025-12-26", "forecast 1: expected a model of this"),
     ],
 )
-def test_invalid_choice_is_named_and_kept(
-    site: Any, query: str, name: str, value: str, words: str
-) -> None:
+def test_invalid_choice_is_named_and_kept(site, query, name, value, words):
     page = site.client.get(f"/compare?{query}")
     assert page.status_code == 400
     assert "<title>Error: Compare" in page.text
@@ -48,7 +45,7 @@ def test_invalid_choice_is_named_and_kept(
     assert (table.status_code, words in table.json["detail"]) == (400, True)
 
 
-def test_model_without_stored_days_is_named(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_without_stored_days_is_named(site, monkeypatch):
     issued_at = site.loader.view("people").issue.issued_at
     monkeypatch.setattr(site.clock, "now", issued_at)
     response = site.client.get(f"/compare?on1={ROUTE.day(issued_at)}&model1=seasonal_naive")

@@ -8,31 +8,28 @@ import html
 import io
 import json
 import re
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
 from service.app import create_app
-from service.core.context import Context
 from tests.service.page.test_track_record import publish_weekly_issues
-from tests.service.support import NOW, ManualClock, publish, random_paths
+from tests.service.support import NOW, publish, random_paths
 
 PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/compare", "/?series=boats")
 
 
-def find_links(page: str, extension: str) -> list[str]:
+def find_links(page, extension):
     hrefs = re.findall(rf'href="(/[^"?]+\.{extension}\?[^"]*)"', page)
     return [html.unescape(href) for href in hrefs]
 
 
-def read_csv(site: Any, path: str) -> list[dict[str, str]]:
+def read_csv(site, path):
     return list(csv.DictReader(io.StringIO(site.client.get(path).text)))
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
+def test_every_csv_has_matching_metadata(site, path):
     page = site.client.get(path).text
     tables = find_links(page, "csv")
     assert len(tables) >= 2
@@ -59,7 +56,7 @@ def test_every_csv_has_matching_metadata(site: Any, path: str) -> None:
         assert ("dc:identifier" in metadata) == ("/compare/" not in table)
 
 
-def test_links_keep_the_issue_and_inputs(site: Any) -> None:
+def test_links_keep_the_issue_and_inputs(site):
     page = site.client.get(f"/plan?issue={site.earlier}&threshold=77").text
     for path in find_links(page, "csv"):
         assert f"issue={site.earlier}" in path and "threshold=77" in path
@@ -69,7 +66,7 @@ def test_links_keep_the_issue_and_inputs(site: Any) -> None:
     assert f"Forecast {issue}, published" in page
 
 
-def test_links_are_stable_after_a_newer_issue(context: Context, clock: ManualClock) -> None:
+def test_links_are_stable_after_a_newer_issue(context, clock):
     client = create_app(context, clock).test_client()
     clock.now = NOW + dt.timedelta(days=3)  # after days without figures
     hrefs = find_links(client.get("/").text, "csv")
@@ -90,9 +87,7 @@ def test_links_are_stable_after_a_newer_issue(context: Context, clock: ManualClo
     assert (response.status_code, "from: expected a day" in response.text) == (400, True)
 
 
-def test_past_forecast_begins_on_its_day_of_publication(
-    context: Context, client: FlaskClient
-) -> None:
+def test_past_forecast_begins_on_its_day_of_publication(context, client):
     paths = {"climatology": random_paths("2026-01-01", 28)}
     issue = publish(context.database, paths, 1, NOW + dt.timedelta(days=2))
     page = client.get(f"/?issue={issue.issue_id}").text
@@ -102,7 +97,7 @@ def test_past_forecast_begins_on_its_day_of_publication(
     assert "4 to 10 January 2026: about" in feed
 
 
-def test_links_to_anchors_have_targets(site: Any) -> None:
+def test_links_to_anchors_have_targets(site):
     for path in ("/", "/plan", "/record", "/compare", "/about"):
         for href in set(re.findall(r'href="(/[^"]*#[^"]+)"', site.client.get(path).text)):
             target, _, anchor = html.unescape(href).partition("#")
@@ -118,13 +113,13 @@ def test_links_to_anchors_have_targets(site: Any) -> None:
         ("/record/weeks-live.csv", "no charts yet"),
     ],
 )
-def test_unknown_download_is_404(site: Any, path: str, words: str) -> None:
+def test_unknown_download_is_404(site, path, words):
     response = site.client.get(path)
     assert response.status_code == 404
     assert words in response.json["detail"]
 
 
-def test_embedding_is_allowed_for_configured_origins_only(site: Any) -> None:
+def test_embedding_is_allowed_for_configured_origins_only(site):
     response = site.client.get("/embed/now/forecast")
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     assert "&lt;iframe" not in site.client.get("/").text
@@ -146,9 +141,7 @@ def test_embedding_is_allowed_for_configured_origins_only(site: Any) -> None:
     assert "issue" not in path and "from" not in path, "the latest"
 
 
-def test_embedded_chart_and_metadata_say_out_of_date(
-    site: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_embedded_chart_and_metadata_say_out_of_date(site, monkeypatch):
     assert "Out of date" not in site.client.get("/embed/now/forecast").text
     monkeypatch.setattr(site.clock, "now", NOW + dt.timedelta(days=9))
     page = site.client.get("/embed/now/forecast").text
@@ -157,7 +150,7 @@ def test_embedded_chart_and_metadata_say_out_of_date(
     assert "Status when downloaded: out of date." in metadata["dc:bibliographicCitation"]
 
 
-def csv_links_by_heading(page: str) -> dict[str, list[str]]:
+def csv_links_by_heading(page):
     """The CSV links of each section with a chart or table, by its heading.
 
     The links of a section come after its charts and tables.
@@ -178,7 +171,7 @@ def csv_links_by_heading(page: str) -> dict[str, list[str]]:
     return parts | ({heading: links} if shows else {})
 
 
-def test_every_chart_and_table_has_a_csv(site: Any, weather_site: Any) -> None:
+def test_every_chart_and_table_has_a_csv(site, weather_site):
     publish_weekly_issues(site, 17)
     for path in (*PAGES, "/record"):
         page = site.client.get(path).text

@@ -3,17 +3,14 @@ from __future__ import annotations
 import datetime as dt
 import xml.etree.ElementTree as ET
 
-from flask.testing import FlaskClient
-
 from service.app import create_app
-from service.core.context import Context
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, publish, random_paths, utc
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-def read_feed(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[dict[str, str]]]:
+def read_feed(client, query=""):
     response = client.get(f"/feed.atom{query}")
     assert response.status_code == 200
     assert response.mimetype == "application/atom+xml"
@@ -25,9 +22,7 @@ def read_feed(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[di
     ]
 
 
-def test_feed_lists_forecasts_and_corrections_newest_first(
-    client: FlaskClient, context: Context
-) -> None:
+def test_feed_lists_forecasts_and_corrections_newest_first(client, context):
     publish(context.database, {"climatology": random_paths("2025-12-25", 20)}, 1, utc(2025, 12, 25))
     publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
     day = dt.date(2025, 12, 3)
@@ -51,13 +46,13 @@ def test_feed_lists_forecasts_and_corrections_newest_first(
     assert read_feed(client)[1] == entries, "entries do not change"
 
 
-def test_each_series_has_its_feed(client: FlaskClient) -> None:
+def test_each_series_has_its_feed(client):
     feed, entries = read_feed(client, "?series=boats")
     assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
     assert " boats (90% chance of at most 21). Figures to 31 " in entries[0]["summary"]
     assert '<link rel="alternate" type="application/atom+xml"' in client.get("/").text
 
 
-def test_feed_before_the_first_issue_is_503(empty: Context, clock: ManualClock) -> None:
+def test_feed_before_the_first_issue_is_503(empty, clock):
     response = create_app(empty, clock).test_client().get("/feed.atom")
     assert (response.status_code, "published yet" in response.text) == (503, True)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from service.page.exhibits import Exhibit, _style, metadata_of, png_of
 PAPER, BAR, BAND = (0xFA, 0xF9, 0xF6), (0x3F, 0x86, 0xA5), (0xC6, 0xE0, 0xEB)
 
 
-def test_columns_have_descriptions_and_units() -> None:
+def test_columns_have_descriptions_and_units():
     expected = {
         "date": ("calendar day of the route", None),
         "hi80_3": ("hi end of the 80% range of forecast 3", "boats"),
@@ -30,7 +29,7 @@ def test_columns_have_descriptions_and_units() -> None:
     assert described == expected
 
 
-def test_parts_of_a_change_are_numbers() -> None:
+def test_parts_of_a_change_are_numbers():
     for parts, datatype in ((["model"], "number"), ([], "string")):
         exhibit = Exhibit("x", "X", [], ["model"], parts=parts)
         (column,) = metadata_of(exhibit, "boats", "x.csv", {})["tableSchema"]["columns"]
@@ -38,10 +37,10 @@ def test_parts_of_a_change_are_numbers() -> None:
 
 
 @pytest.fixture
-def draw(site: Any) -> Any:
+def draw(site):
     """A function that returns the pixels of a picture."""
 
-    def draw(chances: list[float], title: str = "Quiet days", keys: int = 1) -> Any:
+    def draw(chances, title="Quiet days", keys=1):
         legend = [("band80", f"a key with the number {at}") for at in range(keys)]
         exhibit = Exhibit("x", title, [], (), count_bars(chances, title), legend)
         with site.client.application.test_request_context():
@@ -52,11 +51,11 @@ def draw(site: Any) -> Any:
     return draw
 
 
-def count_pixels(picture: Any, colour: tuple[int, int, int]) -> int:
+def count_pixels(picture, colour):
     return int((np.abs(picture - colour).sum(axis=2) < 6).sum())
 
 
-def test_picture_has_title_legend_bars_and_source(draw: Any) -> None:
+def test_picture_has_title_legend_bars_and_source(draw):
     low, high = draw([0.2, 0.1]), draw([0.2, 0.2])
     assert tuple(low[0, 0]) == PAPER
     assert count_pixels(high, BAR) / count_pixels(low, BAR) > 1.3
@@ -67,11 +66,11 @@ def test_picture_has_title_legend_bars_and_source(draw: Any) -> None:
     assert keys[1] == pytest.approx(9 * keys[0], rel=0.05), "no key is cut off"
 
 
-def test_titles_are_wrapped_and_escaped(draw: Any) -> None:
+def test_titles_are_wrapped_and_escaped(draw):
     assert len(draw([0.5], "word " * 60)) > len(draw([0.5], "word"))
     assert draw([0.5], "<a> & b").shape == draw([0.5], "other").shape
 
 
-def test_picture_styles_have_plain_colours() -> None:
+def test_picture_styles_have_plain_colours():
     assert "--" not in _style()
     assert "stroke: #2c6580" in _style()

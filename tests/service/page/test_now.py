@@ -3,15 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from typing import Any
 
 import numpy as np
-import pytest
-from flask.testing import FlaskClient
 
 from forecast.paths import Paths
 from service.app import create_app
-from service.core.context import Context
 from service.issues import refit as refit_module
 from service.issues.refit import refit
 from tests.service import sample_weather
@@ -19,7 +15,7 @@ from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 
-def test_last_year_is_the_sum_of_the_same_days(site: Any) -> None:
+def test_last_year_is_the_sum_of_the_same_days(site):
     totals = site.client.get("/v1/series/people/totals").json["rows"]
     page = site.client.get("/").text
     for row in totals:
@@ -33,9 +29,7 @@ def test_last_year_is_the_sum_of_the_same_days(site: Any) -> None:
             assert f"<td>{expected:,}</td>" in page
 
 
-def test_arrivals_after_a_gap_are_shown_on_their_days(
-    context: Context, client: FlaskClient
-) -> None:
+def test_arrivals_after_a_gap_are_shown_on_their_days(context, client):
     paths = {"climatology": random_paths("2026-01-01", 28)}
     issue_id = publish(context.database, paths, 1, issued_at=NOW).issue_id
     with context.database.writing() as connection:
@@ -52,13 +46,13 @@ def test_arrivals_after_a_gap_are_shown_on_their_days(
     ]
 
 
-def test_year_is_that_of_the_first_day_shown(site: Any) -> None:
+def test_year_is_that_of_the_first_day_shown(site):
     for first, year in (("2025-12-28", 2025), ("2026-01-03", 2026)):
         page = site.client.get(f"/?issue={site.earlier}&from={first}").text
         assert f"People since 1 January {year}" in page
 
 
-def test_short_issue_has_a_page(context: Context, clock: ManualClock) -> None:
+def test_short_issue_has_a_page(context, clock):
     paths = {"climatology": random_paths("2026-01-01", 14)}
     run_id = record_run(context.database)
     publish(context.database, paths, run_id, NOW + dt.timedelta(days=365))
@@ -67,7 +61,7 @@ def test_short_issue_has_a_page(context: Context, clock: ManualClock) -> None:
     assert "Ends after the last day of the forecast, 14 January 2026" in response.text
 
 
-def test_weather_is_shown_once_it_is_read(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weather_is_shown_once_it_is_read(filled, monkeypatch):
     clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(refit_module, "utc_now", clock)
     context = sample_weather.with_weather(filled)
@@ -92,7 +86,7 @@ def test_weather_is_shown_once_it_is_read(filled: Context, monkeypatch: pytest.M
     assert waves == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
 
 
-def test_forecast_without_a_year_earlier_does_not_name_it(site: Any) -> None:
+def test_forecast_without_a_year_earlier_does_not_name_it(site):
     words = ("a year earlier, mean of 7 days", "Mean of 7 days, a year earlier</th>")
     assert all(text in site.client.get("/").text for text in words)
     paths = {"climatology": random_paths("2018-06-03", 30)}
@@ -101,7 +95,7 @@ def test_forecast_without_a_year_earlier_does_not_name_it(site: Any) -> None:
     assert not any(text in page for text in words)
 
 
-def test_total_of_a_counted_period_is_not_rounded(filled: Context) -> None:
+def test_total_of_a_counted_period_is_not_rounded(filled):
     """Nothing can be below what is counted, so the range has one bound."""
     values = np.zeros((200, 60), np.int64)
     values[:30, 0] = 400
@@ -115,7 +109,7 @@ def test_total_of_a_counted_period_is_not_rounded(filled: Context) -> None:
     assert f"<strong>{year['known']:,}</strong> 90% chance of at most " in page
 
 
-def test_forecasts_of_one_day_are_listed_with_their_times(context: Context) -> None:
+def test_forecasts_of_one_day_are_listed_with_their_times(context):
     for hour in (9, 15):
         moment = utc(2025, 12, 25, hour)
         run_id = record_run(context.database, f"at {hour}", moment)

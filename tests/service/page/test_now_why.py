@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from service.issues import note_store
 from service.page.now import now_context
@@ -19,7 +18,7 @@ NOTE = {
 }
 
 
-def test_changes_add_up_and_are_shown(site: Any) -> None:
+def test_changes_add_up_and_are_shown(site):
     assert "There is no earlier forecast of these days" in site.client.get("/").text
     issue = site.loader.view("people").issue
     with site.context.database.writing() as connection:
@@ -44,7 +43,7 @@ def test_changes_add_up_and_are_shown(site: Any) -> None:
     assert f"issue={site.earlier}" in page
 
 
-def test_drivers_add_up(site: Any) -> None:
+def test_drivers_add_up(site):
     drivers = now_context(read_page_params(site.loader, {}), {})["driven"]
     assert drivers["spans"] == [7, 28], "not of one day, of which the answer has the causes too"
     parts = sum(row["shares"][0] for row in drivers["rows"])

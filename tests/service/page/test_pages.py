@@ -5,7 +5,6 @@ import datetime as dt
 import html
 import io
 import re
-from typing import Any
 
 import pytest
 
@@ -17,13 +16,13 @@ from service.answers.exceedance import exceedance
 from tests.service.support import ROUTE, publish, random_paths, utc
 
 
-def visible_text(response: Any) -> str:
+def visible_text(response):
     stripped = re.sub(r"<[^>]+>", " ", response.text)
     return re.sub(r"\s+", " ", html.unescape(stripped))
 
 
 @pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/page.js", "/plan/plan.csv"])
-def test_responses_are_compressed(site: Any, path: str) -> None:
+def test_responses_are_compressed(site, path):
     accept = {"Accept-Encoding": "gzip, deflate, br"}  # as browsers send it
     plain = site.client.get(path, buffered=True)
     packed = site.client.get(path, headers=accept, buffered=True)
@@ -36,7 +35,7 @@ def test_responses_are_compressed(site: Any, path: str) -> None:
     assert site.client.get(path, headers=headers, buffered=True).status_code == 304
 
 
-def test_pages_have_nothing_inline_or_external(site: Any) -> None:
+def test_pages_have_nothing_inline_or_external(site):
     for path in ("/", "/plan", "/record", "/about"):
         page = site.client.get(path).text
         assert not re.search(r"<style|\sstyle=|\son\w+=|(?:src|href)=.https?:", page)
@@ -44,14 +43,14 @@ def test_pages_have_nothing_inline_or_external(site: Any) -> None:
         assert all("src=" in script or "application/json" in script for script in scripts)
 
 
-def test_highest_threshold_is_answered(site: Any) -> None:
+def test_highest_threshold_is_answered(site):
     response = site.client.get(f"/plan?threshold={MOST_THRESHOLD}")
     assert response.status_code == 200
     others = response.text.split('<table class="others">')[1].split("</table>")[0]
     assert re.findall(r'"row">([0-9,]+)<', others)[-1] == "1,000,000"
 
 
-def test_plan_csv_has_the_numbers_of_the_plan(site: Any) -> None:
+def test_plan_csv_has_the_numbers_of_the_plan(site):
     response = site.client.get("/plan/plan.csv?threshold=250&window=3&horizon=10")
     rows = list(csv.DictReader(io.StringIO(response.text)))
     view = site.loader.view("people")
@@ -61,7 +60,7 @@ def test_plan_csv_has_the_numbers_of_the_plan(site: Any) -> None:
     assert "places" not in site.client.get("/plan/plan.csv?series=boats").text
 
 
-def test_one_place_and_one_forecast_are_singular(site: Any) -> None:
+def test_one_place_and_one_forecast_are_singular(site):
     page = visible_text(site.client.get("/plan?our_share=0.01&stay_days=1&horizon=7"))
     assert "1 place gives a 90% chance" in page
     assert "and the 1 place needed, 0.01% of all arrivals" in page
@@ -69,7 +68,7 @@ def test_one_place_and_one_forecast_are_singular(site: Any) -> None:
     assert "per day: 1 forecast and what arrived" in page and "Totals of 1 forecast." in page
 
 
-def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
+def test_share_has_its_own_capacity_and_probabilities(site):
     view = site.loader.view("people")
     share = scale_to_share(view, 2.5)
     query = "our_share=2.5&threshold=10&share=80&stay_days=3"
@@ -93,7 +92,7 @@ def test_share_has_its_own_capacity_and_probabilities(site: Any) -> None:
     assert [int(row["hi95"]) for row in rows] == share.ahead.upto(28).quantiles([0.975])[0].tolist()
 
 
-def test_invalid_inputs_are_named(site: Any) -> None:
+def test_invalid_inputs_are_named(site):
     for query, words in {
         "threshold=many": "threshold must be a whole number from 0 to 1,000,000, like 500",
         "share=100": "how certain you need to be must be a whole number from 50 to 99, like 90",
@@ -117,14 +116,14 @@ def test_invalid_inputs_are_named(site: Any) -> None:
         assert words in response.json["detail"]
 
 
-def test_form_keeps_rejected_input(visit: Any) -> None:
+def test_form_keeps_rejected_input(visit):
     page = visit("/plan?threshold=1,5x&horizon=1,4", expected=400, script=False)
     assert page.locator("#threshold").input_value() == "1,5x"
     page = visit("/plan?threshold=1,500", script=False)
     assert page.locator("#threshold").input_value() == "1500"
 
 
-def test_input_is_escaped(site: Any) -> None:
+def test_input_is_escaped(site):
     for path in ("/plan?threshold=", "/?series=", "/?on=", "/?issue=", "/record?window="):
         address = path + "%3Cscript%3Ealert(1)%3C/script%3E"
         page = site.client.get(address, headers={"Accept": "text/html"}).text
@@ -132,7 +131,7 @@ def test_input_is_escaped(site: Any) -> None:
         assert "<script>alert" not in page
 
 
-def test_past_issue_by_day_and_by_id(site: Any) -> None:
+def test_past_issue_by_day_and_by_id(site):
     by_day = site.client.get("/?on=2025-12-27")
     assert by_day.data == site.client.get(f"/?issue={site.earlier}").data
     page_text = visible_text(by_day)
@@ -142,7 +141,7 @@ def test_past_issue_by_day_and_by_id(site: Any) -> None:
     assert f"issue={site.earlier}" in by_day.text
 
 
-def test_hindcast_is_not_called_published(site: Any) -> None:
+def test_hindcast_is_not_called_published(site):
     moment = utc(2025, 11, 3, 14)
     paths = {"climatology": random_paths("2025-11-03", 30)}
     hindcast = publish(site.context.database, paths, 1, moment, kind="hindcast")
@@ -153,7 +152,7 @@ def test_hindcast_is_not_called_published(site: Any) -> None:
     assert "published 3 November" not in page and "Forecast published" not in page
 
 
-def test_plan_keeps_its_inputs_for_other_series_and_days(site: Any) -> None:
+def test_plan_keeps_its_inputs_for_other_series_and_days(site):
     page = site.client.get("/plan?our_share=40&threshold=200&stay_days=7").text
     link, form = page.split('<nav class="series"')[1].split('<form class="pick"')[0::1]
     assert "series=boats&amp;stay_days=7&amp;our_share=40" in link
@@ -162,7 +161,7 @@ def test_plan_keeps_its_inputs_for_other_series_and_days(site: Any) -> None:
         assert f'<input type="hidden" name="{name}" value="{value}">' in form
 
 
-def test_day_of_the_newest_issue_shows_it(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_day_of_the_newest_issue_shows_it(site, monkeypatch):
     newest = site.client.get("/v1/series/people/issues").json["rows"][0]
     issued_at = dt.datetime.fromisoformat(newest["issued_at"])
     monkeypatch.setattr(site.clock, "now", issued_at)
@@ -184,7 +183,7 @@ def test_day_of_the_newest_issue_shows_it(site: Any, monkeypatch: pytest.MonkeyP
         ("/static/nothing.css", 404, ""),
     ],
 )
-def test_error_pages(site: Any, path: str, status: int, words: str) -> None:
+def test_error_pages(site, path, status, words):
     response = site.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert response.status_code == status
     assert response.mimetype == "text/html"
@@ -193,13 +192,13 @@ def test_error_pages(site: Any, path: str, status: int, words: str) -> None:
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_operator_is_named(site: Any) -> None:
+def test_operator_is_named(site):
     assert "have not given their name" in visible_text(site.client.get("/about"))
     client = site.client_with(contact="The <Channel> desk")
     assert "The <Channel> desk" in visible_text(client.get("/about"))
 
 
-def test_alarm_is_shown_on_now_and_record(degraded_site: Any) -> None:
+def test_alarm_is_shown_on_now_and_record(degraded_site):
     (alarm,) = record_alarms(degraded_site.loader, "people")
     came = alarm["numbers"]["came"]
     message = f"People: {came:,} arrived from 22 December 2025 to 28 December 2025, above the"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from tests.support.colours import contrast
 from tests.support.first_visit import MOST_BYTES, PATHS, measure
@@ -15,17 +14,17 @@ BANDS = ("band95", "band80", "band50")
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_first_visit_keeps_to_its_budget(browser: Browser, site: Any, path: str) -> None:
+def test_first_visit_keeps_to_its_budget(browser, site, path):
     wire_bytes, elsewhere = measure(browser, site.url + path)  # with an empty cache
     assert 0 < wire_bytes < MOST_BYTES
     assert not elsewhere
 
 
-def displayed_values(page: Page) -> str:
+def displayed_values(page):
     return page.locator("#reading").inner_text()
 
 
-def test_pointer_shows_the_values_of_a_day(visit: Any) -> None:
+def test_pointer_shows_the_values_of_a_day(visit):
     page = visit("/")
     chart = page.locator("#fan svg.wide")
     box = chart.bounding_box()
@@ -43,7 +42,7 @@ def test_pointer_shows_the_values_of_a_day(visit: Any) -> None:
     )
 
 
-def test_keyboard_shows_the_values_of_a_day(visit: Any) -> None:
+def test_keyboard_shows_the_values_of_a_day(visit):
     page = visit("/")
     slider = page.get_by_label("Day", exact=True)
     slider.focus()
@@ -60,10 +59,10 @@ def test_keyboard_shows_the_values_of_a_day(visit: Any) -> None:
     assert page.get_by_role("status").first.inner_text()
 
 
-def test_chart_lines_have_a_contrast_of_three_to_one(visit: Any) -> None:
+def test_chart_lines_have_a_contrast_of_three_to_one(visit):
     page = visit("/")
 
-    def colour(selector: str, property_: str) -> str:
+    def colour(selector, property_):
         script = f"part => getComputedStyle(part).{property_}"
         return str(page.locator(f"#fan svg.wide {selector}").first.evaluate(script))
 
@@ -81,7 +80,7 @@ def test_chart_lines_have_a_contrast_of_three_to_one(visit: Any) -> None:
         assert contrast(bar.evaluate("part => getComputedStyle(part).fill"), paper) >= 3
 
 
-def test_plan_updates_at_once_and_keeps_inputs_in_the_url(visit: Any) -> None:
+def test_plan_updates_at_once_and_keeps_inputs_in_the_url(visit):
     page = visit("/plan")
     page.fill("#threshold", "300")
     page.fill("#stay_days", "10")
@@ -94,7 +93,7 @@ def test_plan_updates_at_once_and_keeps_inputs_in_the_url(visit: Any) -> None:
     assert page.locator("#answers").inner_text() == answers
 
 
-def test_failed_update_is_shown_and_keeps_the_numbers(visit: Any) -> None:
+def test_failed_update_is_shown_and_keeps_the_numbers(visit):
     page = visit("/plan", outage=True)
     answers = page.locator("#answers").inner_text()
     page.route("**/plan?**", lambda route: route.fulfill(status=502, body="bad gateway"))

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
 
 from service.mail import subscriber_store
 from service.mail.sending import mail_links
-from tests.service.mailbox import Mailbox
 from tests.service.support import utc
 
 VIEWS = {
@@ -27,7 +23,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 CONTRAST = "color-contrast"
 
 
-def violations(page: Page, rules: list[str] = RULES, *, contrast: bool = True) -> str:
+def violations(page, rules=RULES, *, contrast=True):
     options = {
         "runOnly": rules,
         "resultTypes": ["violations"],
@@ -37,7 +33,7 @@ def violations(page: Page, rules: list[str] = RULES, *, contrast: bool = True) -
     return "" if report.violations_count == 0 else str(report.generate_report())
 
 
-def check_every_appearance(page: Page, save_screenshot: Callable[..., None], name: str) -> None:
+def check_every_appearance(page, save_screenshot, name):
     """Check that the page is accessible and not cut off: wide, narrow and dark, with all details.
 
     A narrow page has the colours of a wide one; a dark page differs only in its colours.
@@ -56,7 +52,7 @@ def check_every_appearance(page: Page, save_screenshot: Callable[..., None], nam
 
 
 @pytest.mark.parametrize("path", ["/", "/record", "/about"])
-def test_route_selector_fits_on_narrow_screens(two_routes: Any, visit: Any, path: str) -> None:
+def test_route_selector_fits_on_narrow_screens(two_routes, visit, path):
     page = visit(path, base=two_routes.url)
     for width in (320, 390):
         page.set_viewport_size({"width": width, "height": 780})
@@ -65,14 +61,12 @@ def test_route_selector_fits_on_narrow_screens(two_routes: Any, visit: Any, path
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_view_is_accessible_and_fits(
-    visit: Any, save_screenshot: Callable[..., None], view: str
-) -> None:
+def test_view_is_accessible_and_fits(visit, save_screenshot, view):
     check_every_appearance(visit(VIEWS[view]), save_screenshot, view)
 
 
 @pytest.mark.parametrize("view", ["now", "plan", "record", "compare"])
-def test_pages_show_tables_and_charts_without_scripts(visit: Any, view: str) -> None:
+def test_pages_show_tables_and_charts_without_scripts(visit, view):
     page = visit(VIEWS[view], script=False)
     assert page.locator("h1").is_visible()
     assert page.locator("[hidden]:visible").count() == 0
@@ -81,7 +75,7 @@ def test_pages_show_tables_and_charts_without_scripts(visit: Any, view: str) -> 
         assert page.locator("table.days, table.others").first.is_visible()
 
 
-def test_plan_form_works_without_scripts(visit: Any) -> None:
+def test_plan_form_works_without_scripts(visit):
     page = visit("/plan", script=False)
     page.fill("#threshold", "250")
     page.click("form.plan button")
@@ -95,9 +89,7 @@ CELLS = """() => [...document.querySelectorAll("table")].map(table =>
 
 
 @pytest.mark.parametrize("path", ["/", "/plan", "/compare"])
-def test_tables_keep_all_cells_on_narrow_screens(
-    visit: Any, save_screenshot: Callable[..., None], path: str
-) -> None:
+def test_tables_keep_all_cells_on_narrow_screens(visit, save_screenshot, path):
     page = visit(path, width=1280)
     wide = page.evaluate(CELLS)
     assert sum(map(len, wide)) >= 18 or path == "/compare"
@@ -112,9 +104,7 @@ def test_tables_keep_all_cells_on_narrow_screens(
     save_screenshot(page, f"{path.strip('/') or 'now'}-320")
 
 
-def test_weather_table_is_accessible_and_readable(
-    weather_site: Any, visit: Any, save_screenshot: Callable[..., None]
-) -> None:
+def test_weather_table_is_accessible_and_readable(weather_site, visit, save_screenshot):
     page = visit("/", base=weather_site.url)
     check_every_appearance(page, save_screenshot, "sea")
     row = page.locator("section[aria-labelledby=sea-heading] tbody tr").nth(2)
@@ -126,9 +116,7 @@ def test_weather_table_is_accessible_and_readable(
     assert box and box["x"] + box["width"] <= 320, "the range of the wind is scrolled to"
 
 
-def test_print_shows_details_and_hides_controls(
-    visit: Any, save_screenshot: Callable[..., None]
-) -> None:
+def test_print_shows_details_and_hides_controls(visit, save_screenshot):
     page = visit("/")
     page.emulate_media(media="print")
     assert page.locator("table.days").nth(1).locator("tbody tr").first.is_visible()
@@ -146,9 +134,7 @@ def test_print_shows_details_and_hides_controls(
     assert page.evaluate("document.documentElement.scrollWidth") <= 717
 
 
-def test_notice_of_old_figures(
-    visit: Any, site: Any, save_screenshot: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_notice_of_old_figures(visit, site, save_screenshot, monkeypatch):
     monkeypatch.setattr(site.clock, "now", utc(2026, 2, 1, 12))
     page = visit("/")
     save_screenshot(page, "now-stale")
@@ -161,9 +147,7 @@ def test_notice_of_old_figures(
     assert page.locator("#why-heading").count() == 0, "the issue explains earlier days"
 
 
-def test_pages_before_the_first_issue(
-    empty_site: Any, visit: Any, save_screenshot: Callable[..., None]
-) -> None:
+def test_pages_before_the_first_issue(empty_site, visit, save_screenshot):
     for path in ("/plan", "/record"):
         response = empty_site.client.get(path, headers={"Accept": "text/html"})
         assert (response.status_code, "othing is published yet" in response.text) == (503, True)
@@ -175,9 +159,7 @@ def test_pages_before_the_first_issue(
 
 
 @pytest.mark.parametrize("view", ["now", "record"])
-def test_alarms_and_problems_are_accessible(
-    degraded_site: Any, visit: Any, save_screenshot: Callable[..., None], view: str
-) -> None:
+def test_alarms_and_problems_are_accessible(degraded_site, visit, save_screenshot, view):
     page = visit(VIEWS[view], base=degraded_site.url)
     assert "99" in page.locator(".notice.alarm" if view == "now" else "#alarms").inner_text()
     assert "Problem" in page.locator(".notice").first.inner_text()
@@ -187,19 +169,17 @@ def test_alarms_and_problems_are_accessible(
         assert page.url.endswith("/record#alarms")
 
 
-def test_error_pages_are_accessible(visit: Any, save_screenshot: Callable[..., None]) -> None:
+def test_error_pages_are_accessible(visit, save_screenshot):
     page = visit("/?series=planes", expected=404)
     assert not violations(page)
     save_screenshot(page, "wrong")
     assert not violations(visit("/plan?threshold=-1", expected=400))
 
 
-def test_subscription_pages_are_accessible(
-    mail_site: Any, visit: Any, mailbox: Mailbox, save_screenshot: Callable[..., None]
-) -> None:
+def test_subscription_pages_are_accessible(mail_site, visit, mailbox, save_screenshot):
     """Every page that a subscriber sees, in order."""
 
-    def check_page(name: str, words: str) -> None:
+    def check_page(name, words):
         assert words in page.locator("h1").inner_text()
         check_every_appearance(page, save_screenshot, f"mail-{name}")
 
@@ -230,13 +210,13 @@ def test_subscription_pages_are_accessible(
     check_page("left", "You have unsubscribed")
 
 
-def test_subscribe_page_without_mail(visit: Any) -> None:
+def test_subscribe_page_without_mail(visit):
     page = visit("/subscribe")
     assert "does not send email" in page.locator(".notice").inner_text()
     assert not violations(page)
 
 
-def test_plan_can_be_used_with_the_keyboard(visit: Any) -> None:
+def test_plan_can_be_used_with_the_keyboard(visit):
     page = visit("/plan")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"

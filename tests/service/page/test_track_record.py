@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Any
 
 from service.answers.track_record import count_inside, track_record, weeks_apart
 from service.answers.wording import day_span, long_day
@@ -11,7 +9,7 @@ from tests.service.page.test_templates import violations
 from tests.service.support import publish, random_paths, record_run, utc
 
 
-def publish_weekly_issues(site: Any, weeks: int) -> None:
+def publish_weekly_issues(site, weeks):
     """Live issues a week apart, scored against the embedded figures."""
     for week in range(weeks):
         moment = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
@@ -24,13 +22,11 @@ def publish_weekly_issues(site: Any, weeks: int) -> None:
     score(site.context)
 
 
-def signed_percent(share: float) -> str:
+def signed_percent(share):
     return "0%" if round(100 * share) == 0 else f"{100 * share:+.0f}%".replace("-", "−")
 
 
-def test_record_before_and_after_scoring(
-    site: Any, visit: Any, save_screenshot: Callable[..., None]
-) -> None:
+def test_record_before_and_after_scoring(site, visit, save_screenshot):
     page = site.client.get("/record").text
     assert page.count("There are no scores yet") == 2
     publish_weekly_issues(site, 17)
@@ -79,7 +75,7 @@ def test_record_before_and_after_scoring(
     save_screenshot(page, "past")
 
 
-def test_past_day_can_be_picked(visit: Any) -> None:
+def test_past_day_can_be_picked(visit):
     page = visit("/")
     page.fill("#on", "2025-12-26")
     page.click("footer form button")

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
 from service.core import request_store
 from service.core.clock import utc_now
-from service.core.context import Context
-from service.core.database import Connection
 from service.data import raw_documents, weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.ingest import ingest
@@ -21,9 +18,7 @@ from tests.service.support import NOW, ROUTE
 
 
 @pytest.mark.parametrize(("days", "expected"), [(1800, 2), (1900, 1)])
-def test_old_issues_are_deleted_except_the_newest(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, days: int, expected: int
-) -> None:
+def test_old_issues_are_deleted_except_the_newest(filled, monkeypatch, days, expected):
     ingest(filled)
     refit(filled)
     refit(filled, force=True)
@@ -38,15 +33,13 @@ def test_old_issues_are_deleted_except_the_newest(
         assert issue_store.load_paths(connection, issues[0], issues[0].champion) is not None
 
 
-def save_forecasts(connection: Connection, moments: Iterable[dt.datetime]) -> None:
+def save_forecasts(connection, moments):
     for seen in moments:
         reading = WeatherReading("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen)
         weather_store.save_reading(connection, ROUTE, reading)
 
 
-def test_weather_of_the_newest_issue_and_of_comparisons_is_kept(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weather_of_the_newest_issue_and_of_comparisons_is_kept(filled, monkeypatch):
     """The 403 days before the issue and 31 weeks, without which they cannot be repeated."""
     refit(filled)
     with filled.database.writing() as connection:
@@ -58,9 +51,7 @@ def test_weather_of_the_newest_issue_and_of_comparisons_is_kept(
     assert prune(filled).detail["weather"] == 1, "the newest before these days is needed too"
 
 
-def test_old_scores_and_requests_are_deleted(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_scores_and_requests_are_deleted(filled, monkeypatch):
     with filled.database.writing() as connection:
         key = Key("people", "x", "spec", dt.date(2025, 12, 1), "h")
         model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
@@ -73,7 +64,7 @@ def test_old_scores_and_requests_are_deleted(
     assert (detail["scores"], detail["requests"]) == (1, 1)
 
 
-def test_old_raw_documents_are_deleted(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_raw_documents_are_deleted(filled, monkeypatch):
     path = raw_documents.save_document(filled.settings.var_dir, b"1", ".html")
     prune(filled)
     assert path.exists()

@@ -7,11 +7,11 @@ from pydantic import TypeAdapter
 
 from service.core.setting_types import Times
 from service.core.settings import Settings
-from service.scheduler.schedule import Scheduled, schedule
+from service.scheduler.schedule import schedule
 from tests.service.support import ROUTE, utc
 
 
-def find_job(name: str, **settings: object) -> Scheduled:
+def find_job(name, **settings):
     (item,) = [item for item in schedule(Settings(**settings), ROUTE) if item.name == name]  # type: ignore[arg-type]
     return item
 
@@ -25,13 +25,11 @@ def find_job(name: str, **settings: object) -> Scheduled:
         (utc(2026, 1, 10, 10), utc(2026, 1, 10, 13, 50)),
     ],
 )
-def test_renew_is_due_at_1350_local_time_and_earlier_at_weekends(
-    after: dt.datetime, at: dt.datetime
-) -> None:
+def test_renew_is_due_at_1350_local_time_and_earlier_at_weekends(after, at):
     assert find_job("renew").next_due(after) == at
 
 
-def test_last_due_time_within_a_period() -> None:
+def test_last_due_time_within_a_period():
     renew = find_job("renew")
     now = utc(2026, 1, 10, 12)
     assert renew.last_due(now, now - dt.timedelta(days=1)) == utc(2026, 1, 10, 9, 40)
@@ -39,7 +37,7 @@ def test_last_due_time_within_a_period() -> None:
     assert renew.last_due(now, now - dt.timedelta(hours=1)) is None
 
 
-def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
+def test_renew_again_is_due_every_20_minutes_until_evening():
     declared = Settings(source="declared")
     job = find_job("renew-again", source="declared")
     day = utc(2026, 1, 5)
@@ -59,7 +57,7 @@ def test_renew_again_is_due_every_20_minutes_until_evening() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Europe/London", "Europe/Rome"])
-def test_possible_times_come_once_when_clocks_change(zone: str) -> None:
+def test_possible_times_come_once_when_clocks_change(zone):
     hours = [f"{hour:02}:30" for hour in range(24)]
     possible = [hour for hour in hours if not 1 <= int(hour[:2]) <= 2]
     assert TypeAdapter(Times).validate_python(",".join(possible)).count(",") == 21
@@ -75,8 +73,8 @@ def test_possible_times_come_once_when_clocks_change(zone: str) -> None:
             assert days.count(night) == 1, (time, night)
 
 
-def test_only_enabled_jobs_are_scheduled() -> None:
-    def names(settings: Settings) -> list[str]:
+def test_only_enabled_jobs_are_scheduled():
+    def names(settings):
         return [item.name for item in schedule(settings, ROUTE)]
 
     assert names(Settings()) == ["renew", "tidy"]
@@ -86,6 +84,6 @@ def test_only_enabled_jobs_are_scheduled() -> None:
     assert [item.name for item in schedule(Settings(), unread)] == ["tidy"]
 
 
-def test_weather_is_read_four_times_a_day() -> None:
+def test_weather_is_read_four_times_a_day():
     crons = find_job("read-weather", weather="openmeteo").crons
     assert crons == tuple(f"25 {hour} * * *" for hour in (5, 11, 17, 23))

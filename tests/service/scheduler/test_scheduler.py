@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from service.core import run_store
-from service.core.context import Context
 from service.core.database import Unavailable
 from service.core.job_runner import JobError, Outcome
 from service.scheduler import scheduler
@@ -19,17 +18,15 @@ from tests.service.support import ROUTE, record_run, utc
 NOON = utc(2026, 1, 5, 12)
 
 
-def daily_job(
-    context: Context, periods: list[str], name: str = "x", cron: str = "0 9 * * *"
-) -> Scheduled:
-    def work(_: Context, period: str) -> Outcome:
+def daily_job(context, periods, name="x", cron="0 9 * * *"):
+    def work(_, period):
         periods.append(period)
         return Outcome("done", "ok")
 
     return Scheduled(name, ROUTE.zone, (cron,), work, "a job")
 
 
-def read_outcome(context: Context, period: str, name: str = "x") -> str | None:
+def read_outcome(context, period, name="x"):
     with context.database.reading() as connection:
         run = run_store.get_run(connection, name, period, ROUTE.name)
     return run.outcome if run else None
@@ -39,10 +36,8 @@ def read_outcome(context: Context, period: str, name: str = "x") -> str | None:
     ("error", "outcome"),
     [(JobError("no figures"), "failed"), (Unavailable("database: gone"), "stopped")],
 )
-def test_failed_job_is_logged_and_recorded(
-    empty: Context, error: Exception, outcome: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    def raise_error(context: Context, period: str) -> Outcome:
+def test_failed_job_is_logged_and_recorded(empty, error, outcome, caplog):
+    def raise_error(context, period):
         raise error
 
     with caplog.at_level(logging.DEBUG):
@@ -53,10 +48,10 @@ def test_failed_job_is_logged_and_recorded(
     assert read_outcome(empty, "2026-01-05T03:00:00Z") == outcome
 
 
-def test_job_stopped_by_the_database_is_tried_three_times(empty: Context) -> None:
+def test_job_stopped_by_the_database_is_tried_three_times(empty):
     periods: list[str] = []
 
-    def work(_: Context, period: str) -> Outcome:
+    def work(_, period):
         periods.append(period)
         raise Unavailable("database: terminating connection due to administrator command")
 
@@ -67,7 +62,7 @@ def test_job_stopped_by_the_database_is_tried_three_times(empty: Context) -> Non
     assert read_outcome(empty, "2026-01-05T09:00:00Z") == "failed"
 
 
-def test_due_time_is_run_once(empty: Context) -> None:
+def test_due_time_is_run_once(empty):
     periods: list[str] = []
     item = daily_job(empty, periods)
     for minutes in (0, 1, 600):
@@ -77,7 +72,7 @@ def test_due_time_is_run_once(empty: Context) -> None:
     assert periods[1:] == ["x 2026-01-06T09:00:00Z"]
 
 
-def test_last_missed_time_is_caught_up_unless_too_old(empty: Context) -> None:
+def test_last_missed_time_is_caught_up_unless_too_old(empty):
     periods: list[str] = []
     item = daily_job(empty, periods, cron="0 3,6,9 * * *")
     run_due(empty, item, NOON)
@@ -87,7 +82,7 @@ def test_last_missed_time_is_caught_up_unless_too_old(empty: Context) -> None:
     assert len(periods) == 1, "a time 27 hours ago was caught up"
 
 
-def test_stopped_run_is_repeated_and_failed_run_is_not(empty: Context) -> None:
+def test_stopped_run_is_repeated_and_failed_run_is_not(empty):
     periods: list[str] = []
     item = daily_job(empty, periods)
     period = "2026-01-05T09:00:00Z"
@@ -107,7 +102,7 @@ def test_stopped_run_is_repeated_and_failed_run_is_not(empty: Context) -> None:
     assert len(periods) == 1
 
 
-def test_job_that_is_not_needed_leaves_no_run(empty: Context) -> None:
+def test_job_that_is_not_needed_leaves_no_run(empty):
     periods: list[str] = []
     item = replace(daily_job(empty, periods), is_needed=lambda *_: False)
     run_due(empty, item, NOON)
@@ -115,13 +110,13 @@ def test_job_that_is_not_needed_leaves_no_run(empty: Context) -> None:
     assert read_outcome(empty, "2026-01-05T09:00:00Z") is None
 
 
-def renew_again(context: Context, periods: list[str]) -> Scheduled:
+def renew_again(context, periods):
     settings = context.settings.model_copy(update={"source": "declared"})
     (job,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
     return replace(job, work=daily_job(context, periods).work)
 
 
-def test_renew_again_runs_only_while_the_previous_day_is_missing(filled: Context) -> None:
+def test_renew_again_runs_only_while_the_previous_day_is_missing(filled):
     periods: list[str] = []
     job = renew_again(filled, periods)
     now = utc(2026, 1, 1, 14)  # the last figure is that of 31 December
@@ -137,7 +132,7 @@ def test_renew_again_runs_only_while_the_previous_day_is_missing(filled: Context
     assert len(periods) == 2, "a source that does not answer is retried with back-off instead"
 
 
-def test_previous_day_is_that_of_the_route(filled: Context) -> None:
+def test_previous_day_is_that_of_the_route(filled):
     route = ROUTE.model_copy(update={"time_zone": "Pacific/Auckland"})
     is_needed, there = renew_again(filled, []).is_needed, filled.for_route(route)
     assert not is_needed(there, utc(2026, 1, 1, 10)), "1 January, 23:00"
@@ -155,9 +150,7 @@ def test_previous_day_is_that_of_the_route(filled: Context) -> None:
         (utc(2026, 10, 24, 12), dt.timedelta(hours=-1)),
     ],
 )
-def test_each_time_is_run_once_if_the_clock_jumps(
-    empty: Context, monkeypatch: pytest.MonkeyPatch, start: dt.datetime, jump: dt.timedelta
-) -> None:
+def test_each_time_is_run_once_if_the_clock_jumps(empty, monkeypatch, start, jump):
     """Two days in steps of 20 minutes, with a jump after 14 hours."""
     settings = empty.settings.model_copy(update={"weather": "openmeteo"})
     periods: list[str] = []

@@ -6,7 +6,6 @@ import pytest
 
 from service.core import run_store
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues.refit import refit
 from service.scheduler.scheduler import back_off, read_source_again, refit_again
@@ -16,17 +15,17 @@ from tests.service.support import ROUTE, declare_quick_models, record_run
 MINUTE = dt.timedelta(minutes=1)
 
 
-def count_ingests(context: Context) -> int:
+def count_ingests(context):
     with context.database.reading() as connection:
         return len(run_store.list_recent(connection, "ingest"))
 
 
 @pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (7, 180), (5000, 180)])
-def test_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
+def test_pause_doubles_up_to_three_hours(failures, minutes):
     assert back_off(failures) == minutes * MINUTE
 
 
-def test_unreachable_source_is_retried_with_longer_pauses(filled: Context) -> None:
+def test_unreachable_source_is_retried_with_longer_pauses(filled):
     context = with_settings(
         filled, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1
     )
@@ -48,9 +47,7 @@ def test_unreachable_source_is_retried_with_longer_pauses(filled: Context) -> No
     [("figures", {}), ("declared", {"read_times": "", "read_times_weekend": ""})],
     ids=["embedded figures", "read by hand"],
 )
-def test_source_that_the_schedule_does_not_read_again_is_not_retried(
-    empty: Context, source: str, times: dict[str, str]
-) -> None:
+def test_source_that_the_schedule_does_not_read_again_is_not_retried(empty, source, times):
     context = with_settings(empty, source=source).for_route(ROUTE.model_copy(update=times))
     read_source_again(context, utc_now())
     record_run(context.database, job="ingest", outcome="failed")
@@ -58,12 +55,12 @@ def test_source_that_the_schedule_does_not_read_again_is_not_retried(
     assert count_ingests(context) == 1
 
 
-def list_refits(context: Context) -> list[str]:
+def list_refits(context):
     with context.database.reading() as connection:
         return [run.outcome for run in run_store.list_recent(connection, "refit")]
 
 
-def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
+def test_failed_refit_is_retried_until_it_succeeds(filled):
     models = filled.settings.models_dir
     for file in models.glob("*.toml"):
         file.write_text("no TOML")
@@ -91,7 +88,7 @@ def test_failed_refit_is_retried_until_it_succeeds(filled: Context) -> None:
     assert len(list_refits(filled)) == before + 6
 
 
-def test_failure_dated_in_the_future_does_not_delay_the_retry(filled: Context) -> None:
+def test_failure_dated_in_the_future_does_not_delay_the_retry(filled):
     with filled.database.writing() as connection:
         later = utc_now() + dt.timedelta(days=400)
         claimed = run_store.claim_run(

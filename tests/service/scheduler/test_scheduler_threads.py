@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,7 +22,7 @@ from tests.support.waiting import BOUND, wait_until
 
 
 @contextmanager
-def scheduler_threads(context: Context) -> Iterator[None]:
+def scheduler_threads(context):
     stop = threading.Event()
     threads = start(context, stop)
     try:
@@ -36,15 +35,13 @@ def scheduler_threads(context: Context) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (5, 2)])
-def test_routes_are_fitted_concurrently_up_to_workers(
-    empty: Context, monkeypatch: pytest.MonkeyPatch, workers: int, expected: int
-) -> None:
+def test_routes_are_fitted_concurrently_up_to_workers(empty, monkeypatch, workers, expected):
     barrier = threading.Barrier(expected)
     fitted: list[str] = []
     concurrent: list[int] = []
     semaphore = threading.Semaphore(2)
 
-    def fit(context: Context, period: str) -> None:
+    def fit(context, period):
         assert semaphore.acquire(timeout=BOUND)
         barrier.wait(BOUND)
         concurrent.append(2 - semaphore._value)
@@ -62,12 +59,10 @@ def test_routes_are_fitted_concurrently_up_to_workers(
     assert sorted(fitted) == ["channel", "italy"]
 
 
-def test_error_in_one_step_does_not_skip_the_others(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_error_in_one_step_does_not_skip_the_others(empty, caplog):
     calls: list[int] = []
 
-    def fail(error: Exception) -> None:
+    def fail(error):
         raise error
 
     works = (partial(fail, ValueError("a defect")), partial(fail, Unavailable("database: gone")))
@@ -79,14 +74,14 @@ def test_error_in_one_step_does_not_skip_the_others(
     assert levels["MainThread: database: gone"] == "DEBUG", "it is retried every few seconds"
 
 
-def test_fit_does_not_delay_other_jobs(empty: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_does_not_delay_other_jobs(empty, monkeypatch):
     fit_began, proceed, job_ran = threading.Event(), threading.Event(), threading.Event()
 
-    def run_fit(context: Context, period: str) -> None:
+    def run_fit(context, period):
         fit_began.set()
         assert proceed.wait(BOUND)
 
-    def run_job(context: Context, period: str) -> None:
+    def run_job(context, period):
         assert fit_began.wait(BOUND)
         job_ran.set()
 
@@ -100,7 +95,7 @@ def test_fit_does_not_delay_other_jobs(empty: Context, monkeypatch: pytest.Monke
             proceed.set()
 
 
-def test_unreachable_database_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_unreachable_database_is_warned_of_once(caplog):
     database, calls = connect("postgresql://127.0.0.1:9/nowhere"), []
     run_with_lock = scheduler._OnlyWithLock(database)
     for _ in range(2):
@@ -110,9 +105,7 @@ def test_unreachable_database_is_warned_of_once(caplog: pytest.LogCaptureFixture
     assert [record.levelname for record in caplog.records].count("WARNING") == 1
 
 
-def test_other_scheduler_is_logged_once_per_occurrence(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_other_scheduler_is_logged_once_per_occurrence(empty, caplog):
     lock, calls = empty.database.lock(SCHEDULER), []
     run_with_lock = scheduler._OnlyWithLock(empty.database)
     for _ in range(2):
@@ -131,9 +124,7 @@ def test_other_scheduler_is_logged_once_per_occurrence(
     [("SIGTERM", "SIG_DFL", 0), ("SIGHUP", "SIG_DFL", 0), ("SIGHUP", "SIG_IGN", 3)],
     ids=["SIGTERM", "SIGHUP", "nohup"],
 )
-def test_scheduler_ends_on_a_signal_during_start(
-    empty: Context, name: str, before: str, status: int
-) -> None:
+def test_scheduler_ends_on_a_signal_during_start(empty, name, before, status):
     script = (
         "import os, signal\n"
         "from service.core.context import open_context\n"

@@ -11,7 +11,7 @@ _LOG = os.environ.get("LOOPBACK_GUARD")
 _EVENTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
 
 
-def _is_here(host: object) -> bool:
+def _is_here(host):
     if isinstance(host, bytes):
         host = host.decode("ascii", "replace")
     if not isinstance(host, str) or host in ("", "localhost"):
@@ -23,7 +23,7 @@ def _is_here(host: object) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def _refuse(event: str, arguments: tuple) -> None:  # type: ignore[type-arg]
+def _refuse(event, arguments):  # type: ignore[type-arg]
     if event not in _EVENTS:
         return
     target = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments
