@@ -34,6 +34,7 @@ from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
 _LOOK_SECONDS = 5.0  # how long a check of files and disks stays valid
+_VIEW_SECONDS = 1.0  # a moment has no parts of a second
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
 _Stored: TypeAlias = tuple[Issue, Entry, Paths, DailySeries, Facts]
@@ -50,6 +51,11 @@ class IssueLoader:
             LRUCache(_CACHE_SIZE),
             key=lambda key, make: key,  # noqa: ARG005
             condition=Condition(),
+        )(lambda key, make: make())  # noqa: ARG005
+        self._view_once = cached(
+            TTLCache(_CACHE_SIZE, _VIEW_SECONDS),
+            key=lambda key, make: key,  # noqa: ARG005
+            lock=Lock(),
         )(lambda key, make: make())  # noqa: ARG005
         self._find_problems = cached(
             TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
@@ -99,8 +105,7 @@ class IssueLoader:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            stored = self._read_newest(series_id, model)
-            return self._view(stored, now, self.route.day(now), first, now)
+            return self._newest_view(series_id, model, first, now)
         with self.context.database.reading() as connection:
             if as_of is None:
                 issue = self.issue(connection, series_id, issue_id)
@@ -117,8 +122,10 @@ class IssueLoader:
             stored = self._read(connection, issue, model)
         return self._view(stored, moment, day, first, now)
 
-    def _read_newest(self, series_id: str, model: str) -> _Stored:
-        """Return what is stored for the newest issue, cached until the database changes."""
+    def _newest_view(
+        self, series_id: str, model: str, first: dt.date | None, now: dt.datetime
+    ) -> IssueView:
+        """View the newest issue, made once a second and read again when the database changes."""
 
         def read() -> _Stored:
             with self.context.database.reading() as connection:
@@ -134,7 +141,14 @@ class IssueLoader:
                 connection, self.route.name, series_id, STATE_JOBS
             ),
         )
-        return self.compute_once(("newest", series_id, model, token), read)
+        key = series_id, model, token
+
+        def make() -> IssueView:
+            stored = self.compute_once(("newest", *key), read)
+            return self._view(stored, now, self.route.day(now), first, now)
+
+        view: IssueView = self._view_once((key, first, now), make)
+        return view
 
     def _read(self, connection: Connection, issue: Issue, model: str) -> _Stored:
         """Return what is stored for a view, with the facts about the service."""

@@ -19,12 +19,13 @@ CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     f"connect-src 'self'; base-uri 'none'; form-action 'self'; {_FRAMED_BY_NOBODY}"
 )
-_HEADERS = {
+_UNLESS_SET = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": CONTENT_POLICY,
 }
-_UNLESS_SET = {"Referrer-Policy": "same-origin", "Content-Security-Policy": CONTENT_POLICY}
 _SHOWN_TO_PAGES = ", ".join(
     ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", *STATE_HEADERS.values())
 )
@@ -39,9 +40,8 @@ def register_middleware(app: Flask, settings: Settings) -> None:
     app.before_request(_reject_invalid_request)
 
     def finish(answer: Response) -> Response:
-        answer.headers.extend(_HEADERS)
-        for name, value in _UNLESS_SET.items():
-            answer.headers.setdefault(name, value)
+        given = set(answer.headers.keys())
+        answer.headers.extend([item for item in _UNLESS_SET.items() if item[0] not in given])
         if framing and request.path.startswith("/embed/"):
             del answer.headers["X-Frame-Options"]  # it cannot allow an origin
             answer.headers["Content-Security-Policy"] = CONTENT_POLICY.replace(

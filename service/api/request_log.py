@@ -31,7 +31,7 @@ def register_request_log(app: Flask, settings: Settings) -> None:
         g.began = time.perf_counter()
 
     def end(answer: Response) -> Response:
-        answer.headers[HEADER] = request_id.get()
+        answer.headers.add(HEADER, request_id.get())
         failed = answer.status_code >= 500
         if failed or logs_all:
             fields = {
