@@ -8,13 +8,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
-from forecast.specs import Spec, SpecError, reads_covariates
+from forecast.specs import ROLES, Spec, SpecError, reads_covariates
 from service.core.clock import format_instant, utc_now
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
@@ -26,6 +27,7 @@ from service.data.observation_store import fingerprint
 from service.issues import fitted_models
 from service.issues.declared_models import declaration_hash, installed_packages
 from service.issues.fit_task import FitTask, fit_within_limits
+from service.issues.issue_store import MOST_HORIZON
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +40,12 @@ class Inputs:
     models: Sequence[str]  # to fit
     preferred: str  # the model to serve, if it can be fitted
     figures: Mapping[str, DailySeries]
-    weather: Drivers  # for the models that use it
-    horizon: int  # days to simulate after the figures
+    horizon: int  # days to forecast, beginning after those that wait for a figure
     n_paths: int
     seed: int
+    weather: Drivers = Drivers("off", "")  # for the models that use it
     worse: Mapping[str, str] = field(default_factory=dict)  # why a model gets no weather
+    waiting: int = 0  # days that have started but have no figure
 
     @property
     def leading(self) -> str:
@@ -54,18 +57,23 @@ class Inputs:
         """Last day with figures."""
         return self.figures[self.leading].data_through
 
-    def hash(self, horizon: int) -> str:
-        """Return a hash of all inputs, with the set `horizon`: the one from today changes daily."""
+    @property
+    def horizon_days(self) -> int:
+        """Days to simulate after the figures."""
+        return min(self.waiting + self.horizon, MOST_HORIZON)
+
+    def hash(self) -> str:
+        """Return a hash of all inputs but the days that wait, whose number changes daily."""
         decides = {
             "figures": fingerprint(self.figures.values()),
             "champion": self.preferred,
             "models": {name: declaration_hash(name, self.specs) for name in self.models},
-            "draw": [self.n_paths, horizon, self.seed],
+            "draw": [self.n_paths, self.horizon, self.seed],
         }
         if self.weather.covariates is not None:
             decides["weather"] = self.weather.fingerprint
-        if self.worse:
-            decides["without_weather"] = sorted(self.worse)
+            if self.worse:
+                decides["without_weather"] = sorted(self.worse)
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
@@ -82,11 +90,33 @@ class Fit:
 class Fits:
     """Successful fits, and reasons for failures, by model."""
 
+    inputs: Inputs
     successful: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     with_weather: list[str] = field(default_factory=list)
     # Why a model that can use weather does without, to end a sentence: ``could not be fitted …``.
     without_weather: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def champion(self) -> str:
+        """The model to serve: the preferred one, otherwise the fitted one with the best role."""
+
+        def rank(name: str) -> tuple[bool, int, str]:
+            role = ROLES.index(self.inputs.specs[name].role)
+            return name != self.inputs.preferred, role, name
+
+        return min(self.successful, key=rank)
+
+    @property
+    def served(self) -> Fit:
+        """The fit of the model to serve."""
+        return self.successful[self.champion]
+
+    @property
+    def weather_note(self) -> dict[str, Any]:
+        """Whether the model to serve used weather, and which."""
+        used, unused = self.with_weather, self.without_weather
+        return self.inputs.weather.note_for(self.champion, used, unused)
 
 
 def fit_all(
@@ -100,7 +130,7 @@ def fit_all(
     A model that fails is left out with its reason; if it fails with weather, it is retried without.
     Unless it `keeps` fits, none is loaded from disk or stored there.
     """
-    fits, weather = Fits(), inputs.weather.covariates
+    fits, weather = Fits(inputs), inputs.weather.covariates
     for name in inputs.models:
         progress(name)
         task = FitTask(name, inputs.specs, inputs.figures)
@@ -126,7 +156,7 @@ def _add(fits: Fits, task: FitTask, inputs: Inputs, settings: Settings, keeps: b
         version, model = _load_or_fit(task, settings, keeps)
         rng = joint.generator(inputs.seed, task.name, inputs.origin)
         with step(f"draw {task.name}"):
-            paths = model.draw(inputs.horizon, inputs.n_paths, rng)
+            paths = model.draw(inputs.horizon_days, inputs.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     except JobError:  # not the model's fault

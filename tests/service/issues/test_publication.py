@@ -1,51 +1,38 @@
-from __future__ import annotations
-
 import datetime as dt
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from service.core import run_store
-from service.data.covariates import Drivers
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declaration_hash, declared
-from service.issues.issue_draft import Draft, insert_issues
 from service.issues.model_fits import Inputs, fit_all
-from tests.service.support import NOW, ROUTE, utc
+from service.issues.publication import insert_issues
+from tests.service.support import NOW, ROUTE
 
 
 @pytest.mark.parametrize(("kind", "prefix"), [("live", ""), ("hindcast", "hindcast-")])
 def test_one_issue_per_series_is_stored_with_models_and_inputs(empty, figures, kind, prefix):
     specs = declared(empty.settings.models_dir)
-    weather = Drivers("off", "none is read")
-    inputs = Inputs(specs, ["seasonal_naive"], "climatology", figures, weather, 28, 50, 3)
+    inputs = Inputs(specs, ["seasonal_naive"], "climatology", figures, 28, 50, 3, waiting=2)
     fits = fit_all(inputs, empty.settings, keeps=False)
     with empty.database.writing() as connection:
         run = run_store.claim_run(connection, "refit", "x", NOW, ROUTE.name)
-        assert run is not None
-        draft = Draft(run, ROUTE, kind, inputs, "0" * 64, fits, NOW)
-        ids = insert_issues(connection, draft)
-    assert draft.waiting == 2, "1 January and the current day, 2 January"
-    summer = replace(draft, now=utc(2026, 6, 30, 23, 30))
-    assert summer.waiting == 182, "the current day is 1 July in London"
-    assert draft.weather_note == {"status": "off", "reason": "none is read"}
+        ids = insert_issues(connection, run, kind, fits, NOW)
     assert list(ids) == ["people", "boats"]
     for series_id, issue_id in ids.items():
         assert issue_id.startswith(f"{prefix}{series_id}-20251231-")
         with empty.database.reading() as connection:
             issue = issue_store.get_issue(connection, issue_id)
-            assert issue is not None
             (entry,) = issue_store.list_entries(connection, issue_id)
             paths = issue_store.load_paths(connection, issue, "seasonal_naive")
             stored = note_store.get_figures(connection, issue)
             declaration = note_store.get_declaration_hash(connection, issue)
         assert (issue.kind, issue.champion, issue.wanted) == (kind, "seasonal_naive", "climatology")
-        assert (issue.n_paths, issue.horizon_days, issue.seed) == (50, 28, 3)
+        assert (issue.n_paths, issue.horizon_days, issue.seed) == (50, 30, 3)
         assert issue.origin == issue.data_through == dt.date(2025, 12, 31)
         assert issue.as_of == issue.issued_at == NOW
         assert (entry.role, entry.title) == ("baseline", "The seasonal_naive")
-        assert paths is not None
-        np.testing.assert_array_equal(paths.values, draft.fit.paths[series_id].values)
+        np.testing.assert_array_equal(paths.values, fits.served.paths[series_id].values)
         np.testing.assert_array_equal(stored.values, figures[series_id].values)
         assert declaration == declaration_hash("seasonal_naive", specs)
