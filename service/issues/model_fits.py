@@ -15,7 +15,7 @@ from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
-from forecast.specs import ROLES, Spec, SpecError, reads_covariates
+from forecast.specs import Spec, SpecError, reads_covariates
 from service.core.clock import format_instant, utc_now
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
@@ -25,7 +25,7 @@ from service.core.timings import step
 from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
 from service.issues import fitted_models
-from service.issues.declared_models import declaration_hash, installed_packages
+from service.issues.declared_models import best_by_role, declaration_hash, installed_packages
 from service.issues.fit_task import FitTask, fit_within_limits
 from service.issues.issue_store import MOST_HORIZON
 
@@ -100,12 +100,9 @@ class Fits:
     @property
     def champion(self) -> str:
         """The model to serve: the preferred one, otherwise the fitted one with the best role."""
-
-        def rank(name: str) -> tuple[bool, int, str]:
-            role = ROLES.index(self.inputs.specs[name].role)
-            return name != self.inputs.preferred, role, name
-
-        return min(self.successful, key=rank)
+        if self.inputs.preferred in self.successful:
+            return self.inputs.preferred
+        return best_by_role(self.inputs.specs[name] for name in self.successful).name
 
     @property
     def served(self) -> Fit:
@@ -137,21 +134,22 @@ def fit_all(
         if weather is not None and reads_covariates(name, inputs.specs):
             reason = inputs.worse.get(name)
             if reason is None:
-                failure = _add(fits, replace(task, covariates=weather), inputs, settings, keeps)
+                failure = _add(fits, replace(task, covariates=weather), settings, keeps)
                 if not failure:
                     fits.with_weather.append(name)
                     continue
                 reason = f"could not be fitted with it ({failure})"
             fits.without_weather[name] = reason
-        if failure := _add(fits, task, inputs, settings, keeps):
+        if failure := _add(fits, task, settings, keeps):
             fits.failures[name] = failure
             _log.warning("model %s is left out: %s", name, failure)
     progress("")
     return fits
 
 
-def _add(fits: Fits, task: FitTask, inputs: Inputs, settings: Settings, keeps: bool) -> str:
+def _add(fits: Fits, task: FitTask, settings: Settings, keeps: bool) -> str:
     """Add a model to the fits, or return the reason for its failure."""
+    inputs = fits.inputs
     try:
         version, model = _load_or_fit(task, settings, keeps)
         rng = joint.generator(inputs.seed, task.name, inputs.origin)

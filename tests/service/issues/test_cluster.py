@@ -1,7 +1,5 @@
 """Fits on a real Dask cluster."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -44,7 +42,7 @@ def address(cluster):
 def refit_and_compare(context):
     """Return the champion's paths, and the models' ratios."""
     assert refit(context, force=True).outcome == "done"
-    ratios: dict[str, float] = compare(context).detail["ratios"]
+    ratios = compare(context).detail["ratios"]
     return stored_paths(context)["people", "climatology"], ratios
 
 

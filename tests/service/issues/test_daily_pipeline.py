@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from unittest.mock import Mock
 
 import pytest
@@ -42,7 +40,6 @@ def test_each_job_runs_once_per_period(quick):
         assert len(issue_store.list_issues(connection, "people", 10)) == 1
         run = run_store.get_run(connection, "refit", "monday", ROUTE.name)
         again = run_store.get_run(connection, "refit", "monday after comparing", ROUTE.name)
-    assert run is not None
     assert again is not None and "is current" in str(again.reason)
     models = ("climatology", "seasonal_naive")
     steps = [f"{part} {model}" for model in models for part in ("fit", "draw")]
@@ -95,5 +92,4 @@ def test_refit_follows_weather_even_if_partly_failed(quick, sites):
     with quick.database.reading() as connection:
         run = run_store.get_run(connection, "refit", "monday after the weather", ROUTE.name)
         assert weather_store.get_last_read(connection, ROUTE, "ensemble") is not None
-    assert run is not None
     assert run.outcome == "done"

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 from unittest.mock import Mock
 
@@ -26,7 +24,6 @@ from tests.service.support import ROUTE, utc
 def test_origins_have_figures_on_the_day_and_after(filled):
     with filled.database.reading() as connection:
         span = observation_store.get_span(connection, "people")
-    assert span is not None
     first, second, *_ = origins(filled, dt.date(2010, 1, 1))
     assert first >= span[0]
     assert (first - dt.date(2010, 1, 1)).days % 7 == 0 and (second - first).days == 7

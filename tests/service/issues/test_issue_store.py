@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 import zlib
@@ -14,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from service.core import run_store
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
-from service.issues.issue_store import Issue, decode, encode
+from service.issues.issue_store import decode, encode
 from tests.service.stored_issues import claim_refit
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
@@ -42,7 +40,6 @@ def test_stored_issue_equals_published_issue(database):
         assert [e.model for e in issue_store.list_entries(connection, issue.issue_id)] == [*models]
         for model, paths in models.items():
             again = issue_store.load_paths(connection, issue, model)
-            assert again is not None
             assert again.start == paths.start
             np.testing.assert_array_equal(again.values, paths.values)
         assert issue_store.load_paths(connection, issue, "pool") is None
@@ -56,7 +53,6 @@ def test_champion_paths_are_stored_whole_and_others_truncated(database):
     with database.reading() as connection:
         served = issue_store.load_paths(connection, issue, "hurdle")
         other = issue_store.load_paths(connection, issue, "climatology")
-    assert served is not None and other is not None
     np.testing.assert_array_equal(served.values, models["hurdle"].values)
     np.testing.assert_array_equal(other.values, models["climatology"].values[:500, :35])
 
@@ -74,7 +70,7 @@ def test_latest_issue_is_the_last_live_one_issued(database):
 
 def test_issues_are_listed_newest_first_in_pages(database):
     issues = [publish_at(database, NOW + at // 2 * HOUR) for at in range(4)]  # two at each moment
-    listed: list[Issue] = []
+    listed = []
     with database.reading() as connection:
         for _ in issues:
             after = (listed[-1].issued_at, listed[-1].run_id) if listed else None
@@ -204,7 +200,6 @@ def test_change_token_changes_with_issues_and_runs(database):
     tokens = [read()]
     with database.writing() as connection:
         run = run_store.claim_run(connection, "refit", "one", NOW, ROUTE.name)
-        assert run is not None
     tokens.append(read())
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, run.run_id)
     tokens.append(read())

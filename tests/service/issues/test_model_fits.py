@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import resource
 import shutil
@@ -72,11 +70,11 @@ def test_no_transaction_is_open_during_fit_or_simulation(empty, monkeypatch):
     context = with_settings(empty, champion_origins=4)
     monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
     engine = context.database.engine
-    transactions: list[str] = []
+    transactions = []
     sa.event.listen(engine, "begin", lambda _: transactions.append("open"))
     for end in ("commit", "rollback"):
         sa.event.listen(engine, end, lambda _: transactions.pop())
-    calls: list[tuple[str, int]] = []
+    calls = []
     job = ""
 
     def spy(function):

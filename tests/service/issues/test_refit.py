@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 import subprocess
@@ -44,7 +42,7 @@ def count_issues(context):
 
 
 def test_refit_publishes_one_issue_per_series_in_one_run(filled):
-    models: list[str] = []
+    models = []
     outcome = refit(filled, progress=models.append)
     assert outcome.outcome == "done"
     assert models == ["climatology", "seasonal_naive", ""]
@@ -151,7 +149,6 @@ def test_superseded_refit_publishes_nothing(filled, monkeypatch):
     def supersede(*arguments, **options):
         with filled.database.writing() as connection:
             run = run_store.get_latest_run(connection, "refit", "running")
-            assert run is not None
             claim = run_store.Claim(run.run_id, run.attempt)
             assert run_store.finish_run(connection, claim, "stopped", None, {}, NOW)
             assert run_store.claim_run(connection, "refit", run.period, NOW, ROUTE.name)
@@ -163,7 +160,6 @@ def test_superseded_refit_publishes_nothing(filled, monkeypatch):
     assert count_issues(filled) == 0
     with filled.database.reading() as connection:
         run = run_store.get_latest_run(connection, "refit")
-    assert run is not None
     assert (run.outcome, run.attempt) == ("running", 2)
 
 
