@@ -97,17 +97,10 @@ def test_task_of_killed_worker_is_retried(waiting, cluster, tmp_path):
     assert waiting.result(BOUND) == 3
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1: expected a Dask scheduler"),
-        ("tls://127.0.0.1:1", "tls://127.0.0.1:1: expected certificates for TLS, found none"),
-    ],
-)
-def test_unreachable_cluster_fails_jobs_in_one_line(filled, monkeypatch, address, message):
-    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+def test_unreachable_cluster_fails_jobs_in_one_line(filled):
+    address = "tls://127.0.0.1:1"
     for job in (refit, compare):
-        with pytest.raises(ClusterError, match=message):
+        with pytest.raises(ClusterError, match=f"^{address}: expected certificates for TLS, found"):
             job(with_settings(filled, dask=address))
 
 

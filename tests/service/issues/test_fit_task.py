@@ -1,37 +1,9 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from forecast import joint
-from forecast.joint import Joint
-from forecast.series import ONE_DAY
-from forecast.specs import build
-from service.core.settings import Settings
-from service.core.timings import record_steps
-from service.issues.declared_models import declared
-from service.issues.fit_task import FitTask, fit_within_limits
-from tests.service.support import CHAMPION, ROOT
-
-SPECS = declared(ROOT / "models")
-
-
-@pytest.mark.parametrize("name", ["climatology", CHAMPION])
-def test_fit_in_child_process_equals_local_fit(figures, name):
-    short = {
-        series_id: series.upto(series.start + 900 * ONE_DAY)
-        for series_id, series in figures.items()
-    }
-    local_fit = joint.fit(build(name, SPECS), short)
-    for seconds in (0, 60):
-        with record_steps() as steps:
-            state = fit_within_limits(FitTask(name, SPECS, short), Settings(fit_seconds=seconds))
-        assert [step["step"] for step in steps] == [f"fit {name}"]
-        fitted = Joint.from_state(*state)
-        for series_id, paths in fitted.draw(28, 50, np.random.default_rng(1)).items():
-            expected = local_fit.draw(28, 50, np.random.default_rng(1))[series_id]
-            np.testing.assert_array_equal(paths.values, expected.values)
+from tests.service.support import ROOT
 
 
 def list_libraries(names):

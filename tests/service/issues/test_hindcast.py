@@ -10,12 +10,10 @@ from service.core.job_runner import Outcome, run_job
 from service.data import observation_store
 from service.data.ingest import ingest
 from service.issues import hindcast as module
-from service.issues import issue_score_store, issue_store, model_fits
-from service.issues.fit_task import fit_within_limits
+from service.issues import issue_score_store, issue_store
 from service.issues.hindcast import hindcast, origins, replay
 from service.issues.refit import refit
 from service.issues.score import score
-from tests.service import sample_weather
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE, utc
@@ -50,22 +48,6 @@ def test_origin_is_hindcast_once_per_seed_and_not_served(filled):
         issues = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
     assert {issue.data_through for issue in issues} == {days[0]}
     assert not list(filled.settings.fitted_folder.rglob("*.npz")), "only live fits are kept"
-
-
-def test_model_that_cannot_use_weather_is_fitted_without_it(filled, monkeypatch):
-    def fit_without_weather(order, settings):
-        if order.covariates is not None:
-            raise FitError("the weather is of no use")
-        return fit_within_limits(order, settings)
-
-    context = sample_weather.with_weather(filled)
-    sample_weather.store_weather(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
-    monkeypatch.setattr(model_fits, "fit_within_limits", fit_without_weather)
-    days = [dt.date(2025, 12, 30)]
-    assert hindcast(context, days).detail["made"] == 1
-    with context.database.reading() as connection:
-        issue, *_ = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
-    assert (issue.champion, issue.failures) == ("swell", {})
 
 
 def test_origins_with_unknown_figures_are_skipped_and_counted(empty):

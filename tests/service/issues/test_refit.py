@@ -91,11 +91,6 @@ def test_new_figures_lead_to_new_issue_once_known_for_all_series(filled, hand, t
         assert latest_issue(filled).data_through == data_through
 
 
-def test_refit_without_figures_fails(empty):
-    with pytest.raises(JobError, match="no figures are stored: run `crossings ingest` first"):
-        refit(empty)
-
-
 def test_model_with_failed_fit_is_left_out_and_reported(filled, caplog):
     models = filled.settings.models_dir
     declare_model(models, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n")
