@@ -76,18 +76,19 @@ def test_hidden_and_unrelated_files_are_ignored(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "role", "champion", "new_role", "found"),
+    ("roles", "champion", "found"),
     [
-        ("x", "champion", "climatology", "challenger", "climatology, x"),
-        ("climatology", "challenger", "climatology", "champion", "none"),
-        ("climatology", "member", "seasonal_naive", "member", "none"),
+        ({"x": "champion"}, "climatology", "climatology, x"),
+        ({"climatology": "baseline", "x": "challenger"}, "x", "none"),
+        ({"climatology": "member"}, "seasonal_naive", "none"),
     ],
 )
-def test_one_champion_is_chosen_from_none_or_several(folder, name, role, champion, new_role, found):
-    declare_model(folder, name, "climatology", role)
+def test_one_champion_is_chosen_from_none_or_several(folder, roles, champion, found):
+    for name, role in roles.items():
+        declare_model(folder, name, "climatology", role)
     specs, (line,) = read_declarations(folder)
-    assert [model for model, spec in specs.items() if spec.role == "champion"] == [champion]
-    assert specs[name].role == new_role
+    new_roles = roles | {"x": "challenger", champion: "champion"}
+    assert all(spec.role == new_roles.get(name, "baseline") for name, spec in specs.items())
     expected = 'expected one model with role = "champion"'
     assert line == f"{folder}: {expected}, found {found}: {champion} is used"
 

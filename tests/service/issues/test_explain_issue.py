@@ -33,21 +33,30 @@ def test_boats_factors_are_people_factors_scaled_to_boats(context):
         np.testing.assert_allclose(boats["factors"][name], expected, atol=0.02, err_msg=name)
 
 
-REVISED = {"too old to matter": dt.date(2018, 2, 1), "revision": dt.date(2024, 1, 9)}
-
-
-@pytest.mark.parametrize("cause", ["none", *REVISED, "model"])
-def test_change_is_attributed_to_its_only_cause(filled, hand, cause):
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (None, None),
+        (dt.date(2018, 2, 1), None),  # a revised figure, too old to matter
+        (dt.date(2024, 1, 9), "revision"),
+        ("another model", "model"),
+        ("another declaration", "model"),
+    ],
+)
+def test_change_is_attributed_to_its_only_cause(filled, hand, change, cause):
     refit(filled)
-    if cause in REVISED:
+    if isinstance(change, dt.date):
         published = utc(2026, 1, 1, 14, 30)
-        figure = Figure("people", REVISED[cause], 9_000, "page", published, is_marked=True)
+        figure = Figure("people", change, 9_000, "page", published, is_marked=True)
         with filled.database.writing() as connection:
             store_as_documents(connection, ROUTE, [figure], published)
-    if cause == "model":
-        models = filled.settings.models_dir
+    models = filled.settings.models_dir
+    if change == "another model":
         declare_model(models, "climatology", "climatology", "challenger")
         declare_model(models, "seasonal_naive", "seasonal_naive", "champion")
+    if change == "another declaration":
+        parameters = "[parameters]\nyears = 1\n"
+        declare_model(models, "climatology", "climatology", "champion", parameters)
     hand.now += dt.timedelta(hours=1)
     refit(filled, force=True)
     causes = read_note(filled, note_store.CHANGES)["causes"]

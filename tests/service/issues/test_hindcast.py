@@ -47,6 +47,7 @@ def test_origin_is_hindcast_once_per_seed_and_not_served(filled):
         assert issue_store.get_latest_issue(connection, "people") is None
         issues = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
     assert {issue.data_through for issue in issues} == {days[0]}
+    assert all(issue.issue_id.startswith("hindcast-") for issue in issues)
     assert not list(filled.settings.fitted_folder.rglob("*.npz")), "only live fits are kept"
 
 

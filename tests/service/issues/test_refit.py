@@ -39,32 +39,35 @@ def count_issues(context):
         return len(issue_store.list_issues(connection, "people", 10))
 
 
-def test_refit_publishes_one_issue_per_series_in_one_run(filled):
+def test_refit_publishes_one_issue_per_series_while_none_is_current(filled, hand):
     models = []
     outcome = refit(filled, progress=models.append)
-    assert outcome.outcome == "done"
     assert models == ["climatology", "seasonal_naive", ""]
     people, boats = latest_issue(filled), latest_issue(filled, "boats")
-    assert outcome.detail["issues"] == [people.issue_id, boats.issue_id]
-    assert people.run_id == boats.run_id
+    assert (outcome.outcome, outcome.detail["issues"]) == (
+        "done",
+        [people.issue_id, boats.issue_id],
+    )
+    assert people.issue_id.startswith("people-20251231-")
+    assert (people.run_id, people.kind) == (boats.run_id, "live")
     assert people.origin == people.data_through == dt.date(2025, 12, 31)
+    assert people.as_of == people.issued_at == hand.now
     assert (people.champion, people.wanted) == ("climatology", "climatology")
     assert (people.n_paths, people.horizon_days, people.seed) == (100, 1 + 28, 1)
-    assert people.kind == "live"
-
-
-def test_refit_is_skipped_while_issue_is_current(filled, hand):
-    refit(filled)
-    before, paths = latest_issue(filled), stored_paths(filled)
-    again = refit(filled)
-    assert (again.outcome, again.reason) == ("skipped", f"issue {before.issue_id} is current")
+    paths, again = stored_paths(filled), refit(filled)
+    assert (again.outcome, again.reason) == ("skipped", f"issue {people.issue_id} is current")
     assert refit(filled, force=True).outcome == "done"
-    assert latest_issue(filled).issue_id != before.issue_id
+    assert latest_issue(filled).issue_id != people.issue_id
     assert stored_paths(filled) == paths, "same inputs, same paths"
     hand.now += dt.timedelta(hours=23, minutes=59, seconds=50)
     assert refit(filled).outcome == "done"
     with filled.database.reading() as connection:
-        assert issue_store.get_issue(connection, before.issue_id) == before
+        assert issue_store.get_issue(connection, people.issue_id) == people
+        entries = issue_store.list_entries(connection, people.issue_id)
+    assert [(entry.model, entry.title, entry.role) for entry in entries] == [
+        ("climatology", "The climatology", "champion"),
+        ("seasonal_naive", "The seasonal_naive", "baseline"),
+    ]
 
 
 @pytest.mark.parametrize(
