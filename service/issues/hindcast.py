@@ -92,7 +92,7 @@ def _make(context: Context, run: Claim, day: dt.date, assume_known: bool = False
     names = [name for name, spec in specs.items() if name == champion or spec.role == "baseline"]
     simulation = (_HORIZON, _PATHS, settings.seed, weather)
     inputs = Inputs(specs, names, champion, figures, *simulation)
-    if inputs.hash() in {issue.inputs_hash for issue in issues}:
+    if inputs.hash in {issue.inputs_hash for issue in issues}:
         return "there"
     fits = fit_all(inputs, settings, keeps=False)
     if not fits.successful:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from forecast import joint
@@ -62,8 +63,9 @@ class Inputs:
         """Days to simulate after the figures."""
         return min(self.waiting + self.horizon, MOST_HORIZON)
 
+    @cached_property
     def hash(self) -> str:
-        """Return a hash of all inputs but the days that wait, whose number changes daily."""
+        """A hash of all inputs but the days that wait, whose number changes daily."""
         decides = {
             "figures": fingerprint(self.figures.values()),
             "champion": self.preferred,

@@ -20,7 +20,7 @@ def insert_issues(
 
     `kind` is ``live`` or ``hindcast``, `now` the time of issue.
     """
-    inputs, champion, inputs_hash = fits.inputs, fits.champion, fits.inputs.hash()
+    inputs, champion, inputs_hash = fits.inputs, fits.champion, fits.inputs.hash
     specs, declared_as = inputs.specs, declaration_hash(champion, inputs.specs)
     prefix = "" if kind == "live" else f"{kind}-"
     ids = {}

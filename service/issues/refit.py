@@ -121,7 +121,7 @@ def _publish(
         if not run_store.is_current(connection, run):
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
         newest = issue_store.get_latest_issue(connection, fits.inputs.leading)
-        if newest and newest != before and newest.inputs_hash == fits.inputs.hash():
+        if newest and newest != before and newest.inputs_hash == fits.inputs.hash:
             return []
         ids = insert_issues(connection, run, "live", fits, now)
         for kind, content in notes.items():
@@ -156,7 +156,7 @@ def _why_current(context: Context, newest: Issue, inputs: Inputs, now: dt.dateti
     # A little less, since daily jobs do not start at the same second.
     if now - newest.issued_at >= _NEARLY * dt.timedelta(hours=context.settings.refit_hours):
         return ""
-    if newest.inputs_hash == inputs.hash():
+    if newest.inputs_hash == inputs.hash:
         return f"issue {newest.issue_id} is current"
     change = _largest_change(context, newest, inputs)
     if change > _WEATHER_STEP:
@@ -176,7 +176,7 @@ def _largest_change(context: Context, newest: Issue, inputs: Inputs) -> float:
     with context.database.reading() as connection:
         arguments = context.route, inputs.origin, newest.as_of, newest.horizon_days
         before = replace(inputs, weather=drivers_as_of(connection, *arguments))
-        if before.weather.covariates is None or newest.inputs_hash != before.hash():
+        if before.weather.covariates is None or newest.inputs_hash != before.hash:
             return math.inf
         try:
             stored = issue_store.load_paths(connection, newest, champion)

@@ -56,13 +56,18 @@ def test_latest_issue_is_the_last_live_one_issued(database):
 
 
 def test_issues_are_listed_newest_first_in_pages(database):
-    issues = [publish_at(database, NOW + at // 2 * HOUR) for at in range(4)]  # two at each moment
+    runs = [claim_refit(database, f"{at}") for at in range(4)]
+    # Two at each moment, that of the later run first.
+    issues = [
+        publish_at(database, NOW + at // 2 * HOUR, run_id=runs[at], champion=f"{at}")
+        for at in (1, 0, 3, 2)
+    ]
     listed = []
     with database.reading() as connection:
         for _ in issues:
             after = (listed[-1].issued_at, listed[-1].run_id) if listed else None
             listed += issue_store.list_issues(connection, "people", 1, after)
-    assert listed == issues[::-1]
+    assert [issue.champion for issue in listed] == ["3", "2", "1", "0"]
 
 
 def test_first_issue_of_each_kind_and_last_hindcast_up_to_a_day(database):
