@@ -21,6 +21,15 @@ def read_note(context, kind, series_id="people"):
         return note_store.get_note(connection, latest_issue(context, series_id).issue_id, kind)
 
 
+def record_figures(context, counts, day, published):
+    """Record the figures of a day by series, from one page."""
+    figures = [
+        Figure(name, day, n, "page", published, is_marked=True) for name, n in counts.items()
+    ]
+    with context.database.writing() as connection:
+        store_as_documents(connection, ROUTE, figures, published)
+
+
 def test_boats_factors_are_people_factors_scaled_to_boats(context):
     people, boats = (
         read_note(context, note_store.EXPLANATION, name) for name in ("people", "boats")
@@ -43,13 +52,12 @@ def test_boats_factors_are_people_factors_scaled_to_boats(context):
         ("another declaration", "model"),
     ],
 )
-def test_change_is_attributed_to_its_only_cause(filled, hand, change, cause):
+def test_change_is_attributed_to_its_only_cause(filled, hand, monkeypatch, change, cause):
     refit(filled)
+    if change is None:  # nothing is simulated again
+        monkeypatch.setattr("service.issues.explain_issue.fit_all", None)
     if isinstance(change, dt.date):
-        published = utc(2026, 1, 1, 14, 30)
-        figure = Figure("people", change, 9_000, "page", published, is_marked=True)
-        with filled.database.writing() as connection:
-            store_as_documents(connection, ROUTE, [figure], published)
+        record_figures(filled, {"people": 9_000}, change, utc(2026, 1, 1, 14, 30))
     models = filled.settings.models_dir
     if change == "another model":
         declare_model(models, "climatology", "climatology", "challenger")
@@ -76,6 +84,19 @@ def test_explained_and_compared_days_begin_on_the_day_of_issue(filled, hand):
     changes = read_note(context, note_store.CHANGES)
     days = [changes["before"], changes["after"], *changes["causes"].values()]
     assert set(map(len, days)) == {4 + 90}
+
+
+def test_new_figures_are_a_cause_on_the_days_of_both_issues(filled, hand):
+    refit(filled)
+    with filled.database.reading() as connection:
+        before = issue_store.load_paths(connection, latest_issue(filled), "climatology").mean()
+    record_figures(filled, {"people": 900, "boats": 15}, dt.date(2026, 1, 1), utc(2026, 1, 2, 13))
+    hand.now = utc(2026, 1, 2, 14)
+    refit(filled)
+    changes = read_note(filled, note_store.CHANGES)
+    assert changes["from"] == "2026-01-02"
+    np.testing.assert_allclose(changes["before"], before[1:], atol=0.001)
+    assert any(changes["causes"]["new_figures"])
 
 
 def test_no_changes_are_stated_if_a_series_had_no_issue(filled, hand):
