@@ -109,20 +109,14 @@ def add_subscriber(
     address: str,
     preferences: Preferences,
     now: dt.datetime,
-    named: Mapping[str, Any] | None = None,
-) -> bool:
-    """Subscribe `address` to a route with these preferences; return whether it is new.
-
-    For an existing subscriber only the `named` columns change; by default all preferences, and the
-    state becomes active.
-    """
-    values = preferences.columns() | {"state": "active", "changed_at": now}
+    state: str = "active",
+) -> None:
+    """Subscribe `address` to a route, or change the preferences and the state of a subscriber."""
+    values = preferences.columns() | {"state": state, "changed_at": now}
     new = {"address": address, "token": secrets.token_urlsafe(_TOKEN_BYTES), "joined_at": now}
-    changed = values if named is None else {**named, "changed_at": now}
     query = insert(connection, subscribers).values(values | new)
-    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=changed)
-    token = connection.scalar(query.returning(subscribers.c.token))
-    return bool(token == new["token"])
+    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=values)
+    connection.execute(query)
 
 
 def list_subscribers(connection: sa.Connection, **values: Any) -> list[Subscriber]:
