@@ -8,12 +8,7 @@ from service.core.addresses import AddressError
 from service.core.settings import Settings
 from service.mail import smtp
 from service.mail.smtp import MailError, SendResult, Session
-from tests.service.mailbox import (
-    PASSWORD,
-    Mailbox,
-    mail_settings,
-    run_mail_server,
-)
+from tests.service.mailbox import PASSWORD, Mailbox, mail_settings, run_mail_server
 from tests.service.support import free_port
 from tests.support.loopback import run_raw_server
 from tests.support.waiting import BOUND
