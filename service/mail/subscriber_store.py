@@ -230,14 +230,11 @@ def list_over_limit(
 
 def _salt(connection: sa.Connection, day: dt.date) -> str:
     """Return the salt of `day`; a new day deletes the previous salt and counts."""
-    salt = connection.execute(sa.select(salts.c.salt).where(salts.c.day == day)).scalar()
-    if salt is not None:
-        return str(salt)
-    connection.execute(asks.delete())
-    connection.execute(salts.delete())
-    fresh = secrets.token_hex(32)
-    connection.execute(salts.insert().values(day=day, salt=fresh))
-    return fresh
+    if connection.execute(salts.delete().where(salts.c.day != day)).rowcount:
+        connection.execute(asks.delete())
+    fresh = {"day": day, "salt": secrets.token_hex(32)}
+    connection.execute(insert(connection, salts).values(fresh).on_conflict_do_nothing())
+    return str(connection.scalar(sa.select(salts.c.salt)))
 
 
 def _hash(token: str) -> str:

@@ -66,34 +66,31 @@ def test_forecast_that_ends_too_soon_is_rejected(mailer):
         build(mailer, utc(2026, 3, 5), "2026-W10")
 
 
-def test_content_is_json_and_attributes_the_weather_used(mailer):
-    content = build(mailer, NOW).content
+@pytest.mark.parametrize(
+    ("now", "status", "first", "n_waiting"),
+    [(NOW, "fresh", "2026-01-02", 1), (utc(2026, 1, 9, 15), "degraded", "2026-01-09", 8)],
+)
+def test_content_is_json_from_today_on(mailer, now, status, first, n_waiting):
+    """People and boats cover the same days."""
+    content = build(mailer, now).content
     assert json.loads(json.dumps(content)) == content
-    assert content["status"] == "fresh"
+    assert content["status"] == status
+    assert len(content["reasons"]) == (0 if status == "fresh" else 2)
     (boats,) = content["followers"]
-    assert boats.startswith("Boats. Next 7 days: about")
+    for sentence in (content["headline"]["sentence"], boats.removeprefix("Boats. ")):
+        assert sentence.startswith("Next 7 days: about")
     assert content["past"][-1]["date"] == "2025-12-31"
-    assert content["days"][0]["date"] == "2026-01-02"
-    assert [row["note"] for row in content["waiting"]] == ["not yet published"]
-    assert WEATHER not in content["attribution"]
+    waiting = [(row["date"], row["note"]) for row in content["waiting"]]
+    assert waiting == [(f"2026-01-0{d}", "not yet published") for d in range(1, n_waiting + 1)]
+    assert content["headline"]["from"] == content["days"][0]["date"] == first
+
+
+def test_weather_is_attributed_when_used(mailer):
+    assert WEATHER not in build(mailer, NOW).content["attribution"]
     with mailer.database.writing() as connection:
         issue = issue_store.get_latest_issue(connection, "people")
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
     assert WEATHER in build(mailer, NOW).content["attribution"]
-
-
-def test_edition_of_old_figures_and_old_issue(mailer):
-    """People and boats cover the same days."""
-    content = build(mailer, utc(2026, 1, 9, 15), "2026-W02").content
-    assert content["status"] == "degraded"
-    old_figures, old_issue = content["reasons"]
-    assert old_figures == "the latest figures are for 2025-12-31, 9 days ago"
-    assert old_issue.startswith("no forecast has been published for 7 days")
-    (boats,) = content["followers"]
-    for sentence in (content["headline"]["sentence"], boats.removeprefix("Boats. ")):
-        assert sentence.startswith("Next 7 days: about")
-    assert content["headline"]["from"] == content["days"][0]["date"] == "2026-01-09"
-    assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
 
 
 def test_edition_as_of_a_time_ignores_newer_issues(mailer):

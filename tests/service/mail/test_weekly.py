@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -14,14 +13,13 @@ from service.core.settings import Settings
 from service.mail.weekly import digest, due_week, edition_for, send_due_mail
 from tests.service.mailbox import (
     FRIDAY,
-    PASSWORD,
     add_readers,
     count_deliveries,
     list_readers,
     publish_issue,
     read_body,
 )
-from tests.service.support import ManualClock, free_port, latest_run, utc
+from tests.service.support import ManualClock, latest_run, utc
 
 pytestmark = pytest.mark.usefixtures("plain_chart")
 
@@ -87,17 +85,6 @@ def test_concurrent_run_is_skipped(mailer, mailbox, hand):
     assert digest(mailer, clock=hand).outcome == "done"
     assert len(mailbox.taken) == 1
     other.database.close()
-
-
-def test_emails_are_sent_after_smtp_outage(mailer, mailbox, hand, caplog):
-    add_readers(mailer, "a", "b")
-    settings = Settings(**(mailer.settings.model_dump() | {"smtp_port": free_port()}))
-    with pytest.raises(JobError, match="cannot be used"):
-        digest(Context(settings, mailer.database), clock=hand)
-    hand.now += dt.timedelta(minutes=6)
-    digest(mailer, clock=hand)
-    assert Counter(mailbox.readers()) == Counter(addresses("a", "b"))
-    assert "@reader" not in caplog.text and PASSWORD not in caplog.text
 
 
 def test_only_the_week_whose_email_was_due_last_is_begun(mailer, mailbox, hand):
