@@ -62,7 +62,7 @@ def digest(
         if dry_run:
             several = len(context.routes) > 1
             folder = (out or Path()) / (one.route.name if several else "")
-            return _write_preview(folder, chosen, _copy(_preview(one), chosen, address))
+            return _write_preview(folder, chosen, weekly.copy_for(_preview(one), chosen, address))
         if to:
             return _send_copy(one, chosen, address)
         return weekly.digest(one, week, at_once=True).reason
@@ -76,23 +76,12 @@ def _preview(context: Context) -> Context:
     return replace(context, settings=context.settings.model_copy(update={"mail_from": sender}))
 
 
-def _copy(context: Context, week: str, address: str) -> EmailMessage:
-    """Return the email of `week` for `address`, with the declared threshold."""
-    from service.answers.issue_loader import IssueLoader
-    from service.mail.delivery_store import Reader
-    from service.mail.render import weekly_messages
-    from service.mail.weekly import edition_for
-
-    loader = IssueLoader(context)
-    message = weekly_messages(loader, edition_for(loader, week))
-    return message(Reader(address, context.route.lead.day_threshold))
-
-
 def _send_copy(context: Context, week: str, address: str) -> str:
     from service.mail.smtp import MailError, Session
+    from service.mail.weekly import copy_for
 
     with Session(context.settings) as session:
-        message = _copy(context, week, address)
+        message = copy_for(context, week, address)
         sent = session.send(address, message.as_bytes())
     if sent.state != "sent":
         raise MailError(f"not sent: the server answered {sent.code}")

@@ -1,9 +1,10 @@
 """Send the weekly email: frozen once, sent once per subscriber, resumed after a crash."""
 
-__all__ = ["digest", "due_week", "edition_for", "send_due_mail"]
+__all__ = ["copy_for", "digest", "due_week", "edition_for", "send_due_mail"]
 
 import calendar
 import datetime as dt
+from email.message import EmailMessage
 
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import format_instant, utc_now
@@ -11,7 +12,7 @@ from service.core.context import Context
 from service.core.job_runner import JobError, Outcome
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
-from service.mail.delivery_store import Edition
+from service.mail.delivery_store import Edition, Reader
 from service.mail.edition import build_edition, iso_week, monday
 from service.mail.render import weekly_messages
 from service.mail.sending import (
@@ -52,6 +53,13 @@ def digest(
         return send_edition(context, session, edition, message, clock, at_once)
 
     return run_exclusively(context, "digest", work)
+
+
+def copy_for(context: Context, week: str, address: str) -> EmailMessage:
+    """Return the email of `week` for one address, with the declared threshold."""
+    loader = IssueLoader(context)
+    reader = Reader(address, context.route.lead.day_threshold)
+    return weekly_messages(loader, edition_for(loader, week))(reader)
 
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
