@@ -35,10 +35,18 @@ def test_early_warnings_are_chosen_previewed_and_sent(run, mailbox):
     assert all("Early warning" in message["Subject"] for message in mailbox.messages())
 
 
-def test_digest_dry_run_writes_a_preview_and_sends_nothing(run, mailbox, tmp_path):
-    folder = tmp_path / "look"
-    result = run("digest", "--dry-run", "--week", "2026-W02", "--out", str(folder))
-    assert result.exit_code == 0, result.output
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    ("routes", "status", "name"), [("channel", 0, ""), ("channel,italy", 1, "channel")]
+)
+def test_digest_dry_run_writes_a_preview_and_sends_nothing(
+    mailer, invoke_with, mailbox, tmp_path, routes, status, name
+):
+    """Of several routes each has its folder; that of Italy has no forecast yet."""
+    run = invoke_with(mailer.settings.model_copy(update={"routes": routes}))
+    result = run("digest", "--dry-run", "--week", "2026-W02", "--out", str(tmp_path / "look"))
+    assert result.exit_code == status, result.output
+    folder = tmp_path / "look" / name
     ends = (".eml", ".html", ".txt", "-light.png", "-dark.png")
     assert {file.name for file in folder.iterdir()} == {f"2026-W02{end}" for end in ends}
     assert (folder / "2026-W02-dark.png").read_bytes() == b"dark"
