@@ -62,6 +62,8 @@ def test_invalid_week_is_rejected(text):
 
 
 def test_forecast_that_ends_too_soon_is_rejected(mailer):
+    last = build(mailer, utc(2026, 3, 4), "2026-W10").content["days"]
+    assert (len(last), last[-1]["date"]) == (28, "2026-03-31")
     with pytest.raises(NotPossible, match="needs a forecast of the next 28 days; that of people-"):
         build(mailer, utc(2026, 3, 5), "2026-W10")
 
@@ -83,6 +85,7 @@ def test_content_is_json_from_today_on(mailer, now, status, first, n_waiting):
     waiting = [(row["date"], row["note"]) for row in content["waiting"]]
     assert waiting == [(f"2026-01-0{d}", "not yet published") for d in range(1, n_waiting + 1)]
     assert content["headline"]["from"] == content["days"][0]["date"] == first
+    assert len(content["days"]) == 28
 
 
 def test_weather_is_attributed_when_used(mailer):
