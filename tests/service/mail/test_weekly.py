@@ -131,6 +131,17 @@ def test_scheduler_sends_within_a_day(mailer, mailbox, hand):
     assert latest_run(mailer, "digest") is not None
 
 
+def test_scheduler_resumes_within_five_days(mailer, mailbox, hand):
+    add_readers(mailer, "a")
+    mailbox.rcpt = lambda _: "451 later"
+    assert digest(mailer, clock=hand).reason == "2026-W01: 1 later"
+    mailbox.rcpt = lambda _: None
+    for moment, n_sent in ((utc(2026, 1, 7, 15, 30), 0), (utc(2026, 1, 7, 15, 29), 1)):
+        hand.now = moment
+        send_due_mail(mailer, "", clock=hand)
+        assert len(mailbox.taken) == n_sent, moment
+
+
 def test_scheduler_pauses_after_failure(mailer):
     hand = ManualClock(utc_now())
     _, moment = due_week(mailer, hand.now)
