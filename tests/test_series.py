@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -18,8 +19,9 @@ from service.data.ingest import ingest
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
 from service.issues.score import score
+from service.mail.delivery_store import Reader
 from service.mail.edition import build_edition
-from service.mail.render import MailRenderer, Reader
+from service.mail.render import weekly_messages
 from tests.service.mailbox import read_body
 from tests.service.support import NOW, ROOT, ManualClock, declare_quick_models
 from tests.support import embedded
@@ -167,11 +169,9 @@ def test_grafana_and_metrics_have_the_series(client):
 
 
 def test_weekly_email_contains_units(strait, client):
-    loader = IssueLoader(strait, ManualClock(NOW))
-    edition = build_edition(loader, "2026-W01")
-    paths = loader.view("strait_entries", edition.issue_id).paths
     settings = strait.settings.model_copy(update={"mail_from": "a@b.org"})
-    message = MailRenderer(edition, paths, settings).message(Reader("a@b.org", 5))
+    loader = IssueLoader(replace(strait, settings=settings), ManualClock(NOW))
+    message = weekly_messages(loader, build_edition(loader, "2026-W01"))(Reader("a@b.org", 5))
     text = " ".join(read_body(message).split())
     assert re.search(r"Next 7 days: about [\d,]+ arrivals", text)
     assert re.search(r"Vessels\. Next 7 days: about [\d,]+ vessels", text)

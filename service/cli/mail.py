@@ -5,26 +5,18 @@ from __future__ import annotations
 __all__ = ["digest", "warn"]
 
 from dataclasses import replace
-from email.utils import make_msgid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import (
-    each_route,
-    pass_context,
-    route_option,
-    run_each_route,
-)
-from service.core.addresses import domain_of
+from service.cli.options import each_route, pass_context, route_option, run_each_route
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.files import write_atomically
 
 if TYPE_CHECKING:
-    from service.core.settings import Settings
-    from service.mail.render import MailRenderer, Reader
+    from email.message import EmailMessage
 
 
 @click.command()
@@ -57,7 +49,7 @@ def digest(
     """
     from service.core.addresses import clean_address
     from service.mail import weekly
-    from service.mail.edition import monday
+    from service.mail.edition import iso_week, monday
 
     if out and not dry_run:
         raise click.UsageError("--out needs --dry-run")
@@ -66,12 +58,13 @@ def digest(
     address = clean_address(to) if to else "reader@example.org"
 
     def work(one: Context) -> str:
+        chosen = week or iso_week(one.route, utc_now())
         if dry_run:
             several = len(context.routes) > 1
             folder = (out or Path()) / (one.route.name if several else "")
-            return _write_preview(folder, *_copy(_preview(one), week, address))
+            return _write_preview(folder, chosen, weekly.copy_for(_preview(one), chosen, address))
         if to:
-            return _send(one.settings, *_copy(one, week, address))
+            return _send_copy(one, chosen, address)
         return weekly.digest(one, week, at_once=True).reason
 
     run_each_route(context, work, route)
@@ -83,50 +76,36 @@ def _preview(context: Context) -> Context:
     return replace(context, settings=context.settings.model_copy(update={"mail_from": sender}))
 
 
-def _copy(context: Context, week: str | None, address: str) -> tuple[MailRenderer, Reader]:
-    """Return the email of `week`, and its reader, with the declared threshold."""
-    from service.answers.issue_loader import IssueLoader
-    from service.mail.edition import iso_week
-    from service.mail.render import Reader
-    from service.mail.weekly import edition_for, renderer_of
-
-    loader = IssueLoader(context)
-    edition = edition_for(loader, week or iso_week(loader.route, utc_now()))
-    reader = Reader(address, context.route.lead.day_threshold, None)
-    return renderer_of(loader, edition, context.settings), reader
-
-
-def _send(settings: Settings, renderer: MailRenderer, reader: Reader) -> str:
+def _send_copy(context: Context, week: str, address: str) -> str:
     from service.mail.smtp import MailError, Session
+    from service.mail.weekly import copy_for
 
-    with Session(settings) as session:
-        message = renderer.message(reader)
-        # A mailbox may drop the second of two emails with one id.
-        copy_id = make_msgid("copy", domain_of(message["Message-ID"]))
-        message.replace_header("Message-ID", copy_id)
-        sent = session.send(reader.address, message.as_bytes())
+    with Session(context.settings) as session:
+        message = copy_for(context, week, address)
+        sent = session.send(address, message.as_bytes())
     if sent.state != "sent":
         raise MailError(f"not sent: the server answered {sent.code}")
-    return f"sent a copy: {renderer.subject}"
+    return f"sent a copy: {message['Subject']}"
 
 
-def _write_preview(folder: Path, renderer: MailRenderer, reader: Reader) -> str:
+def _write_preview(folder: Path, week: str, message: EmailMessage) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    week, message = renderer.edition.period, renderer.message(reader)
     html, text = (
         body.get_content() if (body := message.get_body((kind,))) else ""
         for kind in ("html", "plain")
     )
-    for name, png in renderer.charts.items():
-        file = f"{week}-{name}.png"
-        write_atomically(folder / file, png)
-        html = html.replace(f"cid:{renderer.cid(name)}", file)
+    for part in message.walk():
+        if part.get_content_maintype() == "image":
+            file = f"{week}-{str(part.get_filename()).removeprefix('chart-')}"
+            png: Any = part.get_payload(decode=True)
+            write_atomically(folder / file, png)
+            html = html.replace(f"cid:{part['Content-ID'].strip('<>')}", file)
     content = message.as_bytes()
     texts = {"eml": content, "html": html.encode(), "txt": text.encode()}
     for form, written in texts.items():
         write_atomically(folder / f"{week}.{form}", written)
     files = f".eml, .html, .txt and .png in {folder}"
-    return f"{renderer.subject}\n{len(content):,} bytes; {files}"
+    return f"{message['Subject']}\n{len(content):,} bytes; {files}"
 
 
 @click.command()

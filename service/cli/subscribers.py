@@ -66,20 +66,18 @@ def _email_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _subscribe_or_change(
-    connection: Connection, address: str, one: Context, given: dict[str, Any]
+    connection: Connection, address: str, one: Context, given: dict[str, Any], state: str = ""
 ) -> tuple[str, Preferences, bool]:
-    """Subscribe `address` to a route, or change the `given` columns of a subscriber.
+    """Subscribe `address` to a route, or change the `given` preferences of a subscriber.
 
-    Return what was done, the preferences, and whether the subscriber was suspended.
+    Return what was done, the preferences, and whether the subscriber is suspended: the state
+    stays as it is unless `state` is given.
     """
     from service.mail import subscriber_store as store
 
     old = store.find_subscriber(connection, address=address, route=one.route.name)
-    default = store.Preferences(one.route.lead.day_threshold, route=one.route.name)
-    columns = (old or default).columns()
-    preferences = store.Preferences(
-        **columns | {name: value for name, value in given.items() if name in columns}
-    )
+    before = old or store.Preferences(one.route.lead.day_threshold, route=one.route.name)
+    preferences = store.Preferences(**before.columns() | given)
     if preferences.warn_level is None:
         if not preferences.weekly:
             raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
@@ -87,11 +85,13 @@ def _subscribe_or_change(
             raise click.UsageError("--week-threshold needs --warn-at")
     elif one.route.is_closed:
         raise click.UsageError(f"the source of {one.route.name} has ended: it has no warnings")
-    is_suspended = old is not None and old.state != "active"
-    if old and given.items() <= vars(old).items():  # later bounces still count
-        return "unchanged", preferences, is_suspended
-    is_new = store.add_subscriber(connection, address, preferences, utc_now(), given)
-    return "added" if is_new else "changed", preferences, is_suspended
+    state = state or (old.state if old else "active")
+    done = "changed" if old else "added"
+    if old and (old.columns(), old.state) == (preferences.columns(), state):
+        done = "unchanged"  # later bounces still count
+    else:
+        store.add_subscriber(connection, address, preferences, utc_now(), state)
+    return done, preferences, state != "active"
 
 
 @click.group(cls=Group)
@@ -121,9 +121,9 @@ def add(context: Context, routes: list[Context], given: dict[str, Any], address:
 
     Preferences that are not given stay as they are; a suspended subscriber becomes active.
     """
-    address, given = clean_address(address), given | {"state": "active"}
+    address = clean_address(address)
     with context.database.writing() as connection:
-        done = [_subscribe_or_change(connection, address, one, given) for one in routes]
+        done = [_subscribe_or_change(connection, address, one, given, "active") for one in routes]
     for one, (what, preferences, _) in zip(routes, done, strict=True):
         click.echo(f"{what} ({one.route.name}): {preferences.in_words(one.route.lead)}")
 

@@ -147,7 +147,7 @@ def _message(settings: Settings, edition: Edition, reader: Due) -> EmailMessage:
     assert reader.content is not None
     subject, lead, more = _texts(edition.content, reader.content)
     values = {"lead": lead, "more": more, "rows": reader.content["chances"][:1]}
-    return edition_message(settings, edition, reader, subject, "warning", values)
+    return edition_message(settings, edition, reader, subject, values)
 
 
 def _texts(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, str, list[str]]:

@@ -148,7 +148,10 @@ def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
             | {"came": arrivals.get(day["date"])}
             for day in days
         ]
-        sentence = _sentence(previous, arrivals)
+        forecast, came = previous.content["headline"], [*arrivals.values()]
+        unit = unit_of(previous.content, forecast["median"])
+        total = sum(came) if len(came) == _WEEK_DAYS else None
+        sentence = _compare("The last email forecast", forecast, unit, outcome(came), total)
     is_older = (loader.today() - last).days > _WEEK_DAYS
     return {"sentence": sentence, "rows": rows, "is_older": is_older}
 
@@ -221,30 +224,21 @@ def _last_hindcast(loader: IssueLoader) -> tuple[str, dt.date]:
     if not weeks:
         return first, loader.today()
     week = weeks[-1]
-    span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(week["median"])
-    sentence = (
-        f"{first} A hindcast, a forecast {_AFTERWARDS}, was {week['median']:,} {unit} for "
-        f"{span} ({range_chance(week['lo80'], week['hi80'])}). {week['truth']:,} arrived, "
-        f"{_position(week['truth'], week)} that range."
-    )
+    unit, total = loader.route.lead.unit_of(week["median"]), week["truth"]
+    made = f"{first} A hindcast, a forecast {_AFTERWARDS}, was"
+    sentence = _compare(made, week, unit, f"{total:,} arrived", total)
     return sentence, dt.date.fromisoformat(week["to"])
 
 
-def _position(total: int, forecast: Mapping[str, Any]) -> str:
-    """Say where `total` lies: above, below or within the 80% range."""
-    if total > forecast["hi80"]:
-        return "above"
-    return "below" if total < forecast["lo80"] else "within"
-
-
-def _sentence(previous: Edition, arrivals: dict[str, int]) -> str:
-    headline = previous.content["headline"]
-    span, median = day_span(headline["from"], headline["to"]), headline["median"]
-    forecast = (
-        f"The last email forecast {median:,} {unit_of(previous.content, median)} for {span} "
-        f"({range_chance(headline['lo80'], headline['hi80'])})"
-    )
-    outcome_text = outcome(list(arrivals.values()))
-    if len(arrivals) == _WEEK_DAYS:
-        outcome_text += f", {_position(sum(arrivals.values()), headline)} that range"
-    return f"{forecast}. {outcome_text[0].upper()}{outcome_text[1:]}."
+def _compare(
+    made: str, forecast: Mapping[str, Any], unit: str, came: str, total: int | None
+) -> str:
+    """Say what was forecast for a week, what `came`, and where its `total`, if known, lies."""
+    lo80, hi80 = forecast["lo80"], forecast["hi80"]
+    span = day_span(forecast["from"], forecast["to"])
+    text = f"{made} {forecast['median']:,} {unit} for {span} ({range_chance(lo80, hi80)})"
+    text += f". {came[0].upper()}{came[1:]}"
+    if total is not None:
+        side = "above" if total > hi80 else "below" if total < lo80 else "within"
+        text += f", {side} that range"
+    return f"{text}."

@@ -1,30 +1,25 @@
 """Render an edition as an email: HTML, text with the same numbers, charts and CSV."""
 
-__all__ = [
-    "MailRenderer",
-    "Reader",
-    "edition_message",
-    "confirmation_message",
-    "with_route",
-]
+__all__ = ["confirmation_message", "edition_message", "weekly_messages", "with_route"]
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from functools import cache, cached_property
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import css_inline
 import jinja2
 
-from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
+from service.answers.issue_loader import IssueLoader
 from service.answers.wording import (
     FILTERS,
     approximate_headline,
@@ -62,61 +57,55 @@ def with_route(name: str, content: Mapping[str, Any]) -> str:
     return f"{name} - {content['route']}" if content["route"] else name
 
 
-class MailRenderer:
-    """Render the emails of one edition; shared parts are computed once."""
+def weekly_messages(loader: IssueLoader, edition: Edition) -> Callable[[Reader], EmailMessage]:
+    """Return a function that renders the weekly email for a reader, whose chances are its issue's.
 
-    def __init__(self, edition: Edition, paths: Paths, settings: Settings) -> None:
-        self.edition = edition
-        self.subject = _subject(edition.content)
-        first = dt.date.fromisoformat(edition.content["days"][0]["date"])
-        self._ahead = Ahead(paths, first, first)
-        self._settings = settings
-        self._chances = cache(self._above)
+    What readers share is computed once, on first use. The function raises `ValueError` if a value
+    would inject a header.
+    """
+    content, settings = edition.content, loader.context.settings
+    first = dt.date.fromisoformat(content["days"][0]["date"])
+    ahead = loader.view(loader.route.leading, edition.issue_id, first=first).ahead
+    charts, chances = cache(lambda: chart.draw(content)), cache(partial(_chances, ahead))
+    at = f"{edition.route}.{edition.period}@{addresses.domain_of(settings.mail_from)}"
+    cids = {theme: f"chart-{theme}.{at}" for theme in chart.THEMES}
 
-    @cached_property
-    def charts(self) -> dict[str, bytes]:
-        """The chart by theme, rendered on first use."""
-        return chart.draw(self.edition.content)
-
-    def message(self, reader: Reader) -> EmailMessage:
-        """Return the complete email; raises `ValueError` if a value would inject a header."""
-        edition, content = self.edition, self.edition.content
-        zone = ZoneInfo(content["time_zone"])
+    def message(reader: Reader) -> EmailMessage:
         values = {
-            "cids": {name: self.cid(name) for name in chart.THEMES},
+            "cids": cids,
             "days": content["days"][:_DAYS],
-            "week_name": week_name(content["week"], content["made_at"], zone),
-            "reader": self._chances(reader.threshold),
+            "week_name": week_name(
+                content["week"], content["made_at"], ZoneInfo(content["time_zone"])
+            ),
+            "reader": chances(reader.threshold),
             "unit": unit_of(content, reader.threshold),
         }
-        message = edition_message(self._settings, edition, reader, self.subject, "digest", values)
-        _, html = message.iter_parts()
-        for name, png in self.charts.items():
+        email = edition_message(settings, edition, reader, _subject(content), values)
+        _, html = email.iter_parts()
+        for theme, png in charts().items():
             html.add_related(
-                png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
-                filename=f"chart-{name}.png",
+                png, "image", "png", cid=f"<{cids[theme]}>", disposition="inline",
+                filename=f"chart-{theme}.png",
             )  # fmt: skip
-        message.add_attachment(
+        email.add_attachment(
             csv_text(content["days"], [name for name in content["days"][0] if name != "time"]),
             subtype="csv",
             cte="quoted-printable",
             filename=f"{content['series_id']}-forecast-{edition.made_at:%Y-%m-%d}.csv",
         )
-        return message
+        return email
 
-    def _above(self, threshold: int) -> dict[str, Any]:
-        days = exceedance(self._ahead, threshold, 1, _DAYS)
-        return {
-            "threshold": threshold,
-            "p_day": days["p_any"],
-            "p_days": [row["p_above"] for row in days["rows"]],
-            "p_week": exceedance(self._ahead, threshold, _DAYS, _DAYS)["p_any"],
-        }
+    return message
 
-    def cid(self, name: str) -> str:
-        """Return the Content-ID of a chart."""
-        whole = f"chart-{name}.{self.edition.route}.{self.edition.period}"
-        return f"{whole}@{addresses.domain_of(self._settings.mail_from)}"
+
+def _chances(ahead: Ahead, threshold: int) -> dict[str, Any]:
+    days = exceedance(ahead, threshold, 1, _DAYS)
+    return {
+        "threshold": threshold,
+        "p_day": days["p_any"],
+        "p_days": [row["p_above"] for row in days["rows"]],
+        "p_week": exceedance(ahead, threshold, _DAYS, _DAYS)["p_any"],
+    }
 
 
 def _subject(content: Mapping[str, Any]) -> str:
@@ -135,16 +124,16 @@ def edition_message(
     edition: Edition,
     reader: Reader,
     about: str,
-    template: str,
     values: Mapping[str, Any],
 ) -> EmailMessage:
     """Return an edition's email as text and HTML; its Message-ID is stable across retries.
 
-    A copy to anyone but a subscriber has no token and so no unsubscribe link.
+    A copy to anyone but a subscriber has no token and so no unsubscribe link; its Message-ID is
+    new, as a mailbox may drop the second of two emails with one id.
     """
     domain = addresses.domain_of(settings.mail_from)
     list_id = f"{edition.kind}-{edition.route}.crossings.{domain}"
-    whole = f"{list_id} {edition.period} {reader.token}"
+    whole = f"{list_id} {edition.period} {reader.token or secrets.token_hex()}"
     title = edition.content["title"]
     message = _new_message(
         settings, title, reader.address, about, edition.made_at, edition.period, whole
@@ -162,7 +151,9 @@ def edition_message(
         "address": settings.address,
         "unsubscribe": link,
     }
-    text, html = (_render(f"{template}.{form}", {**shared, **values}) for form in ("txt", "html"))
+    text, html = (
+        _render(f"{edition.kind}.{form}", {**shared, **values}) for form in ("txt", "html")
+    )
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message

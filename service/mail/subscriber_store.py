@@ -109,20 +109,14 @@ def add_subscriber(
     address: str,
     preferences: Preferences,
     now: dt.datetime,
-    named: Mapping[str, Any] | None = None,
-) -> bool:
-    """Subscribe `address` to a route with these preferences; return whether it is new.
-
-    For an existing subscriber only the `named` columns change; by default all preferences, and the
-    state becomes active.
-    """
-    values = preferences.columns() | {"state": "active", "changed_at": now}
+    state: str = "active",
+) -> None:
+    """Subscribe `address` to a route, or change the preferences and the state of a subscriber."""
+    values = preferences.columns() | {"state": state, "changed_at": now}
     new = {"address": address, "token": secrets.token_urlsafe(_TOKEN_BYTES), "joined_at": now}
-    changed = values if named is None else {**named, "changed_at": now}
     query = insert(connection, subscribers).values(values | new)
-    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=changed)
-    token = connection.scalar(query.returning(subscribers.c.token))
-    return bool(token == new["token"])
+    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=values)
+    connection.execute(query)
 
 
 def list_subscribers(connection: sa.Connection, **values: Any) -> list[Subscriber]:
@@ -236,14 +230,11 @@ def list_over_limit(
 
 def _salt(connection: sa.Connection, day: dt.date) -> str:
     """Return the salt of `day`; a new day deletes the previous salt and counts."""
-    salt = connection.execute(sa.select(salts.c.salt).where(salts.c.day == day)).scalar()
-    if salt is not None:
-        return str(salt)
-    connection.execute(asks.delete())
-    connection.execute(salts.delete())
-    fresh = secrets.token_hex(32)
-    connection.execute(salts.insert().values(day=day, salt=fresh))
-    return fresh
+    if connection.execute(salts.delete().where(salts.c.day != day)).rowcount:
+        connection.execute(asks.delete())
+    fresh = {"day": day, "salt": secrets.token_hex(32)}
+    connection.execute(insert(connection, salts).values(fresh).on_conflict_do_nothing())
+    return str(connection.scalar(sa.select(salts.c.salt)))
 
 
 def _hash(token: str) -> str:

@@ -36,15 +36,13 @@ def _loader(route: str | None = None) -> IssueLoader:
     return next((one for one in first.each_route() if one.route.name == route), first)
 
 
-def _chosen_loader() -> IssueLoader:
-    """Return the loader of the route chosen by the form or URL, otherwise the first."""
-    return _loader(request.values.get("route"))
-
-
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
-    offered, chosen = not _loader().context.settings.mail_fault, _chosen_loader()
+    offered, chosen = (
+        not _loader().context.settings.mail_fault,
+        _loader(request.values.get("route")),
+    )
     return _answer(
         "subscribe.html",
         status,
@@ -176,7 +174,8 @@ def _still(rest: list[Subscriber]) -> str:
 
 def _preferences() -> Preferences:
     """Read the preferences of the form; raises ValueError with the problem."""
-    route, values = _chosen_loader().route, request.form
+    values = request.form
+    route = _loader(values.get("route")).route
     emails = values.get("emails") or EMAILS[0]
     offered = EMAILS[:1] if route.is_closed else EMAILS
     if values.get("route", route.name) != route.name or emails not in offered:

@@ -1,20 +1,20 @@
 """Send the weekly email: frozen once, sent once per subscriber, resumed after a crash."""
 
-__all__ = ["digest", "due_week", "edition_for", "send_due_mail", "renderer_of"]
+__all__ = ["copy_for", "digest", "due_week", "edition_for", "send_due_mail"]
 
 import calendar
 import datetime as dt
+from email.message import EmailMessage
 
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome
-from service.core.settings import Settings
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
-from service.mail.delivery_store import Edition
+from service.mail.delivery_store import Edition, Reader
 from service.mail.edition import build_edition, iso_week, monday
-from service.mail.render import MailRenderer
+from service.mail.render import weekly_messages
 from service.mail.sending import (
     GIVE_UP,
     Clock,
@@ -49,10 +49,17 @@ def digest(
                 readers = list_subscribers(connection, state="active", weekly=True, route=route)
                 mails = dict.fromkeys(reader.subscriber_id for reader in readers)
                 delivery_store.save_edition(connection, edition, mails)
-        message = renderer_of(loader, edition, context.settings).message
+        message = weekly_messages(loader, edition)
         return send_edition(context, session, edition, message, clock, at_once)
 
     return run_exclusively(context, "digest", work)
+
+
+def copy_for(context: Context, week: str, address: str) -> EmailMessage:
+    """Return the email of `week` for one address, with the declared threshold."""
+    loader = IssueLoader(context)
+    reader = Reader(address, context.route.lead.day_threshold)
+    return weekly_messages(loader, edition_for(loader, week))(reader)
 
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
@@ -64,12 +71,6 @@ def edition_for(loader: IssueLoader, week: str) -> Edition:
         return build_edition(loader, week)
     moment = _moment(loader.context, week)
     return build_edition(IssueLoader(loader.context, lambda: moment), week, moment)
-
-
-def renderer_of(loader: IssueLoader, edition: Edition, settings: Settings) -> MailRenderer:
-    """Return a renderer for `edition`, with chances for each reader's threshold from its issue."""
-    paths = loader.view(loader.route.leading, edition.issue_id).paths
-    return MailRenderer(edition, paths, settings)
 
 
 def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -87,12 +86,7 @@ class Mailbox:
 
 
 @contextmanager
-def run_mail_server(
-    mailbox,
-    authority=None,
-    security="starttls",
-    name="127.0.0.1",
-):
+def run_mail_server(mailbox, authority=None, security="starttls", name="127.0.0.1"):
     """Run a server for `mailbox`; its certificate, for `name`, is issued by `authority`."""
     context = None
     if authority is not None:
@@ -100,27 +94,24 @@ def run_mail_server(
         authority.issue_cert(name).configure_cert(context)
 
     def check(server, session, envelope, how, who):
-        good = isinstance(who, LoginPassword) and (who.login, who.password) == (
-            USER.encode(),
-            mailbox.password.encode(),
-        )
+        expected = (USER.encode(), mailbox.password.encode())
+        good = isinstance(who, LoginPassword) and (who.login, who.password) == expected
         mailbox.logins.append(how)
         return AuthResult(success=good, handled=False)
 
-    options: dict[str, Any] = {"authenticator": check, "data_size_limit": 400_000}
-    if security == "starttls" and context:
-        options |= {"tls_context": context, "require_starttls": True, "auth_required": True}
-    elif security == "tls":
-        options |= {"auth_require_tls": False}
-    else:
-        options = {}
+    of_security = {
+        "starttls": {"tls_context": context, "require_starttls": True, "auth_required": True},
+        "tls": {"ssl_context": context, "auth_require_tls": False},
+        "none": {},
+    }
     controller = Controller(
         mailbox,
         hostname="127.0.0.1",
         port=free_port(),
-        ssl_context=context if security == "tls" else None,
         ready_timeout=BOUND,
-        **options,
+        authenticator=check,
+        data_size_limit=400_000,
+        **of_security[security],
     )
     controller.start()
     mailbox.port = controller.port
@@ -139,7 +130,7 @@ def read_body(message, kind="plain"):
 
 def mail_settings(folder, port, ca_file=None, **more):
     """Settings for the server on `port`, with STARTTLS if there is a `ca_file`."""
-    given: dict[str, Any] = {
+    given = {
         "var_dir": folder / "var",
         "models_dir": declare_quick_models(folder / "models"),
         "paths": 100,
@@ -165,10 +156,8 @@ def publish_sample(context, last=dt.date(2025, 12, 31), seed=0):
     first = last - dt.timedelta(days=799)
     with context.database.writing() as connection:
         figures = [
-            Figure(
-                series_id, first + dt.timedelta(days=at), rng.choice([0, rng.randrange(top)]), ""
-            )
-            for series_id, top in (("people", 600), ("boats", 12))
+            Figure(name, first + dt.timedelta(days=at), rng.choice([0, rng.randrange(top)]), "")
+            for name, top in (("people", 600), ("boats", 12))
             for at in range(800)
         ]
         store_as_documents(connection, ROUTE, figures, issue_time(last), assume_known=True)
@@ -188,15 +177,19 @@ def issue_time(last):
     return dt.datetime.combine(last + dt.timedelta(days=2), dt.time(12), dt.UTC)
 
 
-def add_readers(context, *names, threshold=300, now=NOW, **more):
+def add_readers(context, *names, threshold=300, now=NOW, route="channel", **more):
+    """Subscribe addresses, or names at one domain."""
+    preferences = Preferences(threshold, route=route, **more)
     with context.database.writing() as connection:
         for name in names:
-            subscriber_store.add_subscriber(
-                connection,
-                f"{name}@reader.example.org",
-                Preferences(threshold, **({"route": "channel"} | more)),
-                now,
-            )
+            address = name if "@" in name else f"{name}@reader.example.org"
+            subscriber_store.add_subscriber(connection, address, preferences, now)
+
+
+def list_readers(context):
+    """The subscribers, in order of joining."""
+    with context.database.reading() as connection:
+        return subscriber_store.list_subscribers(connection)
 
 
 def count_deliveries(context, week=WEEK):

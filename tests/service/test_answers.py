@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from service.core.context import Context
 from service.issues import refit as refits
 from service.issues.refit import refit
 from service.mail import chart
+from service.mail.delivery_store import Reader
 from service.mail.edition import build_edition, iso_week
-from service.mail.render import MailRenderer, Reader
+from service.mail.render import weekly_messages
 from tests.service.mailbox import read_body
 from tests.service.support import NOW, ROOT, ROUTE, ManualClock, utc
 
@@ -35,13 +37,12 @@ class Interfaces:
 
     def __init__(self, client, context, clock, week="2026-W01"):
         self.client, self.clock = client, clock
-        loader = IssueLoader(context, clock)
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
-        renderer = MailRenderer(build_edition(loader, week), loader.view("people").paths, settings)
-        reader = Reader("reader@example.org", THRESHOLD)
+        loader = IssueLoader(replace(context, settings=settings), clock)
+        render = weekly_messages(loader, build_edition(loader, week))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(chart, "draw", lambda _: {})  # drawing is slow
-            message = renderer.message(reader)
+            message = render(Reader("reader@example.org", THRESHOLD))
         self.mail, self.html = read_body(message), read_body(message, "html")
         self.mail_words = re.sub(r"\s+", " ", self.mail)
 

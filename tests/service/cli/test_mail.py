@@ -19,36 +19,39 @@ def run(mailer, invoke_with, monkeypatch):
 
 def test_early_warnings_are_chosen_previewed_and_sent(run, mailbox):
     warnings = ("--no-weekly", "--warn-at", "40", "--week-threshold", "2000")
-    addition = run("subscribers", "add", "a@example.org", *warnings)
-    assert addition.stdout.startswith(
-        "added (channel): an early warning when the chance of more than 500"
-    )
+    added = run("subscribers", "add", "a@example.org", *warnings).stdout
+    assert added.startswith("added (channel): an early warning when the chance of more than 500")
     run("subscribers", "add", "b@example.org", "--warn-at", "1", "--threshold", "0")
     rows = read_table(run("subscribers", "list").stdout)
-    assert [(row["weekly"], row["warn at"], row["week threshold"]) for row in rows] == [
-        ("False", "40", "2000"),
-        ("True", "1", ""),
-    ]
+    columns = ("weekly", "warn at", "week threshold")
+    chosen = [[row[column] for column in columns] for row in rows]
+    assert chosen == [["False", "40", "2000"], ["True", "1", ""]]
     preview = run("warn", "--dry-run").stdout
     assert preview.endswith("\n2 would be sent\n") and not mailbox.taken
-    assert (
-        "To: a@example.org\nSubject: Early warning" in preview and "warnings are paused" in preview
-    )
+    assert "To: a@example.org\nSubject: Early warning" in preview
+    assert "warnings are paused" in preview
     assert run("warn").stdout.endswith(": 2 sent\n")
     assert run("warn", "--dry-run").stdout == "0 would be sent\n"
     assert all("Early warning" in message["Subject"] for message in mailbox.messages())
 
 
-def test_digest_dry_run_writes_a_preview_and_sends_nothing(run, mailbox, tmp_path):
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    ("routes", "status", "name"), [("channel", 0, ""), ("channel,italy", 1, "channel")]
+)
+def test_digest_dry_run_writes_a_preview_and_sends_nothing(
+    mailer, invoke_with, mailbox, tmp_path, routes, status, name
+):
+    """Of several routes each has its folder; that of Italy has no forecast yet."""
+    run = invoke_with(mailer.settings.model_copy(update={"routes": routes}))
     result = run("digest", "--dry-run", "--week", "2026-W02", "--out", str(tmp_path / "look"))
-    assert result.exit_code == 0, result.output
-    names = {file.name for file in (tmp_path / "look").iterdir()}
-    assert names == {
-        *("2026-W02.eml", "2026-W02.html", "2026-W02.txt"),
-        *("2026-W02-light.png", "2026-W02-dark.png"),
-    }
-    assert 'src="2026-W02-light.png"' in (tmp_path / "look" / "2026-W02.html").read_text()
-    message = email.message_from_bytes((tmp_path / "look" / "2026-W02.eml").read_bytes())
+    assert result.exit_code == status, result.output
+    folder = tmp_path / "look" / name
+    ends = (".eml", ".html", ".txt", "-light.png", "-dark.png")
+    assert {file.name for file in folder.iterdir()} == {f"2026-W02{end}" for end in ends}
+    assert (folder / "2026-W02-dark.png").read_bytes() == b"dark"
+    assert 'src="2026-W02-light.png"' in (folder / "2026-W02.html").read_text()
+    message = email.message_from_bytes((folder / "2026-W02.eml").read_bytes())
     assert message["To"] == "reader@example.org"
     assert not mailbox.taken
 

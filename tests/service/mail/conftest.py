@@ -14,12 +14,7 @@ def module_mailbox(authority):
 
 
 @pytest.fixture(scope="module")
-def module_mailing(
-    mail_store,
-    module_mailbox,
-    ca_file,
-    tmp_path_factory,
-):
+def module_mailing(mail_store, module_mailbox, ca_file, tmp_path_factory):
     """Like `mailing`, shared by the tests of a file."""
     folder = tmp_path_factory.mktemp("mailing")
     with open_copy(mail_store, mail_settings(folder, module_mailbox.port, ca_file)) as opened:
@@ -29,7 +24,7 @@ def module_mailing(
 @pytest.fixture
 def plain_chart(monkeypatch):
     """Replace the chart by a constant; return a list with an item per drawing."""
-    drawings: list[int] = []
+    drawings = []
 
     def draw(content):
         drawings.append(1)

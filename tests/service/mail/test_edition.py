@@ -6,18 +6,37 @@ import json
 import pytest
 
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
 from service.issues import issue_store, note_store
+from service.mail import delivery_store, edition
+from service.mail.delivery_store import Reader
 from service.mail.edition import build_edition, iso_week, monday
-from tests.service.mailbox import publish_issue
+from service.mail.render import weekly_messages
+from tests.service.mailbox import issue_time, publish_issue, read_body
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
 
-PAST = utc(2025, 12, 23)
+LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
+WEATHER = "Weather data by Open-Meteo.com, CC BY 4.0."
 
 
 @pytest.fixture
 def loader(mailer):
     return IssueLoader(mailer, ManualClock(NOW))
+
+
+@pytest.fixture
+def previous(mailer):
+    """The edition of the week before, from an issue of that week."""
+    publish_issue(mailer.database, PREVIOUS, seed=3)
+    frozen = build(mailer, issue_time(PREVIOUS), "2025-W52", as_of=issue_time(PREVIOUS))
+    with mailer.database.writing() as connection:
+        delivery_store.save_edition(connection, frozen, {})
+    return frozen
+
+
+def build(context, now, week="2026-W01", **options):
+    return build_edition(IssueLoader(context, ManualClock(now)), week, **options)
 
 
 @pytest.mark.parametrize(
@@ -43,57 +62,183 @@ def test_invalid_week_is_rejected(text):
 
 
 def test_forecast_that_ends_too_soon_is_rejected(mailer):
-    late = IssueLoader(mailer, ManualClock(utc(2026, 3, 5)))
+    last = build(mailer, utc(2026, 3, 4), "2026-W10").content["days"]
+    assert (len(last), last[-1]["date"]) == (28, "2026-03-31")
     with pytest.raises(NotPossible, match="needs a forecast of the next 28 days; that of people-"):
-        build_edition(late, "2026-W10")
+        build(mailer, utc(2026, 3, 5), "2026-W10")
 
 
-def test_content_is_json_serialisable(loader):
-    content = build_edition(loader, "2026-W01").content
-    assert json.loads(json.dumps(content)) == content
-    assert content["status"] == "fresh"
-    (boats,) = content["followers"]
-    assert boats.startswith("Boats. Next 7 days: about")
-    assert [row["date"] for row in content["past"]][-1] == "2025-12-31"
-    assert content["days"][0]["date"] == "2026-01-02"
-    assert [row["note"] for row in content["waiting"]] == ["not yet published"]
-
-
-def test_edition_of_old_figures_and_old_issue(mailer):
+@pytest.mark.parametrize(
+    ("now", "status", "first", "n_waiting"),
+    [(NOW, "fresh", "2026-01-02", 1), (utc(2026, 1, 9, 15), "degraded", "2026-01-09", 8)],
+)
+def test_content_is_json_from_today_on(mailer, now, status, first, n_waiting):
     """People and boats cover the same days."""
-    content = build_edition(
-        IssueLoader(mailer, ManualClock(utc(2026, 1, 9, 15))), "2026-W02"
-    ).content
-    assert content["status"] == "degraded"
-    old_figures, old_issue = content["reasons"]
-    assert old_figures == "the latest figures are for 2025-12-31, 9 days ago"
-    assert old_issue.startswith("no forecast has been published for 7 days")
+    content = build(mailer, now).content
+    assert json.loads(json.dumps(content)) == content
+    assert content["status"] == status
+    assert len(content["reasons"]) == (0 if status == "fresh" else 2)
     (boats,) = content["followers"]
     for sentence in (content["headline"]["sentence"], boats.removeprefix("Boats. ")):
         assert sentence.startswith("Next 7 days: about")
-    assert content["headline"]["from"] == content["days"][0]["date"] == "2026-01-09"
-    assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
+    assert content["past"][-1]["date"] == "2025-12-31"
+    waiting = [(row["date"], row["note"]) for row in content["waiting"]]
+    assert waiting == [(f"2026-01-0{d}", "not yet published") for d in range(1, n_waiting + 1)]
+    assert content["headline"]["from"] == content["days"][0]["date"] == first
+    assert len(content["days"]) == 28
 
 
-def test_edition_as_of_a_time_ignores_newer_issues(mailer, loader):
-    first = build_edition(loader, "2026-W01")
-    publish_issue(mailer.database, dt.date(2026, 1, 1), seed=5)
-    newer, older = build_edition(loader, "2026-W01"), build_edition(loader, "2026-W01", as_of=NOW)
-    assert newer.content["days"] != first.content["days"] == older.content["days"]
-    assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
-
-
-def test_edition_without_boats_has_no_followers(mailer):
-    paths = {"climatology": random_paths("2025-12-21", 60)}
-    publish(mailer.database, paths, 1, utc(2025, 12, 22))
-    past = build_edition(IssueLoader(mailer, ManualClock(PAST)), "2025-W52", as_of=PAST)
-    assert past.content["followers"] == []
-
-
-def test_weather_is_attributed_when_used(mailer, loader):
-    weather = "Weather data by Open-Meteo.com, CC BY 4.0."
-    assert weather not in build_edition(loader, "2026-W01").content["attribution"]
+def test_weather_is_attributed_when_used(mailer):
+    assert WEATHER not in build(mailer, NOW).content["attribution"]
     with mailer.database.writing() as connection:
         issue = issue_store.get_latest_issue(connection, "people")
         note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
-    assert weather in build_edition(loader, "2026-W01").content["attribution"]
+    assert WEATHER in build(mailer, NOW).content["attribution"]
+
+
+def test_edition_as_of_a_time_ignores_newer_issues(mailer):
+    first = build(mailer, NOW).content
+    publish_issue(mailer.database, dt.date(2026, 1, 1), seed=5)
+    newer, older = build(mailer, NOW).content, build(mailer, NOW, as_of=NOW).content
+    for name in ("days", "followers"):
+        assert newer[name] != first[name] == older[name]
+
+
+def test_edition_without_boats_has_no_followers(mailer):
+    publish(mailer.database, {"climatology": random_paths("2025-12-21", 60)}, 1, utc(2025, 12, 22))
+    now = utc(2025, 12, 23)
+    assert build(mailer, now, "2025-W52", as_of=now).content["followers"] == []
+
+
+@pytest.mark.parametrize(
+    ("truth", "position"), [(1238, "above"), (1237, "within"), (307, "within"), (306, "below")]
+)
+def test_first_email_reports_the_last_hindcast(loader, monkeypatch, truth, position):
+    def track_record(loader, series_id, weeks, kind):
+        assert kind == "hindcast"
+        earlier = {"from": "2025-12-08", "to": "2025-12-14", "truth": 0}
+        week = {"from": "2025-12-15", "to": "2025-12-21", "truth": truth}
+        forecast = {"median": 387, "lo80": 307, "hi80": 1237}
+        return {"unit": "people", "weeks": [earlier | forecast, week | forecast]}
+
+    monkeypatch.setattr("service.answers.track_record.track_record", track_record)
+    assert edition._last_week(loader, None) == {
+        "sentence": (
+            "This is the first email, so there is no earlier forecast to check. A hindcast, a "
+            "forecast made afterwards from the figures up to then, was 387 people for 15 to "
+            "21 December 2025 (80% chance of between 307 and 1,237). "
+            f"{truth:,} arrived, {position} that range."
+        ),
+        "rows": [],
+        "is_older": True,
+    }
+
+
+def test_last_week_compares_forecast_and_arrivals(loader, previous):
+    last_week = edition._last_week(loader, previous)
+    arrivals = [row["value"] for row in figures(loader, "people", dt.date(2025, 12, 25), LAST)]
+    assert [row["came"] for row in last_week["rows"]] == arrivals
+    days, headline = previous.content["days"], previous.content["headline"]
+    assert [row["median"] for row in last_week["rows"]] == [row["median"] for row in days[:7]]
+    assert sum(arrivals) > headline["hi80"]
+    sentence = last_week["sentence"]
+    assert sentence.endswith(f" {sum(arrivals):,} arrived, above that range.")
+    assert sentence.startswith(f"The last email forecast {headline['median']:,} people for ")
+    for day in days:
+        day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
+    last_week = edition._last_week(loader, previous)
+    assert [row["came"] is None for row in last_week["rows"]] == [False] * 3 + [True] * 4
+    assert last_week["sentence"].endswith("on the 3 of 7 days with published figures.")
+
+
+@pytest.mark.parametrize(
+    ("day", "heading"),
+    [
+        (7, "LAST WEEK’S FORECAST AND WHAT ARRIVED"),
+        (8, "AN EARLIER WEEK: FORECAST AND WHAT ARRIVED"),
+    ],
+)
+@pytest.mark.usefixtures("plain_chart", "previous")
+def test_heading_tells_last_week_from_an_earlier_one(mailer, day, heading):
+    """The week of the previous email ends on 31 December."""
+    loader = IssueLoader(mailer, ManualClock(utc(2026, 1, day, 12)))
+    message = weekly_messages(loader, build_edition(loader, "2026-W02"))
+    assert f"\n{heading}\n" in read_body(message(Reader("a@example.org", 500)))
+
+
+@pytest.mark.parametrize(
+    ("after", "causes", "expected"),
+    [
+        (
+            13.0,
+            {"model": 0.0, "revision": -1.0, "weather": -2.0, "new_figures": 6.0},
+            (
+                "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
+                "revised figures −7, the weather forecast −14, new figures +42."
+            ),
+        ),
+        (
+            10.06,
+            {"model": 1.0, "new_figures": -1.0},
+            "The mean forecast for the same 7 days is still 70 people.",
+        ),
+    ],
+)
+def test_changes_list_causes(mailer, loader, previous, after, causes, expected):
+    """The mean forecast of each day changes from 10 to `after`, by its causes."""
+    view = loader.view("people")
+    note = {
+        "since": previous.issue_id,
+        "since_issued_at": "2025-12-26T12:00:00Z",
+        "from": "2026-01-01",
+        "before": [10.0] * 30,
+        "after": [after] * 30,
+        "causes": {name: [value] * 30 for name, value in causes.items()},
+    }
+    with mailer.database.writing() as connection:
+        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
+    new_figures = "Figures for 8 more days are available."
+    assert edition._changes(loader, view, previous) == [new_figures, expected]
+
+
+def test_changes_without_causes(loader, previous):
+    view = loader.view("people")
+    assert edition._changes(loader, view, None) == [], "the first email"
+    same = build_edition(loader, "2025-W52")
+    expected = ["There has been no new forecast since the last email."]
+    assert edition._changes(loader, view, same) == expected
+    new_figures = "Figures for 8 more days are available."
+    assert edition._changes(loader, view, previous) == [new_figures]
+    previous.content["data_through"] = str(LAST)
+    expected = ["There is no earlier forecast of these days to compare with."]
+    assert edition._changes(loader, view, previous) == expected
+    previous.content.update(model="another", data_through="2025-12-30")
+    new_figures, model = edition._changes(loader, view, previous)
+    assert new_figures == "Figures for 1 more day are available."
+    assert model == f"The forecast now uses another model: {view.entry.title}."
+
+
+@pytest.mark.parametrize(
+    ("half", "words"), [(0.1, "11% better than"), (0.2, "not clearly better or worse than")]
+)
+def test_track_record_separates_live_forecasts_and_hindcasts(loader, monkeypatch, half, words):
+    def track_record(loader, series_id, weeks, kind):
+        row = {"measure": "total_7", "n": 20, "skill_climatology": 0.112}
+        row |= {"skill_climatology_lo": 0.112 - half, "skill_climatology_hi": 0.112 + half}
+        if kind == "live":
+            row = {"measure": "total_7", "n": 0, "skill_climatology": None}
+        past = [
+            {"from": f"2025-12-{day:02}", "to": f"2025-12-{day + 6}"}
+            | {"lo80": 5, "hi80": 9, "truth": truth}
+            for day, truth in ((8, 5), (12, 1), (15, 10), (22, 9))  # the second overlaps
+        ]
+        return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21", "weeks": past}
+
+    assert edition._track_record(loader) == "No published forecast has been scored yet."
+    monkeypatch.setattr("service.answers.track_record.track_record", track_record)
+    assert edition._track_record(loader) == (
+        "No published forecast has been scored yet. Hindcasts (forecasts made afterwards from the "
+        "figures up to then), 26 weeks to 28 December 2025: the 80% range was right for 2 "
+        "of 3 separate weeks; the forecasts were "
+        f"{words} the average for the time of year (climatology)."
+    )

@@ -5,10 +5,8 @@ import email
 import email.policy
 import io
 import re
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from email.message import EmailMessage
 
 import pytest
 from PIL import Image
@@ -18,16 +16,18 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.wording import approximate_headline, range_chance, status_name
 from service.core.settings import Settings
 from service.mail import chart
+from service.mail.delivery_store import Reader
 from service.mail.edition import build_edition
-from service.mail.render import MailRenderer, Reader, confirmation_message
+from service.mail.render import confirmation_message, weekly_messages
 from service.mail.subscriber_store import Preferences
 from tests.service.mailbox import read_body
 from tests.service.support import NOW, ManualClock
+from tests.support.waiting import BOUND
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"
 READER = Reader("reader@example.org", 300, TOKEN)
-Render = Callable[..., EmailMessage]
-HEADER = re.compile(rb"^([A-Za-z-]+): (.*)$")
+BUSY = {"median": 387, "lo50": 137, "hi50": 688, "lo80": 107, "hi80": 937, "lo95": 106, "hi95": 999}
+YEAR = {name: 100 * count for name, count in BUSY.items()} | {"last_year": 41_472}
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +41,14 @@ def render(module_mailing, edition):
 
     The chart is drawn once, since drawing is slow.
     """
-    paths = IssueLoader(module_mailing, ManualClock(NOW)).view("people").paths
     images = chart.draw(edition.content)
 
     def render_changed(reader=READER, url="", period="2026-W01", **changes):
         given = module_mailing.settings
         settings = given.model_copy(update={"public_url": url or given.public_url})
+        loader = IssueLoader(replace(module_mailing, settings=settings), ManualClock(NOW))
         content = deepcopy(edition.content) | changes
-        return MailRenderer(
-            replace(edition, period=period, content=content), paths, settings
-        ).message(reader)
+        return weekly_messages(loader, replace(edition, period=period, content=content))(reader)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chart, "draw", lambda _: images)
@@ -63,18 +61,19 @@ def message(render):
 
 
 def read_headers(message):
-    """Parse the raw headers; fail if one is folded or not ASCII."""
+    """Parse the raw headers; fail if one is not ASCII. The rest of one that is folded is a key."""
     head, _, _ = message.as_bytes().partition(b"\r\n\r\n")
-    headers = {}
-    for line in head.split(b"\r\n"):
-        match = HEADER.match(line)
-        assert match, f"not a header on one line: {line!r}"
-        headers[match[1].decode()] = match[2].decode("ascii")
-    return headers
+    return dict(line.partition(": ")[::2] for line in head.decode("ascii").split("\r\n"))
 
 
 def read_html(message):
     return LexborHTMLParser(read_body(message, "html"))
+
+
+def read_words(message):
+    """The words of the text and of the HTML."""
+    texts = read_body(message), read_html(message).text(separator=" ")
+    return [" ".join(text.split()) for text in texts]
 
 
 def test_headers_are_unfolded_ascii(message, edition):
@@ -109,23 +108,26 @@ def test_headers_are_unfolded_ascii(message, edition):
         ("forecast@example.org", "Channel crossings forecast"),
     ],
 )
-def test_sender_name_is_quoted(module_mailing, sender, name):
+def test_confirmation_has_a_quoted_sender_and_its_link_on_a_line(module_mailing, sender, name):
     settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
     context = replace(module_mailing, settings=settings)
-    content = confirmation_message(context, READER.address, Preferences(500), TOKEN, NOW).as_bytes()
-    (address,) = email.message_from_bytes(content, policy=email.policy.default)["From"].addresses
+    sent = confirmation_message(context, "new@example.org", Preferences(400), TOKEN, NOW)
+    message = email.message_from_bytes(sent.as_bytes(), policy=email.policy.default)
+    (address,) = message["From"].addresses
     assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
+    assert (message["To"], message["Auto-Submitted"]) == ("new@example.org", "auto-generated")
+    assert "List-Unsubscribe" not in message
+    text = read_body(message)
+    assert f"\nhttps://forecast.example.org/subscribe/confirm/{TOKEN}\n" in text
+    assert "400 people" in text and "for 48 hours" in text
 
 
-def test_message_is_ascii_with_short_crlf_lines(message):
+def test_message_is_ascii_with_short_crlf_lines_and_mime_parts_in_order(message):
     content = message.as_bytes()
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
     assert max(map(len, content.split(b"\r\n"))) <= 998
     assert content.isascii()
     assert len(content) < 150_000
-
-
-def test_message_has_mime_parts_in_standard_order(message):
     assert [part.get_content_type() for part in message.walk()] == [
         "multipart/mixed",
         *("multipart/alternative", "text/plain", "multipart/related", "text/html"),
@@ -135,37 +137,32 @@ def test_message_has_mime_parts_in_standard_order(message):
     images = [part for part in message.walk() if part.get_content_type() == "image/png"]
     for part in images:
         assert part["Content-Disposition"].startswith("inline")
-        with Image.open(io.BytesIO(part.get_payload(decode=True))) as image:  # type: ignore[arg-type]
+        with Image.open(io.BytesIO(part.get_payload(decode=True))) as image:
             assert image.size == (880, 620)
-    cids = {part["Content-ID"].strip("<>") for part in images}
-    shown = {image.attributes["src"] for image in read_html(message).css("img")}
-    assert shown == {f"cid:{cid}" for cid in cids}
+    cids = [f"cid:{part['Content-ID'].strip('<>')}" for part in images]
+    assert cids == [image.attributes["src"] for image in read_html(message).css("img")]
+    assert len({*cids}) == 2
 
 
-def test_html_loads_no_remote_content(message):
+def test_html_loads_no_remote_content_and_has_inline_styles(message):
     html, page = read_body(message, "html"), read_html(message)
     assert not page.css("script, link, iframe, form, object, [background]")
     assert all(str(one.attributes["src"]).startswith("cid:") for one in page.css("[src]"))
     assert "url(" not in html and "@import" not in html
     links = {link.attributes["href"] for link in page.css("a")}
     assert links == {"https://forecast.example.org/", f"https://forecast.example.org/u/{TOKEN}"}
-
-
-def test_styles_are_inline_except_for_dark_mode(message):
-    html = read_body(message, "html")
     assert re.search(r"<h1[^>]*style=\"[^\"]*font-size: ?23px", html)
     assert "prefers-color-scheme: dark" in html
     assert '<meta name="color-scheme" content="light dark">' in html
-    (dark,) = read_html(message).css("img.on-dark")
+    (dark,) = page.css("img.on-dark")
     assert "display: none" in str(dark.attributes["style"])
 
 
-def test_text_and_html_have_the_same_numbers(message, edition):
-    content, text = edition.content, read_body(message)
-    assert max(map(len, text.splitlines())) <= 100
-    html = read_html(message).text(separator=" ")
-    assert "31 December 2025" in html
+def test_text_html_and_attached_csv_have_the_same_numbers(message, edition):
+    content = edition.content
+    assert max(map(len, read_body(message).splitlines())) <= 100
     expected = [content["headline"]["sentence"], content["briefing"], content["track_record"]]
+    expected.append("31 December 2025")
     for row in content["days"][:7]:
         expected += [f"{row['median']:,}"]
         expected += [f"{row[f'lo{level}']:,} to {row[f'hi{level}']:,}" for level in (50, 80, 95)]
@@ -174,28 +171,24 @@ def test_text_and_html_have_the_same_numbers(message, edition):
             expected += ["Ends after the last day of the forecast, 31 March 2026."]
         else:
             expected += [f"{row['median']:,}", f"{row['last_year']:,}"]
-    for part in (" ".join(text.split()), " ".join(html.split())):
-        for one in expected:
-            assert one in part
-
-
-def test_attached_csv_has_the_same_days(message, edition):
+    for part in read_words(message):
+        assert [one for one in expected if one not in part] == []
     (attached,) = message.iter_attachments()
     assert attached.get_filename() == "people-forecast-2026-01-02.csv"
     rows = list(csv.DictReader(io.StringIO(attached.get_content())))
+    columns = ("date", "median", "hi95")
     assert len(rows) == 28
-    for row, day in zip(rows, edition.content["days"], strict=True):
-        assert [row[name] for name in ("date", "median", "hi95")] == [
-            str(day[name]) for name in ("date", "median", "hi95")
-        ]
+    assert [[row[name] for name in columns] for row in rows] == [
+        [str(day[name]) for name in columns] for day in content["days"]
+    ]
 
 
-def test_message_id_is_that_of_reader_and_period(render, message):
-    other = Reader("reader@example.org", 300, "another-token")
-    others = [render(), render(other), render(period="2026-W02")]
-    ids = [message["Message-ID"], *(each["Message-ID"] for each in others)]
-    assert ids[0] == ids[1]
-    assert len(set(ids)) == 3
+def test_message_id_is_that_of_reader_and_period_but_new_for_a_copy(render, message):
+    assert render()["Message-ID"] == message["Message-ID"]
+    copy = replace(READER, token=None)
+    others = [render(replace(READER, token="another")), render(period="2026-W02")]
+    others += [render(copy), render(copy)]
+    assert len({each["Message-ID"] for each in (message, *others)}) == 5
 
 
 @pytest.mark.parametrize(
@@ -206,30 +199,30 @@ def test_status_is_shown_in_subject_and_body(status, begins, render):
     alarm = "people: 900 arrived from 2025-12-22 to 2025-12-28, above the 99% range"
     message = render(status=status, reasons=["<script>alert(1)</script> & more"], alarms=[alarm])
     assert message["Subject"].startswith(begins)
-    shown = f"{status_name(status).upper()}: <script>alert(1)</script> & more."
-    assert shown in read_body(message)
-    html = read_body(message, "html").replace("&nbsp;", " ")
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more." in html and "<script" not in html
+    text, words = read_words(message)
+    reason = "<script>alert(1)</script> & more."
+    assert f"{status_name(status).upper()}: {reason}" in text
+    assert f"{status_name(status)}: {reason}" in words
+    assert "<script" not in read_body(message, "html")
     sentence = "People: 900 arrived from 22 December 2025 to 28 December 2025, above the 99% range."
-    assert f"ALARM: {sentence}" in " ".join(read_body(message).split())
-    assert f"<strong>Alarm:</strong> {sentence}" in html
+    assert f"ALARM: {sentence}" in text and f"Alarm: {sentence}" in words
 
 
 def test_copy_without_token_has_no_unsubscribe_link(render, edition):
     week = edition.content["headline"] | {"median": 1, "lo80": 0, "hi80": 3}
     message = render(Reader("copy@example.org", 1), headline=week)
-    text, html = read_body(message), read_body(message, "html")
+    text, html = read_words(message)
     assert "List-Unsubscribe" not in message
-    assert "Unsubscribe" not in text and "/u/" not in html
+    assert "Unsubscribe" not in text and "/u/" not in read_body(message, "html")
     assert ": about 1 person, " in message["Subject"]
-    assert ": 1 PERSON\n" in text and ": 1 person</p>" in html.replace("&nbsp;", " ")
+    assert ": 1 PERSON " in text and ": 1 person " in html
 
 
-def test_unsubscribe_link_is_one_click_with_https_only_and_never_encoded(render):
-    for url in (f"https://{'f' * 60}.example.org/a/b", "http://127.0.0.1:8000"):
-        headers = read_headers(render(url=url))
-        assert headers["List-Unsubscribe"] == f"<{url}/u/{TOKEN}>"
-        assert ("List-Unsubscribe-Post" in headers) == url.startswith("https")
+@pytest.mark.parametrize("url", [f"https://{'f' * 60}.example.org/a/b", "http://127.0.0.1:8000"])
+def test_unsubscribe_link_is_one_click_with_https_only_and_never_encoded(render, url):
+    headers = read_headers(render(url=url))
+    assert headers["List-Unsubscribe"] == f"<{url}/u/{TOKEN}>"
+    assert ("List-Unsubscribe-Post" in headers) == url.startswith("https")
 
 
 def test_line_break_in_a_header_is_rejected(render):
@@ -239,10 +232,47 @@ def test_line_break_in_a_header_is_rejected(render):
         render(unit="people\r\nBcc: c@d.org")
 
 
-def test_confirmation_link_is_on_its_own_line(module_mailing):
-    message = confirmation_message(module_mailing, "new@example.org", Preferences(400), TOKEN, NOW)
-    headers, text = read_headers(message), read_body(message)
-    assert (headers["To"], headers["Auto-Submitted"]) == ("new@example.org", "auto-generated")
-    assert "List-Unsubscribe" not in headers
-    assert f"\nhttps://forecast.example.org/subscribe/confirm/{TOKEN}\n" in text
-    assert "400 people" in text
+def test_period_without_counted_days_has_a_dash(edition, render):
+    year = edition.content["totals"][-1] | {"known": 0, "known_days": 0}
+    assert year["note"]
+    (line,) = (one for one in read_body(render(totals=[year])).splitlines() if "The year" in one)
+    assert " - " in line and " 0 " not in line
+
+
+@pytest.mark.parametrize(
+    ("past", "waiting", "median", "words"),
+    [
+        (
+            [{"date": "2025-12-01", "value": 0}, {"date": "2025-12-02", "value": 1250}],
+            [{}],
+            0,
+            (
+                "2 days as published: the highest 1,250 on 2 December 2025, 1 day with no "
+                "arrivals. 1 day not yet published. Then 14 days of forecast: a median of 0 on "
+                "each day;"
+            ),
+        ),
+        ([], [], 7, "Then 14 days of forecast: medians between 0 and 7;"),
+    ],
+)
+def test_chart_is_described_in_words(edition, render, past, waiting, median, words):
+    days = [day | {"median": 0, "lo80": 0, "hi80": 90} for day in edition.content["days"]]
+    days[3] |= {"lo80": 80, "hi80": 95}
+    days[13]["median"] = median
+    html = read_body(render(days=days, past=past, waiting=waiting), "html")
+    alt = f'alt="Chart of people per day. {words} the 80% range reaches furthest on 5 January 2026:'
+    assert html.replace("&nbsp;", " ").count(f"{alt} 80 to 95. The numbers") == 2
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 640])
+def test_weekly_email_fits_a_phone(edition, render, browser, width):
+    content = edition.content
+    days, totals = (
+        [row | BUSY for row in content["days"]],
+        [row | YEAR for row in content["totals"]],
+    )
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.set_default_timeout(1000 * BOUND)
+    page.set_content(read_body(render(days=days, totals=totals), "html"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()

@@ -2,47 +2,62 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 import signal
 import subprocess
 import time
 from collections import Counter
-from functools import partial
 
 import pytest
+import sqlalchemy as sa
 
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import status
 from service.core.clock import utc_now
 from service.core.context import open_context
+from service.core.job_runner import JobError
+from service.core.tables import opt_ins
+from service.mail import subscriber_store
+from service.mail.delivery_store import BOUNCES
+from service.mail.edition import iso_week
+from service.mail.sending import mail_links
+from service.mail.subscriber_store import Preferences
+from service.mail.weekly import digest
 from tests.service.mailbox import (
     ALWAYS_DUE,
     PASSWORD,
+    WEEK,
     Mailbox,
     add_readers,
+    count_deliveries,
+    list_readers,
     mail_settings,
     publish_sample,
     run_mail_server,
 )
-from tests.service.support import ROOT, ROUTE, command, environment
+from tests.service.support import NOW, ROOT, ROUTE, ManualClock, command, environment
 from tests.support.waiting import PROCESS, wait_until
 
+LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})\s")
+MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 
-def _has_received(box, number, child):
-    return len(box.taken) >= number or child.poll() is not None
+pytestmark = pytest.mark.usefixtures("plain_chart")
 
 
-def kill_repeatedly(
-    folder,
-    ca_file,
-    authority,
-    job,
-    readers,
-    kills,
-    seed,
-):
-    """Kill the sending process at random moments until everything is sent; check for duplicates."""
-    rng = random.Random(seed)
-    names = [f"reader{at}" for at in range(readers)]
+@pytest.mark.parametrize(
+    ("job", "readers", "kills"),
+    [
+        ("digest", 40, 1),
+        ("warn", 40, 1),
+        pytest.param("digest", 1000, 50, marks=pytest.mark.long),
+    ],
+)
+def test_killed_job_loses_and_repeats_no_email(job, readers, kills, tmp_path, ca_file, authority):
+    """Kill the sending process at random moments until everything is sent."""
+    rng = random.Random(readers)
+    names = [f"reader{at}@reader.example.org" for at in range(readers)]
     with run_mail_server(Mailbox(), authority) as box:
-        settings = mail_settings(folder, box.port, ca_file, **ALWAYS_DUE)
+        settings = mail_settings(tmp_path, box.port, ca_file, **ALWAYS_DUE)
         context = open_context(settings)
         # The process uses the real clock, so the forecast must extend beyond today.
         publish_sample(context, ROUTE.day(utc_now()) - dt.timedelta(days=2))
@@ -54,29 +69,191 @@ def kill_repeatedly(
             child = subprocess.Popen(command(job), env=env, cwd=ROOT, stdout=subprocess.PIPE)
             already = len(box.taken)
             number = already + rng.randrange(1, max(2 * (readers - already) // (remaining + 1), 2))
-            wait_until(partial(_has_received, box, number, child), "mails come", 0.001)
+
+            def has_received(number=number, child=child):
+                return len(box.taken) >= number or child.poll() is not None
+
+            wait_until(has_received, "mails come", 0.001)
             time.sleep(rng.random() * 0.02)
             child.send_signal(signal.SIGKILL)
             child.wait()
             child.stdout.close()
-        last = subprocess.run(command(job), env=env, cwd=ROOT, check=True, timeout=PROCESS)
-        assert last.returncode == 0
+        subprocess.run(command(job), env=env, cwd=ROOT, check=True, timeout=PROCESS)
         ids = [message["Message-ID"] for message in box.messages()]
         received = Counter(zip(box.readers(), ids, strict=True))
         context.database.close()
-    assert {to for to, _ in received} == {f"{name}@reader.example.org" for name in names}, (
-        "no email is lost"
-    )
+    assert {to for to, _ in received} == {*names}, "no email is lost"
     assert len(received) == readers, "each email has one id"
     assert sum(received.values()) - readers <= kills, "only those in flight at a kill come twice"
     assert max(received.values()) <= 2
 
 
-@pytest.mark.parametrize("job", ["digest", "warn"])
-def test_killed_job_loses_and_repeats_no_email(job, tmp_path, ca_file, authority):
-    kill_repeatedly(tmp_path, ca_file, authority, job, readers=40, kills=1, seed=1)
+@pytest.mark.parametrize(
+    ("command", "addresses"),
+    [
+        ("data", [f"{name}@one.example" for name in "abcdefgh"]),
+        ("data", ["a@one.example", "b@one.example"]),
+        ("rcpt", [f"a@{name}.example" for name in "abcdefgh"]),
+        ("rcpt", ["a@one.example", "b@two.example", "c@two.example"]),
+    ],
+    ids=["content-8", "content-2", "relay-8", "relay-3"],
+)
+def test_mail_refused_for_every_reader_suspends_nobody(mailer, mailbox, hand, command, addresses):
+    """The run stops after 5 readers, each week; all get the email once the fault is repaired."""
+    add_readers(mailer, *addresses)
+    refused = []
+
+    def refuse(address):
+        refused.append(address)
+        return "554 5.7.1 rejected"
+
+    setattr(mailbox, command, refuse)
+    n_refused = min(len(addresses), 5)
+    for _ in range(BOUNCES + 1):
+        hand.now += 7 * DAY
+        refused.clear()
+        with pytest.raises(JobError, match=rf"none of our emails, for {n_refused} readers \(554\)"):
+            digest(mailer, clock=hand)
+        assert len(refused) == n_refused
+    week = iso_week(mailer.route, hand.now)
+    counts = count_deliveries(mailer, week)
+    assert counts.pop("later") == n_refused
+    assert sum(counts.values()) == counts.get("waiting", 0) == len(addresses) - n_refused
+    assert {one.state for one in list_readers(mailer)} == {"active"}
+    setattr(mailbox, command, lambda _: None)
+    hand.now += 6 * MINUTE
+    assert digest(mailer, clock=hand).reason == f"{week}: {len(addresses)} sent"
 
 
-@pytest.mark.long
-def test_fifty_kills_lose_no_email(tmp_path, ca_file, authority):
-    kill_repeatedly(tmp_path, ca_file, authority, "digest", readers=1000, kills=50, seed=2)
+def test_refusal_of_some_readers_bounces(mailer, mailbox, hand):
+    """Even if they are many, come first and are all of their domain."""
+    add_readers(mailer, *(f"{name}@gone.example" for name in "abcdefgh"), "z@here.example")
+    mailbox.rcpt = lambda a: "550 no such domain" if "gone" in a else None
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 8 bounced, 1 sent"
+
+
+def test_refusals_are_deferred_when_the_server_disconnects(mailer, mailbox, hand):
+    add_readers(mailer, *"abcdef")
+    mailbox.data = lambda a: "554 refused" if a[0] in "ab" else "close"
+    with pytest.raises(JobError, match="3 emails in a row unanswered"):
+        digest(mailer, clock=hand)
+    assert count_deliveries(mailer) == {"later": 5, "waiting": 1}
+
+
+def test_mail_deferred_for_every_reader_is_a_failure(mailer, mailbox, hand):
+    add_readers(mailer, "a@one.example", "b@two.example", "c@two.example")
+    mailbox.rcpt = lambda a: "550 blocked" if "one" in a else "450 not now"
+    with pytest.raises(JobError, match=r"none of our emails, for 3 readers \(450\)"):
+        digest(mailer, clock=hand)
+    assert count_deliveries(mailer) == {"later": 3}, "the refusal beside deferrals is no bounce"
+    assert digest(mailer, clock=hand).reason.endswith("nobody to send to"), "none is due"
+    greylist = lambda a: "450 greylisted" if "two" in a else None  # noqa: E731
+    for minutes, rcpt, result in [
+        (6, greylist, "2 later, 1 sent"),
+        (16, greylist, "2 later"),  # one domain may be at fault
+        (46, lambda _: None, "2 sent"),
+    ]:
+        hand.now += minutes * MINUTE
+        mailbox.rcpt = rcpt
+        assert digest(mailer, clock=hand).reason == f"{WEEK}: {result}"
+    assert len(mailbox.readers()) == len(set(mailbox.readers())) == 3
+
+
+def test_failures_after_an_accepted_email_are_no_fault_of_the_server(mailer, mailbox, hand):
+    add_readers(mailer, "a@one.example", "b@two.example", "c@three.example")
+    mailbox.rcpt = lambda a: None if "three" in a else "452 4.2.2 mailbox full"
+    assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 later, 1 sent"
+    for reply, state in (("452 still full", "later"), ("550 closed", "bounced")):
+        hand.now += 16 * MINUTE
+        mailbox.rcpt = lambda _, reply=reply: reply
+        assert digest(mailer, clock=hand).reason == f"{WEEK}: 2 {state}"
+
+
+@pytest.fixture
+def asked(mailer):
+    """A context with one request for emails."""
+    ask(mailer, "new")
+    return mailer
+
+
+def ask(context, *names):
+    with context.database.writing() as connection:
+        for name in names:
+            preferences = Preferences(400, route="channel")
+            subscriber_store.save_opt_in(connection, f"{name}@example.org", preferences, NOW)
+
+
+def get_job(context):
+    """The job in the status of the service."""
+    jobs = status(IssueLoader(context))["jobs"]
+    (job,) = [job for job in jobs if job["job"] == "confirmations"]
+    return job["last_outcome"], job["last_reason"]
+
+
+def list_requests(context):
+    with context.database.reading() as connection:
+        return connection.execute(sa.select(opt_ins)).all()
+
+
+def fail(context, mailbox, now=NOW):
+    """Let a run fail at the sender; the server then accepts it again."""
+    mailbox.sender = lambda _: "550 not you"
+    with pytest.raises(JobError, match="refuses the sender"):
+        mail_links(context, ManualClock(now))
+    mailbox.sender = lambda _: None
+
+
+def test_link_is_mailed_once_and_token_hashed(asked, mailbox):
+    assert [mail_links(asked, ManualClock(NOW)) for _ in range(2)] == [1, 0]
+    assert mailbox.readers() == ["new@example.org"]
+    (token,) = LINK.findall(mailbox.messages()[0].get_content())
+    with asked.database.reading() as connection:
+        opt_in = subscriber_store.find_opt_in(connection, token)
+    assert opt_in.state == "mailed" and opt_in.threshold == 400
+    assert token not in str(list_requests(asked))
+    mail_links(asked, ManualClock(NOW + 3 * DAY))
+    assert list_requests(asked) == [], "not confirmed"
+
+
+@pytest.mark.parametrize(
+    ("reply", "n_sent"), [("451 4.7.1 greylisted", 1), ("550 no such mailbox", 0)]
+)
+def test_link_is_mailed_later_if_deferred_but_not_if_refused(asked, mailbox, hand, reply, n_sent):
+    """Deferred twice, it waits 2 and then 4 minutes."""
+    hand.now = NOW
+    mailbox.rcpt = lambda _: reply
+    assert mail_links(asked, hand) == 0
+    hand.now += 2 * MINUTE
+    assert mail_links(asked, hand) == 0
+    mailbox.rcpt = lambda _: None
+    for minutes, expected in ((3, 0), (1, n_sent)):
+        hand.now += minutes * MINUTE
+        assert mail_links(asked, hand) == expected
+
+
+def test_failure_is_a_run_and_the_next_try_waits(asked, mailbox, hand, caplog):
+    ask(asked, "second", "third")  # not postponed by the failure of the first
+    with asked.database.writing() as connection:
+        connection.execute(opt_ins.update().values(expires_at=utc_now() + DAY))
+    fail(asked, mailbox, utc_now())
+    hand.now = utc_now()
+    outcome, reason = get_job(asked)
+    assert outcome == "failed" and "refuses the sender" in reason
+    for minutes, n_sent in ((0, 0), (4, 0), (2, 3)):
+        hand.now += minutes * MINUTE
+        assert mail_links(asked, hand) == n_sent
+    assert get_job(asked) == ("done", "3 of 3 sent")
+    assert "@example.org" not in caplog.text
+
+
+def test_failure_is_over_when_no_link_waits(asked, mailbox):
+    fail(asked, mailbox)
+    with asked.database.writing() as connection:
+        connection.execute(opt_ins.delete())
+    assert mail_links(asked, ManualClock(utc_now() + 11 * MINUTE)) == 0
+    assert get_job(asked)[0] == "done"
+
+
+def test_clock_set_back_does_not_stop_links(asked, mailbox):
+    fail(asked, mailbox)
+    assert mail_links(asked, ManualClock(NOW)) == 1

@@ -8,12 +8,7 @@ from service.core.addresses import AddressError
 from service.core.settings import Settings
 from service.mail import smtp
 from service.mail.smtp import MailError, SendResult, Session
-from tests.service.mailbox import (
-    PASSWORD,
-    Mailbox,
-    mail_settings,
-    run_mail_server,
-)
+from tests.service.mailbox import PASSWORD, Mailbox, mail_settings, run_mail_server
 from tests.service.support import free_port
 from tests.support.loopback import run_raw_server
 from tests.support.waiting import BOUND
@@ -50,8 +45,8 @@ def test_emails_share_a_starttls_connection(mailbox, settings):
 
 @pytest.mark.parametrize("security", ["tls", "none"])
 def test_email_is_sent_without_starttls(security, authority, ca_file, tmp_path):
+    login = {"tls": ca_file, "none": None}[security]
     with run_mail_server(Mailbox(), authority, security) as box:
-        login = {"tls": ca_file, "none": None}[security]
         settings = mail_settings(tmp_path, box.port, login, smtp_security=security)
         with Session(settings) as session:
             assert session.send(TO, MAIL).state == "sent"
@@ -146,7 +141,7 @@ def test_invalid_address_is_rejected(mailbox, settings):
 
 
 def test_sending_rate_is_limited(settings, monkeypatch):
-    waits: list[float] = []
+    waits = []
     monkeypatch.setattr(smtp, "sleep", waits.append)
     with Session(change(settings, mail_per_minute=6)) as session:
         for _ in range(3):
