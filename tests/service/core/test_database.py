@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import shutil
@@ -137,15 +135,13 @@ def test_moment_is_stored_in_utc_and_needs_a_time_zone(database):
         assert connection.scalar(sa.select(runs.c.started_at)) == NOW
 
 
-@pytest.mark.parametrize(
-    ("pragma", "value"),
-    [("journal_mode", "wal"), ("foreign_keys", 1), ("secure_delete", 1), ("synchronous", 1)],
-)
-def test_sqlite_file_is_set_up(tmp_path, pragma, value):
-    opened = connect(f"sqlite:///{tmp_path / 'deep' / 'down' / 'x.sqlite'}")
-    with opened.reading() as connection:
-        assert connection.execute(sa.text(f"PRAGMA {pragma}")).scalar() == value
-    opened.close()
+def test_sqlite_file_is_set_up(tmp_path):
+    expected = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1, "synchronous": 1}
+    url = f"sqlite:///{tmp_path / 'deep' / 'down' / 'x.sqlite'}"
+    with contextlib.closing(connect(url)) as opened, opened.reading() as connection:
+        assert expected == {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in expected
+        }
 
 
 def test_compact_frees_disk_space(database):

@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import datetime as dt
+import re
 
 import pytest
 
-from service.core.declared_series import Table
+from service.core.declared_series import Route, Series, Table
+from tests.service.support import ROOT, utc
 from tests.service.support import ROUTE as CHANNEL
-from tests.service.support import utc
 
 FILE = {"kind": "csv", "file": "landings.csv", "columns": {"people": "arrived"}}
 URL = {**FILE, "file": "", "address": "https://data.example.org/a.csv?key=1"}
@@ -78,3 +77,10 @@ def test_assumed_known_time_is_14_local_next_day():
     assert CHANNEL.assumed_known_at(dt.date(2025, 6, 30)) == utc(2025, 7, 1, 13)
     assert CHANNEL.assumed_known_at(dt.date(2025, 3, 29)) == utc(2025, 3, 30, 13)
     assert CHANNEL.assumed_known_at(dt.date(2024, 2, 28)) == utc(2024, 2, 29, 14)
+
+
+@pytest.mark.parametrize("declaration", [Route, Series, Table])
+def test_keys_are_documented(declaration):
+    rows = re.findall(r"^\| (`.+?) \| ", (ROOT / "docs" / "data.md").read_text("utf-8"), re.M)
+    documented = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert declaration.model_fields.keys() - documented <= {"name", "folder", "source", "series"}
