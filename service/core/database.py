@@ -9,6 +9,7 @@ __all__ = [
     "connect",
     "has_tables",
     "insert",
+    "one_line_errors",
     "this_migration",
 ]
 
@@ -29,13 +30,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from service.core import sqlite
-from service.core.locks import ProcessLock
 from service.core.secrets import strip_folders
 from service.core.tables import metadata, runs
 
 Connection = sa.Connection
 # Do not wait for a silent host as long as TCP would.
-_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
+_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_interval": 10}
+_PATIENCE |= {"keepalives_count": 3, "tcp_user_timeout": 20_000}
 _MIGRATING = 0x63726F7373  # any constant
 _FAILED_SECONDS = 3600.0  # how long a failed write counts
 _READ_ONLY = "25006"  # PostgreSQL's code
@@ -69,7 +70,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Open a connection whose reads all see the same snapshot."""
-        with _one_line_errors(), self.engine.connect() as connection:
+        with one_line_errors(), self.engine.connect() as connection:
             if self._file is None:  # PostgreSQL reads what is committed by default
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -125,7 +126,7 @@ class Database:
     def _remember_failed_write(self) -> Iterator[None]:
         """Remember a write that failed on a full or read-only disk, until one succeeds."""
         try:
-            with _one_line_errors():
+            with one_line_errors():
                 yield
         except Unavailable as error:
             orig = getattr(error.__cause__, "orig", None)
@@ -199,29 +200,6 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
             yield connection
 
-    def lock(self, name: str) -> ProcessLock:
-        """Return a lock beside this database, not yet acquired."""
-        return ProcessLock(self.engine, name)
-
-    @staticmethod
-    def acquire(lock: ProcessLock) -> bool:
-        """Acquire `lock` without waiting; return whether it is held."""
-        try:
-            with _one_line_errors():
-                return lock.acquire()
-        except OSError as error:
-            raise Unavailable(f"{error.filename}: {error.strerror}") from error
-
-    @contextmanager
-    def try_lock(self, name: str) -> Iterator[bool]:
-        """Hold the lock `name` if it is free; yield whether it is held."""
-        lock = self.lock(name)
-        is_held = self.acquire(lock)
-        try:
-            yield is_held
-        finally:
-            lock.release()
-
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
@@ -266,7 +244,8 @@ def this_migration() -> str:
 
 
 @contextmanager
-def _one_line_errors() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
+    """Raise `Unavailable`, in one line without SQL, when the database does not answer."""
     try:
         yield
     except sa.exc.DBAPIError as error:

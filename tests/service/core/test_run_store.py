@@ -1,6 +1,7 @@
 import datetime as dt
 
 from service.core import run_store
+from service.core.locks import ProcessLock
 from tests.service.support import NOW, run_concurrently
 
 
@@ -44,7 +45,7 @@ def test_dead_run_is_closed_and_fails_at_third_attempt(database):
         with database.writing() as connection:
             claimed = begin(connection)
         assert claimed.attempt == attempt
-        lock = database.lock(run_store.lock_name(claimed.run_id))
+        lock = ProcessLock(database, run_store.lock_name(claimed.run_id))
         assert lock.acquire()
         with database.writing() as connection:
             assert run_store.close_dead(connection, NOW) == [], "its process is alive"

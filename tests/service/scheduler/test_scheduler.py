@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from service.core import run_store
+from service.core import request_store, run_store
 from service.core.database import Unavailable
 from service.core.job_runner import JobError, Outcome
+from service.core.locks import try_lock
 from service.scheduler import scheduler
 from service.scheduler.schedule import Scheduled, schedule
-from service.scheduler.scheduler import catch_up, run_due
+from service.scheduler.scheduler import catch_up, run_due, run_next_request
 from tests.service.support import ROUTE, record_run, utc
 
 NOON = utc(2026, 1, 5, 12)
@@ -51,16 +52,6 @@ def test_failed_job_is_recorded_and_repeated_if_the_database_stopped_it(
     assert read_outcome(empty, "2026-01-05T09:00:00Z") == "failed"
 
 
-def test_due_time_is_run_once(empty):
-    periods = []
-    item = daily_job(periods)
-    for minutes in (0, 1, 600):
-        run_due(empty, item, utc(2026, 1, 5, 9) + dt.timedelta(minutes=minutes))
-    assert periods == ["x 2026-01-05T09:00:00Z"]
-    run_due(empty, item, utc(2026, 1, 6, 9))
-    assert periods[1:] == ["x 2026-01-06T09:00:00Z"]
-
-
 def test_last_missed_time_is_caught_up_unless_too_old(empty):
     periods = []
     run_due(empty, daily_job(periods, cron="0 3,6,9 * * *"), NOON)
@@ -81,6 +72,25 @@ def test_run_of_another_process_is_repeated_once_it_is_stopped(empty):
         run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
     run_due(empty, item, NOON)
     assert periods == [f"x {period}"]
+
+
+def test_request_ends_as_its_run_once_no_other_process_has_it(empty):
+    with empty.database.writing() as connection:
+        number = request_store.add_request(connection, "refit", "a", NOON, ROUTE.name).request_id
+        period = request_store.period(number)
+        claimed = run_store.claim_run(connection, "refit", period, NOON, ROUTE.name)
+        run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
+
+    def run_request():
+        run_next_request(empty, ("refit",))
+        with empty.database.reading() as connection:
+            return request_store.get_request(connection, number)
+
+    with try_lock(empty.database, run_store.lock_name(claimed.run_id)):
+        assert run_request().outcome == "running"
+    ended = run_request()
+    assert (ended.outcome, ended.reason.partition(":")[0]) == ("failed", "no figures are stored")
+    assert ended.finished_at is not None
 
 
 def renew_again(context, periods):

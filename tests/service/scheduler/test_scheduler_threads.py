@@ -10,7 +10,7 @@ import pytest
 
 from service.core.context import Context
 from service.core.database import Unavailable, connect
-from service.core.locks import SCHEDULER
+from service.core.locks import SCHEDULER, ProcessLock
 from service.scheduler import scheduler
 from service.scheduler.schedule import Scheduled
 from service.scheduler.scheduler import start
@@ -103,7 +103,7 @@ def test_unreachable_database_is_warned_of_once(caplog):
 
 
 def test_other_scheduler_is_logged_once_per_occurrence(empty, caplog):
-    lock, calls = empty.database.lock(SCHEDULER), []
+    lock, calls = ProcessLock(empty.database, SCHEDULER), []
     run_with_lock = scheduler._OnlyWithLock(empty.database)
     for _ in range(2):
         assert lock.acquire()
