@@ -162,6 +162,12 @@ def test_compact_frees_disk_space(database):
     assert count_runs(database) == 1
 
 
+def test_uncreatable_folder_gives_one_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatabaseError, match=r"^[^\n]*file[^\n]*$"):
+        connect(f"sqlite:///{tmp_path / 'file' / 'var' / 'x.sqlite'}")
+
+
 def test_exhausted_pool_raises_unavailable(tmp_path, monkeypatch):
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
         monkeypatch.setattr(opened.engine.pool, "_timeout", 0)

@@ -82,10 +82,18 @@ def test_text_that_looks_secret_is_masked(text):
         ("postgresql://user@db.example.org:5432/x", "postgresql://user@db.example.org:5432/x"),
         ("redis://:word@[2001:db8::1]:6379/0", f"redis://:{MASK}@[{MASK}]:6379/0"),
         ("(postgresql://user:open sesame@db/x)", f"(postgresql://user:{MASK}@db/x)"),
+        ("http://127.0.0.1:8000/v1/status", None),
+        ("version 1.13.2 of 2025-12-31", None),
+        ("abc is too short", None),
+        ("Listening at: http://0.0.0.0:8000 (41)", None),
+        ("refit done: people-20251231-0123456789", None),
+        ("at 2025-12-31T12:34:56.789+00:00, http://[::1]:8000, [::]:8000", None),
+        ("dead:beef std::dead 00:1a:2b:3c:4d:5e 10:30:15:20, at %3A127.0.0.1.", None),
+        ('"a, b" and @property of %4 or 40', None),
     ],
 )
 def test_only_the_secret_part_is_masked(text, masked):
-    assert Masker({"open sesame"})(text) == masked
+    assert Masker({"open sesame", "", "abc"})(text) == (masked or text)
 
 
 @pytest.mark.parametrize(
@@ -99,22 +107,6 @@ def test_masking_takes_linear_time(unit):
     """Quadratic time would be many minutes for a text of this size."""
     text = f"%{unit * (200_000 // len(unit))}"
     assert "reader" not in Masker({"open sesame"})(f"{text} reader@example.org")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://127.0.0.1:8000/v1/status",
-        "version 1.13.2 of 2025-12-31",
-        "Listening at: http://0.0.0.0:8000 (41)",
-        "refit done: people-20251231-0123456789",
-        "at 2025-12-31T12:34:56.789+00:00, http://[::1]:8000, [::]:8000",
-        "dead:beef std::dead 00:1a:2b:3c:4d:5e 10:30:15:20, at %3A127.0.0.1.",
-        '"a, b" and @property of %4 or 40',
-    ],
-)
-def test_text_without_secrets_is_unchanged(text):
-    assert Masker({"", "abc"})(text) == text
 
 
 @pytest.mark.parametrize(
