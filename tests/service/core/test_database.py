@@ -179,6 +179,17 @@ def test_exhausted_pool_raises_unavailable(tmp_path, monkeypatch):
                 held.enter_context(opened.reading())
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_refused_write_is_remembered_until_one_succeeds(database):
+    with pytest.raises(Unavailable, match="read-only"), database.writing() as connection:
+        connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+        insert_run(connection, "a")
+    assert database.write_problem()[0] == "database_not_written"
+    with database.writing() as connection:
+        insert_run(connection, "a")
+    assert database.write_problem() is None
+
+
 def test_integrity_error_hides_parameters(database):
     with database.writing() as connection:
         insert_run(connection, "a secret")
