@@ -29,7 +29,7 @@ class Model(BaseModel):
     time: dt.time = dt.time.min
     listed: Literal["a, input x", "b"] = "b"
     names: dict[str, str] = Field(default_factory=dict, max_length=1)
-    counts = []
+    counts: list[int] = []
     inner: Inner = Inner(name="")
     ours: Annotated[str, AfterValidator(_refuse)] = ""
 
