@@ -117,7 +117,7 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
-            if not stack.enter_context(target.try_lock(locks.SCHEDULER)):
+            if not stack.enter_context(locks.try_lock(target, locks.SCHEDULER)):
                 raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
             changed = _changed_models(settings, head)

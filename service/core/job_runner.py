@@ -15,6 +15,7 @@ from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.files import RegistryError
+from service.core.locks import try_lock
 from service.core.logs import within_run
 from service.core.run_store import Claim
 from service.core.secrets import Masker, strip_folders
@@ -68,7 +69,7 @@ def run_job(
             if claimed is None:
                 return Outcome("skipped", f"{job} for {period} was already claimed")
             # Lock before the row is visible to others: they close rows without a lock.
-            lock = context.database.try_lock(run_store.lock_name(claimed.run_id))
+            lock = try_lock(context.database, run_store.lock_name(claimed.run_id))
             if not locked.enter_context(lock):
                 raise JobError(
                     f"{job} for {period} is still running in the process that started it"

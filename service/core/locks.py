@@ -5,34 +5,35 @@ server or operating system releases it however the process ends. Poolers that sh
 between clients, such as PgBouncer in transaction mode, break this.
 """
 
-__all__ = ["SCHEDULER", "ProcessLock", "is_held"]
+__all__ = ["SCHEDULER", "ProcessLock", "is_held", "try_lock"]
 
 import contextlib
 import fcntl
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
+
+from service.core.database import Database, Unavailable, connect, one_line_errors
 
 SCHEDULER = "scheduler"
 """Name of the scheduler's lock."""
 
 # The server ends the session of a silent client within 50 seconds.
 _KEEPALIVE = {"tcp_keepalives_idle": 20, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
-_CLIENT = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_interval": 10}
-_CLIENT |= {"keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 
 class ProcessLock:
-    """A lock that one process at a time holds; child processes do not inherit it.
+    """A lock beside a database that one process at a time holds; child processes do not inherit it.
 
     Its name, such as ``scheduler`` or ``run-12``, consists of letters, digits and dashes.
     """
 
-    def __init__(self, engine: sa.Engine, name: str) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, name: str) -> None:
+        self._engine = database.engine
         self._name = name
         self._guard = threading.Lock()
         self._session: sa.Connection | None = None
@@ -41,13 +42,16 @@ class ProcessLock:
     def acquire(self) -> bool:
         """Acquire the lock without waiting; True if it is held, including from before.
 
-        A lock lost with its database session is acquired again if it is free. Raises `DBAPIError`
-        if the database does not answer, `OSError` if the lock file cannot be created.
+        A lock lost with its database session is acquired again if it is free. Raises `Unavailable`
+        if the database does not answer or the lock file cannot be created.
         """
-        with self._guard:
+        with self._guard, one_line_errors():
             if self._engine.dialect.name == "postgresql":
                 return self._acquire_session()
-            return self._acquire_file()
+            try:
+                return self._acquire_file()
+            except OSError as error:
+                raise Unavailable(f"{error.filename}: {error.strerror}") from error
 
     def release(self) -> None:
         """Release the lock; do nothing if it is not held."""
@@ -70,23 +74,18 @@ class ProcessLock:
                 return True
             except sa.exc.DBAPIError:  # the session, and the lock with it, is lost
                 self._close_session(self._session)
-        session = sa.create_engine(
-            self._engine.url,
-            poolclass=sa.NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args=dict(_CLIENT),
-        ).connect()
-        is_held = False
+        # A pool of its own: a lock must not use up the connections of the others.
+        session = connect(self._engine.url).engine.connect()
+        session = session.execution_options(isolation_level="AUTOCOMMIT")
         try:
             for setting, value in _KEEPALIVE.items():
                 session.execute(sa.text(f"SET {setting} = {value}"))
-            query = sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))
-            is_held = bool(session.scalar(query))
+            if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))):
+                self._session = session
         finally:
-            if not is_held:
+            if self._session is None:
                 self._close_session(session)
-        self._session = session if is_held else None
-        return is_held
+        return self._session is not None
 
     def _close_session(self, session: sa.Connection) -> None:
         session.invalidate()  # closes the socket even if the server does not answer
@@ -110,6 +109,17 @@ class ProcessLock:
             except BlockingIOError:
                 os.close(file)
                 return False
+
+
+@contextlib.contextmanager
+def try_lock(database: Database, name: str) -> Iterator[bool]:
+    """Hold the lock `name` if it is free; yield whether it is held."""
+    lock = ProcessLock(database, name)
+    is_held = lock.acquire()
+    try:
+        yield is_held
+    finally:
+        lock.release()
 
 
 def is_held(connection: sa.Connection, name: str) -> bool:

@@ -1,7 +1,6 @@
 """Runs of jobs: claimed before the work, locked while running, ended with an outcome."""
 
 __all__ = [
-    "MOST_ATTEMPTS",
     "Claim",
     "Run",
     "claim_run",
@@ -27,9 +26,7 @@ from service.core import locks, service_metrics_store
 from service.core.database import insert
 from service.core.tables import issues, runs
 
-MOST_ATTEMPTS = 3
-"""Attempts allowed for a run whose process dies or is stopped."""
-
+_MOST_ATTEMPTS = 3  # of a run whose process dies or is stopped
 _RECENT = 20
 _DIED = "its process died before it finished"
 
@@ -72,7 +69,7 @@ def claim_run(
     query = query.on_conflict_do_update(
         index_elements=[c.route, c.job, c.period],
         set_=begun | {"attempt": c.attempt + 1},
-        where=sa.and_(c.outcome == "stopped", c.attempt < MOST_ATTEMPTS),
+        where=c.outcome == "stopped",  # after the last attempt it is failed
     )
     row = connection.execute(query.returning(c.run_id, c.attempt)).first()
     return Claim(row.run_id, row.attempt) if row else None
@@ -108,7 +105,7 @@ def finish_run(
     query = runs.update().where(_is_claim(claimed))
     if outcome == "stopped":
         query = query.where(runs.c.outcome == "running")
-        outcome = "failed" if claimed.attempt >= MOST_ATTEMPTS else outcome
+        outcome = "failed" if claimed.attempt >= _MOST_ATTEMPTS else outcome
     ended = connection.execute(
         query.values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
     )
@@ -122,7 +119,7 @@ def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
     """
     closed = []
     for run in list_dead(connection):
-        reason = f"{_DIED}, {run.attempt} times" if run.attempt >= MOST_ATTEMPTS else _DIED
+        reason = f"{_DIED}, {run.attempt} times" if run.attempt >= _MOST_ATTEMPTS else _DIED
         if finish_run(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
             closed.append(run)
     return closed

@@ -14,6 +14,7 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import JobError, Outcome, run_job
+from service.core.locks import try_lock
 from service.core.run_store import Claim
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
@@ -38,7 +39,7 @@ def run_exclusively(context: Context, job: str, work: Callable[[Session], Outcom
     """
 
     def claimed(_: Claim) -> Outcome:
-        lock = context.database.try_lock(f"{job}-{context.route.name}")
+        lock = try_lock(context.database, f"{job}-{context.route.name}")
         try:
             with Session(context.settings) as session, lock as is_held:
                 if not is_held:

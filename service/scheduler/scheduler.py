@@ -33,7 +33,7 @@ from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError
 from service.core.job_runner import JobError, Outcome, run_job, stop_running_jobs
-from service.core.locks import SCHEDULER
+from service.core.locks import SCHEDULER, ProcessLock
 from service.core.run_store import Run
 from service.data.ingest import ingest
 from service.issues.compare import compare
@@ -136,15 +136,14 @@ class _OnlyWithLock:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._lock = database.lock(SCHEDULER)
+        self._lock = ProcessLock(database, SCHEDULER)
         self._guard = threading.Lock()  # several threads meet the same obstacle; one logs it
         self._obstacle = ""
 
     def __call__(self, *works: _Work) -> None:
         with self._guard:
             try:
-                obstacle = "" if self._database.acquire(self._lock) else _STANDBY
+                obstacle = "" if self._lock.acquire() else _STANDBY
             except DatabaseError as error:
                 obstacle = f"the scheduler's lock could not be taken: {error}"
             if obstacle and obstacle != self._obstacle:
@@ -220,26 +219,22 @@ def run_next_request(context: Context, jobs: Sequence[str]) -> None:
             connection, request.request_id, "running", claimed_at=utc_now()
         )
     _log.info("%s of %s was requested by %s", request.job, request.route, request.asked_by)
-    names = {route.name: route for route in context.routes}
-    about = context.for_route(names.get(request.route, context.route))
     period = request_store.period(request.request_id)
-    try:
-        if request.route not in names:
-            raise JobError(
-                f"expected one of the routes {', '.join(names)}, found {request.route!r}"
-            )
-        done = _WORK[request.job](about, period=period)
-        outcome, reason = done.outcome, done.reason
-    except JobError as error:
-        outcome, reason = "failed", str(error)
+    names = {one.route.name: one for one in context.each_route()}
+    outcome = "failed"
+    reason = f"expected one of the routes {', '.join(names)}, found {request.route!r}"
+    if request.route in names:
+        with suppress(JobError):  # the reason is logged and stored
+            _WORK[request.job](names[request.route], period=period)
+        with context.database.reading() as connection:
+            run = run_store.get_run(connection, request.job, period, request.route)
+        if run is None or run.outcome in ("running", "stopped"):
+            return
+        outcome, reason = run.outcome, run.reason or ""
     with context.database.writing() as connection:
-        run = run_store.get_run(connection, request.job, period, request.route)
-        if run and outcome == "skipped":  # it may have ended unrecorded
-            outcome, reason = run.outcome, run.reason or ""
-        if outcome not in ("running", "stopped"):
-            request_store.update_request(
-                connection, request.request_id, outcome, reason=reason, finished_at=utc_now()
-            )
+        request_store.update_request(
+            connection, request.request_id, outcome, reason=reason, finished_at=utc_now()
+        )
 
 
 def back_off(failures: int) -> dt.timedelta:

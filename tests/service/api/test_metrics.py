@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.answers.service_metrics import JOBS
 from service.app import create_app
-from service.core.locks import SCHEDULER
+from service.core.locks import SCHEDULER, try_lock
 from service.core.settings import Settings
 from service.issues.score import score
 from service.scheduler.schedule import schedule
@@ -99,7 +99,7 @@ def test_metrics_report_the_state_of_the_store(scored, scored_client):
     assert value(samples, "job_runs_total", route=ROUTE.name, job="refit", outcome="done") == 1
     assert value(samples, "job_runs_total", route=ROUTE.name, job="refit", outcome="failed") == 1
     assert value(samples, "scheduler_running") == 0
-    with scored.database.try_lock(SCHEDULER):
+    with try_lock(scored.database, SCHEDULER):
         assert value(scrape(scored_client), "scheduler_running") == 1
     for job in ("ingest", "refit", "score"):
         done = value(samples, "job_last_success_timestamp_seconds", route=ROUTE.name, job=job)

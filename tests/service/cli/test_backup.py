@@ -6,6 +6,7 @@ import pytest
 
 from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
+from service.core.locks import try_lock
 from tests.service.support import (
     record_run,
 )
@@ -80,7 +81,7 @@ def test_restore_is_rejected_while_a_scheduler_runs(crossings, context, tmp_path
     back_up(context, archive := tmp_path / "crossings.tar.gz")
     record_run(context.database, job="later")
     for is_running in (True, False):
-        with context.database.try_lock("scheduler" if is_running else "other"):
+        with try_lock(context.database, "scheduler" if is_running else "other"):
             done = crossings("restore", "--overwrite", str(archive), **folders_of(context.settings))
         assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
         with context.database.reading() as connection:

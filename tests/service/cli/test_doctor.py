@@ -17,7 +17,7 @@ from service.cli.doctor import clock, examine, space
 from service.core import request_store, sqlite
 from service.core.clock import utc_now
 from service.core.database import connect
-from service.core.locks import SCHEDULER
+from service.core.locks import SCHEDULER, try_lock
 from service.core.settings import Settings
 from service.issues.declared_models import PROBLEMS
 from tests.service.mailbox import PASSWORD, mail_settings
@@ -54,7 +54,7 @@ def with_sites(settings, sites):
 @pytest.fixture
 def healthy(context):
     """Settings of a healthy service with a running scheduler."""
-    with context.database.try_lock(SCHEDULER):
+    with try_lock(context.database, SCHEDULER):
         yield context.settings
 
 

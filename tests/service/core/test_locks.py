@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import signal
@@ -12,12 +10,14 @@ import sqlalchemy as sa
 
 from service.core import locks
 from service.core.database import Database, Unavailable, connect
+from service.core.locks import ProcessLock, try_lock
 from tests.support.waiting import wait_until
 
 HOLDER = """
 import sys
 from service.core.database import connect
-lock = connect(sys.argv[1]).lock("scheduler")
+from service.core.locks import ProcessLock
+lock = ProcessLock(connect(sys.argv[1]), "scheduler")
 assert lock.acquire()
 child = __import__("subprocess").Popen([sys.executable, "-c", "input()"], stdin=0)
 print(child.pid, flush=True)
@@ -31,13 +31,14 @@ def is_held(database, name="scheduler"):
 
 
 def test_lock_has_one_holder_at_a_time(database):
-    first, second = database.lock("scheduler"), database.lock("scheduler")
+    first, second = ProcessLock(database, "scheduler"), ProcessLock(database, "scheduler")
     assert not is_held(database)
     assert first.acquire()
     assert first.acquire(), "acquiring again is allowed"
     assert is_held(database)
     assert not second.acquire()
-    assert database.lock("run-1").acquire(), "names are independent"
+    with try_lock(database, "run-1") as is_acquired:
+        assert is_acquired, "names are independent"
     first.release()
     assert not is_held(database)
     assert second.acquire()
@@ -49,7 +50,7 @@ def test_lock_has_one_holder_at_a_time(database):
 
 def test_lock_file_replaced_meanwhile_is_not_locked_beside_it(tmp_path):
     with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
-        first, late, third = (opened.lock("scheduler") for _ in range(3))
+        first, late, third = (ProcessLock(opened, "scheduler") for _ in range(3))
         assert first.acquire()
         lock_file = fcntl.flock
 
@@ -72,7 +73,7 @@ def test_lock_ends_with_its_process_and_is_not_inherited(database):
     )
     assert holder.stdout.readline(), "it holds the lock and its child runs"
     assert is_held(database)
-    lock = database.lock("scheduler")
+    lock = ProcessLock(database, "scheduler")
     assert not lock.acquire()
     holder.send_signal(signal.SIGKILL)
     holder.wait()
@@ -86,7 +87,7 @@ def test_lock_ends_with_its_process_and_is_not_inherited(database):
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_lock_lost_with_its_session_is_reacquired(database):
-    lock, other = database.lock("scheduler"), database.lock("scheduler")
+    lock, other = ProcessLock(database, "scheduler"), ProcessLock(database, "scheduler")
     assert lock.acquire()
     end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
     with database.writing() as connection:
@@ -103,7 +104,7 @@ def test_lock_lost_with_its_session_is_reacquired(database):
 def test_lock_in_another_database_of_the_server_is_independent(database):
     url = database.engine.url.set(database="template1").render_as_string(hide_password=False)
     with contextlib.closing(connect(url)) as other:
-        lock = other.lock("scheduler")
+        lock = ProcessLock(other, "scheduler")
         assert lock.acquire()
         assert not is_held(database)
         lock.release()
@@ -117,6 +118,5 @@ def test_lock_in_another_database_of_the_server_is_independent(database):
     ],
 )
 def test_lock_of_unreachable_database_raises_unavailable(url, reason):
-    lock = locks.ProcessLock(sa.create_engine(url), "scheduler")
     with pytest.raises(Unavailable, match=f"^{reason}"):
-        Database.acquire(lock)
+        ProcessLock(Database(sa.create_engine(url)), "scheduler").acquire()

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import contextlib
 import shutil
 import sqlite3
@@ -20,6 +18,12 @@ def small(tmp_path):
         yield folder
 
 
+def open_migrated(file):
+    database = connect(f"sqlite:///{file}")
+    database.migrate()
+    return database
+
+
 def claim_run(database, period):
     with database.writing() as connection:
         run_store.claim_run(connection, "x", period, NOW)
@@ -31,20 +35,15 @@ def periods(database):
 
 
 def test_full_disk_stays_readable_and_recovers(small):
-    url = f"sqlite:///{small}/x.sqlite"
-    database = connect(url)
-    database.migrate()
+    database = open_migrated(small / "x.sqlite")
     claim_run(database, "1")
     database.close()  # which removes the WAL file, so that the next reader must create it
     ballast = fill(small)
-    database = connect(url)
-    database.migrate()
+    database = open_migrated(small / "x.sqlite")
     for _ in range(3):
         assert periods(database) == ["1"]
-        assert database.write_problem() == (
-            "database_not_written",
-            "the disk of the database is full",
-        )
+        problem = ("database_not_written", "the disk of the database is full")
+        assert database.write_problem() == problem
     with pytest.raises(Unavailable, match="^database: attempt to write a readonly database$"):
         claim_run(database, "2")
     ballast.unlink()
@@ -55,8 +54,7 @@ def test_full_disk_stays_readable_and_recovers(small):
 
 
 def test_non_empty_wal_is_not_skipped_on_full_disk(small):
-    database = connect(f"sqlite:///{small}/x.sqlite")
-    database.migrate()
+    database = open_migrated(small / "x.sqlite")
     database.close()  # which moves the tables from the WAL into the file
     claim_run(database, "1")
     for file in small.glob("x.sqlite*"):
@@ -109,9 +107,7 @@ def test_new_file_locked_by_another_writer_is_waited_for(tmp_path):
 
 def test_reason_for_readers_names_the_file_without_folders(tmp_path):
     file = tmp_path / "crossings.sqlite"
-    opened = connect(f"sqlite:///{file}")
-    with contextlib.closing(opened):
-        opened.migrate()
+    with contextlib.closing(open_migrated(file)) as opened:
         opened.engine.dispose()
         file.rename(tmp_path / "away")
         file.mkdir()

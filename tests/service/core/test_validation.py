@@ -1,7 +1,5 @@
 """Explanations of invalid values, of what pydantic itself says of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Annotated, Literal
 

@@ -9,6 +9,7 @@ from service.answers.issue_loader import IssueLoader
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
+from service.core.locks import try_lock
 from service.core.settings import Settings
 from service.mail.weekly import digest, due_week, edition_for, send_due_mail
 from tests.service.mailbox import (
@@ -79,7 +80,7 @@ def test_retry_delays_grow_and_end(mailer, mailbox, hand):
 def test_concurrent_run_is_skipped(mailer, mailbox, hand):
     add_readers(mailer, "a")
     other = open_context(mailer.settings)
-    with other.database.try_lock("digest-channel") as acquired:
+    with try_lock(other.database, "digest-channel") as acquired:
         assert acquired
         assert digest(mailer, clock=hand).outcome == "skipped"
     assert digest(mailer, clock=hand).outcome == "done"
