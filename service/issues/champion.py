@@ -63,8 +63,8 @@ def judge(current: str, specs: Mapping[str, Spec], record: Mapping[str, Scores])
         and (interval := _ratio(record[name], reference, origins)) is not None
     }
     ratios = {name: interval.value for name, interval in intervals.items()}
-    rivals = [name for name in ratios if specs[name].role != "baseline" and name != current]
-    rivals.sort(key=lambda name: ratios[name])
+    others = [name for name in ratios if specs[name].role != "baseline" and name != current]
+    rivals = sorted(others, key=ratios.__getitem__)
     for name in rivals:
         is_proven = ratios[name] < 1.0 - _MARGIN and intervals[name].hi < 1.0
         if is_proven and len(shared[name]) >= _FEWEST_FOR_INTERVAL:

@@ -8,6 +8,7 @@ __all__ = ["compare"]
 import datetime as dt
 import hashlib
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -34,7 +35,6 @@ from service.issues.model_score_store import Key
 _HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total scored
 _MONDAY = as_day("2018-01-01")
 _log = logging.getLogger(__name__)
-Record = dict[str, dict[str, dict[str, float]]]
 
 
 def compare(
@@ -55,8 +55,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         stored = model_score_store.get_scores(connection, trials)
         last = champion.last_comparison(connection, route)
     n_computed, unscored = 0, set[str]()
-    with_weather: Record = {name: {} for name in specs}
-    without_weather: Record = {name: {} for name in specs}
+    records: dict[tuple[str, bool], dict[str, dict[str, float]]] = defaultdict(dict)
     for key, task in trials.items():
         scores = stored.get(key)
         if scores is None and key.model not in unscored:
@@ -68,19 +67,16 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
                 with context.database.writing() as connection:
                     model_score_store.save_score(connection, key, scores, utc_now())
         if scores:  # empty if the model declined
-            record = without_weather if task.covariates is None else with_weather
-            record[key.model][str(key.origin)] = scores
+            records[key.model, task.covariates is not None][str(key.origin)] = scores
         progress()
-    worse = {
-        name: reason
-        for name in specs
-        if (reason := champion.worse_with_weather(with_weather[name], without_weather[name]))
-    }
-    record = {
-        name: without_weather[name] | ({} if name in worse else with_weather[name])
-        for name in specs
-    }
-    verdict = champion.judge(champion.choose_champion(specs, last), specs, record)
+    worse, served = {}, {}
+    for name in specs:
+        with_weather, served[name] = records[name, True], records[name, False]
+        if reason := champion.worse_with_weather(with_weather, served[name]):
+            worse[name] = reason
+        else:
+            served[name] = served[name] | with_weather
+    verdict = champion.judge(champion.choose_champion(specs, last), specs, served)
     detail = {
         "champion": verdict.champion,
         "declared": declared_champion(specs),

@@ -2,6 +2,7 @@
 
 __all__ = [
     "PROBLEMS",
+    "best_by_role",
     "declaration_hash",
     "declared",
     "find_problems",
@@ -13,7 +14,7 @@ import functools
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata as packages
 from pathlib import Path
@@ -63,7 +64,7 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> tuple[dict[str,
         raise RegistryError(f"{folder}: expected a model that can be published, found {reasons}")
     champions = [name for name, spec in specs.items() if spec.role == "champion"]
     if len(champions) != 1:  # choose one: there must be a forecast
-        best = min(published(specs).values(), key=lambda one: (ROLES.index(one.role), one.name))
+        best = best_by_role(published(specs).values())
         for name in champions:
             specs[name] = replace(specs[name], role="challenger")
         specs[best.name] = replace(best, role="champion")
@@ -73,6 +74,11 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> tuple[dict[str,
             f"{best.name} is used"
         )
     return specs, problems
+
+
+def best_by_role(specs: Iterable[Spec]) -> Spec:
+    """Return the first of `specs` by role, then by name."""
+    return min(specs, key=lambda spec: (ROLES.index(spec.role), spec.name))
 
 
 def find_problems(context: Context) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ class EarlyWarning:
     first_date: dt.date
     last_date: dt.date
     p: float  # the stated chance
-    route: str = ""
+    route: str
 
 
 def insert_warnings(connection: sa.Connection, warnings: Iterable[EarlyWarning]) -> None:
@@ -31,12 +31,7 @@ def insert_warnings(connection: sa.Connection, warnings: Iterable[EarlyWarning])
         connection.execute(early_warnings.insert(), rows)
 
 
-def list_warnings(connection: sa.Connection, route: str = "") -> list[EarlyWarning]:
-    """Return every warning about `route`, in order."""
-    c = early_warnings.c
-    rows = connection.execute(
-        sa.select(early_warnings)
-        .where(c.route == route)
-        .order_by(c.made_on, c.window_days, c.threshold)
-    )
-    return [EarlyWarning(**row._mapping) for row in rows]
+def list_warnings(connection: sa.Connection, route: str) -> list[EarlyWarning]:
+    """Return every warning about `route`."""
+    query = sa.select(early_warnings).where(early_warnings.c.route == route)
+    return [EarlyWarning(**row._mapping) for row in connection.execute(query)]

@@ -2,7 +2,8 @@
 
 __all__ = ["changes", "explanation"]
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +18,13 @@ from forecast.specs import reads_covariates
 from service.core.clock import format_instant
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.data import observation_store
 from service.data.covariates import Drivers, drivers_as_of
 from service.issues import issue_store, note_store
-from service.issues.issue_draft import Draft
+from service.issues.declared_models import declaration_hash
 from service.issues.issue_store import Issue
-from service.issues.model_fits import fit_all
+from service.issues.model_fits import Fits, fit_all
 
 EXPLAINED_DAYS = 35
 COMPARED_DAYS = 90
@@ -34,25 +36,25 @@ _PLACES = 3
 Array = npt.NDArray[np.float64]
 
 
-def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
+def explanation(fits: Fits) -> dict[str, dict[str, Any]]:
     """Return ``method yearly_mean mean factors`` by series; `factors` has a list by day by name.
 
     They attribute the mean forecast to its drivers. Boats are simulated from people, so each
     contribution to boats is that to people, scaled by the ratio of the two means.
     """
-    fitted, paths, figures = draft.fit.fitted, draft.fit.paths, draft.inputs.figures
-    horizon = min(draft.waiting + EXPLAINED_DAYS, draft.inputs.horizon)
-    lead = paths[fitted.series].upto(horizon).mean()
-    level = _yearly_mean(figures[fitted.series])
+    inputs, joint_fit, paths = fits.inputs, fits.served.fitted, fits.served.paths
+    horizon = min(inputs.waiting + EXPLAINED_DAYS, inputs.horizon_days)
+    lead = paths[inputs.leading].upto(horizon).mean()
+    level = _yearly_mean(inputs.figures[inputs.leading])
     # Limits the run time when the figures are old and the horizon is long.
     n_paths = min(max(_PATHS * EXPLAINED_DAYS // horizon, _LEAST_PATHS), _PATHS)
-    shares = attribution(fitted.fitted, lead, level, n_paths, draft.inputs.seed)
+    shares = attribution(joint_fit.fitted, lead, level, n_paths, inputs.seed)
     result = {}
     for name, series_paths in paths.items():
         mean = series_paths.upto(horizon).mean()
         ratio = mean / np.where(lead > 0, lead, 1.0)
         contributions = {factor: share * ratio for factor, share in shares.items()}
-        base = _yearly_mean(figures[name])
+        base = _yearly_mean(inputs.figures[name])
         contributions["other"] = (
             contributions["other"] + mean - base - sum(contributions.values(), np.zeros(horizon))
         )
@@ -65,7 +67,7 @@ def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
     return result
 
 
-def changes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
+def changes(context: Context, fits: Fits, now: dt.datetime) -> dict[str, dict[str, Any]]:
     """Split the change of each day's mean since the newest issues into its causes.
 
     The causes are applied in turn: the current model on the figures of that time; the revisions
@@ -76,7 +78,7 @@ def changes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
     `causes` has a list by day from ``from`` by name. Weather is left out if neither used any.
     Returns nothing unless each series has an issue.
     """
-    inputs, name = draft.inputs, draft.champion
+    inputs, name = fits.inputs, fits.champion
     issues, before, figures = {}, {}, {}
     with context.database.reading() as connection:
         for series_id in inputs.figures:
@@ -88,13 +90,14 @@ def changes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
             issues[series_id], before[series_id] = issue, paths
             figures[series_id] = note_store.get_figures(connection, issue)
         lead = issues[inputs.leading]
-        declaration = note_store.get_declaration_hash(connection, lead)
-        weather, weather_now = _weather(connection, lead, draft)
+        declaration_then = note_store.get_declaration_hash(connection, lead)
+        weather, weather_now = _weather(connection, context.route, lead, fits, now)
+    declaration = declaration_hash(name, inputs.specs)
     # Same seed and draw settings; otherwise sampling noise would look like a cause. The last step
     # has some: paths of another origin have other random numbers.
-    days_drawn = joint.drawn_days(inputs.horizon)
-    is_same_model = (name, draft.declared_as, inputs.seed, inputs.n_paths, days_drawn) == (
-        *(lead.champion, declaration),
+    days_drawn = joint.drawn_days(inputs.horizon_days)
+    is_same_model = (name, declaration, inputs.seed, inputs.n_paths, days_drawn) == (
+        *(lead.champion, declaration_then),
         *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
     )
     revised = {series: one.upto(lead.data_through) for series, one in inputs.figures.items()}
@@ -103,65 +106,58 @@ def changes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
 
     def simulate(history: Mapping[str, DailySeries], foreseen: Drivers) -> dict[str, Paths]:
         inputs_then = replace(inputs, models=[name], figures=history, weather=foreseen, worse={})
-        return fit_all(inputs_then, context.settings, keeps=False).successful[name].paths
+        return fit_all(inputs_then, context.settings, keeps=False).served.paths
 
     has_new_weather = weather.fingerprint != weather_now.fingerprint
-    after_model = before if is_same_model else simulate(figures, weather)
-    after_revision = simulate(revised, weather) if is_revised else after_model
-    after_weather = simulate(revised, weather_now) if has_new_weather else after_revision
-    after = {
-        "model": after_model,
-        "revision": after_revision,
-        "weather": after_weather,
-        "new_figures": draft.fit.paths,
-    }
-    if not (weather.fingerprint or weather_now.fingerprint):
-        del after["weather"]
-    days = draft.waiting + COMPARED_DAYS
+    after = {"model": before if is_same_model else simulate(figures, weather)}
+    after["revision"] = simulate(revised, weather) if is_revised else after["model"]
+    if weather.fingerprint or weather_now.fingerprint:
+        after["weather"] = simulate(revised, weather_now) if has_new_weather else after["revision"]
+    after["new_figures"] = fits.served.paths
     result = {}
     for series_id, issue in issues.items():
-        target = draft.fit.paths[series_id]
-        steps = {cause: _mean_on(paths[series_id], target, days) for cause, paths in after.items()}
-        result[series_id] = _split(_mean_on(before[series_id], target, days), steps) | {
+        target = fits.served.paths[series_id]
+        steps = [paths[series_id] for paths in (before, *after.values())]
+        means = _means_on(target, steps, inputs.waiting + COMPARED_DAYS)
+        result[series_id] = {
             "since": issue.issue_id,
             "since_issued_at": format_instant(issue.issued_at),
             "champion": name,
-            "declaration": draft.declared_as,
+            "declaration": declaration,
             "from": str(target.start),
+            "before": _to_list(means[0]),
+            "after": _to_list(means[-1]),
+            "causes": dict(zip(after, map(_to_list, np.diff(means, axis=0)), strict=True)),
         }
     return result
 
 
-def _weather(connection: Connection, lead: Issue, draft: Draft) -> tuple[Drivers, Drivers]:
+def _weather(
+    connection: Connection, route: Route, lead: Issue, fits: Fits, now: dt.datetime
+) -> tuple[Drivers, Drivers]:
     """Return the weather at the origin of `lead`: the version that it used, and the current one."""
     note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-    can_use = reads_covariates(draft.champion, draft.inputs.specs)
+    can_use = reads_covariates(fits.champion, fits.inputs.specs)
     used = lead.champion in note.get("models", ()) and can_use
-    uses = draft.champion in draft.fits.with_weather
+    uses = fits.champion in fits.with_weather
     origin = as_day(lead.data_through)
-    before, now = (
-        drivers_as_of(connection, draft.route, origin, moment, lead.horizon_days)
+    before, current = (
+        drivers_as_of(connection, route, origin, moment, lead.horizon_days)
         if is_used
         else Drivers("off", "")
-        for moment, is_used in ((lead.as_of, used), (draft.now, uses))
+        for moment, is_used in ((lead.as_of, used), (now, uses))
     )
-    return before, now
+    return before, current
 
 
-def _split(before: Array, steps: Mapping[str, Array]) -> dict[str, Any]:
-    """Return the daily means before and after all `steps`, and the change at each step."""
-    days = min(map(len, (before, *steps.values())))
-    at, causes = before, {}
-    for cause, step in steps.items():
-        causes[cause] = _to_list(step[:days] - at[:days])
-        at = step
-    return {"before": _to_list(before[:days]), "after": _to_list(at[:days]), "causes": causes}
+def _means_on(target: Paths, steps: Sequence[Paths], most: int) -> Array:
+    """Return the daily means of the `steps` on the days of `target` that all have, at most `most`.
 
-
-def _mean_on(paths: Paths, target: Paths, most: int) -> Array:
-    """Return the mean of `paths` on the days shared with `target`, at most `most`."""
-    skip = int((target.start - paths.start).astype(int))
-    return paths.mean()[skip : skip + min(most, target.horizon)]
+    Shape (n_steps, n_days).
+    """
+    means = [paths.mean()[(target.start - paths.start).astype(int) :][:most] for paths in steps]
+    days = min(map(len, means))
+    return np.array([mean[:days] for mean in means])
 
 
 def _yearly_mean(series: DailySeries) -> float:

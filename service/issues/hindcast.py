@@ -24,8 +24,8 @@ from service.data.covariates import drivers
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declared
-from service.issues.issue_draft import Draft, insert_issues
 from service.issues.model_fits import Inputs, fit_all
+from service.issues.publication import insert_issues
 from service.issues.score import score_issues
 
 ORIGINS = 26
@@ -90,17 +90,15 @@ def _make(context: Context, run: Claim, day: dt.date, assume_known: bool = False
         weather = drivers(connection, context, specs, as_day(day), as_of)
         champion = choose_champion(specs, last_comparison(connection, context.route))
     names = [name for name, spec in specs.items() if name == champion or spec.role == "baseline"]
-    simulation = (_HORIZON, _PATHS, settings.seed)
-    inputs = Inputs(specs, names, champion, figures, weather, *simulation)
-    inputs_hash = inputs.hash(_HORIZON)
-    if inputs_hash in {issue.inputs_hash for issue in issues}:
+    simulation = (_HORIZON, _PATHS, settings.seed, weather)
+    inputs = Inputs(specs, names, champion, figures, *simulation)
+    if inputs.hash in {issue.inputs_hash for issue in issues}:
         return "there"
     fits = fit_all(inputs, settings, keeps=False)
     if not fits.successful:
         return "failed"
-    draft = Draft(run, context.route, "hindcast", inputs, inputs_hash, fits, as_of)
     with context.database.writing() as connection:
-        insert_issues(connection, draft)
+        insert_issues(connection, run, "hindcast", fits, as_of)
     return "made"
 
 

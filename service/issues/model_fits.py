@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 from forecast import joint
 from forecast.forecasters.base import FitError
@@ -24,8 +26,9 @@ from service.core.timings import step
 from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
 from service.issues import fitted_models
-from service.issues.declared_models import declaration_hash, installed_packages
+from service.issues.declared_models import best_by_role, declaration_hash, installed_packages
 from service.issues.fit_task import FitTask, fit_within_limits
+from service.issues.issue_store import MOST_HORIZON
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +41,12 @@ class Inputs:
     models: Sequence[str]  # to fit
     preferred: str  # the model to serve, if it can be fitted
     figures: Mapping[str, DailySeries]
-    weather: Drivers  # for the models that use it
-    horizon: int  # days to simulate after the figures
+    horizon: int  # days to forecast, beginning after those that wait for a figure
     n_paths: int
     seed: int
+    weather: Drivers = Drivers("off", "")  # for the models that use it
     worse: Mapping[str, str] = field(default_factory=dict)  # why a model gets no weather
+    waiting: int = 0  # days that have started but have no figure
 
     @property
     def leading(self) -> str:
@@ -54,18 +58,24 @@ class Inputs:
         """Last day with figures."""
         return self.figures[self.leading].data_through
 
-    def hash(self, horizon: int) -> str:
-        """Return a hash of all inputs, with the set `horizon`: the one from today changes daily."""
+    @property
+    def horizon_days(self) -> int:
+        """Days to simulate after the figures."""
+        return min(self.waiting + self.horizon, MOST_HORIZON)
+
+    @cached_property
+    def hash(self) -> str:
+        """A hash of all inputs but the days that wait, whose number changes daily."""
         decides = {
             "figures": fingerprint(self.figures.values()),
             "champion": self.preferred,
             "models": {name: declaration_hash(name, self.specs) for name in self.models},
-            "draw": [self.n_paths, horizon, self.seed],
+            "draw": [self.n_paths, self.horizon, self.seed],
         }
         if self.weather.covariates is not None:
             decides["weather"] = self.weather.fingerprint
-        if self.worse:
-            decides["without_weather"] = sorted(self.worse)
+            if self.worse:
+                decides["without_weather"] = sorted(self.worse)
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
@@ -82,11 +92,30 @@ class Fit:
 class Fits:
     """Successful fits, and reasons for failures, by model."""
 
+    inputs: Inputs
     successful: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     with_weather: list[str] = field(default_factory=list)
     # Why a model that can use weather does without, to end a sentence: ``could not be fitted …``.
     without_weather: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def champion(self) -> str:
+        """The model to serve: the preferred one, otherwise the fitted one with the best role."""
+        if self.inputs.preferred in self.successful:
+            return self.inputs.preferred
+        return best_by_role(self.inputs.specs[name] for name in self.successful).name
+
+    @property
+    def served(self) -> Fit:
+        """The fit of the model to serve."""
+        return self.successful[self.champion]
+
+    @property
+    def weather_note(self) -> dict[str, Any]:
+        """Whether the model to serve used weather, and which."""
+        used, unused = self.with_weather, self.without_weather
+        return self.inputs.weather.note_for(self.champion, used, unused)
 
 
 def fit_all(
@@ -100,33 +129,34 @@ def fit_all(
     A model that fails is left out with its reason; if it fails with weather, it is retried without.
     Unless it `keeps` fits, none is loaded from disk or stored there.
     """
-    fits, weather = Fits(), inputs.weather.covariates
+    fits, weather = Fits(inputs), inputs.weather.covariates
     for name in inputs.models:
         progress(name)
         task = FitTask(name, inputs.specs, inputs.figures)
         if weather is not None and reads_covariates(name, inputs.specs):
             reason = inputs.worse.get(name)
             if reason is None:
-                failure = _add(fits, replace(task, covariates=weather), inputs, settings, keeps)
+                failure = _add(fits, replace(task, covariates=weather), settings, keeps)
                 if not failure:
                     fits.with_weather.append(name)
                     continue
                 reason = f"could not be fitted with it ({failure})"
             fits.without_weather[name] = reason
-        if failure := _add(fits, task, inputs, settings, keeps):
+        if failure := _add(fits, task, settings, keeps):
             fits.failures[name] = failure
             _log.warning("model %s is left out: %s", name, failure)
     progress("")
     return fits
 
 
-def _add(fits: Fits, task: FitTask, inputs: Inputs, settings: Settings, keeps: bool) -> str:
+def _add(fits: Fits, task: FitTask, settings: Settings, keeps: bool) -> str:
     """Add a model to the fits, or return the reason for its failure."""
+    inputs = fits.inputs
     try:
         version, model = _load_or_fit(task, settings, keeps)
         rng = joint.generator(inputs.seed, task.name, inputs.origin)
         with step(f"draw {task.name}"):
-            paths = model.draw(inputs.horizon, inputs.n_paths, rng)
+            paths = model.draw(inputs.horizon_days, inputs.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     except JobError:  # not the model's fault

@@ -22,16 +22,15 @@ from service.core.job_runner import JobError, Outcome, run_job
 from service.core.run_store import Claim
 from service.core.timings import step
 from service.data import observation_store
-from service.data.covariates import Drivers, drivers
-from service.data.weather_store import WeatherReadings
+from service.data.covariates import drivers, drivers_as_of
 from service.issues import issue_store, note_store
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declared, find_problems
 from service.issues.explain_issue import changes, explanation
 from service.issues.fitted_models import prune
-from service.issues.issue_draft import Draft, insert_issues
-from service.issues.issue_store import MOST_HORIZON, Issue
-from service.issues.model_fits import Inputs, fit_all
+from service.issues.issue_store import Issue
+from service.issues.model_fits import Fits, Inputs, fit_all
+from service.issues.publication import insert_issues
 
 _NEARLY = 0.95
 _WEATHER_STEP = 0.1
@@ -66,77 +65,79 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         figures = observation_store.get_common_series(connection, route.forecast, now)
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
-        origin = figures[joint.leading(figures)].data_through
-        n_waiting = max((route.day(now) - as_date(origin)).days, 0)
-        horizon = min(n_waiting + settings.horizon, MOST_HORIZON)
-        readings = WeatherReadings(connection, route)
-        weather = drivers(connection, context, specs, origin, now, readings, horizon)
-        old_weather = newest and drivers(
-            connection, context, specs, origin, newest.as_of, readings, newest.horizon_days
-        )
         comparison = last_comparison(connection, route)
-    worse = comparison.get("worse_with_weather", {}) if weather.covariates else {}
-    simulation = (horizon, settings.paths, settings.seed, worse)
-    preferred = choose_champion(specs, comparison)
-    inputs = Inputs(specs, [*published(specs)], preferred, figures, weather, *simulation)
+        origin = figures[joint.leading(figures)].data_through
+        inputs = Inputs(
+            specs,
+            models=[*published(specs)],
+            preferred=choose_champion(specs, comparison),
+            figures=figures,
+            horizon=settings.horizon,
+            n_paths=settings.paths,
+            seed=settings.seed,
+            worse=comparison.get("worse_with_weather", {}),
+            waiting=max((route.day(now) - as_date(origin)).days, 0),
+        )
+        days = inputs.horizon_days
+        weather = drivers(connection, context, specs, origin, now, horizon=days)
+    inputs = replace(inputs, weather=weather)
     problems = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
-    if newest and old_weather and not force:
-        current = _why_current(context, newest, inputs, old_weather, now)
-        if current:
-            return Outcome("skipped", current + problems)
+    if newest and not force and (current := _why_current(context, newest, inputs, now)):
+        return Outcome("skipped", current + problems)
     fits = fit_all(inputs, settings, progress)
     if not fits.successful:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
         raise JobError(f"no model could be fitted: {reasons}")
-    draft = Draft(run, route, "live", inputs, inputs.hash(settings.horizon), fits, now)
     with step("publish"):
-        issued = _publish(context, draft, newest.issue_id if newest else None)
+        issued = _publish(context, run, fits, now, newest)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
     served = {fit.version for fit in fits.successful.values()}
     prune(settings.fitted_folder, inputs.leading, settings.keep_versions, served)
-    note, n_models = draft.weather_note, len(fits.successful)
-    reason = f"published {', '.join(issued)} with {n_models} models, {draft.champion} first"
+    note, n_models = fits.weather_note, len(fits.successful)
+    reason = f"published {', '.join(issued)} with {n_models} models, {fits.champion} first"
     if note["status"] == "missing":
         reason += f"; without the weather: {note['reason']}"
     detail = {
         "issues": issued,
         "failures": fits.failures,
-        "champion": draft.champion,
+        "champion": fits.champion,
         "weather": note["status"],
         "weather_reason": note["reason"],
     }
     return Outcome("done", reason + problems, detail)
 
 
-def _publish(context: Context, draft: Draft, before: str | None) -> list[str]:
-    """Store the issues of `draft` with their notes, in one transaction; return their ids.
+def _publish(
+    context: Context, run: Claim, fits: Fits, now: dt.datetime, before: Issue | None
+) -> list[str]:
+    """Store the issues of `fits` with their notes, in one transaction; return their ids.
 
     Stores nothing if another run published the same after the issue `before`: equal inputs give
     equal paths.
     """
-    notes = _notes(context, draft)
+    notes = _notes(context, fits, now)
     with context.database.writing() as connection:
-        if not run_store.is_current(connection, draft.run):
+        if not run_store.is_current(connection, run):
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
-        newest = issue_store.get_latest_issue(connection, draft.inputs.leading)
-        if newest and newest.inputs_hash == draft.inputs_hash and newest.issue_id != before:
+        newest = issue_store.get_latest_issue(connection, fits.inputs.leading)
+        if newest and newest != before and newest.inputs_hash == fits.inputs.hash:
             return []
-        ids = insert_issues(connection, draft)
+        ids = insert_issues(connection, run, "live", fits, now)
         for kind, content in notes.items():
             for series_id, note in content.items():
                 note_store.save_note(connection, ids[series_id], kind, note)
     return list(ids.values())
 
 
-def _notes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
+def _notes(context: Context, fits: Fits, now: dt.datetime) -> dict[str, dict[str, Any]]:
     """Return the notes by kind and series; a forecast is published even without explanation."""
     notes: dict[str, dict[str, Any]] = {}
-    if draft.inputs.weather.status != "off":
-        notes[note_store.WEATHER] = dict.fromkeys(draft.inputs.figures, draft.weather_note)
+    if fits.inputs.weather.status != "off":
+        notes[note_store.WEATHER] = dict.fromkeys(fits.inputs.figures, fits.weather_note)
     try:
-        notes[note_store.EXPLANATION] = explanation(draft)
-        notes[note_store.CHANGES] = changes(context, draft)
+        notes[note_store.EXPLANATION] = explanation(fits)
+        notes[note_store.CHANGES] = changes(context, fits, now)
     except DatabaseError:
         raise
     except Exception:  # a defect here must not prevent the forecast
@@ -150,42 +151,41 @@ def _issue_time(newest: Issue | None) -> dt.datetime:
     return max(now, newest.issued_at + dt.timedelta(seconds=1)) if newest else now
 
 
-def _why_current(
-    context: Context, newest: Issue, inputs: Inputs, old_weather: Drivers, now: dt.datetime
-) -> str:
+def _why_current(context: Context, newest: Issue, inputs: Inputs, now: dt.datetime) -> str:
     """Return why the issue `newest` still holds; empty if another is needed."""
-    settings = context.settings
     # A little less, since daily jobs do not start at the same second.
-    if now - newest.issued_at >= _NEARLY * dt.timedelta(hours=settings.refit_hours):
+    if now - newest.issued_at >= _NEARLY * dt.timedelta(hours=context.settings.refit_hours):
         return ""
-    if newest.inputs_hash == inputs.hash(settings.horizon):
+    if newest.inputs_hash == inputs.hash:
         return f"issue {newest.issue_id} is current"
-    before = replace(inputs, weather=old_weather)
-    has_weather = inputs.weather.covariates and old_weather.covariates
-    if not has_weather or newest.inputs_hash != before.hash(settings.horizon):
-        return ""
-    change = _largest_change(context, newest, inputs, now)  # only the weather is new
+    change = _largest_change(context, newest, inputs)
     if change > _WEATHER_STEP:
         return ""
     reason = f"the new weather changes no day's chance by more than {_WEATHER_STEP}"
     return f"{reason} (at most {change:.2f})"
 
 
-def _largest_change(context: Context, newest: Issue, inputs: Inputs, now: dt.datetime) -> float:
+def _largest_change(context: Context, newest: Issue, inputs: Inputs) -> float:
     """Fit the champion of `newest` to the new weather; return the largest change of a day's chance.
 
-    Only of the days with weather; infinite if it cannot be fitted.
+    Only of the days with weather; infinite if not only the weather is new, or it cannot be fitted.
     """
-    champion = newest.champion
-    fits = fit_all(replace(inputs, models=[champion]), context.settings)
-    try:
-        with context.database.reading() as connection:
+    weather, champion = inputs.weather.covariates, newest.champion
+    if weather is None:
+        return math.inf
+    with context.database.reading() as connection:
+        arguments = context.route, inputs.origin, newest.as_of, newest.horizon_days
+        before = replace(inputs, weather=drivers_as_of(connection, *arguments))
+        if before.weather.covariates is None or newest.inputs_hash != before.hash:
+            return math.inf
+        try:
             stored = issue_store.load_paths(connection, newest, champion)
-    except ValueError:  # damaged
+        except ValueError:  # damaged
+            return math.inf
+    fits = fit_all(replace(inputs, models=[champion]), context.settings)
+    if champion not in fits.successful or stored is None:
         return math.inf
-    if champion not in fits.successful or stored is None or not inputs.weather.covariates:
-        return math.inf
-    paths = fits.successful[champion].paths[newest.series_id]
-    first = max((context.route.day(now) - newest.origin).days - 1, 0)
-    days = slice(first, min(inputs.weather.covariates.n_ahead, paths.horizon, stored.horizon))
+    paths = fits.served.paths[newest.series_id]
+    first = max(inputs.waiting - 1, 0)
+    days = slice(first, min(weather.n_ahead, paths.horizon, stored.horizon))
     return float(np.abs(paths.p_zero()[days] - stored.p_zero()[days]).max(initial=0.0))

@@ -48,8 +48,8 @@ def _reproduce(context: Context, moment: dt.datetime, progress: Callable[[str], 
     declared_still = [name for name in models if name in specs]
     reasons = {name: "it is no longer declared" for name in models if name not in specs}
     blind = {name: "" for name in models if name not in note.get("models", ())}
-    simulation = (lead.horizon_days, lead.n_paths, lead.seed, blind)
-    inputs = Inputs(specs, declared_still, lead.wanted, figures, weather, *simulation)
+    simulation = (lead.horizon_days, lead.n_paths, lead.seed, weather, blind)
+    inputs = Inputs(specs, declared_still, lead.wanted, figures, *simulation)
     fits = fit_all(inputs, context.settings, progress, keeps=False)
     reasons |= fits.failures
     for name, fit in fits.successful.items():

@@ -23,13 +23,13 @@ _PLACES = 3
 Counts = npt.NDArray[np.int64]
 
 
-def score(context: Context, period: str | None = None, since: dt.date | None = None) -> Outcome:
-    """Score issues of origins from `since` with new figures, and rescore revised ones."""
-    return run_job(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
+def score(context: Context, period: str | None = None) -> Outcome:
+    """Score issues with new figures, and rescore those with revised ones."""
+    return run_job(context, "score", lambda _: score_issues(context), period)
 
 
-def score_issues(context: Context, since: dt.date) -> Outcome:
-    """Score the issues, within the caller's run."""
+def score_issues(context: Context, since: dt.date = dt.date.min) -> Outcome:
+    """Score the issues of origins from `since`, within the caller's run."""
     done = n_revised = 0
     for series_id in context.route.forecast:
         with context.database.reading() as connection:

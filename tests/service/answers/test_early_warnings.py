@@ -40,6 +40,7 @@ def test_warning_record_counts_warnings_followed_by_arrivals(mailer):
         EarlyWarning(last, 7, total - 1, last - 6 * DAY, last, 0.75, "channel"),
         EarlyWarning(last, 7, total, last - 6 * DAY, last, 0.5, "channel"),
         EarlyWarning(last + DAY, 1, 0, last - DAY, last + DAY, 0.9, "channel"),  # not over yet
+        EarlyWarning(last, 1, 0, last - 2 * DAY, last, 0.9, "italy"),  # of another route
     ]
     with mailer.database.writing() as connection:
         early_warning_store.insert_warnings(connection, warnings)

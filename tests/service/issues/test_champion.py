@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -8,7 +6,10 @@ from service.issues.champion import MEASURES, choose_champion, judge, worse_with
 
 SPECS = {
     name: Spec(name, name, "hurdle", role)
-    for name, role in (("now", "champion"), ("other", "challenger"), ("base", "baseline"))
+    for name, role in (
+        *(("now", "champion"), ("base", "baseline")),
+        *((name, "challenger") for name in ("other", "also", "solid")),
+    )
 }
 
 
@@ -26,8 +27,11 @@ def test_champion_is_taken_from_last_comparison_if_still_declared(comparison, ch
     assert choose_champion(SPECS, comparison) == champion
 
 
-def scores(origins, each):
-    return {f"2025-{at:04}": dict.fromkeys(MEASURES, each) for at in origins}
+def scores(origins, factors):
+    """Scores of 100 at each of `origins`, times its factor."""
+    values = np.broadcast_to(factors, len(origins)) * 100.0
+    pairs = zip(origins, values.tolist(), strict=True)
+    return {f"2025-{at:04}": dict.fromkeys(MEASURES, value) for at, value in pairs}
 
 
 @pytest.mark.parametrize(
@@ -48,8 +52,7 @@ def scores(origins, each):
 def test_challenger_is_chosen_if_better_on_enough_common_origins(
     name, ratio, current, origins, champion
 ):
-    record = {"now": scores(range(current), 100.0), name: scores(origins, 100.0 * ratio)}
-    verdict = judge("now", SPECS, record)
+    verdict = judge("now", SPECS, {"now": scores(range(current), 1), name: scores(origins, ratio)})
     assert verdict.champion == champion
     n_origins = len(origins) if champion == "other" else current
     assert f" on {n_origins} " in verdict.reason
@@ -58,17 +61,13 @@ def test_challenger_is_chosen_if_better_on_enough_common_origins(
 
 def test_challenger_that_may_be_better_by_chance_is_not_chosen():
     noise = np.linspace(0.2, 1.6, 26)[np.random.default_rng(3).permutation(26)]
-    lucky = {
-        f"2025-{at:04}": dict.fromkeys(MEASURES, 100.0 * factor) for at, factor in enumerate(noise)
-    }
-    verdict = judge("now", SPECS, {"now": scores(range(26), 100.0), "other": lucky})
+    record = {"now": scores(range(26), 1), "other": scores(range(26), noise)}
+    verdict = judge("now", SPECS, record)
     assert verdict.ratios["other"] < 0.97
     assert verdict.champion == "now"
     assert "nearest is other at 0.900 (0." in verdict.reason
-    specs = SPECS | {name: Spec(name, name, "hurdle", "challenger") for name in ("also", "solid")}
-    record = {"now": scores(range(26), 100.0), "other": lucky}
-    record |= {"also": scores(range(26), 95.0), "solid": scores(range(26), 92.0)}
-    assert judge("now", specs, record).champion == "solid"
+    record |= {"also": scores(range(26), 0.95), "solid": scores(range(26), 0.92)}
+    assert judge("now", SPECS, record).champion == "solid"
 
 
 @pytest.mark.parametrize(
@@ -86,13 +85,10 @@ def test_weather_is_dropped_if_model_is_significantly_worse_with_it(
     ratio, spread, origins, is_worse
 ):
     rng = np.random.default_rng(1)
-    blind = {f"2025-{at:04}": dict.fromkeys(MEASURES, rng.gamma(9.0)) for at in range(origins)}
+    levels = rng.gamma(9.0, size=origins)
     noise = np.linspace(1 - spread, 1 + spread, origins)[rng.permutation(origins)]
-    scores = {
-        origin: {name: score * ratio * factor for name, score in record.items()}
-        for (origin, record), factor in zip(blind.items(), noise, strict=True)
-    }
-    reason = worse_with_weather(scores | {"2020-0001": {}}, blind)
+    blind, seeing = (scores(range(origins), each) for each in (levels, levels * ratio * noise))
+    reason = worse_with_weather(seeing | {"2020-0001": {}}, blind)
     assert bool(reason) == is_worse
     if spread == 0 and is_worse:
         expected = "its score is 1.050 (1.050 to 1.050) times that without, on 10 weekly origins"
@@ -100,7 +96,7 @@ def test_weather_is_dropped_if_model_is_significantly_worse_with_it(
 
 
 def test_measure_that_is_always_zero_is_ignored():
-    zero = scores(range(10), 0.0)
-    assert worse_with_weather(scores(range(10), 1.0), zero) == ""
+    zero, one = scores(range(10), 0), scores(range(10), 1)
+    assert worse_with_weather(one, zero) == ""
     one_positive = {origin: measures | {MEASURES[0]: 1.0} for origin, measures in zero.items()}
-    assert worse_with_weather(scores(range(10), 1.0), one_positive) == ""
+    assert worse_with_weather(one, one_positive) == ""

@@ -1,7 +1,5 @@
 """Fits on a real Dask cluster."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -44,7 +42,7 @@ def address(cluster):
 def refit_and_compare(context):
     """Return the champion's paths, and the models' ratios."""
     assert refit(context, force=True).outcome == "done"
-    ratios: dict[str, float] = compare(context).detail["ratios"]
+    ratios = compare(context).detail["ratios"]
     return stored_paths(context)["people", "climatology"], ratios
 
 
@@ -81,39 +79,34 @@ def wait_for_file(folder):
     return 3
 
 
-def test_task_of_killed_worker_is_retried(address, cluster, tmp_path):
+@pytest.fixture
+def waiting(address, tmp_path):
+    """The future result of `wait_for_file`, which a worker has begun."""
     with ThreadPoolExecutor() as pool:
         limits = Limits(BOUND, 500)
-        waiting = pool.submit(run_on_worker, address, wait_for_file, str(tmp_path), limits)
+        result = pool.submit(run_on_worker, address, wait_for_file, str(tmp_path), limits)
         wait_until((tmp_path / "begun").exists, "the work has begun")
-        for worker in cluster.workers.values():
-            os.kill(worker.pid, signal.SIGKILL)
-        (tmp_path / "go").touch()
-        assert waiting.result(BOUND) == 3
+        yield result
+        (tmp_path / "go").touch()  # ends the task if it still runs
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1: expected a Dask scheduler"),
-        ("tls://127.0.0.1:1", "tls://127.0.0.1:1: expected certificates for TLS, found none"),
-    ],
-)
-def test_unreachable_cluster_fails_jobs_in_one_line(filled, monkeypatch, address, message):
-    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+def test_task_of_killed_worker_is_retried(waiting, cluster, tmp_path):
+    for worker in cluster.workers.values():
+        os.kill(worker.pid, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    assert waiting.result(BOUND) == 3
+
+
+def test_unreachable_cluster_fails_jobs_in_one_line(filled):
+    address = "tls://127.0.0.1:1"
     for job in (refit, compare):
-        with pytest.raises(ClusterError, match=message):
+        with pytest.raises(ClusterError, match=f"^{address}: expected certificates for TLS, found"):
             job(with_settings(filled, dask=address))
 
 
-def test_lost_scheduler_is_reported(address, cluster, tmp_path, monkeypatch):
+def test_lost_scheduler_is_reported(waiting, address, cluster, monkeypatch):
     """The last test of this file: it ends the shared cluster."""
-    with ThreadPoolExecutor() as pool:
-        limits = Limits(BOUND, 500)
-        waiting = pool.submit(run_on_worker, address, wait_for_file, str(tmp_path), limits)
-        wait_until((tmp_path / "begun").exists, "the work has begun")
-        monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
-        cluster.close()
-        with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
-            waiting.result(BOUND)
-        (tmp_path / "go").touch()  # ends the task if it still runs
+    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+    cluster.close()
+    with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
+        waiting.result(BOUND)

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from unittest.mock import Mock
 
 import pytest
@@ -10,8 +8,10 @@ from service.core.clock import utc_now
 from service.core.database import Unavailable
 from service.core.job_runner import JobError
 from service.data import weather_store
+from service.data.ingest import ingest
 from service.issues import daily_pipeline, hindcast, issue_store
 from service.issues.daily_pipeline import run_after_weather, run_daily
+from tests.service.stored_figures import delete_figures
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE
 from tests.support.sites import SiteResponse, act_as_openmeteo
@@ -40,29 +40,26 @@ def test_each_job_runs_once_per_period(quick):
     assert "refit for monday was already claimed" in run_daily(quick, "monday").reason
     with quick.database.reading() as connection:
         assert len(issue_store.list_issues(connection, "people", 10)) == 1
-        run = run_store.get_run(connection, "refit", "monday", ROUTE.name)
-        again = run_store.get_run(connection, "refit", "monday after comparing", ROUTE.name)
-    assert run is not None
-    assert again is not None and "is current" in str(again.reason)
+        run, again = (
+            run_store.get_run(connection, "refit", period, ROUTE.name)
+            for period in ("monday", "monday after comparing")
+        )
+    assert "is current" in again.reason
     models = ("climatology", "seasonal_naive")
     steps = [f"{part} {model}" for model in models for part in ("fit", "draw")]
     assert [step["step"] for step in run.detail["steps"]] == [*steps, "publish"]
 
 
-def with_unreachable_source(context):
+def test_unreachable_source_prevents_only_the_first_forecast(quick):
     url = "http://127.0.0.1:9"
-    return with_settings(context, source="declared", govuk_url=url, fetch_attempts=1)
-
-
-def test_unreachable_source_does_not_prevent_forecast(quick):
-    with pytest.raises(JobError, match="^ingest: "):
-        run_daily(with_unreachable_source(quick), "monday")
-    assert outcomes(quick, "monday") == ["failed", "done", "done", "done"]
-
-
-def test_pipeline_without_figures_fails(empty):
-    with pytest.raises(JobError, match="refit: no figures are stored"):
-        run_daily(with_unreachable_source(empty), "monday")
+    offline = with_settings(quick, source="declared", govuk_url=url, fetch_attempts=1)
+    delete_figures(quick)
+    with pytest.raises(JobError, match="; refit: no figures .*; compare: no figures are stored"):
+        run_daily(offline, "monday")
+    ingest(quick)
+    with pytest.raises(JobError, match="^ingest: (?!.*refit: )"):
+        run_daily(offline, "tuesday")
+    assert outcomes(quick, "tuesday") == ["failed", "done", "done", "done"]
 
 
 def test_job_stopped_by_unavailable_database_is_repeated(quick):
@@ -95,5 +92,4 @@ def test_refit_follows_weather_even_if_partly_failed(quick, sites):
     with quick.database.reading() as connection:
         run = run_store.get_run(connection, "refit", "monday after the weather", ROUTE.name)
         assert weather_store.get_last_read(connection, ROUTE, "ensemble") is not None
-    assert run is not None
     assert run.outcome == "done"

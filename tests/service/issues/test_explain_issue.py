@@ -1,7 +1,5 @@
 """Explanations of an issue and of what changed since the one before."""
 
-from __future__ import annotations
-
 import datetime as dt
 from unittest.mock import Mock
 
@@ -16,15 +14,6 @@ from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, declare_model, utc
 
-NOON = utc(2026, 1, 1, 14)
-
-
-def record_people(context, day, people, published):
-    """Record the figure of a day from a document."""
-    figure = Figure("people", day, people, "page", published, is_marked=True)
-    with context.database.writing() as connection:
-        store_as_documents(connection, ROUTE, [figure], published)
-
 
 def read_note(context, kind, series_id="people"):
     """Return a note of the newest issue."""
@@ -32,18 +21,10 @@ def read_note(context, kind, series_id="people"):
         return note_store.get_note(connection, latest_issue(context, series_id).issue_id, kind)
 
 
-def read_causes(context):
-    note = read_note(context, note_store.CHANGES)
-    assert note is not None
-    causes: dict[str, list[float]] = note["causes"]
-    return causes
-
-
 def test_boats_factors_are_people_factors_scaled_to_boats(context):
     people, boats = (
         read_note(context, note_store.EXPLANATION, name) for name in ("people", "boats")
     )
-    assert people and boats
     ratio = np.divide(boats["mean"], people["mean"])
     names = people["factors"].keys() - {"other"}
     assert "season" in names and max(map(abs, people["factors"]["season"])) > 10
@@ -53,37 +34,36 @@ def test_boats_factors_are_people_factors_scaled_to_boats(context):
 
 
 @pytest.mark.parametrize(
-    "is_revised", [False, True], ids=["no new figures", "figure too old to matter"]
+    ("change", "cause"),
+    [
+        (None, None),
+        (dt.date(2018, 2, 1), None),  # a revised figure, too old to matter
+        (dt.date(2024, 1, 9), "revision"),
+        ("another model", "model"),
+        ("another declaration", "model"),
+    ],
 )
-def test_changes_have_no_cause_without_relevant_new_figures(filled, hand, is_revised):
+def test_change_is_attributed_to_its_only_cause(filled, hand, change, cause):
     refit(filled)
-    if is_revised:
-        record_people(filled, dt.date(2018, 2, 1), 7, NOON + dt.timedelta(minutes=30))
+    if isinstance(change, dt.date):
+        published = utc(2026, 1, 1, 14, 30)
+        figure = Figure("people", change, 9_000, "page", published, is_marked=True)
+        with filled.database.writing() as connection:
+            store_as_documents(connection, ROUTE, [figure], published)
+    models = filled.settings.models_dir
+    if change == "another model":
+        declare_model(models, "climatology", "climatology", "challenger")
+        declare_model(models, "seasonal_naive", "seasonal_naive", "champion")
+    if change == "another declaration":
+        parameters = "[parameters]\nyears = 1\n"
+        declare_model(models, "climatology", "climatology", "champion", parameters)
     hand.now += dt.timedelta(hours=1)
     refit(filled, force=True)
-    assert {change for days in read_causes(filled).values() for change in days} == {0.0}
-
-
-def test_effect_of_revision_is_attributed_to_it(filled, hand):
-    refit(filled)
-    record_people(filled, dt.date(2024, 1, 9), 9_000, NOON + dt.timedelta(minutes=30))
-    hand.now += dt.timedelta(hours=1)
-    refit(filled)
-    causes = read_causes(filled)
-    assert max(causes["revision"]) > 50
-    assert {*causes["model"], *causes["new_figures"]} == {0.0}
-
-
-def test_effect_of_another_model_is_attributed_to_it(filled, hand):
-    refit(filled)
-    models = filled.settings.models_dir
-    declare_model(models, "climatology", "climatology", "challenger")
-    declare_model(models, "seasonal_naive", "seasonal_naive", "champion")
-    hand.now += dt.timedelta(hours=1)
-    refit(filled)
-    causes = read_causes(filled)
-    assert max(map(abs, causes["model"])) > 10
-    assert {*causes["revision"], *causes["new_figures"]} == {0.0}
+    causes = read_note(filled, note_store.CHANGES)["causes"]
+    largest = {name: max(map(abs, days)) for name, days in causes.items()}
+    assert largest.keys() == {"model", "revision", "new_figures"}
+    assert largest.pop(cause, 100) > 10
+    assert set(largest.values()) == {0.0}
 
 
 def test_explained_and_compared_days_begin_on_the_day_of_issue(filled, hand):
@@ -92,10 +72,10 @@ def test_explained_and_compared_days_begin_on_the_day_of_issue(filled, hand):
     for _ in range(2):
         refit(context, force=True)
         hand.now += dt.timedelta(hours=1)
-    explained = read_note(context, note_store.EXPLANATION)
-    assert explained is not None
-    assert len(explained["mean"]) == 4 + 35
-    assert {len(days) for days in read_causes(context).values()} == {4 + 90}
+    assert len(read_note(context, note_store.EXPLANATION)["mean"]) == 4 + 35
+    changes = read_note(context, note_store.CHANGES)
+    days = [changes["before"], changes["after"], *changes["causes"].values()]
+    assert set(map(len, days)) == {4 + 90}
 
 
 def test_no_changes_are_stated_if_a_series_had_no_issue(filled, hand):
@@ -110,17 +90,13 @@ def test_no_changes_are_stated_if_a_series_had_no_issue(filled, hand):
     assert read_note(filled, note_store.EXPLANATION) is not None
 
 
-def test_issue_is_published_without_explanation_after_a_defect(filled, monkeypatch, caplog):
-    monkeypatch.setattr("service.issues.refit.explanation", Mock(side_effect=RuntimeError))
-    refit(filled)
-    assert "published without its explanation" in caplog.text
-    assert read_note(filled, note_store.EXPLANATION) is None
-
-
-def test_no_issue_is_published_while_database_is_unavailable(filled, monkeypatch):
-    error = Unavailable("database: gone")
-    monkeypatch.setattr("service.issues.refit.explanation", Mock(side_effect=error))
+def test_defect_of_the_explanation_does_not_prevent_the_issue(filled, monkeypatch, caplog):
+    monkeypatch.setattr("service.issues.refit.explanation", Mock(side_effect=Unavailable("gone")))
     with pytest.raises(Unavailable):
         refit(filled)
     with filled.database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") is None
+    monkeypatch.setattr("service.issues.refit.explanation", Mock(side_effect=RuntimeError))
+    refit(filled)
+    assert "published without its explanation" in caplog.text
+    assert read_note(filled, note_store.EXPLANATION) is None

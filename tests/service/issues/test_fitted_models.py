@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 import os
 import time
@@ -11,15 +9,8 @@ import pytest
 from forecast import joint
 from forecast.forecasters.climatology import Climatology
 from service.core.files import RegistryError
-from service.issues.fitted_models import (
-    examine,
-    find,
-    folder_of,
-    load,
-    prune,
-    save,
-    version_file,
-)
+from service.issues import fitted_models
+from service.issues.fitted_models import examine, find, folder_of, load, prune, version_file
 
 
 @pytest.fixture
@@ -35,7 +26,7 @@ def home(tmp_path):
 def save_version(home, fitted, second=0, training="t" * 64):
     fitted_at = f"2026-01-01T12:00:{second:02}Z"
     metadata = {"fitted_at": fitted_at, "training_hash": training, "declaration": f"d{second}"}
-    return version_file(home, save(home, fitted.to_state(), metadata))
+    return version_file(home, fitted_models.save(home, fitted.to_state(), metadata))
 
 
 def file_names(home):
@@ -57,27 +48,6 @@ def test_loaded_version_equals_saved_version(home, fitted):
     assert find(home.with_name("hurdle"), "t" * 64) is None
 
 
-def test_missing_damaged_or_unknown_version_is_rejected_and_named(home, fitted):
-    file = save_version(home, fitted)
-    content, middle = file.read_bytes(), file.stat().st_size // 3
-    assert examine(home.parents[1]) == (1, [])
-    for damaged in (
-        content[:-20],
-        content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
-        with_state('{"format": 1}'),
-        with_state('{"format": 2, "state": 3}'),
-    ):
-        file.write_bytes(damaged)
-        with pytest.raises(RegistryError, match=f"^{file}: expected a readable version, found .+$"):
-            load(file)
-    file.write_bytes(with_state('{"format": 1}'))
-    message = f"{file}: expected a readable version, found format 1 instead of 2"
-    assert examine(home.parents[1]) == (1, [message])
-    file.unlink()
-    with pytest.raises(RegistryError, match="No such file"):
-        load(file)
-
-
 def with_state(state):
     """Return an archive with this state and no arrays."""
     content = io.BytesIO()
@@ -85,6 +55,27 @@ def with_state(state):
         archive.writestr("state.json", state)
         archive.writestr("metadata.json", "{}")
     return content.getvalue()
+
+
+def test_missing_damaged_or_unknown_version_is_rejected_and_named(home, fitted):
+    file = save_version(home, fitted)
+    content, middle = file.read_bytes(), file.stat().st_size // 3
+    assert examine(home.parents[1]) == (1, [])
+    flipped = bytes([content[middle] ^ 1])
+    for damaged in (
+        content[:-20],
+        content[:middle] + flipped + content[middle + 1 :],
+        with_state('{"format": 2, "state": 3}'),
+        with_state('{"format": 1}'),
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(RegistryError, match=f"^{file}: expected a readable version, found .+$"):
+            load(file)
+    message = f"{file}: expected a readable version, found format 1 instead of 2"
+    assert examine(home.parents[1]) == (1, [message])
+    file.unlink()
+    with pytest.raises(RegistryError, match="No such file"):
+        load(file)
 
 
 def test_prune_keeps_newest_versions_of_each_model_of_a_series(tmp_path, fitted):

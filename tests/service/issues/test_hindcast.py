@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 import datetime as dt
-from unittest.mock import Mock
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 import sqlalchemy as sa
@@ -12,58 +10,45 @@ from service.core.job_runner import Outcome, run_job
 from service.data import observation_store
 from service.data.ingest import ingest
 from service.issues import hindcast as module
-from service.issues import issue_score_store, issue_store, model_fits
-from service.issues.fit_task import fit_within_limits
+from service.issues import issue_score_store, issue_store
 from service.issues.hindcast import hindcast, origins, replay
 from service.issues.refit import refit
 from service.issues.score import score
-from tests.service import sample_weather
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE, utc
 
+WEEKS = 3
+
+
+@pytest.fixture(autouse=True)
+def _few_weeks(monkeypatch):
+    monkeypatch.setattr(module, "ORIGINS", WEEKS)
+
 
 def test_origins_have_figures_on_the_day_and_after(filled):
     with filled.database.reading() as connection:
-        span = observation_store.get_span(connection, "people")
-    assert span is not None
-    first, second, *_ = origins(filled, dt.date(2010, 1, 1))
-    assert first >= span[0]
-    assert (first - dt.date(2010, 1, 1)).days % 7 == 0 and (second - first).days == 7
-    assert origins(filled, span[1]) == []
-    assert origins(filled, span[1] - dt.timedelta(days=1)) == [span[1] - dt.timedelta(days=1)]
+        first, last = observation_store.get_span(connection, "people")
+    since = dt.date(2010, 1, 1)
+    days = origins(filled, since)
+    assert {(day - since).days % 7 for day in days} == {0}
+    assert first <= days[0] < first + dt.timedelta(days=7)
+    day_before = last - dt.timedelta(days=1)
+    assert (origins(filled, day_before), origins(filled, last)) == ([day_before], [])
 
 
 def test_origin_is_hindcast_once_per_seed_and_not_served(filled):
     days = origins(filled, dt.date(2025, 12, 1))[:2]
+    slow = with_settings(filled, fit_seconds=0.001)
+    assert hindcast(slow, days[:1]).detail["made"] == 0, "its fits exceed the limit"
     for seed, made in ((1, 2), (1, 0), (2, 2)):
         assert hindcast(with_settings(filled, seed=seed), days).detail["made"] == made
     with filled.database.reading() as connection:
         assert issue_store.get_latest_issue(connection, "people") is None
         issues = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
     assert {issue.data_through for issue in issues} == {days[0]}
+    assert all(issue.issue_id.startswith("hindcast-") for issue in issues)
     assert not list(filled.settings.fitted_folder.rglob("*.npz")), "only live fits are kept"
-
-
-def test_fit_exceeding_limit_makes_no_hindcast(filled):
-    days = origins(filled, dt.date(2025, 12, 29))[:1]
-    assert hindcast(with_settings(filled, fit_seconds=0.001), days).detail["made"] == 0
-
-
-def test_model_that_cannot_use_weather_is_fitted_without_it(filled, monkeypatch):
-    def fit_without_weather(order, settings):
-        if order.covariates is not None:
-            raise FitError("the weather is of no use")
-        return fit_within_limits(order, settings)
-
-    context = sample_weather.with_weather(filled)
-    sample_weather.store_weather(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
-    monkeypatch.setattr(model_fits, "fit_within_limits", fit_without_weather)
-    days = [dt.date(2025, 12, 30)]
-    assert hindcast(context, days).detail["made"] == 1
-    with context.database.reading() as connection:
-        issue, *_ = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
-    assert (issue.champion, issue.failures) == ("swell", {})
 
 
 def test_origins_with_unknown_figures_are_skipped_and_counted(empty):
@@ -97,15 +82,6 @@ def test_hindcast_without_champion_is_not_in_its_record(filled, monkeypatch):
     assert [(row.origin, row.model) for row in scores] == [(day, "climatology") for day in days]
 
 
-WEEKS = 3
-
-
-@pytest.fixture
-def quick(filled, monkeypatch):
-    monkeypatch.setattr(module, "ORIGINS", WEEKS)
-    return with_settings(filled, champion_origins=4)
-
-
 def hindcast_origins(context):
     c = issue_store.issues.c
     query = sa.select(c.origin).where(c.kind == "hindcast", c.series_id == "people")
@@ -113,53 +89,41 @@ def hindcast_origins(context):
         return [str(day) for day in connection.scalars(query.distinct().order_by(c.origin))]
 
 
-def test_replay_waits_for_ingest_and_first_issue(quick):
-    assert replay(quick).outcome == "skipped"
-    refit(quick, period="first")
-    live = with_settings(quick, source="declared", routes="channel,italy")
+def test_replay_waits_for_ingest_and_first_issue(filled):
+    assert replay(filled).outcome == "skipped"
+    refit(filled, period="first")
+    live = with_settings(filled, source="declared", routes="channel,italy")
     _, italy = live.each_route()
     run_job(italy, "ingest", lambda _: Outcome("done", "read", {"source": "declared"}))
     assert replay(live).outcome == "skipped"
-    assert hindcast_origins(quick) == [], "its own source has not been read yet"
+    assert hindcast_origins(filled) == [], "its own source has not been read yet"
 
 
-def test_stopped_replay_resumes(quick, monkeypatch):
-    ingest(quick)
-    refit(quick, period="first")
-    make, calls = module._make, []
-
-    def stop_second_call(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == 2:
-            raise SystemExit
-        return make(*args, **kwargs)
-
-    monkeypatch.setattr(module, "_make", stop_second_call)
+def test_stopped_replay_resumes(filled, monkeypatch):
+    ingest(filled)
+    refit(filled, period="first")
+    make = Mock(side_effect=[DEFAULT, SystemExit, DEFAULT, DEFAULT], wraps=module._make)
+    monkeypatch.setattr(module, "_make", make)
     with pytest.raises(SystemExit):
-        replay(quick)
-    assert hindcast_origins(quick) == ["2025-12-21"]
-    assert replay(quick).reason == "2 missing weeks before the first start attempted"
-    assert hindcast_origins(quick) == ["2025-12-07", "2025-12-14", "2025-12-21"]
-    assert replay(quick).outcome == "skipped"
-    assert len(calls) == WEEKS + 1
+        replay(filled)
+    assert hindcast_origins(filled) == ["2025-12-21"]
+    assert replay(filled).reason == "2 missing weeks before the first start attempted"
+    assert hindcast_origins(filled) == ["2025-12-07", "2025-12-14", "2025-12-21"]
+    assert replay(filled).outcome == "skipped"
+    assert make.call_count == WEEKS + 1
 
 
-def test_bulk_figures_count_as_known_on_next_day(empty, tmp_path, monkeypatch):
+def test_bulk_figures_count_as_known_on_next_day(filled):
     """Otherwise a workbook published long after its days would leave nothing to replay."""
-    monkeypatch.setattr(module, "ORIGINS", WEEKS)
-    ingest(empty)
-    with empty.database.reading() as connection:
-        figures = observation_store.get_common_series(
-            connection, ("people", "boats"), dt.date(2025, 12, 31)
-        )
-    refit(empty, period="first")
-    late = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
+    ingest(filled)
+    refit(filled, period="first")
+    late = utc(2026, 3, 1, 9)
     bulk = [
         Figure(name, dt.date(2026, 1, 1) + dt.timedelta(days=n), 5 - n % 5, "workbook", late)
-        for name in figures
+        for name in ("people", "boats")
         for n in range(40)
     ]
-    with empty.database.writing() as connection:
+    with filled.database.writing() as connection:
         store_as_documents(connection, ROUTE, bulk, late)
-    assert replay(empty).outcome == "done"
-    assert hindcast_origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]
+    assert replay(filled).outcome == "done"
+    assert hindcast_origins(filled) == ["2026-01-18", "2026-01-25", "2026-02-01"]

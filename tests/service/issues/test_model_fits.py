@@ -1,8 +1,7 @@
-from __future__ import annotations
-
 import datetime as dt
 import resource
 import shutil
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -18,20 +17,20 @@ from service.issues.hindcast import hindcast, replay
 from service.issues.refit import refit
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.stored_issues import latest_issue, stored_paths, with_settings
-from tests.service.support import ROUTE, ManualClock
+from tests.service.support import ROUTE
 
 
 def test_full_disk_while_saving_fit_leaves_no_partial_file(filled, monkeypatch, caplog):
     """A limit on file size makes the write fail as a full disk does."""
     write_atomically = fitted_models.write_atomically
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def write_limited(file, content):
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
         try:
             write_atomically(file, content)
         finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     monkeypatch.setattr(fitted_models, "write_atomically", write_limited)
     assert refit(filled).outcome == "done"
@@ -45,20 +44,17 @@ def test_corrupt_fitted_version_is_refitted(filled, caplog):
     before = stored_paths(filled)
     (file,) = filled.settings.fitted_folder.glob("people/climatology/*")
     file.write_bytes(file.read_bytes()[:-20])
-    outcome = refit(filled, force=True)
-    assert outcome.outcome == "done"
+    assert refit(filled, force=True).outcome == "done"
     assert "a fitted version is rejected and fitted again" in caplog.text
+    assert "expected a readable version" in caplog.text
     (again,) = file.parent.iterdir()
     fitted_models.load(again)
-    assert "expected a readable version" in caplog.text
     assert stored_paths(filled) == before
 
 
 def test_changed_code_leads_to_refit(filled, monkeypatch):
-    hand = ManualClock(utc_now())
-    monkeypatch.setattr(module, "utc_now", hand)
     refit(filled)
-    hand.now += dt.timedelta(seconds=1)
+    monkeypatch.setattr(module, "utc_now", lambda: utc_now() + dt.timedelta(seconds=1))
     first = latest_issue(filled)
     assert refit(filled).outcome == "skipped"
     monkeypatch.setattr(declared_models, "_code_hash", lambda: "changed")
@@ -72,12 +68,11 @@ def test_no_transaction_is_open_during_fit_or_simulation(empty, monkeypatch):
     context = with_settings(empty, champion_origins=4)
     monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
     engine = context.database.engine
-    transactions: list[str] = []
+    transactions = []
     sa.event.listen(engine, "begin", lambda _: transactions.append("open"))
     for end in ("commit", "rollback"):
         sa.event.listen(engine, end, lambda _: transactions.pop())
-    calls: list[tuple[str, int]] = []
-    job = ""
+    calls = []
 
     def spy(function):
         def wrapper(*args, **kwargs):
@@ -86,24 +81,17 @@ def test_no_transaction_is_open_during_fit_or_simulation(empty, monkeypatch):
 
         return wrapper
 
-    monkeypatch.setattr(Climatology, "fit", spy(Climatology.fit))
-    monkeypatch.setattr(FittedClimatology, "simulate", spy(FittedClimatology.simulate))
     ingest(context)
     refit(context)
+    monkeypatch.setattr(Climatology, "fit", spy(Climatology.fit))
+    monkeypatch.setattr(FittedClimatology, "simulate", spy(FittedClimatology.simulate))
     revised = Figure("people", dt.date(2024, 1, 9), 9_000, "page", utc_now(), is_marked=True)
     with context.database.writing() as connection:
         store_as_documents(connection, ROUTE, [revised], utc_now())
-    works = {
-        "refit": lambda: refit(context),
-        "compare": lambda: compare(context),
-        "hindcast": lambda: hindcast(context, [dt.date(2025, 11, 2)]),
-        "replay": lambda: replay(context),
-    }
-    for name, work in works.items():
-        job = name
-        work()
-    assert {name for name, _ in calls} == {"", *works}
-    assert {open_transactions for _, open_transactions in calls} == {0}
+    for_days = partial(hindcast, days=[dt.date(2025, 11, 2)])
+    for job in (refit, compare, for_days, replay):
+        job(context)
+    assert set(calls) == {(job, 0) for job in (refit, compare, for_days, replay)}
 
 
 def test_model_exceeding_fit_limit_is_left_out(filled):

@@ -1,12 +1,9 @@
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 import subprocess
 from unittest.mock import Mock
 
 import pytest
-import sqlalchemy as sa
 
 from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology, FittedClimatology
@@ -16,7 +13,6 @@ from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import open_context
 from service.core.job_runner import JobError
-from service.core.tables import issues as table
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.model_fits import fit_all
@@ -32,7 +28,7 @@ from tests.service.support import (
     as_environment,
     command_on_the_next_day,
     declare_model,
-    utc,
+    latest_run,
 )
 
 pytestmark = pytest.mark.usefixtures("hand")
@@ -40,35 +36,38 @@ pytestmark = pytest.mark.usefixtures("hand")
 
 def count_issues(context):
     with context.database.reading() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+        return len(issue_store.list_issues(connection, "people", 10))
 
 
-def test_refit_publishes_one_issue_per_series_in_one_run(filled):
-    models: list[str] = []
+def test_refit_publishes_one_issue_per_series_while_none_is_current(filled, hand):
+    models = []
     outcome = refit(filled, progress=models.append)
-    assert outcome.outcome == "done"
     assert models == ["climatology", "seasonal_naive", ""]
     people, boats = latest_issue(filled), latest_issue(filled, "boats")
-    assert outcome.detail["issues"] == [people.issue_id, boats.issue_id]
-    assert people.run_id == boats.run_id
+    assert (outcome.outcome, outcome.detail["issues"]) == (
+        "done",
+        [people.issue_id, boats.issue_id],
+    )
+    assert people.issue_id.startswith("people-20251231-")
+    assert (people.run_id, people.kind) == (boats.run_id, "live")
     assert people.origin == people.data_through == dt.date(2025, 12, 31)
+    assert people.as_of == people.issued_at == hand.now
     assert (people.champion, people.wanted) == ("climatology", "climatology")
     assert (people.n_paths, people.horizon_days, people.seed) == (100, 1 + 28, 1)
-    assert people.kind == "live"
-
-
-def test_refit_is_skipped_while_issue_is_current(filled, hand):
-    refit(filled)
-    before, paths = latest_issue(filled), stored_paths(filled)
-    again = refit(filled)
-    assert (again.outcome, again.reason) == ("skipped", f"issue {before.issue_id} is current")
+    paths, again = stored_paths(filled), refit(filled)
+    assert (again.outcome, again.reason) == ("skipped", f"issue {people.issue_id} is current")
     assert refit(filled, force=True).outcome == "done"
-    assert latest_issue(filled).issue_id != before.issue_id
+    assert latest_issue(filled).issue_id != people.issue_id
     assert stored_paths(filled) == paths, "same inputs, same paths"
     hand.now += dt.timedelta(hours=23, minutes=59, seconds=50)
     assert refit(filled).outcome == "done"
     with filled.database.reading() as connection:
-        assert issue_store.get_issue(connection, before.issue_id) == before
+        assert issue_store.get_issue(connection, people.issue_id) == people
+        entries = issue_store.list_entries(connection, people.issue_id)
+    assert [(entry.model, entry.title, entry.role) for entry in entries] == [
+        ("climatology", "The climatology", "champion"),
+        ("seasonal_naive", "The seasonal_naive", "baseline"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_changed_setting_leads_to_new_issue(filled, change):
     refit(filled)
     before = stored_paths(filled)
     assert refit(with_settings(filled, **change)).outcome == "done"
-    assert count_issues(filled) == 4
+    assert count_issues(filled) == 2
     assert (stored_paths(filled) == before) == ("refit_hours" in change)
 
 
@@ -95,18 +94,16 @@ def test_new_figures_lead_to_new_issue_once_known_for_all_series(filled, hand, t
         assert latest_issue(filled).data_through == data_through
 
 
-def test_refit_without_figures_fails(empty):
-    with pytest.raises(JobError, match="no figures are stored: run `crossings ingest` first"):
-        refit(empty)
-
-
 def test_model_with_failed_fit_is_left_out_and_reported(filled, caplog):
-    declare_model(
-        filled.settings.models_dir, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n"
-    )
-    assert "broken" in refit(filled).detail["failures"]
+    models = filled.settings.models_dir
+    declare_model(models, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n")
+    declare_model(models, "hurdle (copy)", "hurdle", "challenger")
+    outcome = refit(filled)
+    assert "; models_left_out: hurdle (copy).toml: model 'hurdle (copy)'" in outcome.reason
     assert "model broken is left out" in caplog.text
-    assert "expected parameters" in latest_issue(filled).failures["broken"]
+    (reason,) = outcome.detail["failures"].values()
+    assert reason == latest_issue(filled).failures["broken"]
+    assert "expected parameters" in reason
 
 
 @pytest.mark.parametrize(
@@ -149,9 +146,8 @@ def test_issue_after_clock_was_set_back_is_latest(filled, hand):
 
 def test_superseded_refit_publishes_nothing(filled, monkeypatch):
     def supersede(*arguments, **options):
+        run = latest_run(filled, "refit")
         with filled.database.writing() as connection:
-            run = run_store.get_latest_run(connection, "refit", "running")
-            assert run is not None
             claim = run_store.Claim(run.run_id, run.attempt)
             assert run_store.finish_run(connection, claim, "stopped", None, {}, NOW)
             assert run_store.claim_run(connection, "refit", run.period, NOW, ROUTE.name)
@@ -161,9 +157,7 @@ def test_superseded_refit_publishes_nothing(filled, monkeypatch):
     with pytest.raises(JobError, match="claimed by another process, meanwhile"):
         refit(filled)
     assert count_issues(filled) == 0
-    with filled.database.reading() as connection:
-        run = run_store.get_latest_run(connection, "refit")
-    assert run is not None
+    run = latest_run(filled, "refit")
     assert (run.outcome, run.attempt) == ("running", 2)
 
 
@@ -175,7 +169,7 @@ def test_equal_issue_of_another_run_is_published_once(filled, monkeypatch):
 
     monkeypatch.setattr("service.issues.refit.fit_all", overtake)
     outcome = refit(filled)
-    assert (outcome.outcome, count_issues(filled)) == ("skipped", 2)  # people and boats
+    assert (outcome.outcome, count_issues(filled)) == ("skipped", 1)
     assert outcome.reason == "the same paths were published meanwhile"
 
 
@@ -197,26 +191,20 @@ def test_same_seed_in_another_process_gives_identical_issue(context, settings, p
 
 def test_new_weather_leads_to_issue_only_if_chances_move(filled, hand):
     context = sample_weather.with_weather(filled)
-    sample_weather.store_weather(
-        context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3
-    )
-    assert refit(context).outcome == "done"
-    hand.now += dt.timedelta(hours=3)
-    sample_weather.store_weather(context.database, hand.now, [1.001] * 6 + [ROUGH], members=3)
-    outcome = refit(context)
+
+    def refit_after(hours, coming, force=False):
+        hand.now += dt.timedelta(hours=hours)
+        sample_weather.store_weather(context.database, hand.now, coming, members=3)
+        return refit(context, force)
+
+    assert refit_after(-9, [1.0] * 6 + [ROUGH]).outcome == "done"
+    outcome = refit_after(3, [1.001] * 6 + [ROUGH])
     assert outcome.outcome == "skipped"
     assert "the new weather changes no day's chance by more than 0.1 (at most 0.0" in outcome.reason
     # A move on the last day of the ensemble is enough, or today.
     for today in (1.0, ROUGH):
-        hand.now += dt.timedelta(hours=1)
-        coming = [today] + [1.0] * 5 + [CALM]
-        sample_weather.store_weather(context.database, hand.now, coming, members=3)
-        assert refit(context).outcome == "done"
+        assert refit_after(1, [today] + [1.0] * 5 + [CALM]).outcome == "done"
     # A small move is published a day after the last issue.
-    hand.now += dt.timedelta(hours=23)
-    sample_weather.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
-    assert refit(context).outcome == "done"
-    hand.now += dt.timedelta(hours=1)
-    sample_weather.store_weather(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
-    assert refit(context).outcome == "skipped"
-    assert refit(context, force=True).outcome == "done"
+    assert refit_after(23, [1.0] * 5 + [CALM + 0.001]).outcome == "done"
+    assert refit_after(1, [1.0] * 5 + [CALM + 0.002]).outcome == "skipped"
+    assert refit_after(1, [1.0] * 5 + [CALM + 0.003], force=True).outcome == "done"

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -42,10 +40,13 @@ def wait_until_gone(file):
     wait_until(lambda: not any(map(is_alive, pids)), "both processes have ended")
 
 
-def test_result_or_exception_of_limited_work_is_passed_on():
-    assert run_limited(abs, -42, Limits(PROCESS, 100)) == 42
+def test_result_exception_or_death_of_limited_work_is_passed_on():
+    limits = Limits(PROCESS, 100)
+    assert run_limited(abs, -42, limits) == 42
     with pytest.raises(ValueError, match="invalid literal"):
-        run_limited(int, "x", Limits(PROCESS, 100))
+        run_limited(int, "x", limits)
+    with pytest.raises(LimitError, match="its process ended with status -9"):
+        run_limited(kill_self, signal.SIGKILL, limits)
 
 
 def test_time_limit_ends_work_and_its_children(tmp_path):
@@ -64,11 +65,6 @@ def test_memory_limit_ends_work():
     assert run_limited(allocate, 100, Limits(PROCESS, 300)) == 2**17
     with pytest.raises(LimitError, match="needs more than 300 MB"):
         run_limited(allocate, 1000, Limits(PROCESS, 300))
-
-
-def test_killed_work_raises_limit_error():
-    with pytest.raises(LimitError, match="its process ended with status -9"):
-        run_limited(kill_self, signal.SIGKILL, Limits(PROCESS, 100))
 
 
 def test_killed_parent_ends_its_children(tmp_path):
