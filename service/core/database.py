@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
@@ -39,9 +38,8 @@ Connection = sa.Connection
 _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
 _MIGRATING = 0x63726F7373  # any constant
 _FAILED_SECONDS = 3600.0  # how long a failed write counts
-# SQLite's messages and PostgreSQL's codes for: read-only, no space, broken disk.
-_READ_ONLY = ("readonly database", "25006")
-_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file", "53100", "58030")
+_READ_ONLY = "25006"  # PostgreSQL's code
+_CANNOT_WRITE = (*sqlite.FAULTS, _READ_ONLY, "53100", "58030")  # no space, broken disk
 UNKNOWN_REMEDY = "run the version that made it, or name an empty database to start afresh"
 """What to do with a database whose migration is not in this version."""
 _log = logging.getLogger(__name__)
@@ -63,6 +61,7 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._file = sqlite.file_of(engine.url)
         self._failed: tuple[float, str] | None = None
         self._watching: sqlite3.Connection | None = None
         self._lock = threading.Lock()
@@ -71,7 +70,7 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """Open a connection whose reads all see the same snapshot."""
         with _one_line_errors(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "postgresql":  # read committed by default
+            if self._file is None:  # PostgreSQL reads what is committed by default
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
@@ -81,13 +80,11 @@ class Database:
 
         It saves each request a query: SQLite counts the commits of other connections.
         """
-        if self.engine.dialect.name != "sqlite":
+        if self._file is None:
             return None
         with self._lock:
             try:
-                self._watching = self._watching or sqlite.watch(
-                    Path(self.engine.url.database or "")
-                )
+                self._watching = self._watching or sqlite.connect_read_only(self._file)
                 version: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
             except sqlite3.Error:  # no WAL can be created: the next query says why
                 self._stop_watching()
@@ -101,8 +98,8 @@ class Database:
 
     def write_problem(self) -> tuple[str, str] | None:
         """Reason code and message if writes would fail; a busy database is not a failure."""
-        if self.engine.dialect.name == "sqlite":
-            problem = sqlite.find_write_problem(Path(self.engine.url.database or ""))
+        if self._file is not None:
+            problem = sqlite.find_write_problem(self._file)
         else:
             with self.reading() as connection:
                 setting = sa.select(sa.func.current_setting("transaction_read_only"))
@@ -118,12 +115,9 @@ class Database:
 
         Without `waits`, raise `Unavailable` at once if another writer holds the database.
         """
-        with self._remember_failed_write(), _one_line_errors(), self.engine.connect() as connection:
-            # A deferred transaction would fail when it upgrades from read to write after another.
-            if self.engine.dialect.name == "sqlite":
-                connection = connection.execution_options(waits=waits)
-            with connection.begin():
-                if not waits and self.engine.dialect.name == "postgresql":
+        with self._remember_failed_write(), self.engine.connect() as connection:
+            with connection.execution_options(waits=waits).begin():
+                if not waits and self._file is None:
                     connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0: no limit
                 yield connection
 
@@ -131,11 +125,12 @@ class Database:
     def _remember_failed_write(self) -> Iterator[None]:
         """Remember a write that failed on a full or read-only disk, until one succeeds."""
         try:
-            yield
+            with _one_line_errors():
+                yield
         except Unavailable as error:
             orig = getattr(error.__cause__, "orig", None)
             text = f"{error} {getattr(orig, 'sqlstate', None) or ''}"
-            if any(words in text for words in (*_READ_ONLY, *_NO_ROOM)):
+            if any(words in text for words in _CANNOT_WRITE):
                 if self._failed is None:  # log once, not at each attempt
                     _log.warning("the last write failed: %s", error)
                 self._failed = time.monotonic(), str(error)
@@ -144,9 +139,9 @@ class Database:
 
     def compact(self) -> int | None:
         """Return free space to the disk; the bytes freed, or None if the server does it itself."""
-        if self.engine.dialect.name != "sqlite":
+        if self._file is None:
             return None
-        with self._remember_failed_write(), _one_line_errors():
+        with self._remember_failed_write():
             return sqlite.compact(self.engine)
 
     def migrate(self) -> None:
@@ -157,8 +152,7 @@ class Database:
         if now is not None and not self.is_known(now):
             unknown = f"migration {now}, which this version does not have"
             raise DatabaseError(f"the database is at {unknown}: {UNKNOWN_REMEDY}")
-        with self.writing() as connection:
-            self._wait_for_turn(connection)
+        with self._migrating() as connection:
             now = _revision(connection)
             if now == head:
                 return
@@ -192,17 +186,18 @@ class Database:
                 f"the backup is at migration {revision}, this version at {head}: "
                 "restore it with the version that made it"
             )
-        with self.writing() as connection:
-            self._wait_for_turn(connection)
+        with self._migrating() as connection:
             metadata.drop_all(connection)
             connection.execute(sa.text("DROP TABLE IF EXISTS alembic_version"))
             _create(connection)
             yield connection
 
-    @staticmethod
-    def _wait_for_turn(connection: sa.Connection) -> None:
-        if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+    @contextmanager
+    def _migrating(self) -> Iterator[sa.Connection]:
+        with self.writing() as connection:
+            if self._file is None:  # one at a time; SQLite does this anyway
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+            yield connection
 
     def lock(self, name: str) -> ProcessLock:
         """Return a lock beside this database, not yet acquired."""
@@ -279,7 +274,7 @@ def _one_line_errors() -> Iterator[None]:
         # it was the connection that failed.
         plain = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError)
         is_plain = type(error) in plain or error.statement is None
-        if is_plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
+        if is_plain or getattr(error.orig, "sqlstate", None) == _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
         raise
     except sa.exc.TimeoutError as error:

@@ -1,4 +1,7 @@
-"""Declarations of a route: its series, and the source of its figures."""
+"""Declarations of a route: its series, and the source of its figures.
+
+docs/data.md says what each key means; a test holds that it has them all.
+"""
 
 __all__ = ["Declaration", "GovUk", "Route", "Series", "Table"]
 
@@ -89,19 +92,7 @@ class GovUk(Declaration):
 
 
 class Table(Declaration):
-    """A CSV or JSON table with a row for each report of a day.
-
-    - `file`, `address`: One of the two; the file is relative to the folder of the declaration.
-    - `rows`: In JSON, the dotted path to the list of rows.
-    - `date`, `date_format`: The date column, and its `datetime.strptime` format.
-    - `columns`: The columns of the counts, by series_id.
-    - `decimal`, `thousands`: The separators in texts; any other is refused. JSON numbers have none.
-    - `placeholders`: Texts that stand for a missing number.
-    - `reports`: Which report of a day counts, by the order of rows; ``refuse``: they must not
-      differ.
-    - `encoding`: Of a CSV file.
-    - `closed`: Whether the source has ended, so that no newer figures are expected.
-    """
+    """A CSV or JSON table with a row for each report of a day."""
 
     kind: Literal["csv", "json"]
     file: str = ""
@@ -132,19 +123,7 @@ class Table(Declaration):
 
 
 class Series(Declaration):
-    """One series of a route.
-
-    - `title`, `unit`, `unit_one`: What it counts, as a title; its unit in the plural and in the
-      singular.
-    - `ratio`: Name of the ratio to the leading series, such as "people per boat".
-    - `frequency`: ``daily`` series are forecast; ``weekly`` series are only stored and served.
-    - `follows`: The series from whose paths this one is drawn; None for the leading series.
-    - `day_threshold`, `week_threshold`: Default thresholds for the chance of a higher count.
-    - `likely_above`, `unlikely_below`: Chance of any arrivals on a day: likely above the first,
-      unlikely below the second.
-    - `change_without_note`: Largest change of a published figure that needs no note; or a fifth, if
-      that is more.
-    """
+    """One series of a route; the leading one follows no other."""
 
     title: _Text
     unit: _Text
@@ -181,25 +160,7 @@ class Series(Declaration):
 class Route(Declaration):
     """A route: its series by `series_id`, and their shared declarations.
 
-    - `name`: Name of its file without ``.toml``.
-    - `folder`: Folder of its file; other paths are relative to it.
-    - `enabled`: Whether it is served unless the settings name other routes.
-    - `forecast_title`: Name of the forecast on pages and in emails; default: the title.
-    - `time_zone`, `time_name`: Time zone of its days and jobs, and its display name; default: the
-      name of the zone.
-    - `location`: Its name in a forecast hub; default: `name`.
-    - `publication_time`, `publication_lag_days`: When a day's figure counts as known if its source
-      does not say: this many days later, at this time.
-    - `read_times`, `read_times_weekend`: When its source is read, such as ``13:50,15:50``, on
-      weekdays and at weekends.
-    - `attribution`, `licence`, `licence_url`: Attribution and licence of the figures, required in
-      every answer.
-    - `arrivals`, `area`, `counted`: Words for its pages: the arrivals, the whole area and the unit
-      counted.
-    - `figures`: A local file of figures: columns `date` and one for each series.
-    - `weather_points`, `weather_place`: Where weather is read, (latitude, longitude), and the name
-      of the place; none: forecasts use no weather.
-    - `models`: Declared models to use; none: all of them.
+    Its `name` is that of its file without ``.toml``; paths are relative to its `folder`.
     """
 
     name: _ID

@@ -4,8 +4,6 @@ __all__ = [
     "RegistryError",
     "csv_text",
     "read_declaration",
-    "sync_folder",
-    "unique_suffix",
     "atomic_file",
     "write_atomically",
 ]
@@ -43,7 +41,8 @@ def atomic_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
 
     If it cannot be written, the `OSError` names `file`.
     """
-    beside = file.with_name(f".{file.name}.{unique_suffix()}")
+    # No other thread or process uses this name at the same time.
+    beside = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         beside.unlink(missing_ok=True)  # left by a killed process with our process id
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -59,27 +58,17 @@ def atomic_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError) and error.filename in (None, str(beside)):
             raise OSError(error.errno, error.strerror or str(error), str(file)) from error
         raise
-    sync_folder(file.parent)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_atomically(file: Path, content: bytes) -> None:
     """Write `content` to `file`, completely or not at all."""
     with atomic_file(file) as stream:
         stream.write(content)
-
-
-def unique_suffix() -> str:
-    """Return part of a file name that no other thread or process uses at the same time."""
-    return f"{os.getpid()}-{threading.get_ident()}"
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync the entries of `folder` to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:

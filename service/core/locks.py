@@ -76,17 +76,15 @@ class ProcessLock:
             isolation_level="AUTOCOMMIT",
             connect_args=dict(_CLIENT),
         ).connect()
-        is_held = False
         try:
             for setting, value in _KEEPALIVE.items():
                 session.execute(sa.text(f"SET {setting} = {value}"))
-            query = sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))
-            is_held = bool(session.scalar(query))
+            if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))):
+                self._session = session
         finally:
-            if not is_held:
+            if self._session is None:
                 self._close_session(session)
-        self._session = session if is_held else None
-        return is_held
+        return self._session is not None
 
     def _close_session(self, session: sa.Connection) -> None:
         session.invalidate()  # closes the socket even if the server does not answer

@@ -52,14 +52,13 @@ def add_request(
         index_where=sa.text("outcome = 'waiting'"),
         set_={"outcome": "waiting"},  # changes nothing, but returns the row
     )
-    return JobRequest(**connection.execute(query.returning(job_requests)).one()._mapping)
+    return _read(connection, query.returning(job_requests))[0]
 
 
 def get_request(connection: sa.Connection, request_id: int) -> JobRequest | None:
     """Return the request `request_id`, or None."""
     query = sa.select(job_requests).where(job_requests.c.request_id == request_id)
-    row = connection.execute(query).first()
-    return JobRequest(**row._mapping) if row else None
+    return next(iter(_read(connection, query)), None)
 
 
 def get_next_open(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> JobRequest | None:
@@ -76,16 +75,20 @@ def get_next_open(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> JobR
         .where(c.job.in_(jobs), c.outcome.in_(("waiting", "running")))
         .where(runs.c.outcome.is_distinct_from("running"))
         .order_by(c.request_id)
+        .limit(1)
     )
-    row = connection.execute(query.limit(1)).first()
-    return JobRequest(**row._mapping) if row else None
+    return next(iter(_read(connection, query)), None)
 
 
 def list_overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequest]:
     """Return the requests made before that moment that are still pending."""
     c = job_requests.c
     query = sa.select(job_requests).where(c.outcome == "waiting", c.asked_at < before)
-    return [JobRequest(**row._mapping) for row in connection.execute(query.order_by(c.request_id))]
+    return _read(connection, query.order_by(c.request_id))
+
+
+def _read(connection: sa.Connection, query: sa.Executable) -> list[JobRequest]:
+    return [JobRequest(**row._mapping) for row in connection.execute(query)]
 
 
 def period(request_id: int) -> str:

@@ -26,15 +26,10 @@ def count_ended_runs(connection: sa.Connection) -> dict[tuple[str, str, str], in
 
     Stopped runs are left out: they may be claimed again and the count would go down.
     """
-    d = runs_deleted.c
-    stored = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
-    deleted = sa.select(d.route, d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
-    both = sa.union_all(sa.select(stored), deleted).subquery().c
-    rows = connection.execute(
-        sa.select(both.route, both.job, both.outcome, sa.func.sum(both.number))
-        .group_by(both.route, both.job, both.outcome)
-        .order_by(both.route, both.job, both.outcome)
-    )
+    both = sa.union_all(_counted(sa.true()), sa.select(runs_deleted)).subquery().c
+    key = (both.route, both.job, both.outcome)
+    query = sa.select(*key, sa.func.sum(both.number)).where(both.outcome.not_in(_PASSING))
+    rows = connection.execute(query.group_by(*key).order_by(*key))
     return {(route, job, outcome): int(number) for route, job, outcome, number in rows}
 
 

@@ -2,12 +2,13 @@
 
 __all__ = [
     "BUSY_MILLISECONDS",
+    "FAULTS",
     "READ_ONLY",
     "compact",
+    "connect_read_only",
     "engine",
     "file_of",
     "find_write_problem",
-    "watch",
 ]
 
 import os
@@ -26,9 +27,11 @@ BUSY_MILLISECONDS = 30_000
 READ_ONLY = "database_read_only", "the database is read-only"
 """Reason code and message for a read-only database."""
 
+FAULTS = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
+"""Parts of SQLite's messages for a read-only, full or broken disk."""
+
 _LEAST_BYTES = 1_000_000
 _FULL = "database_not_written", "the disk of the database is full"
-_NO_LOG = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
 
 
 def file_of(url: str | sa.URL) -> Path | None:
@@ -60,8 +63,7 @@ def engine(url: sa.URL) -> sa.Engine:
                 raise
             # Used once, so that the next use notices a repaired disk.
             record.info["is_fallback"] = True
-            address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
-            return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+            return connect_read_only(file, "&immutable=1")
         return connection
 
     @sa.event.listens_for(opened, "checkin")
@@ -73,9 +75,9 @@ def engine(url: sa.URL) -> sa.Engine:
     return opened
 
 
-def watch(file: Path) -> sqlite3.Connection:
-    """Open a connection whose ``PRAGMA data_version`` changes with every commit of another."""
-    address = f"file:{quote(str(file.absolute()))}?mode=ro"
+def connect_read_only(file: Path, options: str = "") -> sqlite3.Connection:
+    """Open the SQLite file to read; `options` are further ones of its URI."""
+    address = f"file:{quote(str(file.absolute()))}?mode=ro{options}"
     return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
@@ -108,6 +110,7 @@ def _begin(connection: sa.Connection) -> None:
     if "waits" not in options:  # to read
         connection.exec_driver_sql("BEGIN")
     elif options["waits"]:
+        # A deferred transaction would fail when it upgrades from read to write after another.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("PRAGMA busy_timeout=0")
@@ -147,4 +150,4 @@ def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     """Whether the file is complete and unreadable only because no WAL can be created."""
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0
-    return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)
+    return is_whole and file.is_file() and any(words in str(error) for words in FAULTS)

@@ -1,6 +1,6 @@
 """Durations of the steps of a run."""
 
-__all__ = ["Steps", "add_step", "record_steps", "step"]
+__all__ = ["Steps", "record_steps", "step"]
 
 import contextlib
 import time
@@ -11,7 +11,7 @@ from typing import Any
 Steps = list[dict[str, Any]]
 """One object per step: ``step``, ``times`` and ``seconds``."""
 
-_steps: ContextVar[Steps | None] = ContextVar("steps", default=None)
+_steps: ContextVar[Steps] = ContextVar("steps")
 
 
 @contextlib.contextmanager
@@ -27,22 +27,16 @@ def record_steps() -> Iterator[Steps]:
 
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
-    """Time this block as one step; steps may be nested."""
+    """Time this block as one step, or add it to that of the same name; steps may be nested."""
     began = time.perf_counter()
     try:
         yield
     finally:
-        add_step(name, time.perf_counter() - began)
-
-
-def add_step(name: str, seconds: float) -> None:
-    """Record a step measured elsewhere; add to an earlier step of the same name."""
-    steps = _steps.get()
-    if steps is None:
-        return
-    for timing in steps:
-        if timing["step"] == name:
-            timing["times"] += 1
-            timing["seconds"] = round(timing["seconds"] + seconds, 3)
-            return
-    steps.append({"step": name, "times": 1, "seconds": round(seconds, 3)})
+        seconds = time.perf_counter() - began
+        steps = _steps.get([])  # outside of a run nothing is recorded
+        timing = next((one for one in steps if one["step"] == name), None)
+        if timing is None:
+            timing = {"step": name, "times": 0, "seconds": 0.0}
+            steps.append(timing)
+        timing["times"] += 1
+        timing["seconds"] = round(timing["seconds"] + seconds, 3)

@@ -3,11 +3,12 @@
 __all__ = ["Scheduled", "schedule"]
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from service.core import run_store
@@ -24,7 +25,7 @@ _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
 _AGAIN_MINUTES = 20
 _UNTIL_HOUR = 21  # local time
-_WEATHER_TIMES = ("05:25", "11:25", "17:25", "23:25")
+_WEATHER_TIMES = "05:25,11:25,17:25,23:25"
 _PRUNE_TIME = "03:40"
 Work = Callable[[Context, str], Outcome | None]
 
@@ -46,14 +47,13 @@ class Scheduled:
     fits: bool = False  # models, which takes minutes: such jobs do not delay the others
 
     @cached_property
-    def triggers(self) -> list[CronTrigger]:
-        """APScheduler triggers for these times."""
-        return [CronTrigger.from_crontab(cron, timezone=self.zone) for cron in self.crons]
+    def _trigger(self) -> OrTrigger:
+        return OrTrigger([CronTrigger.from_crontab(one, timezone=self.zone) for one in self.crons])
 
     def next_due(self, after: dt.datetime) -> dt.datetime | None:
         """Return its first time after that moment, in UTC."""
-        fires = [trigger.get_next_fire_time(None, after + _SECOND) for trigger in self.triggers]
-        return min((at.astimezone(dt.UTC) for at in fires if at), default=None)
+        at: dt.datetime | None = self._trigger.get_next_fire_time(None, after + _SECOND)
+        return at and at.astimezone(dt.UTC)
 
     def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
         """Return its last time after `since` and up to `now` in UTC, or None."""
@@ -66,71 +66,69 @@ class Scheduled:
 def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[Scheduled, ...]:
     """Return the jobs of `route`; for the first route also the shared jobs."""
     zone = route.zone
-    daily = _crons(route.read_times.split(","))
-    weekend = _crons(route.read_times_weekend.split(","), _WEEKEND)
-    return tuple(
-        item
-        for item in (
-            Scheduled(
-                "renew",
-                zone,
-                (*daily, *weekend),
-                run_daily,
-                "read the figures, refit, publish, score and compare",
-                fits=True,
-            ),
-            Scheduled(
-                "renew-again",
-                zone,
-                (*_again(settings, route, daily, "*"), *_again(settings, route, weekend, _WEEKEND)),
-                run_daily,
-                "the same, while the figure of the day before is missing",
-                _lacks_day_before,
-                fits=True,
-            ),
-            Scheduled(
-                "read-weather",
-                zone,
-                _crons(_WEATHER_TIMES) if settings.reads_weather and route.weather_points else (),
-                run_after_weather,
-                "read the weather, and refit if it changes the forecast",
-                fits=True,
-            ),
-            Scheduled(
-                "tidy",
-                zone,
-                _crons([_PRUNE_TIME]) if is_first else (),
-                lambda context, period: prune(context, period=period),
-                "delete old data",
-            ),
-            Scheduled(
-                "post",
-                zone,
-                ("* * * * *",) if settings.smtp_host else (),
-                send_due_mail,
-                "send due emails",
-                is_recorded=False,
-            ),
-        )
-        if item.crons
+    reads = (*_crons(route.read_times), *_crons(route.read_times_weekend, _WEEKEND))
+    again = (*_again(route.read_times), *_again(route.read_times_weekend, _WEEKEND))
+    items = (
+        Scheduled(
+            "renew",
+            zone,
+            reads,
+            run_daily,
+            "read the figures, refit, publish, score and compare",
+            fits=True,
+        ),
+        Scheduled(
+            "renew-again",
+            zone,
+            again if settings.source == "declared" and route.is_followed else (),
+            run_daily,
+            "the same, while the figure of the day before is missing",
+            _lacks_day_before,
+            fits=True,
+        ),
+        Scheduled(
+            "read-weather",
+            zone,
+            _crons(_WEATHER_TIMES) if settings.reads_weather and route.weather_points else (),
+            run_after_weather,
+            "read the weather, and refit if it changes the forecast",
+            fits=True,
+        ),
+        Scheduled(
+            "tidy",
+            zone,
+            _crons(_PRUNE_TIME) if is_first else (),
+            lambda context, period: prune(context, period=period),
+            "delete old data",
+        ),
+        Scheduled(
+            "post",
+            zone,
+            ("* * * * *",) if settings.smtp_host else (),
+            send_due_mail,
+            "send due emails",
+            is_recorded=False,
+        ),
     )
+    return tuple(item for item in items if item.crons)
 
 
-def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
-    clocks = [dt.time.fromisoformat(time) for time in times if time]
-    return tuple(f"{clock.minute} {clock.hour} * * {days}" for clock in clocks)
+def _clocks(times: str) -> list[dt.time]:
+    return [dt.time.fromisoformat(time) for time in times.split(",") if time]
 
 
-def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) -> tuple[str, ...]:
-    """Repeat every few minutes from the hour after the first time.
+def _crons(times: str, days: str = "*") -> tuple[str, ...]:
+    return tuple(f"{clock.minute} {clock.hour} * * {days}" for clock in _clocks(times))
+
+
+def _again(times: str, days: str = "*") -> tuple[str, ...]:
+    """Repeat every few minutes from the hour after the first of `times`.
 
     Not before three: an hour of the night occurs twice once a year.
     """
-    begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, 3)
-    end = _UNTIL_HOUR - 1
-    if settings.source != "declared" or not route.is_followed or begin > end:
-        return ()
-    return (f"*/{_AGAIN_MINUTES} {begin}-{end} * * {days}",)
+    begin = max(min((clock.hour for clock in _clocks(times)), default=24) + 1, 3)
+    is_early = begin < _UNTIL_HOUR
+    return (f"*/{_AGAIN_MINUTES} {begin}-{_UNTIL_HOUR - 1} * * {days}",) if is_early else ()
 
 
 def _lacks_day_before(context: Context, due: dt.datetime) -> bool:

@@ -257,18 +257,19 @@ def free_port():
 
 
 @contextlib.contextmanager
-def run_server(settings, bound=False, **more):
+def run_server(settings, bound=False, stderr=subprocess.PIPE, **more):
     """Run a real server with these settings during the block; yield its address.
 
     If `bound`, file permissions apply even if it runs as root.
     """
     port = free_port()
-    env = as_environment(settings) | environment(port=port, log_level="WARNING", **more)
+    more = {"port": port, "log_level": "WARNING"} | more
+    env = as_environment(settings) | environment(**more)
     with subprocess.Popen(
         command("serve"),
         env=env,
         cwd=ROOT,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         preexec_fn=drop_file_capabilities if bound else None,
     ) as server:
         try:

@@ -1,7 +1,5 @@
 """A killed ingest leaves the store as before it or as after it, never in between."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import signal
@@ -85,7 +83,7 @@ def test_killed_ingest_is_stored_whole_or_not_at_all(context, forks, tmp_path, t
     assert is_done
     assert before != after
     store_only(context, earlier)
-    is_stored: list[bool] = []
+    is_stored = []
     rng = random.Random(1 if times == 10 else int(time.time()))
     for _ in range(times):
         forks.ingest(context, later, rng.uniform(0, 1.1 * seconds))

@@ -1,10 +1,4 @@
-from __future__ import annotations
-
-import contextlib
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from service.core.addresses import AddressError, clean_address, domain_of, network_of, parse_sender
 
@@ -31,18 +25,13 @@ def test_address_is_normalised(text, address):
         *(".a@b.org", "a.@b.org", "a b@c.org", '"a b"@c.org', "a@b.org>", "a@[127.0.0.1]"),
         *("a@b.org\n", "\na@b.org", "a@b.org\r\nBcc: x@y.org", "a\0@b.org", "a@b.org,c@d.org"),
         *("é@b.org", "a@é.org", "a" * 65 + "@b.org", "a@" + "b" * 64 + ".org", f"{LONGEST}x"),
+        *(f"a{delimiter}b@example.org" for delimiter in '\r\n\0\t <>,;:"()[]\\'),
     ],
 )
 def test_invalid_address_is_rejected_and_not_repeated(text):
     with pytest.raises(AddressError) as caught:
         clean_address(text)
     assert str(caught.value) == "expected one plain email address, such as name@example.org"
-
-
-@given(st.text(max_size=40), st.sampled_from('\r\n\0\t <>,;:"()[]\\'), st.text(max_size=10))
-def test_header_and_command_delimiters_are_rejected(before, bad, after):
-    with contextlib.suppress(AddressError):
-        assert bad not in clean_address(f"a{before}{bad}{after}b@example.org")
 
 
 def test_domain_of_address():

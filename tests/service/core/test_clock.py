@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 from zoneinfo import ZoneInfo
 
@@ -54,11 +52,8 @@ def test_span_before_keeps_days_or_dates(first, last, years, begin, end):
 
 
 def test_day_columns_are_time_and_date():
-    day = dt.date(2026, 1, 9)
-    assert list(day_columns(day).items()) == [
-        ("time", "2026-01-09T00:00:00Z"),
-        ("date", "2026-01-09"),
-    ]
+    columns = day_columns(dt.date(2026, 1, 9))
+    assert [*columns.items()] == [("time", "2026-01-09T00:00:00Z"), ("date", "2026-01-09")]
 
 
 @pytest.mark.parametrize("text", ["20241018", "2024-W42-5", "2024-10-18T00:00", "2024-02-30", ""])

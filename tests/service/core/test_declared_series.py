@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import datetime as dt
+import re
 
 import pytest
 
-from service.core.declared_series import Table
+from service.core.declared_series import Route, Series, Table
+from tests.service.support import ROOT, utc
 from tests.service.support import ROUTE as CHANNEL
-from tests.service.support import utc
 
 FILE = {"kind": "csv", "file": "landings.csv", "columns": {"people": "arrived"}}
 URL = {**FILE, "file": "", "address": "https://data.example.org/a.csv?key=1"}
@@ -36,41 +35,21 @@ def test_credit_is_sentences(end):
 
 
 @pytest.mark.parametrize(
-    ("moment", "day"),
+    ("zone", "day", "end"),
     [
-        (utc(2025, 6, 30, 22, 59), dt.date(2025, 6, 30)),
-        (utc(2025, 6, 30, 23, 0), dt.date(2025, 7, 1)),  # midnight of British Summer Time
-        (utc(2025, 3, 30, 0, 59), dt.date(2025, 3, 30)),  # before the skipped hour
-        (utc(2025, 3, 30, 23, 0), dt.date(2025, 3, 31)),
-        (utc(2025, 10, 25, 23, 30), dt.date(2025, 10, 26)),  # before the repeated hour
-        (utc(2025, 10, 26, 23, 30), dt.date(2025, 10, 26)),
+        ("Europe/London", dt.date(2025, 6, 30), utc(2025, 6, 30, 22, 59, 59)),
+        ("Europe/London", dt.date(2025, 12, 31), utc(2025, 12, 31, 23, 59, 59)),
+        ("Europe/London", dt.date(2025, 3, 30), utc(2025, 3, 30, 22, 59, 59)),  # 23 hours long
+        ("Europe/London", dt.date(2025, 10, 26), utc(2025, 10, 26, 23, 59, 59)),  # 25 hours long
+        # The hour before midnight is repeated.
+        ("America/Santiago", dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)),
     ],
 )
-def test_day_is_in_route_time_zone(moment, day):
-    assert CHANNEL.day(moment) == day
-    assert CHANNEL.day(moment.astimezone(CHANNEL.zone)) == day
-
-
-@pytest.mark.parametrize(
-    ("day", "end"),
-    [
-        (dt.date(2025, 6, 30), utc(2025, 6, 30, 22, 59, 59)),
-        (dt.date(2025, 12, 31), utc(2025, 12, 31, 23, 59, 59)),
-        (dt.date(2025, 3, 30), utc(2025, 3, 30, 22, 59, 59)),  # 23 hours long
-        (dt.date(2025, 10, 26), utc(2025, 10, 26, 23, 59, 59)),  # 25 hours long
-    ],
-)
-def test_end_of_day_is_last_second_in_route_time_zone(day, end):
-    assert CHANNEL.end_of_day(day) == end
-    assert CHANNEL.day(end) == day
-    assert CHANNEL.day(end + dt.timedelta(seconds=1)) == day + dt.timedelta(days=1)
-
-
-def test_hour_repeated_at_midnight_belongs_to_ending_day():
-    chile = CHANNEL.model_copy(update={"time_zone": "America/Santiago"})
-    day, end = dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)
-    assert chile.end_of_day(day) == end
-    assert chile.day(end) == day
+def test_day_ends_at_its_last_second_in_route_time_zone(zone, day, end):
+    route = CHANNEL.model_copy(update={"time_zone": zone})
+    assert route.end_of_day(day) == end
+    assert route.day(end) == route.day(end.astimezone(route.zone)) == day
+    assert route.day(end + dt.timedelta(seconds=1)) == day + dt.timedelta(days=1)
 
 
 def test_assumed_known_time_is_14_local_next_day():
@@ -78,3 +57,10 @@ def test_assumed_known_time_is_14_local_next_day():
     assert CHANNEL.assumed_known_at(dt.date(2025, 6, 30)) == utc(2025, 7, 1, 13)
     assert CHANNEL.assumed_known_at(dt.date(2025, 3, 29)) == utc(2025, 3, 30, 13)
     assert CHANNEL.assumed_known_at(dt.date(2024, 2, 28)) == utc(2024, 2, 29, 14)
+
+
+@pytest.mark.parametrize("declaration", [Route, Series, Table])
+def test_keys_are_documented(declaration):
+    rows = re.findall(r"^\| (`.+?) \| ", (ROOT / "docs" / "data.md").read_text("utf-8"), re.M)
+    documented = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert declaration.model_fields.keys() - documented <= {"name", "folder", "source", "series"}

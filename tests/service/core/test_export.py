@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import datetime as dt
 import random
 import tracemalloc
-from typing import Any
+from collections import defaultdict
 
 import pytest
 import sqlalchemy as sa
@@ -11,12 +9,10 @@ import sqlalchemy as sa
 from service.core import export
 from service.core.columns import Instant
 from service.core.database import DatabaseError, connect
-from service.core.tables import issue_paths, metadata, runs
+from service.core.tables import issue_paths, metadata
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.support import NOW, drop_everything, publish, random_paths
-
-Rows = dict[str, list[tuple[Any, ...]]]
+from tests.service.support import NOW, drop_everything, publish, random_paths, record_run
 
 
 def some_value(column, rng):
@@ -39,12 +35,16 @@ def some_value(column, rng):
     return "".join(rng.choices("abcdefghijk é'\"\\\n\t☂", k=length))
 
 
-def fill_every_table(database, n_rows=3):
-    rng = random.Random(1)
+def add_subscriber(connection, name):
+    address = f"{name}@reader.example.org"
+    subscriber_store.add_subscriber(connection, address, Preferences(300), NOW)
+
+
+def fill_every_table(database):
+    rng, inserted = random.Random(1), defaultdict(list)
     with database.writing() as connection:
-        inserted: dict[str, list[Any]] = {}
         for table in metadata.sorted_tables:
-            for at in range(n_rows):
+            for at in range(3):
                 row = {
                     c.name: None if c.nullable and at == 0 else some_value(c, rng)
                     for c in table.columns
@@ -54,16 +54,15 @@ def fill_every_table(database, n_rows=3):
                         row[column.name] = inserted[key.target_fullname][at]
                 connection.execute(table.insert().values(row))
                 for name, value in row.items():
-                    inserted.setdefault(f"{table.name}.{name}", []).append(value)
+                    inserted[f"{table.name}.{name}"].append(value)
 
 
 def read_all_rows(database):
     with database.reading() as connection:
         return {
-            table.name: [
-                tuple(row)
-                for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
-            ]
+            table.name: connection.execute(
+                sa.select(table).order_by(*table.primary_key.columns)
+            ).all()
             for table in metadata.sorted_tables
         }
 
@@ -93,20 +92,16 @@ def test_copy_preserves_every_row_of_every_table(database, other):
 
 
 def test_copied_ids_of_deleted_rows_are_not_reused(database, other):
-    assert [insert_run(database, period) for period in "ab"] == [1, 2]
+    assert [record_run(database, period) for period in "ab"] == [1, 2]
     with database.writing() as connection:
         for name in ("one", "two", "three"):
-            subscriber_store.add_subscriber(
-                connection, f"{name}@reader.example.org", Preferences(300), NOW
-            )
+            add_subscriber(connection, name)
         connection.execute(sa.text("DELETE FROM subscribers WHERE address LIKE 'three%'"))
     for source, target in ((database, other), (other, database)):
         export.copy_tables(source, target)
-    assert insert_run(database, "c") == 3, "also without deleted rows"
+    assert record_run(database, "c") == 3, "also without deleted rows"
     with database.writing() as connection:
-        subscriber_store.add_subscriber(
-            connection, "four@reader.example.org", Preferences(300), NOW
-        )
+        add_subscriber(connection, "four")
         numbers = connection.scalars(sa.text("SELECT subscriber_id FROM subscribers ORDER BY 1"))
         assert list(numbers) == [1, 2, 4]
 
@@ -116,7 +111,7 @@ def test_failed_copy_leaves_target_unchanged(database, other):
     export.copy_tables(database, other)
     before = read_all_rows(database)
     with other.writing() as connection:
-        subscriber_store.add_subscriber(connection, "one@reader.example.org", Preferences(300), NOW)
+        add_subscriber(connection, "one")
         connection.execute(sa.text(f"DROP TABLE {metadata.sorted_tables[-1].name}"))
     with pytest.raises((DatabaseError, sa.exc.ProgrammingError)):
         export.copy_tables(other, database)
@@ -142,7 +137,7 @@ def test_foreign_tables_are_kept(database, other):
 
 def test_large_rows_are_streamed(database, other):
     rng = random.Random(0)
-    issue = publish(database, {"m0": random_paths("2026-01-01", 28)}, insert_run(database))
+    issue = publish(database, {"m0": random_paths("2026-01-01", 28)}, record_run(database))
     row = {"version": "v", "role": "champion", "title": "t", "encoding": "e"}
     with database.writing() as connection:
         for at in range(1, 31):
@@ -156,10 +151,3 @@ def test_large_rows_are_streamed(database, other):
         tracemalloc.stop()
     assert counts["issue_paths"] == 31
     assert peak < 20 * 10**6
-
-
-def insert_run(database, period="p"):
-    values = {"job": "refit", "period": period, "started_at": NOW, "outcome": "done", "detail": {}}
-    with database.writing() as connection:
-        key = connection.execute(runs.insert().values(values)).inserted_primary_key
-    return int(key[0])

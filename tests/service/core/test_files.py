@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from service.core.files import csv_text
 
 

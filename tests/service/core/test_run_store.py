@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 
 from service.core import run_store
@@ -7,15 +5,13 @@ from tests.service.support import NOW, run_concurrently
 
 
 def begin(connection, period="monday"):
-    claimed = run_store.claim_run(connection, "ingest", period, NOW)
-    assert claimed is not None
-    return claimed
+    return run_store.claim_run(connection, "ingest", period, NOW)
 
 
 def test_one_of_concurrent_claims_succeeds(database):
     def claim():
         with database.writing() as connection:
-            return run_store.claim_run(connection, "ingest", "monday", NOW)
+            return begin(connection)
 
     assert run_concurrently(6, claim).count(None) == 5
 
@@ -24,7 +20,6 @@ def test_latest_run_can_be_selected_by_outcome(database):
     with database.writing() as connection:
         for period, outcome in (("a", "done"), ("b", "failed"), ("c", "skipped")):
             run_store.finish_run(connection, begin(connection, period), outcome, None, {}, NOW)
-    with database.reading() as connection:
         latest = [
             run_store.get_latest_run(connection, "ingest", o) for o in (None, "done", "failed")
         ]
@@ -38,15 +33,13 @@ def test_only_stopped_run_can_be_claimed_again(database):
         for outcome in ("done", "failed", "stopped"):
             first = begin(connection, outcome)
             run_store.finish_run(connection, first, outcome, "so", {}, NOW)
-            again = run_store.claim_run(connection, "ingest", outcome, NOW)
+            again = begin(connection, outcome)
             assert again == (run_store.Claim(first.run_id, 2) if outcome == "stopped" else None)
         run = run_store.get_run(connection, "ingest", "stopped")
     assert (run.attempt, run.outcome, run.reason) == (2, "running", None)
 
 
-def test_dead_run_is_closed_and_fails_at_third_attempt(
-    database,
-):
+def test_dead_run_is_closed_and_fails_at_third_attempt(database):
     for attempt in (1, 2, 3):
         with database.writing() as connection:
             claimed = begin(connection)
@@ -61,7 +54,7 @@ def test_dead_run_is_closed_and_fails_at_third_attempt(
             assert [run.run_id for run in closed] == [claimed.run_id]
             assert run_store.close_dead(connection, NOW) == []
     with database.writing() as connection:
-        assert run_store.claim_run(connection, "ingest", "monday", NOW) is None
+        assert begin(connection) is None
         run = run_store.get_run(connection, "ingest", "monday")
     assert (run.outcome, run.reason) == ("failed", "its process died before it finished, 3 times")
 

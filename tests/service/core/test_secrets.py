@@ -1,8 +1,5 @@
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
-import subprocess
 
 import httpx
 import pytest
@@ -14,21 +11,9 @@ from service.core.context import open_context
 from service.core.secrets import MASK, Masker, mask_url, passwords_of, strip_folders
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
-from tests.service.mailbox import (
-    ALWAYS_DUE,
-    PASSWORD,
-    mail_settings,
-    publish_sample,
-)
-from tests.service.support import (
-    NOW,
-    ROOT,
-    as_environment,
-    command,
-    environment,
-    free_port,
-)
-from tests.support.waiting import BOUND, PROCESS
+from tests.service.mailbox import ALWAYS_DUE, PASSWORD, mail_settings, publish_sample
+from tests.service.support import NOW, run_server
+from tests.support.waiting import BOUND
 
 
 @pytest.mark.parametrize(
@@ -157,12 +142,7 @@ COMMANDS = ("config", "status", "doctor", "keys list", "ingest", "weather", "dig
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_no_secret_appears_in_responses_logs_or_command_output(
-    database_url,
-    tmp_path,
-    sites,
-    mailbox,
-    ca_file,
-    crossings,
+    database_url, tmp_path, sites, mailbox, ca_file, crossings
 ):
     """Send canary secrets through every path; then look for them in all output."""
     mailbox.rcpt = lambda to: f"550 {to} is unknown here, {PASSWORD}"
@@ -195,10 +175,12 @@ def test_no_secret_appears_in_responses_logs_or_command_output(
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
     canaries = CANARIES | {"key": key[21:], "token": token}
-    overrides = {"smtp_password": PASSWORD, "weather_key": CANARIES["weather_key"]}
-    env = as_environment(settings) | environment(**overrides)
-    outputs = _query_server(env, tmp_path, canaries | {"whole key": key})
-    variables = settings.model_dump(exclude_defaults=True) | overrides
+    variables = settings.model_dump(exclude_defaults=True)
+    variables |= {"smtp_password": PASSWORD, "weather_key": CANARIES["weather_key"]}
+    with (tmp_path / "log").open("wb") as log, run_server(settings, stderr=log, **variables) as url:
+        outputs = _query_server(url, canaries | {"whole key": key})
+    outputs["log"] = (tmp_path / "log").read_bytes()
+    assert outputs["log"].count(b"\n") > len(outputs)
     for name in COMMANDS:
         process = crossings(*name.split(), **variables)
         outputs[name] = (process.stdout + process.stderr).encode()
@@ -211,36 +193,24 @@ def test_no_secret_appears_in_responses_logs_or_command_output(
             assert secret.encode() not in content, (where, name)
 
 
-def _query_server(env, folder, canaries):
-    """Send each canary to a real server; return its responses and its log."""
-    port = free_port()
-    log = folder / "log"
+def _query_server(address, canaries):
+    """Send each canary to a server; return its responses."""
+    with httpx.Client(base_url=address, timeout=BOUND) as client:
+        form = {"address": canaries["address"], "threshold": "300"}
+        responses = {"subscribe": client.post("/subscribe", data=form)}
+        for name, secret in canaries.items():
+            bearer = {"Authorization": f"Bearer {secret}"}
+            responses |= {
+                f"{name} as key": client.get("/v1/status", headers=bearer),
+                f"{name} as link": client.post(f"/subscribe/confirm/{secret}"),
+                f"{name} as job": client.post(f"/v1/jobs/{name}", headers=bearer, json={}),
+                f"{name} in a query": client.get(f"/v1/status?key={secret}"),
+            }
+        for name in ("smtp_password", "weather_key", "database", "whole key"):
+            headers = {"X-Request-Id": canaries[name]}
+            responses[f"{name} as id"] = client.get("/v1/no", headers=headers)
+        responses["metrics"] = client.get("/metrics")
     outputs = {}
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            command("serve"), env=env | environment(port=port), cwd=ROOT, stderr=stream
-        )
-        until_it_is_up = httpx.HTTPTransport(retries=8)
-        base = f"http://127.0.0.1:{port}"
-        try:
-            with httpx.Client(base_url=base, timeout=BOUND, transport=until_it_is_up) as client:
-                form = {"address": canaries["address"], "threshold": "300"}
-                responses = {"subscribe": client.post("/subscribe", data=form)}
-                for name, secret in canaries.items():
-                    bearer = {"Authorization": f"Bearer {secret}"}
-                    responses |= {
-                        f"{name} as key": client.get("/v1/status", headers=bearer),
-                        f"{name} as link": client.post(f"/subscribe/confirm/{secret}"),
-                        f"{name} as job": client.post(f"/v1/jobs/{name}", headers=bearer, json={}),
-                        f"{name} in a query": client.get(f"/v1/status?key={secret}"),
-                    }
-                for name in ("smtp_password", "weather_key", "database", "whole key"):
-                    headers = {"X-Request-Id": canaries[name]}
-                    responses[f"{name} as id"] = client.get("/v1/no", headers=headers)
-                responses["metrics"] = client.get("/metrics")
-        finally:
-            server.terminate()
-            server.wait(PROCESS)
     for where, response in responses.items():
         headers = dict(response.headers)
         if where.endswith("as id"):  # the client's own request id is echoed
@@ -249,6 +219,4 @@ def _query_server(env, folder, canaries):
         if where.endswith("as link"):  # and so is the requested path
             content = content.replace(response.request.url.path.encode(), b"")
         outputs[where] = content
-    outputs["log"] = log.read_bytes()
-    assert outputs["log"].count(b"\n") > len(responses)
     return outputs

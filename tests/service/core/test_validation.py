@@ -1,7 +1,5 @@
 """Explanations of invalid values, of what pydantic itself says of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Annotated, Literal
 
@@ -31,7 +29,7 @@ class Model(BaseModel):
     time: dt.time = dt.time.min
     listed: Literal["a, input x", "b"] = "b"
     names: dict[str, str] = Field(default_factory=dict, max_length=1)
-    counts: list[int] = []
+    counts = []
     inner: Inner = Inner(name="")
     ours: Annotated[str, AfterValidator(_refuse)] = ""
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import logging
 from collections import Counter
@@ -18,9 +16,11 @@ from tests.service.support import ROUTE, record_run, utc
 NOON = utc(2026, 1, 5, 12)
 
 
-def daily_job(context, periods, name="x", cron="0 9 * * *"):
+def daily_job(periods, name="x", cron="0 9 * * *", error=None):
     def work(_, period):
         periods.append(period)
+        if error:
+            raise error
         return Outcome("done", "ok")
 
     return Scheduled(name, ROUTE.zone, (cron,), work, "a job")
@@ -33,38 +33,27 @@ def read_outcome(context, period, name="x"):
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"),
-    [(JobError("no figures"), "failed"), (Unavailable("database: gone"), "stopped")],
+    ("error", "outcome", "times"),
+    [(JobError("no figures"), "failed", 1), (Unavailable("database: gone"), "stopped", 3)],
 )
-def test_failed_job_is_logged_and_recorded(empty, error, outcome, caplog):
-    def raise_error(context, period):
-        raise error
-
+def test_failed_job_is_recorded_and_repeated_if_the_database_stopped_it(
+    empty, error, outcome, times, caplog
+):
+    periods = []
+    item = daily_job(periods, error=error)
     with caplog.at_level(logging.DEBUG):
-        run_due(
-            empty, Scheduled("x", ROUTE.zone, ("0 3 * * *",), raise_error, "a job that fails"), NOON
-        )
-    assert f"x did not succeed: {error}" in caplog.text
-    assert read_outcome(empty, "2026-01-05T03:00:00Z") == outcome
-
-
-def test_job_stopped_by_the_database_is_tried_three_times(empty):
-    periods: list[str] = []
-
-    def work(_, period):
-        periods.append(period)
-        raise Unavailable("database: terminating connection due to administrator command")
-
-    item = Scheduled("x", ROUTE.zone, ("0 9 * * *",), work, "a job")
-    for _ in range(5):
         run_due(empty, item, NOON)
-    assert len(periods) == 3
+    assert f"x did not succeed: {error}" in caplog.text
+    assert read_outcome(empty, "2026-01-05T09:00:00Z") == outcome
+    for _ in range(4):
+        run_due(empty, item, NOON)
+    assert len(periods) == times
     assert read_outcome(empty, "2026-01-05T09:00:00Z") == "failed"
 
 
 def test_due_time_is_run_once(empty):
-    periods: list[str] = []
-    item = daily_job(empty, periods)
+    periods = []
+    item = daily_job(periods)
     for minutes in (0, 1, 600):
         run_due(empty, item, utc(2026, 1, 5, 9) + dt.timedelta(minutes=minutes))
     assert periods == ["x 2026-01-05T09:00:00Z"]
@@ -73,57 +62,42 @@ def test_due_time_is_run_once(empty):
 
 
 def test_last_missed_time_is_caught_up_unless_too_old(empty):
-    periods: list[str] = []
-    item = daily_job(empty, periods, cron="0 3,6,9 * * *")
-    run_due(empty, item, NOON)
+    periods = []
+    run_due(empty, daily_job(periods, cron="0 3,6,9 * * *"), NOON)
     assert periods == ["x 2026-01-05T09:00:00Z"]
-    weekly = daily_job(empty, periods, "weekly", "0 9 * * sun")
-    run_due(empty, weekly, NOON)
+    run_due(empty, daily_job(periods, "weekly", "0 9 * * sun"), NOON)
     assert len(periods) == 1, "a time 27 hours ago was caught up"
 
 
-def test_stopped_run_is_repeated_and_failed_run_is_not(empty):
-    periods: list[str] = []
-    item = daily_job(empty, periods)
+def test_run_of_another_process_is_repeated_once_it_is_stopped(empty):
+    periods = []
+    item = daily_job(periods)
     period = "2026-01-05T09:00:00Z"
     with empty.database.writing() as connection:
         claimed = run_store.claim_run(connection, "x", period, NOON, ROUTE.name)
-        assert claimed is not None
     run_due(empty, item, NOON)
     assert periods == [], "run although another process has claimed it"
     with empty.database.writing() as connection:
         run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
     run_due(empty, item, NOON)
     assert periods == [f"x {period}"]
-    with empty.database.writing() as connection:
-        second = run_store.Claim(claimed.run_id, 2)
-        run_store.finish_run(connection, second, "failed", None, {}, NOON)
-    run_due(empty, item, NOON)
-    assert len(periods) == 1
-
-
-def test_job_that_is_not_needed_leaves_no_run(empty):
-    periods: list[str] = []
-    item = replace(daily_job(empty, periods), is_needed=lambda *_: False)
-    run_due(empty, item, NOON)
-    assert periods == []
-    assert read_outcome(empty, "2026-01-05T09:00:00Z") is None
 
 
 def renew_again(context, periods):
     settings = context.settings.model_copy(update={"source": "declared"})
     (job,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
-    return replace(job, work=daily_job(context, periods).work)
+    return replace(job, work=daily_job(periods).work)
 
 
 def test_renew_again_runs_only_while_the_previous_day_is_missing(filled):
-    periods: list[str] = []
+    periods = []
     job = renew_again(filled, periods)
     now = utc(2026, 1, 1, 14)  # the last figure is that of 31 December
     while now < utc(2026, 1, 2, 13, 50):
         run_due(filled, job, now)
         now += dt.timedelta(minutes=10)
     assert periods == []
+    assert read_outcome(filled, "2026-01-01T14:00:00Z", "renew-again") is None
     for hour, minute in ((14, 0), (20, 40), (20, 59)):
         run_due(filled, job, utc(2026, 1, 2, hour, minute))
     assert periods == [f"renew-again 2026-01-02T{time}:00Z" for time in ("14:00", "20:40")]
@@ -153,9 +127,9 @@ def test_previous_day_is_that_of_the_route(filled):
 def test_each_time_is_run_once_if_the_clock_jumps(empty, monkeypatch, start, jump):
     """Two days in steps of 20 minutes, with a jump after 14 hours."""
     settings = empty.settings.model_copy(update={"weather": "openmeteo"})
-    periods: list[str] = []
+    periods = []
     items = [
-        replace(item, work=daily_job(empty, periods).work)
+        replace(item, work=daily_job(periods).work)
         for item in schedule(settings, ROUTE)
         if item.is_recorded
     ]

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 
 import pytest
@@ -89,12 +87,7 @@ def test_failed_refit_is_retried_until_it_succeeds(filled):
 
 
 def test_failure_dated_in_the_future_does_not_delay_the_retry(filled):
-    with filled.database.writing() as connection:
-        later = utc_now() + dt.timedelta(days=400)
-        claimed = run_store.claim_run(
-            connection, "refit", "before the clock was set back", later, ROUTE.name
-        )
-        assert claimed is not None
-        run_store.finish_run(connection, claimed, "failed", "why", {}, later)
+    later = utc_now() + dt.timedelta(days=400)
+    record_run(filled.database, "before the clock was set back", later, outcome="failed")
     refit_again(filled)
     assert list_refits(filled)[0] == "done"

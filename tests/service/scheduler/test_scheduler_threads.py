@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 import logging
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +14,8 @@ from service.core.locks import SCHEDULER
 from service.scheduler import scheduler
 from service.scheduler.schedule import Scheduled
 from service.scheduler.scheduler import start
-from tests.service.support import ROOT, ROUTE, as_environment
+from tests.service.support import ROUTE, as_environment
+from tests.support.commands import run_command
 from tests.support.waiting import BOUND, wait_until
 
 
@@ -37,16 +35,15 @@ def scheduler_threads(context):
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (5, 2)])
 def test_routes_are_fitted_concurrently_up_to_workers(empty, monkeypatch, workers, expected):
     barrier = threading.Barrier(expected)
-    fitted: list[str] = []
-    concurrent: list[int] = []
-    semaphore = threading.Semaphore(2)
+    fitted, running, most = [], set(), 0
 
     def fit(context, period):
-        assert semaphore.acquire(timeout=BOUND)
+        nonlocal most
+        running.add(context.route.name)
         barrier.wait(BOUND)
-        concurrent.append(2 - semaphore._value)
+        most = max(most, len(running))
         time.sleep(0.2)  # excess fits would overlap here
-        semaphore.release()
+        running.remove(context.route.name)
         fitted.append(context.route.name)
 
     item = Scheduled("fit", ROUTE.zone, ("* * * * *",), fit, "a fit", is_recorded=False, fits=True)
@@ -55,12 +52,12 @@ def test_routes_are_fitted_concurrently_up_to_workers(empty, monkeypatch, worker
     update = {"routes": "channel,italy", "workers": workers}
     with scheduler_threads(Context(empty.settings.model_copy(update=update), empty.database)):
         wait_until(lambda: len(fitted) == 2, "both routes are fitted")
-    assert max(concurrent) == expected
+    assert most == expected
     assert sorted(fitted) == ["channel", "italy"]
 
 
 def test_error_in_one_step_does_not_skip_the_others(empty, caplog):
-    calls: list[int] = []
+    calls = []
 
     def fail(error):
         raise error
@@ -138,12 +135,5 @@ def test_scheduler_ends_on_a_signal_during_start(empty, name, before, status):
         f"signal.signal(signal.{name}, signal.{before})\n"
         "scheduler.run(open_context(load_settings()))\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", script],
-        env=as_environment(empty.settings),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=BOUND,
-    )
+    process = run_command(sys.executable, "-c", script, env=as_environment(empty.settings))
     assert process.returncode == status, process.stderr
