@@ -62,8 +62,9 @@ _Address = Annotated[
 ]
 _Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
 _Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_Degrees = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-_Point = Annotated[tuple[_Degrees, _Degrees], Field(strict=False)]
+_Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+_Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+_Point = Annotated[tuple[_Latitude, _Longitude], Field(strict=False)]
 
 
 class Declaration(BaseModel):

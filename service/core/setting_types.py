@@ -44,7 +44,7 @@ def _sender(value: str) -> str:
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"  # of a host
 _IP6 = r"[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}"
-_PORT = r":[1-9][0-9]{0,4}"
+_PORT = ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))"
 # A server with a user and password, in which / ? # and @ must be encoded: otherwise part of the
 # password would be read as the port, which a library's error shows.
 _LOGIN = rf"([^\s/?#@]*@)?({_NAME}|\[{_IP6}\])?({_PORT})?"

@@ -2,6 +2,7 @@
 
 __all__ = ["ClusterError", "run_locked", "connect", "run_on_worker"]
 
+import asyncio
 import multiprocessing
 import threading
 from collections.abc import Callable
@@ -31,19 +32,27 @@ def connect(address: str) -> Any:
     try:
         distributed = import_module("distributed")
         # Without certificates, a client of TLS prints a traceback when it is deleted.
-        tls = distributed.Security().get_connection_args("client")["ssl_context"]
-        if address.startswith("tls:") and tls is None:
+        arguments = distributed.Security().get_connection_args("client")
+        if address.startswith("tls:") and arguments["ssl_context"] is None:
             raise ClusterError(f"{address}: expected certificates for TLS, found none")
+        asyncio.run(_greet(distributed, address, arguments))
         client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except ImportError as error:
         raise ClusterError(
             "a Dask cluster needs the package `distributed`: install the extra `cluster`"
         ) from error
-    except (OSError, ValueError) as error:
-        message = f"{address}: expected a Dask scheduler, found none ({error})"
+    except (OSError, ValueError, MemoryError) as error:  # another server's text, read as a length
+        message = f"{address}: expected a Dask scheduler, found none ({error or 'no answer'})"
         raise ClusterError(message) from error
     _wait_for_worker(client, address)
     return client
+
+
+async def _greet(distributed: Any, address: str, arguments: dict[str, Any]) -> None:
+    """Connect once: a client would wait forever for a server of another kind."""
+    async with asyncio.timeout(_SECONDS_TO_CONNECT):
+        comm = await distributed.comm.connect(address, **arguments)
+    await comm.close()
 
 
 def _wait_for_worker(client: Any, address: str) -> None:

@@ -83,6 +83,7 @@ def test_series_that_follows_no_other_leads_in_any_order(tmp_path):
         ("above = 0.6", "above = 60", "likely_above: expected at most 1, found 60"),
         ("licence =", "weather_points = [[51, 1]]\nlicence =", "expected both weather_points and"),
         ("licence =", "weather_points = [[51, 181]]\nlicence =", "points.0.1: expected at most"),
+        ("licence =", "weather_points = [[91, 1]]\nlicence =", "points.0.0: expected at most 90"),
         ("above = 0.6", "above = nan", "likely_above: expected a finite number, found nan"),
         ("above = 0.6", "above = 0.1", "vessels: expected unlikely_below to be at most likely_ab"),
         ("licence =", "licenses = 1\nlicence =", "licenses: expected licence, the nearest known"),

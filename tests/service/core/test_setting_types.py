@@ -5,7 +5,7 @@ from service.core import setting_types
 
 VALID = {
     "AgentContact": ["", "a@b.org", "https://a.org/b?c"],
-    "DaskScheduler": ["", "tcp://a:1", "tls://[::1]:65535"],
+    "DaskScheduler": ["", "tcp://a:1", "tcp://a:59999", "tcp://a:64999", "tls://[::1]:65535"],
     "DatabaseUrl": ["", "sqlite:///x", "sqlite:////x/:memory:", "postgresql://h/d?sslmode=require"],
     "Host": ["", "::", "127.0.0.1", "2001:db8::1", "mail.example.org", "db_1", "localhost."],
     "HttpAddress": ["http://a", "https://{service}.a.org", "http://[::1]:8000/x/", "https://a/~b"],
@@ -28,7 +28,16 @@ INVALID = {
     "AgentContact": ["a b", "é"],
     "DaskScheduler": [
         *("a", "tcp://a", "tcp://:1", "tcp://a:0", "tcp://a:x", "http://a:1"),
-        *("tcp://u:p@a:1", "tcp://a:1/", "tcp://a b:1", "tcp://a:1\n", "tcp://a:१"),
+        *(
+            "tcp://a:65536",
+            "tcp://a:66000",
+            "tcp://a:70000",
+            "tcp://u:p@a:1",
+            "tcp://a:1/",
+            "tcp://a b:1",
+            "tcp://a:1\n",
+            "tcp://a:१",
+        ),
     ],
     "DatabaseUrl": [
         "sqlite://",

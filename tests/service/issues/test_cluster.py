@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,6 +103,20 @@ def test_unreachable_cluster_fails_jobs_in_one_line(filled):
     for job in (refit, compare):
         with pytest.raises(ClusterError, match=f"^{address}: expected certificates for TLS, found"):
             job(with_settings(filled, dask=address))
+
+
+@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_another_server_is_named_in_one_line(monkeypatch, greeting):
+    """One that says nothing, and one that says something else."""
+    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        failure = pool.submit(run_on_worker, address, abs, -3, Limits(BOUND, 500))
+        with server.accept()[0] as connection:
+            connection.sendall(greeting)
+            error = failure.exception(BOUND)
+    assert isinstance(error, ClusterError)
+    assert str(error).startswith(f"{address}: expected a Dask scheduler, found none (")
 
 
 def test_lost_scheduler_is_reported(waiting, address, cluster, monkeypatch):
