@@ -1,7 +1,5 @@
 """JSON, page, email and Grafana give the same numbers."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re

@@ -1,7 +1,5 @@
 """The dashboard and alert rules, checked with Grafana's own types and components."""
 
-from __future__ import annotations
-
 import fcntl
 import html
 import json

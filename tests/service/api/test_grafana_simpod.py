@@ -1,7 +1,5 @@
 """The simPod protocol, for Grafana's JSON data source."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import pytest

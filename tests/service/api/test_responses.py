@@ -1,7 +1,5 @@
 """Formats, ETags and cache of responses; examples and clients of the documentation."""
 
-from __future__ import annotations
-
 import datetime as dt
 import importlib
 import io
