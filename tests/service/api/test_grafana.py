@@ -1,18 +1,17 @@
-"""The dashboard and alert rules, checked with Grafana's own types and components."""
+"""The dashboard and alert rules, checked with Grafana's own types and components; simPod."""
 
+import datetime as dt
 import fcntl
 import html
 import json
 import re
 import shutil
-from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from service.core.route_files import enabled_routes
-from tests.service.support import ROOT, run_server
+from tests.service.support import ROOT, ROUTE, run_server
 from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
 from tests.support.waiting import BOUND
@@ -21,11 +20,10 @@ from tests.test_docs import anchors
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
 FILES = ROOT / "grafana"
-DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
+DASHBOARD = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
 PROVISIONING = FILES / "provisioning"
 RULES = yaml.safe_load((PROVISIONING / "alerting" / "crossings.yaml").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
-ROUTE = enabled_routes(ROOT / "series")[0]
 VARIABLES = {
     "series": "people",
     "series:text": "people",
@@ -64,7 +62,7 @@ def address(target, **other):
 
 def variable(name):
     (match,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
-    return match  # type: ignore[no-any-return]
+    return match
 
 
 def choices(client, name, **other):
@@ -174,35 +172,17 @@ def run_tool(tools, name, *arguments):
 
 
 def test_dashboard_and_rules_match_grafana_types(tools):
-    """The type checker accepts our files, and rejects each copy with one mistake.
-
-    An enumeration of Grafana's is a string in the file, so its types are compared by value. A
-    provisioning file names organisation, group and folder once for all its rules.
-    """
+    """The type checker accepts our files, and rejects each copy with one mistake."""
     custom = [
         panel["fieldConfig"]["defaults"]["custom"]
         for panel in DASHBOARD["panels"]
         if panel["type"] == "timeseries"
     ]
     thresholds = [rule["data"][1]["model"] for group in RULES["groups"] for rule in group["rules"]]
-    text = (
-        "import type { Dashboard, GraphFieldConfig } from '@grafana/schema';\n"
-        "import type { Rule } from '@grafana/grafana-foundation-sdk/alerting';\n"
-        "import type { TypeThreshold } from '@grafana/grafana-foundation-sdk/expr';\n"
-        "type Plain<T> = T extends string ? `${T}` : T extends object"
-        " ? { [K in keyof T]: Plain<T[K]> }"
-        " & (T extends { refId: string } ? Record<string, unknown> : unknown) : T;\n"
-        "type FileRule = Omit<Rule, 'orgID' | 'ruleGroup' | 'folderUID' | 'data'>"
-        " & { uid: string; dashboardUid: string; panelId: number; data: (Omit<NonNullable<"
-        "Rule['data']>[number], 'model'> & { model: Record<string, unknown> })[] };\n"
-        "type File = { apiVersion: 1; groups: { orgId: number; name: string; folder: string;"
-        " interval: string; rules: FileRule[] }[] };\n"
-        f"export const dashboard = {json.dumps(DASHBOARD)} satisfies Plain<Dashboard>;\n"
-        f"export const custom = {json.dumps(custom)} satisfies Plain<GraphFieldConfig>[];\n"
-        f"export const rules = {json.dumps(RULES)} satisfies File;\n"
-        f"export const thresholds = {json.dumps(thresholds)} satisfies"
-        " Omit<TypeThreshold, '_implementsDataqueryVariant'>[];\n"
-    )
+    files = {"DASHBOARD": DASHBOARD, "CUSTOM": custom, "RULES": RULES, "THRESHOLDS": thresholds}
+    text = (tools / "types.ts").read_text("utf-8")
+    for name, content in files.items():
+        text = text.replace(f"= {name} ", f"= {json.dumps(content)} ")
     mistakes = {
         "whole": ("", ""),
         "style": ('"drawStyle": "line"', '"drawStyle": "wavy"'),
@@ -214,9 +194,8 @@ def test_dashboard_and_rules_match_grafana_types(tools):
     for name, (right, wrong) in mistakes.items():
         assert right in text
         sources[name].write_text(text.replace(right, wrong))
-    options = ["--strict", "--noEmit", "--skipLibCheck", "--module", "esnext"]
-    options += ["--moduleResolution", "bundler", "--target", "es2022"]
-    options += ["--typeRoots", "none"]
+    options = ["--strict", "--noEmit", "--skipLibCheck", "--module", "esnext", "--target", "es2022"]
+    options += ["--moduleResolution", "bundler", "--typeRoots", "none"]
     with pytest.raises(AssertionError, match="wavy") as caught:
         run_tool(tools, "tsc", *options, *map(str, sources.values()))
     rejected = set(re.findall(r"(\w+)\.check\.ts\(\d", str(caught.value)))
@@ -227,7 +206,7 @@ def test_panels_render_in_grafana_components(tools, settings, tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("chromium is not installed")
-    answers: dict[int, dict[str, Any]] = {}
+    answers = {}
     with run_server(settings) as base:
         for panel, target in targets():
             body = httpx.get(base + address(target), timeout=BOUND).json()
@@ -298,3 +277,31 @@ def browse(browser, page, folder, *options):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
+
+
+def test_simpod_query_returns_datapoints_with_the_value_first(shared):
+    assert shared.get("/grafana").status_code == shared.get("/grafana/").status_code == 200
+    names = [one["value"] for one in shared.post("/grafana/metrics", json={}).json]
+    assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
+    target = {"target": "people.median", "refId": "A", "payload": {}}
+    query = {"range": dict(zip(("from", "to"), RANGE, strict=True)), "targets": [target]}
+    (series,) = shared.post("/grafana/query", json=query | {"maxDataPoints": 100}).json
+    panel = shared.get("/v1/series/people/panel", query_string=query["range"])
+    medians = {
+        row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None
+    }
+    assert series["target"] == "people.median"
+    assert {
+        dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): value
+        for value, ms in series["datapoints"]
+    } == medians
+    moment = {"from": "2026-01-05T12:00:00Z", "to": "2026-01-05T12:00:00Z"}
+    (series,) = shared.post("/grafana/query", json=query | {"range": moment}).json
+    assert [ms for _, ms in series["datapoints"]] == [1767571200000], "the day of that moment"
+
+
+def test_other_endpoints_of_simpod(shared):
+    for path in ("metric-payload-options", "tag-keys", "tag-values"):
+        assert shared.post(f"/grafana/{path}", json={}).json == []
+    options = shared.post("/grafana/variable", json={"payload": {"target": "series"}}).json
+    assert [option["__value"] for option in options] == ["people", "boats"]
