@@ -12,10 +12,10 @@ import pytest
 from limits import parse
 from limits.storage import memory
 
-from service.api import key_store
 from service.api.limits import Limits
 from service.core.settings import Settings, SettingsError
-from tests.service.support import NOW, collect_sql, free_port
+from tests.service.api.conftest import bearer, create_key
+from tests.service.support import collect_sql, free_port
 from tests.support.waiting import wait_until
 
 FORECAST = "/v1/series/people/forecast"
@@ -43,15 +43,12 @@ def test_429_has_retry_after_and_the_next_request_is_answered(client_with, monke
 
 
 def test_requests_are_counted_per_key_and_per_address(limited, context):
-    with context.database.writing() as connection:
-        used_key = key_store.create_key(connection, "one", "read", NOW)
-        new_key = key_store.create_key(connection, "two", "read", NOW)
+    used_key, new_key = create_key(context), create_key(context, "operate")
     wrong_key = f"crossings_0123456789_{'a' * 43}"
 
     def status_of(key, address="127.0.0.1"):
-        headers = {"Authorization": f"Bearer {key}"}
         environ = {"REMOTE_ADDR": address}
-        return limited.get(FORECAST, headers=headers, environ_base=environ).status_code
+        return limited.get(FORECAST, headers=bearer(key), environ_base=environ).status_code
 
     assert status_of(used_key) == 200
     # The first request with a key counts as a guess, too.
@@ -64,9 +61,8 @@ def test_requests_are_counted_per_key_and_per_address(limited, context):
 
 def test_wrong_keys_beyond_the_limit_are_not_looked_up(limited, context):
     for number in range(6):
-        wrong_key = {"Authorization": f"Bearer crossings_{number:010x}_{'a' * 43}"}
         with collect_sql(context) as statements:
-            limited.get(FORECAST, headers=wrong_key)
+            limited.get(FORECAST, headers=bearer(f"crossings_{number:010x}_{'a' * 43}"))
         lookups = [text for text in statements if "FROM keys" in text]
         assert len(lookups) == (number < 3)
 

@@ -30,12 +30,7 @@ def test_log_records_have_the_request_id(client_with, monkeypatch):
     assert request_id.get() == "", "reset after the request"
 
 
-def test_failed_requests_are_logged_and_others_on_demand(
-    client_with,
-    empty,
-    clock,
-    caplog,
-):
+def test_failed_requests_are_logged_and_others_on_demand(client_with, empty, clock, caplog):
     caplog.set_level(logging.INFO, "service.api.request_log")
     client_with().get(f"{STATUS}?x=1")
     assert not caplog.records
