@@ -256,16 +256,6 @@ def test_etag_changes_at_midnight(publish):
     assert interfaces.client.get("/", headers=headers).status_code == 200
 
 
-def test_unpublished_arrivals_are_counted(publish):
-    interfaces = publish(utc(2026, 1, 4, 12), utc(2026, 1, 5, 12))
-    from_january = interfaces.api("capacity?stay_days=4&horizon=10&from=2026-01-01")["rows"]
-    from_today = interfaces.api("capacity?stay_days=4&horizon=6")["rows"]
-    assert [row["median"] for row in from_today] == [row["median"] for row in from_january[4:]]
-    assert from_today[0]["mean"] > 0
-    (month,) = interfaces.api("totals?periods=this_month")["rows"]
-    assert (month["from"], month["simulated_days"]) == ("2026-01-01", 31)
-
-
 def test_issue_answers_400_days_beyond_its_day(publish):
     interfaces = publish(utc(2026, 2, 1, 12), utc(2026, 2, 1, 13), 400)
     assert len(interfaces.api("forecast?horizon=401")["rows"]) == 401
