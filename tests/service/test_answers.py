@@ -1,7 +1,6 @@
 """JSON, page, email and Grafana give the same numbers."""
 
 import datetime as dt
-import json
 import re
 
 import pytest
@@ -16,14 +15,14 @@ from service.issues.refit import refit
 from service.mail import chart
 from service.mail.edition import build_edition, iso_week
 from service.mail.render import MailRenderer, Reader
+from tests.service.api.test_grafana import fill_variables, targets
 from tests.service.mailbox import read_body
-from tests.service.support import NOW, ROOT, ROUTE, ManualClock, utc
+from tests.service.support import NOW, ROUTE, ManualClock, utc
 
 D = dt.date
 
 BASE = "/v1/series/people"
 THRESHOLD = 500
-BOARD = json.loads((ROOT / "grafana" / "dashboards" / "crossings.json").read_text("utf-8"))
 
 
 class Interfaces:
@@ -51,16 +50,10 @@ class Interfaces:
 
     def grafana(self, name):
         """Send the dashboard's own request for a path, with its variables as set."""
-        texts = re.findall(rf'"(/v1/series/[^"]*/{name}\?[^"]*)"', json.dumps(BOARD))
-        assert texts, name
-        values = {"threshold": THRESHOLD}  # the dashboard queries its choices
-        for variable in BOARD["templating"]["list"]:
-            if "current" in variable:
-                values[variable["name"]] = variable["current"]["value"]
-        url = re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), texts[-1])
-        url = url.replace("${__timeFrom:date:iso}", "2025-12-01T00:00:00Z")
+        *_, url = (one["url"] for _, one in targets() if f"/{name}?" in one["url"])
         last = ROUTE.day(self.clock()) + dt.timedelta(days=27)
-        answer = self.client.get(url.replace("${__timeTo:date:iso}", f"{last}T12:00:00Z"))
+        variables = {"__timeFrom:date:iso": "2025-12-01", "__timeTo:date:iso": f"{last}T12:00:00Z"}
+        answer = self.client.get(fill_variables(url, **variables))
         assert answer.status_code == 200, url
         return answer.get_json()
 

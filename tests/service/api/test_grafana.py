@@ -44,7 +44,7 @@ def rows(body, selector):
 
 
 def targets():
-    return [(panel["id"], one) for panel in DASHBOARD["panels"] for one in panel["targets"]]
+    return [(panel, target) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 
 
 def fill_variables(text, **other):
@@ -60,14 +60,10 @@ def address(target, **other):
     return f"{url}&from=2026-01-02" if looks_ahead else url
 
 
-def variable(name):
-    (match,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
-    return match
-
-
 def choices(client, name, **other):
     """The values of a query variable; the first is its default."""
-    query = variable(name)["query"]["infinityQuery"]
+    (variable,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
+    query = variable["query"]["infinityQuery"]
     body = client.get(fill_variables(query["url"], **other)).json
     return [row[query["columns"][0]["selector"]] for row in rows(body, query["root_selector"])]
 
@@ -75,8 +71,10 @@ def choices(client, name, **other):
 @pytest.mark.parametrize("series_id", ROUTE.forecast)
 def test_every_panel_has_numbers(shared, series_id):
     """In the default range, one wholly in the past, and one longer than the forecast."""
-    threshold = str(choices(shared, "threshold", series=series_id)[0])
-    chosen = {"series": series_id, "threshold": threshold}
+    declared = choices(shared, "threshold", series=series_id)[0]
+    assert declared == ROUTE.series[series_id].day_threshold
+    assert f'"{declared}"' not in json.dumps(DASHBOARD)
+    chosen = {"series": series_id, "threshold": str(declared)}
     for last in (RANGE[1], "2025-12-01T00:00:00.000Z", "2035-01-01T00:00:00.000Z"):
         for panel, target in targets():
             response = shared.get(address(target, **chosen, **{"__timeTo:date:iso": last}))
@@ -86,25 +84,13 @@ def test_every_panel_has_numbers(shared, series_id):
             assert all(names <= set(row) for row in table)
             assert any(isinstance(row[name], int | float) for row in table for name in names) or (
                 {"time", "issue_id"} == names and table
-            ), panel
-
-
-def test_charts_follow_the_time_range():
-    charts = [panel for panel in DASHBOARD["panels"] if panel["type"] == "timeseries"]
-    assert charts
-    for panel in charts:
-        assert "${__timeTo:date:iso}" in panel["targets"][0]["url"], panel["title"]
-
-
-def test_variables_offer_declared_series_and_thresholds(shared):
-    assert choices(shared, "series") == list(ROUTE.forecast)
-    for series_id in ROUTE.forecast:
-        declared = ROUTE.series[series_id].day_threshold
-        assert choices(shared, "threshold", series=series_id)[0] == declared
-        assert f'"{declared}"' not in json.dumps(DASHBOARD)
+            ), panel["id"]
+            if panel["type"] == "timeseries":
+                assert "${__timeTo:date:iso}" in target["url"], "charts follow the time range"
 
 
 def test_dashboard_links_open_the_forecast_page(shared):
+    assert choices(shared, "series") == list(ROUTE.forecast)
     chosen = {"page": choices(shared, "page")[0], "series": "boats"}
     (table,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Forecasts published")
     url = fill_variables(table["targets"][0]["url"], **chosen)
@@ -211,7 +197,7 @@ def test_panels_render_in_grafana_components(tools, settings, tmp_path):
         for panel, target in targets():
             body = httpx.get(base + address(target), timeout=BOUND).json()
             table = rows(body, target["root_selector"])
-            answers.setdefault(panel, {})[target["refId"]] = table
+            answers.setdefault(panel["id"], {})[target["refId"]] = table
     page = bundle_page(tools, answers, tmp_path)
     ARTEFACTS.mkdir(exist_ok=True)
     shot = ARTEFACTS / "grafana.png"
