@@ -133,7 +133,8 @@ def test_metrics_equal_the_api(scored_client):
 
 def test_metrics_are_prefixed_and_documented(scored_client):
     scored_client.get(FORECAST)
-    for family in text_string_to_metric_families(scored_client.get("/metrics").text):
+    text = scored_client.get("/metrics").text
+    for family in text_string_to_metric_families(text):
         assert family.name.startswith("crossings_")
         assert f"`{family.name.removesuffix('_created')}" in DOCUMENT
 
@@ -208,7 +209,10 @@ def test_workers_report_one_sum_and_are_replaced(settings, tmp_path, monkeypatch
     assert not list(temporary.iterdir()), "the metrics folder is removed"
 
 
-def test_alert_rules_have_runbooks_and_severities():
+def test_alert_rules_have_runbooks_and_use_existing_metrics(scored_client):
+    scored_client.get(FORECAST)
+    samples = scrape(scored_client)
+    metrics = {name for name, _ in samples}
     assert len({rule["alert"] for rule in RULES}) == len(RULES) > 8
     for rule in RULES:
         assert set(rule) - {"for"} == {"alert", "expr", "labels", "annotations"}, rule
@@ -219,13 +223,6 @@ def test_alert_rules_have_runbooks_and_severities():
         file, _, anchor = rule["annotations"]["runbook"].partition("#")
         assert anchor == rule["alert"].lower()
         assert anchor in anchors((ROOT / file).read_text("utf-8"))
-
-
-def test_alert_rules_use_existing_metrics_and_labels(scored_client):
-    scored_client.get(FORECAST)
-    samples = scrape(scored_client)
-    metrics = {name for name, _ in samples}
-    for rule in RULES:
         bare = re.sub(r'\{[^}]*\}|\[[^\]]*\]|"[^"]*"', "", rule["expr"])
         used = set(re.findall(r"[a-z_]{2,}", bare)) - _WORDS
         assert used and used <= metrics, rule["alert"]
