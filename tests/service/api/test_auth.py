@@ -117,7 +117,6 @@ def test_last_use_is_not_written_for_each_request(closed, context):
     assert stored.last_used_at == NOW
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_reading_does_not_wait_for_a_writer(database_url, tmp_path, clock, monkeypatch, caplog):
     """Another connection holds the row of the key until the response arrives.
 

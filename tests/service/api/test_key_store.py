@@ -25,4 +25,6 @@ def test_only_the_exact_key_matches_until_it_ends(database):
         assert [one.state(NOW), one.state(NOW + ONE_DAY)] == ["active", "expired"]
         assert key_store.revoke_key(connection, one.prefix, NOW)
         assert not key_store.revoke_key(connection, "one", NOW), "only once"
-        assert [one.state(NOW) for one in key_store.list_keys(connection)] == ["revoked", "active"]
+        key_store.record_use(connection, one.key_id, NOW)
+        keys = [(key.state(NOW), key.last_used_at) for key in key_store.list_keys(connection)]
+        assert keys == [("revoked", NOW), ("active", None)]
