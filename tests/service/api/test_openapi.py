@@ -146,6 +146,8 @@ def test_schema_titles_are_their_names(document):
     schemas = document["components"]["schemas"]
     titles = [schema.get("title", name) for name, schema in schemas.items()]
     assert titles == list(schemas)
+    parts = [part for schema in schemas.values() for part in schema.get("properties", {}).values()]
+    assert parts and not [part for part in parts if "title" in part], "it would repeat the name"
 
 
 def test_series_parameters_list_the_declared_series(document):
@@ -172,7 +174,9 @@ def test_document_lists_responses_and_security(document):
         *("application/json", "text/csv", "application/x-ndjson"),
         "application/vnd.crossings.records+json",
     }
-    assert {"304", "406", "503"} <= set(forecast["responses"])
+    assert {"304", "406", "409", "503"} <= set(forecast["responses"])
+    figures = document["paths"]["/v1/series/{series_id}/observations"]["get"]
+    assert "409" not in figures["responses"]
 
 
 def test_responses_match_their_schemas(client, document, validate_response):
