@@ -71,6 +71,10 @@ def test_panel_accepts_times_and_updates_with_figures(client, context):
     after = client.get(path)
     assert after.json["rows"][1]["actual"] == 77
     assert after.headers["ETag"] != before.headers["ETag"]
+    paths = {"climatology": random_paths("2026-01-01", 40)}
+    publish(context.database, paths, 1, NOW - dt.timedelta(hours=2))
+    earlier = client.get(f"{path}&as_of=2026-01-02T11:00:00Z")
+    assert earlier.json["rows"][1]["actual"] is None, "what was known then"
 
 
 @pytest.mark.parametrize("threshold", [300, 0])
@@ -88,6 +92,7 @@ def test_scenario_includes_the_unchanged_forecast(shared):
     def post(status=200, **body):
         response = shared.post(f"{PEOPLE}/scenarios", json=body)
         assert response.status_code == status, response.text
+        assert "no-store" in response.headers["Cache-Control"]
         return response.json
 
     forecast = shared.get(f"{PEOPLE}/forecast").json["rows"]
