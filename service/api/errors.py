@@ -20,8 +20,8 @@ from service.api.schemas import Open
 from service.core.database import Unavailable
 from service.core.validation import explain_invalid
 
-_PAGES = ("page", "downloads", "subscriptions")
-_OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs")
+_OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs", "/livez", "/readyz")
+"""Paths whose errors are never pages."""
 _STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
 _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def error_response(error: Exception) -> Response:
     }
     if problem.errors:
         content["errors"] = problem.errors
-    is_page = request.blueprint in _PAGES or _is_mistyped_page()
+    is_page = not request.path.startswith(_OF_PROGRAMS)
     if is_page and preferred_type(PROBLEM, HTML) == HTML:
         page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
         response = make_response(page, problem.status)
@@ -85,11 +85,6 @@ def error_response(error: Exception) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(problem.headers)
     return response
-
-
-def _is_mistyped_page() -> bool:
-    """Whether no route matches and the path is not one for programs."""
-    return request.url_rule is None and not request.path.startswith(_OF_PROGRAMS)
 
 
 def _problem(error: Exception) -> Problem:

@@ -3,6 +3,7 @@
 __all__ = ["blueprint"]
 
 import datetime as dt
+from functools import cache
 from typing import Annotated, Any
 
 from apiflask import APIBlueprint
@@ -16,8 +17,6 @@ from service.api.responses import loader
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
 _FIELDS = [name for name in COLUMNS[2:] if name != "likelihood"]  # points must be numbers
-
-
 _Moment = Annotated[  # within the calendar of every time zone
     AwareDatetime,
     Field(gt=dt.datetime(1900, 1, 1, tzinfo=dt.UTC), lt=dt.datetime(9000, 1, 1, tzinfo=dt.UTC)),
@@ -71,12 +70,26 @@ def query(json_data: SimpodQuery) -> Response:
     first, last = json_data.range.first, json_data.range.last
     if first > last:
         raise BadQuestion("range.to", f"a moment from {first.isoformat()} on", last)
-    tables = {}
-    for series_id in {_parts(target.target)[0] for target in json_data.targets}:
+    targets = _targets()
+
+    @cache
+    def table(series_id: str) -> list[dict[str, Any]]:
         series_loader = loader().for_series(series_id)
         days = map(series_loader.route.day, (first, last))
-        tables[series_id] = panel(series_loader, series_loader.view(series_id), *days)
-    return jsonify([_points(target.target, tables) for target in json_data.targets])
+        return panel(series_loader, series_loader.view(series_id), *days)
+
+    def points(name: str) -> list[list[float]]:
+        if name not in targets:
+            raise BadQuestion("target", f"one of {', '.join(targets)}", repr(name[:40]))
+        series_id, field = targets[name]
+        return [
+            [row[field], int(dt.datetime.fromisoformat(row["time"]).timestamp() * 1000)]
+            for row in table(series_id)
+            if row[field] is not None
+        ]
+
+    names = [one.target for one in json_data.targets]
+    return jsonify([{"target": name, "datapoints": points(name)} for name in names])
 
 
 @blueprint.post("/variable")
@@ -90,23 +103,6 @@ def _forecast() -> list[str]:
     return [name for route in loader().context.routes for name in route.forecast]
 
 
-def _targets() -> list[str]:
-    """Return the available targets: ``SERIES.FIELD``."""
-    return [f"{series_id}.{field}" for series_id in _forecast() for field in _FIELDS]
-
-
-def _parts(target: str) -> tuple[str, str]:
-    series_id, _, field = target.partition(".")
-    if target not in _targets():
-        raise BadQuestion("target", f"one of {', '.join(_targets())}", repr(target[:40]))
-    return series_id, field
-
-
-def _points(target: str, tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    series_id, field = _parts(target)
-    points = [
-        [row[field], int(dt.datetime.fromisoformat(row["time"]).timestamp() * 1000)]
-        for row in tables[series_id]
-        if row[field] is not None
-    ]
-    return {"target": target, "datapoints": points}
+def _targets() -> dict[str, tuple[str, str]]:
+    """Return the series and the field of each available target, ``SERIES.FIELD``."""
+    return {f"{name}.{field}": (name, field) for name in _forecast() for field in _FIELDS}

@@ -14,7 +14,6 @@ from service.api.media_types import JSON
 from service.api.responses import loader, question, render, reply, represent
 from service.api.schemas import Open
 from service.core import request_store
-from service.core.clock import format_instant
 
 _MOST_IDS = 2**31
 blueprint = APIBlueprint(
@@ -69,7 +68,4 @@ def state(request_id: int, query: queries.NoQuery) -> Response:  # noqa: ARG001
 
 
 def _row(job_request: request_store.JobRequest) -> dict[str, Any]:
-    return {
-        name: format_instant(value) if isinstance(value, dt.datetime) else value
-        for name, value in vars(job_request).items()
-    }
+    return JobRequest.model_validate(vars(job_request)).model_dump(mode="json")

@@ -30,24 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.answers.comparison import MOST_FORECASTS
 from service.answers.errors import BadQuestion
 from service.answers.totals import PERIODS
-from service.api.query_types import (
-    Day,
-    DayOf,
-    Days,
-    From,
-    Horizon,
-    IssueName,
-    KnownAt,
-    Levels,
-    ModelName,
-    Models,
-    Name,
-    OurShare,
-    Periods,
-    Threshold,
-    Weeks,
-    Window,
-)
+from service.api import query_types
 
 
 class NoQuery(BaseModel):
@@ -69,7 +52,7 @@ class NoQuery(BaseModel):
 class JobQuery(NoQuery):
     """The route of a job request."""
 
-    route: Name = Field("", description="An enabled route. Default: the first.")
+    route: query_types.Name = Field("", description="An enabled route. Default: the first.")
 
 
 class TableQuery(NoQuery):
@@ -85,27 +68,27 @@ class TableQuery(NoQuery):
 class WhichQuery(TableQuery):
     """Choice of a published forecast."""
 
-    issue: IssueName = "latest"
-    as_of: KnownAt = None
+    issue: query_types.IssueName = "latest"
+    as_of: query_types.KnownAt = None
 
 
 class AheadQuery(WhichQuery):
     """Model and first day of the answer."""
 
-    model: ModelName = "champion"
-    first: From = None
+    model: query_types.ModelName = "champion"
+    first: query_types.From = None
 
 
 class QuietQuery(AheadQuery):
     """Horizon."""
 
-    horizon: Horizon = 28
+    horizon: query_types.Horizon = 28
 
 
 class ForecastQuery(QuietQuery):
     """Horizon and range levels."""
 
-    levels: Levels = (50, 80, 95)
+    levels: query_types.Levels = (50, 80, 95)
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
         description="As elsewhere, or `hubverse`: 23 quantiles and 100 sample paths of each day "
@@ -116,19 +99,19 @@ class ForecastQuery(QuietQuery):
 class YearQuery(AheadQuery):
     """Range levels and published forecast."""
 
-    levels: Levels = (50, 80, 95)
+    levels: query_types.Levels = (50, 80, 95)
 
 
 class TotalsQuery(AheadQuery):
     """Periods and range levels."""
 
-    periods: Periods | None = Field(
+    periods: query_types.Periods | None = Field(
         None, description=f"Names of periods: {', '.join(PERIODS)}. Default: all."
     )
-    last: Day | None = Field(
+    last: query_types.Day | None = Field(
         None, alias="to", description="Last day of your own period, which starts at `from`."
     )
-    levels: Levels = (50, 80, 95)
+    levels: query_types.Levels = (50, 80, 95)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -140,7 +123,7 @@ class TotalsQuery(AheadQuery):
 class SpanQuery(QuietQuery):
     """Horizon, as a number of days or as a last day for charts with a time range."""
 
-    last: DayOf | None = Field(
+    last: query_types.DayOf | None = Field(
         None,
         alias="to",
         description="Last day, instead of `horizon`, or the nearest day that can be answered.",
@@ -150,9 +133,9 @@ class SpanQuery(QuietQuery):
 class ExceedanceQuery(SpanQuery):
     """Threshold, window and horizon."""
 
-    threshold: Threshold = None
-    window: Window = 1
-    our_share: OurShare = 100
+    threshold: query_types.Threshold = None
+    window: query_types.Window = 1
+    our_share: query_types.OurShare = 100
 
 
 class CapacityQuery(SpanQuery):
@@ -162,31 +145,33 @@ class CapacityQuery(SpanQuery):
     share: float = Field(
         0.9, ge=0.5, le=0.999, description="Probability that there are enough places."
     )
-    our_share: OurShare = 100
-    levels: Levels = (50, 80, 95)
+    our_share: query_types.OurShare = 100
+    levels: query_types.Levels = (50, 80, 95)
 
 
 class ExplanationQuery(WhichQuery):
     """Published forecast and first day."""
 
-    first: From = None
+    first: query_types.From = None
 
 
 class ChangesQuery(WhichQuery):
     """Later and earlier forecast."""
 
-    since: Name | None = Field(None, description="ID of an earlier issue. Default: the one before.")
+    since: query_types.Name | None = Field(
+        None, description="ID of an earlier issue. Default: the one before."
+    )
 
 
 class ComparisonQuery(TableQuery):
     """Days and models of past forecasts."""
 
-    days: Days | None = Field(
+    days: query_types.Days | None = Field(
         None,
         description=f"Up to {MOST_FORECASTS} days: for each the latest forecast at its end, or a "
         "hindcast before the first forecast. Default: days 4 weeks apart.",
     )
-    models: Models = Field(
+    models: query_types.Models = Field(
         ("champion",),
         description="One model for all `days`, or one for each; `champion` is the published one.",
         json_schema_extra={"default": "champion"},
@@ -196,12 +181,12 @@ class ComparisonQuery(TableQuery):
 class TrackRecordQuery(TableQuery):
     """Number of weeks, model, and live or replayed forecasts."""
 
-    window: Weeks = Field(
+    window: query_types.Weeks = Field(
         26,
         description="Number of weeks up to the newest scored issue, such as 26w.",
         json_schema_extra={"default": "26w"},
     )
-    model: ModelName = "champion"
+    model: query_types.ModelName = "champion"
     kind: Literal["live", "hindcast"] = Field(
         "live",
         description="`live`, or `hindcast`: past days forecast afterwards from the figures known "
@@ -212,37 +197,39 @@ class TrackRecordQuery(TableQuery):
 class ObservationsQuery(TableQuery):
     """First and last day, and when the figures were known."""
 
-    first: Day | None = Field(None, alias="from", description="First day.")
-    last: Day | None = Field(None, alias="to", description="Last day.")
-    as_of: KnownAt = None
+    first: query_types.Day | None = Field(None, alias="from", description="First day.")
+    last: query_types.Day | None = Field(None, alias="to", description="Last day.")
+    as_of: query_types.KnownAt = None
 
 
 class BriefingQuery(NoQuery):
     """Date of the briefing."""
 
-    as_of: KnownAt = None
+    as_of: query_types.KnownAt = None
 
 
 class IssuesQuery(TableQuery):
     """Page."""
 
     limit: int = Field(100, ge=1, le=500, description="Issues per page.")
-    after: Name | None = Field(None, description="`next` of the previous page.")
+    after: query_types.Name | None = Field(None, description="`next` of the previous page.")
 
 
 class PanelQuery(WhichQuery):
     """Model, and days; charts may give them as instants."""
 
-    model: ModelName = "champion"
-    begin: DayOf | None = Field(
+    model: query_types.ModelName = "champion"
+    begin: query_types.DayOf | None = Field(
         None, alias="from", description="First day. Default: 60 days before the last figure."
     )
-    end: DayOf | None = Field(None, alias="to", description="Default: the 28th day from today.")
+    end: query_types.DayOf | None = Field(
+        None, alias="to", description="Default: the 28th day from today."
+    )
 
 
 class ChanceQuery(SpanQuery):
     """Threshold, window and horizon."""
 
-    threshold: Threshold = None
-    window: Window = 7
-    horizon: Horizon = 7
+    threshold: query_types.Threshold = None
+    window: query_types.Window = 7
+    horizon: query_types.Horizon = 7

@@ -1,7 +1,5 @@
 """Two routes in one service: figures, issues, answers, pages and jobs of each."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from dataclasses import replace

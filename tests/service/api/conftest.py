@@ -1,14 +1,22 @@
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 
 import pytest
 
+from service.api import key_store
 from service.app import create_app
 from service.core.settings import Settings
 from tests.service import support
 from tests.service.support import NOW, ManualClock
+
+
+def create_key(context, scope="read", expires_at=None):
+    with context.database.writing() as connection:
+        return key_store.create_key(connection, f"{scope} {expires_at}", scope, NOW, expires_at)
+
+
+def bearer(key):
+    return {"Authorization": f"Bearer {key}"}
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import logging
 import threading
@@ -16,6 +14,7 @@ from service.core import sqlite
 from service.core.context import open_context
 from service.core.database import connect
 from service.core.settings import Settings
+from tests.service.api.conftest import bearer, create_key
 from tests.service.support import NOW, collect_sql
 from tests.support.waiting import BOUND, wait_until
 
@@ -26,15 +25,6 @@ FORECAST = "/v1/series/people/forecast"
 def closed(client_with):
     """A service that listens on all addresses."""
     return client_with(host="0.0.0.0")
-
-
-def create_key(context, scope="read", expires=None):
-    with context.database.writing() as connection:
-        return key_store.create_key(connection, f"{scope} {expires}", scope, NOW, expires)
-
-
-def bearer(key):
-    return {"Authorization": f"Bearer {key}"}
 
 
 def test_every_route_needs_a_key_unless_listed_as_open(closed):
@@ -79,11 +69,7 @@ def test_invalid_authorization_header_is_rejected(closed):
 
 
 def test_revoked_or_expired_key_is_rejected_and_never_logged(
-    closed,
-    client_with,
-    context,
-    clock,
-    caplog,
+    closed, client_with, context, clock, caplog
 ):
     ends = NOW + dt.timedelta(hours=1)
     lasting, short = create_key(context), create_key(context, "operate", ends)
@@ -106,9 +92,7 @@ def test_revoked_or_expired_key_is_rejected_and_never_logged(
     assert local.get(FORECAST).status_code == 200
 
 
-def test_anonymous_reading_is_local_and_without_a_proxy(
-    client_with,
-):
+def test_anonymous_reading_is_local_and_without_a_proxy(client_with):
     local = client_with()
     assert local.get(FORECAST).status_code == 200
     assert local.get(FORECAST, environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 401
@@ -133,14 +117,7 @@ def test_last_use_is_not_written_for_each_request(closed, context):
     assert stored.last_used_at == NOW
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-def test_reading_does_not_wait_for_a_writer(
-    database_url,
-    tmp_path,
-    clock,
-    monkeypatch,
-    caplog,
-):
+def test_reading_does_not_wait_for_a_writer(database_url, tmp_path, clock, monkeypatch, caplog):
     """Another connection holds the row of the key until the response arrives.
 
     The busy timeout is longer than the test may take.
@@ -152,7 +129,7 @@ def test_reading_does_not_wait_for_a_writer(
     key = create_key(context)
     client = create_app(context, clock).test_client()
     writer = connect(database_url)
-    statuses: list[int] = []
+    statuses = []
 
     def read_status():
         statuses.append(client.get("/v1/status", headers=bearer(key)).status_code)
@@ -176,7 +153,7 @@ def test_reading_does_not_wait_for_a_writer(
 
 def test_recent_keys_are_accepted_while_the_database_is_missing(closed, context, clock):
     ends = NOW + dt.timedelta(minutes=1)
-    lasting, short = create_key(context), create_key(context, expires=ends)
+    lasting, short = create_key(context), create_key(context, expires_at=ends)
     new = create_key(context, "operate")
 
     def status_of(key):

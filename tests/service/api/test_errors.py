@@ -1,9 +1,6 @@
-from __future__ import annotations
-
 import html
-import logging
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,17 +12,12 @@ FORECAST = "/v1/series/people/forecast"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@pytest.fixture
-def app(context, clock):
-    return create_app(context, clock)
-
-
 def check_problem(response, status, title):
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    body: dict[str, Any] = response.json
+    body = response.json
     assert (body["status"], body["title"], body["type"]) == (status, title, "about:blank")
     assert body["detail"]
     for secret in ("Traceback", "File ", "sqlite3", "SELECT", "site-packages"):
@@ -82,16 +74,21 @@ def test_413(shared):
     check_problem(response, 415, "Unsupported Media Type")
 
 
-def test_500_is_logged_and_reveals_nothing(app, caplog):
-    app.add_url_rule("/broken", view_func=lambda: 1 / 0)
-    with caplog.at_level(logging.ERROR):
-        body = check_problem(app.test_client().get("/broken"), 500, "Internal Server Error")
-    assert body["detail"] == "an unexpected error, which has been logged"
+def test_500_is_logged_without_the_token_and_reveals_nothing(client, caplog):
+    rule, endpoint = "/u/broken/<token>", "subscriptions.broken"
+    client.application.add_url_rule(rule, endpoint, lambda token: 1 / len(token[:0]))
+    problem = check_problem(client.get("/u/broken/hush"), 500, "Internal Server Error")
+    assert problem["detail"] == "an unexpected error, which has been logged"
+    page = client.get("/u/broken/hush", headers=BROWSER)
+    assert (page.status_code, page.mimetype) == (500, "text/html")
+    assert "unexpected error" in page.text and "Retry-After" not in page.headers
+    assert "X-Request-Id" in page.headers
+    assert caplog.text.count("unexpected error at /u/broken") == 2
     assert "ZeroDivisionError" in caplog.text
+    assert rule in caplog.text and "hush" not in caplog.text
 
 
-def test_503_while_the_database_is_missing(context, clock, caplog):
-    client = create_app(context, clock).test_client()
+def test_503_while_the_database_is_missing(client, context, caplog):
     context.database.close()
     folder = context.settings.var_dir
     folder.rename(folder.with_name("moved"))
@@ -107,8 +104,7 @@ def test_503_while_the_database_is_missing(context, clock, caplog):
     assert [client.get(path).status_code for path in paths] == [200] * len(paths)
 
 
-def test_503_when_the_database_is_damaged(context, clock):
-    client = create_app(context, clock).test_client()
+def test_503_when_the_database_is_damaged(client, context):
     context.database.close()
     file = Path(context.settings.var_dir) / "crossings.sqlite"
     for name in (file.name + "-wal", file.name + "-shm"):
@@ -132,11 +128,10 @@ def test_503_before_the_first_issue(empty, clock):
     assert client.get("/v1/series").json["rows"][0]["latest_issue"] is None
 
 
-def test_error_page_agrees_with_problem_details(app):
+def test_error_page_agrees_with_problem_details(shared):
     """Both have the same status, detail and headers."""
-    client = app.test_client()
     for path in ("/?on=yesterday", "/?series=cats", "/record?window=7", "/static/none.css"):
-        page, problem = client.get(path, headers=BROWSER), client.get(path)
+        page, problem = shared.get(path, headers=BROWSER), shared.get(path)
         assert page.mimetype == "text/html"
         assert page.status_code == problem.status_code == problem.json["status"]
         missing = problem.status_code == 404
@@ -147,58 +142,61 @@ def test_error_page_agrees_with_problem_details(app):
         assert "Accept" in page.vary and "Accept" in problem.vary
 
 
-def test_500_page_for_a_browser_does_not_log_the_token(app, caplog):
-    app.add_url_rule("/u/broken/<token>", "subscriptions.broken", lambda token: 1 / len(token[:0]))
-    client = app.test_client()
-    response = client.get("/u/broken/hush", headers=BROWSER)
-    assert (response.status_code, response.mimetype) == (500, "text/html")
-    assert "unexpected error" in response.text and "Retry-After" not in response.headers
-    assert "X-Request-Id" in response.headers
-    assert "/u/broken/<token>" in caplog.text and "hush" not in caplog.text
+def simpod(first="2026-01-01T00:00Z", last="2026-01-02T00:00Z", targets=()):
+    return {"range": {"from": first, "to": last}, "targets": [{"target": one} for one in targets]}
 
 
-@pytest.mark.parametrize(
-    ("body", "detail"),
-    [
-        (b"[]", "body: expected a JSON object"),
-        (b"", "body: expected valid JSON, found '' (Expecting value"),
-        (b'{"levels": [80], "levels": [50]}', "(a repeated key in an object)"),
-        (b"[" * 30_000, "(maximum recursion depth"),
-        (b"\xff\xfe", "body: expected valid JSON, found "),
-    ],
-)
-def test_body_must_be_a_json_object(shared, body, detail):
-    for path in ("/v1/series/people/scenarios", "/grafana/query"):
-        response = shared.post(path, data=body, content_type="application/json")
-        (error,) = check_problem(response, 400, "Bad Request")["errors"]
-        assert error["name"] == "body"
-        assert detail in error["detail"]
-
-
-def test_errors_name_no_python_class(shared):
-    for path, body in (
-        ("/v1/series/people/scenarios", {"weather": []}),
-        ("/grafana/query", {"range": [], "targets": []}),
-        ("/grafana/query", {"range": {}, "targets": [1]}),
-    ):
-        problem = check_problem(shared.post(path, json=body), 400, "Bad Request")
-        assert "instance" not in problem["detail"]
-        assert "query" not in {error["name"] for error in problem["errors"]}
-
-
-@pytest.mark.parametrize(
-    ("body", "name", "detail"),
-    [
+NO_OBJECT = [
+    # body, invalid parts, what the first must say
+    (b"[]", "body", "body: expected a JSON object"),
+    (b"", "body", "body: expected valid JSON, found '' (Expecting value"),
+    (b'{"levels": [80], "levels": [50]}', "body", "(a repeated key in an object)"),
+    (b"[" * 30_000, "body", "(maximum recursion depth"),
+    (b"\xff\xfe", "body", "body: expected valid JSON, found "),
+]
+DAY = "expected a date such as 2024-10-18, found"
+BODIES = {
+    "/v1/series/people/scenarios": [
+        *NO_OBJECT,
+        (b'{"level_percent": NaN}', "level_percent", "a finite number, found nan"),
+        ({}, "level_percent", "something that is assumed, found nothing"),
+        ({"level_percent": 401}, "level_percent", "expected at most 400, found 401"),
+        ({"level_percent": "20"}, "level_percent", "expected a number, found '20'"),
+        ({"level_percnt": 1}, "level_percnt", "only level_percent, people_per_boat, weather,"),
+        ({"people_per_boat": 0}, "people_per_boat", "expected at least 1, found 0"),
+        ({"weather": []}, "weather", "expected named values, found []"),
+        ({"weather": {"2026-13-01": "calm"}}, "weather.2026-13-01.[key]", f"{DAY} '2026-13-01'"),
+        ({"weather": {"1767312000": "calm"}}, "weather.1767312000.[key]", f"{DAY} '1767312000'"),
+        ({"from": 1767312000}, "from", f"{DAY} '1767312000'"),
+        ({"level_percent": 1, "horizon": 401}, "horizon", "a whole number from 1 to 400"),
+        ({"horizon": "7"}, "horizon", "expected a whole number, found '7'"),
+        ({"levels": []}, "levels", "expected some levels, each once, found []"),
+        ({"levels": [80, 80]}, "levels", "expected some levels, each once, found [80, 80]"),
         ({"levels": [80, 1]}, "levels.1", "expected 50, 80, 90, 95 or 99, found 1"),
-        (
-            {"weather": {"2026-13-01": "calm"}},
-            "weather.2026-13-01.[key]",
-            "expected a date such as 2024-10-18, found '2026-13-01'",
-        ),
     ],
-)
-def test_invalid_part_of_a_body_is_shown(shared, body, name, detail):
-    response = shared.post("/v1/series/people/scenarios", json=body)
-    problem = check_problem(response, 400, "Bad Request")
-    assert problem["errors"] == [{"name": name, "detail": detail}]
-    assert problem["detail"] == f"{name}: {detail}"
+    "/v1/series/people/scenarios?horizon=7": [({}, "horizon", "expected no query parameters")],
+    "/grafana/query": [
+        *NO_OBJECT,
+        ({}, "range targets", "expected a value, found none"),
+        ({"range": [], "targets": []}, "range", "expected named values, found []"),
+        ({"range": {}, "targets": [1]}, "range.from range.to targets.0", "a value, found none"),
+        (simpod(targets=["people.secret"]), "target", "expected one of people.actual,"),
+        (simpod(targets=["people.median"] * 101), "targets", "expected at most 100 items"),
+        (simpod("now", "now"), "range.from range.to", "expected a valid datetime"),
+        (simpod("2026-01-03T00:00Z"), "range.to", "a moment from 2026-01-03T00:00:00+00:00 on"),
+        (simpod("0001-01-01T00:00Z"), "range.from", "expected more than 1900-01-01T00:00:00Z"),
+        (simpod(last="9999-12-31T23:59-05:00"), "range.to", "less than 9000-01-01T00:00:00Z"),
+    ],
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_invalid_body_names_what_is_expected(shared, path):
+    for body, names, detail in BODIES[path]:
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        response = shared.post(path, data=data, content_type="application/json")
+        problem = check_problem(response, 400, "Bad Request")
+        assert [error["name"] for error in problem["errors"]] == names.split(), body
+        assert detail in problem["errors"][0]["detail"], body
+        assert detail in problem["detail"]
+        assert "instance" not in problem["detail"], "it names no class of ours"

@@ -1,20 +1,17 @@
-"""The dashboard and alert rules, checked with Grafana's own types and components."""
+"""The dashboard and alert rules, checked with Grafana's own types and components; simPod."""
 
-from __future__ import annotations
-
+import datetime as dt
 import fcntl
 import html
 import json
 import re
 import shutil
-from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from service.core.route_files import enabled_routes
-from tests.service.support import ROOT, run_server
+from tests.service.support import ROOT, ROUTE, run_server
 from tests.support.commands import run_command
 from tests.support.first_visit import FLAGS
 from tests.support.waiting import BOUND
@@ -23,11 +20,10 @@ from tests.test_docs import anchors
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
 FILES = ROOT / "grafana"
-DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
+DASHBOARD = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
 PROVISIONING = FILES / "provisioning"
 RULES = yaml.safe_load((PROVISIONING / "alerting" / "crossings.yaml").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
-ROUTE = enabled_routes(ROOT / "series")[0]
 VARIABLES = {
     "series": "people",
     "series:text": "people",
@@ -48,7 +44,7 @@ def rows(body, selector):
 
 
 def targets():
-    return [(panel["id"], one) for panel in DASHBOARD["panels"] for one in panel["targets"]]
+    return [(panel, target) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 
 
 def fill_variables(text, **other):
@@ -64,14 +60,10 @@ def address(target, **other):
     return f"{url}&from=2026-01-02" if looks_ahead else url
 
 
-def variable(name):
-    (match,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
-    return match  # type: ignore[no-any-return]
-
-
 def choices(client, name, **other):
     """The values of a query variable; the first is its default."""
-    query = variable(name)["query"]["infinityQuery"]
+    (variable,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
+    query = variable["query"]["infinityQuery"]
     body = client.get(fill_variables(query["url"], **other)).json
     return [row[query["columns"][0]["selector"]] for row in rows(body, query["root_selector"])]
 
@@ -79,8 +71,10 @@ def choices(client, name, **other):
 @pytest.mark.parametrize("series_id", ROUTE.forecast)
 def test_every_panel_has_numbers(shared, series_id):
     """In the default range, one wholly in the past, and one longer than the forecast."""
-    threshold = str(choices(shared, "threshold", series=series_id)[0])
-    chosen = {"series": series_id, "threshold": threshold}
+    declared = choices(shared, "threshold", series=series_id)[0]
+    assert declared == ROUTE.series[series_id].day_threshold
+    assert f'"{declared}"' not in json.dumps(DASHBOARD)
+    chosen = {"series": series_id, "threshold": str(declared)}
     for last in (RANGE[1], "2025-12-01T00:00:00.000Z", "2035-01-01T00:00:00.000Z"):
         for panel, target in targets():
             response = shared.get(address(target, **chosen, **{"__timeTo:date:iso": last}))
@@ -90,25 +84,13 @@ def test_every_panel_has_numbers(shared, series_id):
             assert all(names <= set(row) for row in table)
             assert any(isinstance(row[name], int | float) for row in table for name in names) or (
                 {"time", "issue_id"} == names and table
-            ), panel
-
-
-def test_charts_follow_the_time_range():
-    charts = [panel for panel in DASHBOARD["panels"] if panel["type"] == "timeseries"]
-    assert charts
-    for panel in charts:
-        assert "${__timeTo:date:iso}" in panel["targets"][0]["url"], panel["title"]
-
-
-def test_variables_offer_declared_series_and_thresholds(shared):
-    assert choices(shared, "series") == list(ROUTE.forecast)
-    for series_id in ROUTE.forecast:
-        declared = ROUTE.series[series_id].day_threshold
-        assert choices(shared, "threshold", series=series_id)[0] == declared
-        assert f'"{declared}"' not in json.dumps(DASHBOARD)
+            ), panel["id"]
+            if panel["type"] == "timeseries":
+                assert "${__timeTo:date:iso}" in target["url"], "charts follow the time range"
 
 
 def test_dashboard_links_open_the_forecast_page(shared):
+    assert choices(shared, "series") == list(ROUTE.forecast)
     chosen = {"page": choices(shared, "page")[0], "series": "boats"}
     (table,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Forecasts published")
     url = fill_variables(table["targets"][0]["url"], **chosen)
@@ -176,35 +158,17 @@ def run_tool(tools, name, *arguments):
 
 
 def test_dashboard_and_rules_match_grafana_types(tools):
-    """The type checker accepts our files, and rejects each copy with one mistake.
-
-    An enumeration of Grafana's is a string in the file, so its types are compared by value. A
-    provisioning file names organisation, group and folder once for all its rules.
-    """
+    """The type checker accepts our files, and rejects each copy with one mistake."""
     custom = [
         panel["fieldConfig"]["defaults"]["custom"]
         for panel in DASHBOARD["panels"]
         if panel["type"] == "timeseries"
     ]
     thresholds = [rule["data"][1]["model"] for group in RULES["groups"] for rule in group["rules"]]
-    text = (
-        "import type { Dashboard, GraphFieldConfig } from '@grafana/schema';\n"
-        "import type { Rule } from '@grafana/grafana-foundation-sdk/alerting';\n"
-        "import type { TypeThreshold } from '@grafana/grafana-foundation-sdk/expr';\n"
-        "type Plain<T> = T extends string ? `${T}` : T extends object"
-        " ? { [K in keyof T]: Plain<T[K]> }"
-        " & (T extends { refId: string } ? Record<string, unknown> : unknown) : T;\n"
-        "type FileRule = Omit<Rule, 'orgID' | 'ruleGroup' | 'folderUID' | 'data'>"
-        " & { uid: string; dashboardUid: string; panelId: number; data: (Omit<NonNullable<"
-        "Rule['data']>[number], 'model'> & { model: Record<string, unknown> })[] };\n"
-        "type File = { apiVersion: 1; groups: { orgId: number; name: string; folder: string;"
-        " interval: string; rules: FileRule[] }[] };\n"
-        f"export const dashboard = {json.dumps(DASHBOARD)} satisfies Plain<Dashboard>;\n"
-        f"export const custom = {json.dumps(custom)} satisfies Plain<GraphFieldConfig>[];\n"
-        f"export const rules = {json.dumps(RULES)} satisfies File;\n"
-        f"export const thresholds = {json.dumps(thresholds)} satisfies"
-        " Omit<TypeThreshold, '_implementsDataqueryVariant'>[];\n"
-    )
+    files = {"DASHBOARD": DASHBOARD, "CUSTOM": custom, "RULES": RULES, "THRESHOLDS": thresholds}
+    text = (tools / "types.ts").read_text("utf-8")
+    for name, content in files.items():
+        text = text.replace(f"= {name} ", f"= {json.dumps(content)} ")
     mistakes = {
         "whole": ("", ""),
         "style": ('"drawStyle": "line"', '"drawStyle": "wavy"'),
@@ -216,9 +180,8 @@ def test_dashboard_and_rules_match_grafana_types(tools):
     for name, (right, wrong) in mistakes.items():
         assert right in text
         sources[name].write_text(text.replace(right, wrong))
-    options = ["--strict", "--noEmit", "--skipLibCheck", "--module", "esnext"]
-    options += ["--moduleResolution", "bundler", "--target", "es2022"]
-    options += ["--typeRoots", "none"]
+    options = ["--strict", "--noEmit", "--skipLibCheck", "--module", "esnext", "--target", "es2022"]
+    options += ["--moduleResolution", "bundler", "--typeRoots", "none"]
     with pytest.raises(AssertionError, match="wavy") as caught:
         run_tool(tools, "tsc", *options, *map(str, sources.values()))
     rejected = set(re.findall(r"(\w+)\.check\.ts\(\d", str(caught.value)))
@@ -229,12 +192,12 @@ def test_panels_render_in_grafana_components(tools, settings, tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("chromium is not installed")
-    answers: dict[int, dict[str, Any]] = {}
+    answers = {}
     with run_server(settings) as base:
         for panel, target in targets():
             body = httpx.get(base + address(target), timeout=BOUND).json()
             table = rows(body, target["root_selector"])
-            answers.setdefault(panel, {})[target["refId"]] = table
+            answers.setdefault(panel["id"], {})[target["refId"]] = table
     page = bundle_page(tools, answers, tmp_path)
     ARTEFACTS.mkdir(exist_ok=True)
     shot = ARTEFACTS / "grafana.png"
@@ -300,3 +263,31 @@ def browse(browser, page, folder, *options):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
+
+
+def test_simpod_query_returns_datapoints_with_the_value_first(shared):
+    assert shared.get("/grafana").status_code == shared.get("/grafana/").status_code == 200
+    names = [one["value"] for one in shared.post("/grafana/metrics", json={}).json]
+    assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
+    target = {"target": "people.median", "refId": "A", "payload": {}}
+    query = {"range": dict(zip(("from", "to"), RANGE, strict=True)), "targets": [target]}
+    (series,) = shared.post("/grafana/query", json=query | {"maxDataPoints": 100}).json
+    panel = shared.get("/v1/series/people/panel", query_string=query["range"])
+    medians = {
+        row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None
+    }
+    assert series["target"] == "people.median"
+    assert {
+        dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): value
+        for value, ms in series["datapoints"]
+    } == medians
+    moment = {"from": "2026-01-05T12:00:00Z", "to": "2026-01-05T12:00:00Z"}
+    (series,) = shared.post("/grafana/query", json=query | {"range": moment}).json
+    assert [ms for _, ms in series["datapoints"]] == [1767571200000], "the day of that moment"
+
+
+def test_other_endpoints_of_simpod(shared):
+    for path in ("metric-payload-options", "tag-keys", "tag-values"):
+        assert shared.post(f"/grafana/{path}", json={}).json == []
+    options = shared.post("/grafana/variable", json={"payload": {"target": "series"}}).json
+    assert [option["__value"] for option in options] == ["people", "boats"]

@@ -1,19 +1,14 @@
-from __future__ import annotations
-
 import pytest
 
-from service.api import key_store
 from service.core import request_store
 from service.core.job_runner import Outcome, run_job
 from service.scheduler import scheduler
-from tests.service.support import NOW
+from tests.service.api.conftest import bearer, create_key
 
 
 @pytest.fixture
 def operate(context):
-    with context.database.writing() as connection:
-        key = key_store.create_key(connection, "desk", "operate", NOW)
-    return {"Authorization": f"Bearer {key}"}
+    return bearer(create_key(context, "operate"))
 
 
 @pytest.fixture
@@ -31,7 +26,7 @@ def run_requests(context, monkeypatch):
 def test_job_request_is_claimed_and_its_status_returned(client, operate, run_requests):
     requested = client.post("/v1/jobs/ingest", headers=operate)
     assert (requested.status_code, requested.json["outcome"]) == (202, "waiting")
-    assert requested.json["asked_by"] == "desk"
+    assert requested.json["asked_by"] == "operate None", "the name of the key"
     assert "no-store" in requested.headers["Cache-Control"]
     repeated = client.post("/v1/jobs/ingest", headers=operate)
     assert repeated.json["request_id"] == requested.json["request_id"], "the waiting one"
@@ -50,12 +45,7 @@ def test_job_request_is_claimed_and_its_status_returned(client, operate, run_req
     assert outcomes == ["running"], "each request runs once"
 
 
-def test_request_takes_the_outcome_of_a_finished_run(
-    client,
-    context,
-    operate,
-    run_requests,
-):
+def test_request_takes_the_outcome_of_a_finished_run(client, context, operate, run_requests):
     """The worker died between the end of the run and that of the request."""
 
     def work(context, period):
@@ -73,9 +63,7 @@ def test_every_requestable_job_has_a_worker():
 
 
 def test_jobs_need_an_operate_key(client, context):
-    with context.database.writing() as connection:
-        key = key_store.create_key(connection, "reader", "read", NOW)
-    reading = {"Authorization": f"Bearer {key}"}
+    reading = bearer(create_key(context))
     for method, path in (("POST", "/v1/jobs/refit"), ("GET", "/v1/jobs/requests/1")):
         assert client.open(path, method=method).status_code == 401
         assert client.open(path, method=method, headers=reading).status_code == 403

@@ -1,13 +1,12 @@
-from __future__ import annotations
-
+import contextlib
 import os
 import re
 import shutil
 import signal
 import time
-from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,9 +31,11 @@ from tests.support.waiting import BOUND, wait_until
 from tests.test_docs import anchors
 
 ALERTS = ROOT / "deploy" / "alerts.yaml"
+(GROUP,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+RULES = GROUP["rules"]
+DOCUMENT = (ROOT / "docs" / "alerts.md").read_text("utf-8")
 FORECAST = "/v1/series/people/forecast"
 FORECAST_ROUTE = "/v1/series/<series_id>/forecast"
-Scrape = dict[tuple[str, frozenset[tuple[str, str]]], float]
 _PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(_PROMTOOL is None, reason="promtool is not installed")
 # Words in PromQL expressions that are not metric names.
@@ -106,10 +107,11 @@ def test_metrics_report_the_state_of_the_store(scored, scored_client):
         assert done and abs(done - time.time()) < 86_400
 
 
-def test_coverage_metrics_equal_the_track_record(scored_client):
+def test_metrics_equal_the_api(scored_client):
     samples = scrape(scored_client)
-    for series_id in ("people", "boats"):
-        record = scored_client.get(f"/v1/series/{series_id}/track-record").json
+    for series_id, day, week in (("people", 500, 2000), ("boats", 10, 40)):
+        path = f"/v1/series/{series_id}"
+        record = scored_client.get(f"{path}/track-record").json
         issues = value(samples, "forecast_scored_issues", series_id=series_id)
         assert issues == record["issues"] == 1
         for row in record["rows"]:
@@ -117,13 +119,7 @@ def test_coverage_metrics_equal_the_track_record(scored_client):
                 labels = {"series_id": series_id, "measure": row["measure"], "level": level}
                 coverage = value(samples, "forecast_interval_coverage_ratio", **labels)
                 assert coverage == row[f"coverage{level}"]
-
-
-def test_forecast_metrics_equal_the_api(client):
-    samples = scrape(client)
-    for series_id, day, week in (("people", 500, 2000), ("boats", 10, 40)):
-        path = f"/v1/series/{series_id}"
-        (row,) = client.get(f"{path}/totals?periods=next_7_days").json["rows"]
+        (row,) = scored_client.get(f"{path}/totals?periods=next_7_days").json["rows"]
         for bound in ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95"):
             metric = value(samples, "forecast_next_week", series_id=series_id, bound=bound)
             assert metric == row[bound], bound
@@ -132,15 +128,15 @@ def test_forecast_metrics_equal_the_api(client):
             labels = {"series_id": series_id, "days": str(days), "threshold": str(threshold)}
             metric = value(samples, "forecast_threshold_probability", **labels)
             gauge = f"{path}/gauges/chance?threshold={threshold}&window={days}&horizon=7"
-            assert [metric] == [row["value"] for row in client.get(gauge).json["rows"]]
+            assert [metric] == [row["value"] for row in scored_client.get(gauge).json["rows"]]
 
 
 def test_metrics_are_prefixed_and_documented(scored_client):
     scored_client.get(FORECAST)
-    documented = (ROOT / "docs/alerts.md").read_text("utf-8")
-    for family in text_string_to_metric_families(scored_client.get("/metrics").text):
+    text = scored_client.get("/metrics").text
+    for family in text_string_to_metric_families(text):
         assert family.name.startswith("crossings_")
-        assert f"`{family.name.removesuffix('_created')}" in documented
+        assert f"`{family.name.removesuffix('_created')}" in DOCUMENT
 
 
 def test_requests_are_counted_by_route_and_status(client):
@@ -173,8 +169,11 @@ def test_job_run_counters_start_at_zero(empty, clock):
             assert value(samples, "job_runs_total", route=ROUTE.name, job=job, outcome=outcome) == 0
 
 
-def test_workers_report_one_sum(settings, tmp_path, monkeypatch):
-    """Each request opens its own connection, so that all workers get some."""
+def test_workers_report_one_sum_and_are_replaced(settings, tmp_path, monkeypatch):
+    """Each request opens its own connection, so that all workers get some.
+
+    The memory metrics are those of the present workers.
+    """
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -191,31 +190,31 @@ def test_workers_report_one_sum(settings, tmp_path, monkeypatch):
         assert {count_requests()[0] for _ in range(12)} == {60}, "the same sum from every worker"
         (folder,) = temporary.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
-        wait_until(lambda: len(count_requests()[1]) == 3, "all three workers report")
-        workers = count_requests()[1]
+
+        def wait_for_three_without(left):
+            def are_replaced():
+                with contextlib.suppress(httpx.TransportError):  # a killed worker had accepted it
+                    workers = count_requests()[1]
+                    return len(workers) == 3 and not workers & left and workers
+
+            return wait_until(are_replaced, f"three workers report, not {left}")
+
+        workers = wait_for_three_without(set())
+        server = psutil.Process(int(min(workers))).parent()
         os.kill(int(min(workers)), signal.SIGKILL)
-
-        def is_replaced():
-            try:
-                current = count_requests()[1]
-            except httpx.TransportError:  # the killed worker had accepted this connection
-                return False
-            return min(workers) not in current and len(current) == 3
-
-        wait_until(is_replaced, "the killed worker is replaced")
+        workers = wait_for_three_without({min(workers)})
+        server.send_signal(signal.SIGHUP)
+        workers = wait_for_three_without(workers)
         assert count_requests()[0] == 60, "the counts of a killed worker are kept"
     assert not list(temporary.iterdir()), "the metrics folder is removed"
 
 
-def load_rules():
-    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
-    rules: list[dict[str, Any]] = group["rules"]
-    return rules
-
-
-def test_alert_rules_have_runbooks_and_severities():
-    assert len({rule["alert"] for rule in load_rules()}) == len(load_rules()) > 8
-    for rule in load_rules():
+def test_alert_rules_have_runbooks_and_use_existing_metrics(scored_client):
+    scored_client.get(FORECAST)
+    samples = scrape(scored_client)
+    metrics = {name for name, _ in samples}
+    assert len({rule["alert"] for rule in RULES}) == len(RULES) > 8
+    for rule in RULES:
         assert set(rule) - {"for"} == {"alert", "expr", "labels", "annotations"}, rule
         assert re.fullmatch(r"Crossings[A-Za-z]+", rule["alert"])
         assert re.fullmatch(r"\d+[mhd]", rule.get("for", "1m"))
@@ -224,13 +223,6 @@ def test_alert_rules_have_runbooks_and_severities():
         file, _, anchor = rule["annotations"]["runbook"].partition("#")
         assert anchor == rule["alert"].lower()
         assert anchor in anchors((ROOT / file).read_text("utf-8"))
-
-
-def test_alert_rules_use_existing_metrics_and_labels(scored_client):
-    scored_client.get(FORECAST)
-    samples = scrape(scored_client)
-    metrics = {name for name, _ in samples}
-    for rule in load_rules():
         bare = re.sub(r'\{[^}]*\}|\[[^\]]*\]|"[^"]*"', "", rule["expr"])
         used = set(re.findall(r"[a-z_]{2,}", bare)) - _WORDS
         assert used and used <= metrics, rule["alert"]
@@ -242,8 +234,7 @@ def test_alert_rules_use_existing_metrics_and_labels(scored_client):
 
 def test_documented_scrape_keeps_the_labels_of_the_service():
     """Otherwise `job` would be that of the scrape, and the alerts would name no job of ours."""
-    text = (ROOT / "docs/alerts.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
-    config = yaml.safe_load(text)
+    config = yaml.safe_load(DOCUMENT.split("```yaml\n")[1].split("```")[0])
     (scrape,) = config["scrape_configs"]
     assert scrape["honor_labels"] is True
     assert all((ROOT / file).is_file() for file in config["rule_files"])

@@ -1,8 +1,5 @@
-from __future__ import annotations
-
 import logging
-
-import pytest
+import re
 
 from service.app import create_app
 from service.core.logs import request_id
@@ -10,19 +7,18 @@ from service.core.logs import request_id
 STATUS = "/v1/status"
 
 
-@pytest.mark.parametrize("sent", ["7f9c-1.2_3=", "A" * 64])
-def test_valid_request_id_is_kept(shared, sent):
-    assert shared.get(STATUS, headers={"X-Request-Id": sent}).headers["X-Request-Id"] == sent
+def test_valid_request_id_is_kept_and_another_is_replaced(shared):
+    def id_of(sent):
+        return shared.get(STATUS, headers={"X-Request-Id": sent}).headers["X-Request-Id"]
 
-
-@pytest.mark.parametrize("sent", ["", "-a", "A" * 65, "a b", "é", "a@b.org"])
-def test_invalid_request_id_is_replaced(shared, sent):
-    response_id = shared.get(STATUS, headers={"X-Request-Id": sent}).headers["X-Request-Id"]
-    assert len(response_id) == 16 and response_id.isalnum()
+    for sent in ("7f9c-1.2_3=", "A" * 64):
+        assert id_of(sent) == sent
+    for sent in ("", "-a", "A" * 65, "a b", "é", "a@b.org"):
+        assert re.fullmatch("[0-9a-f]{16}", id_of(sent)), sent
 
 
 def test_log_records_have_the_request_id(client_with, monkeypatch):
-    logged_ids: list[str] = []
+    logged_ids = []
     handler = logging.Handler()
     handler.emit = lambda _: logged_ids.append(request_id.get())
     monkeypatch.setattr(logging.getLogger("service.api.auth"), "handlers", [handler])
@@ -32,22 +28,17 @@ def test_log_records_have_the_request_id(client_with, monkeypatch):
     assert request_id.get() == "", "reset after the request"
 
 
-def test_failed_requests_are_logged_and_others_on_demand(
-    client_with,
-    empty,
-    clock,
-    caplog,
-):
+def test_failed_requests_are_logged_and_others_on_demand(client_with, empty, clock, caplog):
     caplog.set_level(logging.INFO, "service.api.request_log")
     client_with().get(f"{STATUS}?x=1")
     assert not caplog.records
     create_app(empty, clock).test_client().get("/v1/series/people/forecast")
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert record.fields["status"] == 503  # type: ignore[attr-defined]
+    assert record.fields["status"] == 503
     caplog.clear()
     client_with(log_requests="all").get("/subscribe/confirm/secret-token-of-someone")
     (record,) = caplog.records
-    assert record.fields["route"] == "/subscribe/confirm/<token>"  # type: ignore[attr-defined]
+    assert record.fields["route"] == "/subscribe/confirm/<token>"
     assert "secret-token" not in record.getMessage()
-    assert record.fields["milliseconds"] > 0  # type: ignore[attr-defined]
+    assert record.fields["milliseconds"] > 0

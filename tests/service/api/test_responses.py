@@ -1,7 +1,6 @@
 """Formats, ETags and cache of responses; examples and clients of the documentation."""
 
-from __future__ import annotations
-
+import csv
 import datetime as dt
 import importlib
 import io
@@ -11,13 +10,14 @@ import shutil
 import sys
 
 import httpx
-import pandas as pd
 import pytest
 
-from service.api import key_store, responses
+from service.api import responses
 from service.api.responses import Rendered
 from service.app import create_app
 from service.issues import note_store
+from tests.service.api.conftest import bearer, create_key
+from tests.service.api.test_errors import BROWSER
 from tests.service.page.test_now_why import NOTE
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import (
@@ -36,43 +36,8 @@ from tests.support.commands import run_command
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 CLIENTS = (ROOT / "docs" / "clients.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```sh\n(curl [^\n]+)\n```\n```json\n(.*?)\n```", API + CLIENTS, re.DOTALL)
-
-
 FORECAST = "/v1/series/people/forecast"
-TAGGED = [
-    FORECAST,
-    "/v1/series/people/briefing",
-    "/v1/series/people/observations?from=2025-12-01",
-    "/v1/series",
-    "/v1/status",
-    "/",
-]
-
-
-def etag(client, path, accept="*/*"):
-    response = client.get(path, headers={"Accept": accept})
-    assert response.status_code == 200
-    value = response.headers["ETag"]
-    assert value.startswith('"'), "a strong ETag"
-    return value
-
-
-@pytest.mark.parametrize("path", TAGGED)
-def test_matching_etag_gets_304(shared, path):
-    cached = etag(shared, path)
-    again = shared.get(path, headers={"If-None-Match": f'"other", {cached}'})
-    assert (again.status_code, again.data) == (304, b"")
-    assert again.headers["ETag"] == cached
-    assert "Cache-Control" in again.headers
-    assert again.headers["X-Content-Type-Options"] == "nosniff"
-    assert shared.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
-
-
-def test_change_of_status_changes_the_etag(client, clock):
-    cached = {path: etag(client, path) for path in TAGGED}
-    clock.now = utc(2026, 1, 20)
-    for path in TAGGED:
-        assert client.get(path, headers={"If-None-Match": cached[path]}).status_code == 200, path
+OBSERVATIONS = "/v1/series/people/observations?from=2025-12-01"
 
 
 def fail_a_job(context):
@@ -92,38 +57,19 @@ def revise(context):
 
 @pytest.mark.parametrize(
     ("change", "path"),
-    [(fail_a_job, FORECAST), (publish_later, FORECAST), (revise, TAGGED[2])],
+    [(fail_a_job, FORECAST), (publish_later, FORECAST), (revise, OBSERVATIONS)],
 )
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
-def test_change_of_the_store_changes_the_etag(
-    client,
-    context,
-    accept,
-    change,
-    path,
-):
-    cached = etag(client, path, accept)
+def test_change_of_the_store_changes_the_etag(client, context, accept, change, path):
+    cached = client.get(path, headers={"Accept": accept}).headers["ETag"]
+    assert cached.startswith('"'), "a strong ETag"
+    headers = {"If-None-Match": f'"other", {cached}', "Accept": accept}
+    assert client.get(path, headers=headers).status_code == 304
     change(context)
-    response = client.get(path, headers={"If-None-Match": cached, "Accept": accept})
+    response = client.get(path, headers=headers)
     assert response.status_code == 200
     if change is fail_a_job:
         assert response.headers["X-Crossings-Status"] == "degraded"
-
-
-@pytest.mark.parametrize(
-    ("accept", "content_type"),
-    [
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
-        ("text/*", "text/csv; charset=utf-8"),
-        ("application/x-ndjson", "application/x-ndjson"),
-        ("application/vnd.crossings.records+json", "application/vnd.crossings.records+json"),
-    ],
-)
-def test_accept_header_selects_the_format(shared, accept, content_type):
-    response = shared.get(FORECAST, headers={"Accept": accept})
-    assert response.status_code == 200
-    assert response.content_type == content_type
-    assert "Accept" in response.vary
 
 
 def test_cache_control_by_path(shared):
@@ -131,46 +77,56 @@ def test_cache_control_by_path(shared):
         return shared.get(path).headers["Cache-Control"]
 
     assert cache_control(FORECAST) == "public, max-age=60"
-    assert cache_control("/v1/status") == "public, max-age=0"
-    assert cache_control("/v1/series/people/gauges/age") == "public, max-age=0"
-    assert cache_control("/readyz") == "public, max-age=0"
+    for path in ("/v1/status", "/v1/series/people/gauges/age", "/readyz"):
+        assert cache_control(path) == "public, max-age=0"
+    assert shared.get("/livez").json == {"status": "alive"}
+    assert shared.get("/readyz").json == {"status": "ready"}
 
 
-def test_rows_in_every_format(shared):
-    rows = shared.get(FORECAST).json["rows"]
-    records = shared.get(f"{FORECAST}?format=records")
-    assert records.json == rows
-    assert records.headers["X-Crossings-Status"] == "fresh"
-    lines = shared.get(f"{FORECAST}?format=ndjson")
-    assert lines.content_type == "application/x-ndjson"
-    assert [json.loads(line) for line in lines.text.splitlines()] == rows
-    frame = pd.read_json(io.StringIO(records.text))
-    assert list(frame["median"]) == [row["median"] for row in rows]
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{FORECAST}?horizon=40&levels=80,99",
+        "/v1/series/people/totals?periods=this_month,next_week",
+        "/v1/series/people/observations?from=2025-12-31",
+        "/v1/series/preventions/observations?from=2025-12-31",
+    ],
+)
+def test_rows_in_every_format(shared, path):
+    rows = shared.get(path, headers=BROWSER).json["rows"]
+    texts = {}
+    for name, content_type in (
+        ("csv", "text/csv; charset=utf-8"),
+        ("records", "application/vnd.crossings.records+json"),
+        ("ndjson", "application/x-ndjson"),
+    ):
+        response = shared.get(path, headers={"Accept": content_type})
+        named = shared.get(f"{path}&format={name}", headers={"Accept": "application/json"})
+        for one in (response, named):
+            assert (one.status_code, one.content_type) == (200, content_type)
+            assert "Accept" in one.vary
+            assert one.headers["X-Crossings-Status"] == "fresh"
+        assert response.data == named.data
+        texts[name] = response.text
+    assert json.loads(texts["records"]) == rows
+    assert [json.loads(line) for line in texts["ndjson"].splitlines()] == rows
+    head, *lines = csv.reader(io.StringIO(texts["csv"]))
+    assert head == list(rows[0] if rows else ("time", "date", "value", "source", "known_at"))
+    assert lines == [[format_cell(value) for value in row.values()] for row in rows]
 
 
-def test_csv_times_are_read_by_spreadsheets(shared):
-    table = shared.get("/v1/series/people/observations?from=2025-12-31&format=csv").text
-    frame = pd.read_csv(io.StringIO(table))
-    for name in ("time", "known_at"):  # spreadsheets recognise date, space, time
-        times = pd.to_datetime(frame[name], format="%Y-%m-%d %H:%M:%S")
-        assert times.dt.year.isin([2025, 2026]).all()
-    assert table.splitlines()[1] == "2025-12-31 00:00:00,2025-12-31,0,figures,2026-01-01 14:00:00"
-
-
-def test_series_without_figures_is_an_empty_table(shared):
-    path = "/v1/series/preventions/observations"
-    assert shared.get(path).json["rows"] == []
-    assert shared.get(f"{path}?format=records").json == []
-    assert shared.get(f"{path}?format=csv").text == "time,date,value,source,known_at\n"
+def format_cell(value):
+    """Times are written as spreadsheets read them: date, space, time."""
+    text = "" if value is None else str(value)
+    return re.sub(r"(\d\d)T(\d\d:\d\d:\d\d)Z", r"\1 \2", text)
 
 
 def test_response_is_cached_and_the_oldest_is_evicted(client, monkeypatch):
-    path = "/v1/series/people/forecast"
-    first = client.get(path).data
+    first = client.get(FORECAST).data
     monkeypatch.setattr("service.api.series.bands.bands", lambda *_: 1 / 0)
-    assert client.get(path).data == first
-    assert client.get(f"{path}?horizon=28&levels=50,80,95").data == first
-    assert client.get(f"{path}?horizon=27").status_code == 500
+    assert client.get(FORECAST).data == first
+    assert client.get(f"{FORECAST}?horizon=28&levels=50,80,95").data == first
+    assert client.get(f"{FORECAST}?horizon=27").status_code == 500
     monkeypatch.setattr(responses, "_MOST_BYTES", 5000)
     app = client.application
     responses.register_answers(app)
@@ -196,9 +152,7 @@ def assert_same_shape(documented, body, where):
 
 
 @pytest.fixture(scope="module")
-def documented(
-    open_copy,
-):
+def documented(open_copy):
     """A service with an earlier issue to compare with, and the header with an `operate` key."""
     context = open_copy()
     client = create_app(context, ManualClock(NOW)).test_client()
@@ -208,8 +162,7 @@ def documented(
     with context.database.writing() as connection:
         note = NOTE | {"since": earlier.issue_id}
         note_store.save_note(connection, newest, note_store.CHANGES, note)
-        key = key_store.create_key(connection, "examples", "operate", NOW)
-    return client, {"Authorization": f"Bearer {key}"}
+    return client, bearer(create_key(context, "operate"))
 
 
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=lambda text: text[:60])
@@ -267,25 +220,19 @@ def test_generated_client_returns_typed_values(address, tmp_path, monkeypatch):
         first = forecast.rows[0]
         assert first.date == forecast.from_ and isinstance(first.date, dt.date)
         assert 0 <= first.lo90 <= first.median <= first.hi90
-        total = call("series", "series_totals", series_id=people, periods="next_7_days").rows[0]
-        assert (total.to - total.from_).days == 6
-        query = {"series_id": models.SeriesId.BOATS, "from_": dt.date(2025, 12, 31)}
-        assert call("series", "series_observations", **query).rows[0].known_at.tzinfo is not None
-        status = call("service", "status")
-        assert status.series[0].models[0].title and status.jobs[0].last_started_at is not None
         problem = call("series", "series_forecast", series_id=people, horizon=401)
         assert isinstance(problem, models.ProblemDetails)
         assert problem.errors[0].name == "horizon"
-        issue_id = call("issues", "series_issues", series_id=people).rows[0].issue_id
-        issue = call("issues", "series_issue", series_id=people, issue_id=issue_id)
-        assert {model.role for model in issue.models} >= {"champion", "baseline"}
+        parameters = {"series_id": people, "issue_id": forecast.issue_id}
+        issue = call("issues", "series_issue", **parameters)
+        assert isinstance(issue.models[0], models.ModelItem) and issue.as_of.tzinfo is not None
     printed = run_example(sys.executable, "-c", code_example("python", address, 1), cwd=tmp_path)
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d+ \d+ \d+\n", printed)
 
 
 def code_example(language, address, number=0):
     """A block of code in docs/clients.md, for the service at `address`."""
-    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", CLIENTS, re.DOTALL)
+    blocks = re.findall(rf"```{language}\n(.*?)```", CLIENTS, re.DOTALL)
     return blocks[number].replace("http://127.0.0.1:8000", address)
 
 

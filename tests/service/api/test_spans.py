@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import sys
 
 import httpx
@@ -63,11 +61,7 @@ def collector():
     loopback.end()
 
 
-def test_spans_are_exported_without_personal_data(
-    settings,
-    collector,
-    monkeypatch,
-):
+def test_spans_are_exported_without_personal_data(settings, collector, monkeypatch):
     pytest.importorskip("opentelemetry.sdk", reason="the extra `otel` is not installed")
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
