@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import replace
 
 import pytest
@@ -104,3 +105,18 @@ def test_last_validators_are_kept_by_route(database):
     with database.reading() as connection:
         assert document_store.get_validators(connection, ROUTE) == both | {"a": ('"2"', None)}
         assert document_store.get_validators(connection, other) == {"a": ('"1"', None)}
+
+
+def test_same_raw_document_is_kept_once_and_old_ones_are_deleted(tmp_path):
+    def save(content):
+        return document_store.save_raw_document(tmp_path, content, ".ods")
+
+    old, repeated, new = map(save, (b"1", b"abc", b"3"))
+    assert repeated.read_bytes() == b"abc"
+    assert repeated.name == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.ods"
+    for path, days in ((old, 91), (repeated, 91), (new, 89)):
+        moment = (SEEN - dt.timedelta(days=days)).timestamp()
+        os.utime(path, (moment, moment))
+    assert save(b"abc") == repeated
+    document_store.prune_raw_documents(tmp_path, 90, SEEN)
+    assert [path for path in (old, repeated, new) if path.exists()] == [repeated, new]

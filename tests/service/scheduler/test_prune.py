@@ -7,7 +7,7 @@ import pytest
 
 from service.core import request_store
 from service.core.clock import utc_now
-from service.data import raw_documents, weather_store
+from service.data import document_store, weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.ingest import ingest
 from service.issues import issue_store, model_score_store
@@ -65,7 +65,7 @@ def test_old_scores_and_requests_are_deleted(filled, monkeypatch):
 
 
 def test_old_raw_documents_are_deleted(filled, monkeypatch):
-    path = raw_documents.save_document(filled.settings.var_dir, b"1", ".html")
+    path = document_store.save_raw_document(filled.settings.var_dir, b"1", ".html")
     prune(filled)
     assert path.exists()
     later = utc_now() + dt.timedelta(days=KEEP_RAW_DAYS + 1)
