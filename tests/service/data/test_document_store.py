@@ -48,6 +48,11 @@ def test_document_is_stored_once_and_read_unchanged(database):
         assert [d.source for d in workbooks] == ["workbook"]
         other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
         assert list(document_store.list_overlapping(connection, other, all_days)) == []
+        rows = document_store.list_newest(connection)
+    assert [tuple(row.values()) for row in rows] == [
+        (ROUTE.name, one.source, one.data_through, one.published_at, SEEN)
+        for one in (PAGE, WORKBOOK)
+    ]
 
 
 @pytest.mark.parametrize(("hours", "is_assumed"), [(-1, True), (0, False), (1, False)])
@@ -63,18 +68,6 @@ def test_nothing_is_known_later_than_it_was_seen(hours, is_assumed):
     seen = usual - dt.timedelta(hours=hours)
     ((_, one),) = replace(stored, known_at=None, first_seen_at=seen).statements(ROUTE)
     assert (one.known_at, one.known_at_assumed) == (min(usual, seen), hours <= 0)
-
-
-def test_newest_document_of_each_source(database):
-    with database.writing() as connection:
-        for document in (PAGE, WORKBOOK):
-            document_store.add_document(connection, ROUTE, to_store(document))
-    with database.reading() as connection:
-        rows = document_store.list_newest(connection)
-    assert [tuple(row.values()) for row in rows] == [
-        (ROUTE.name, one.source, one.data_through, one.published_at, SEEN)
-        for one in (PAGE, WORKBOOK)
-    ]
 
 
 def test_fingerprint_depends_on_content_and_publication_time():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.data import govuk_page
 from service.data.source import SourceError
-from tests.support import pages, shared
+from tests.support import pages
 
 TODAY = dt.date(2025, 12, 31)
 LAST = dt.date(2025, 12, 20)
@@ -45,23 +45,6 @@ def read_error(content):
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-@shared.needed
-def test_real_pages_match_the_embedded_figures(figures):
-    """The first has a public time on the 13th, yet covers the whole of the 13th."""
-    documents = [govuk_page.read(path.read_bytes(), path.name, TODAY) for path in shared.pages()]
-    for document in documents:
-        for series_id, series in figures.items():
-            stated = document.figures[series_id]
-            assert stated == {day: series.on(day) for day in stated}
-            assert len(stated) == 7
-        assert document.notes == ()
-    assert [f"{d.data_through} {d.published_at:%Y-%m-%dT%H:%M:%SZ}" for d in documents] == [
-        "2025-12-13 2025-12-14T11:01:20Z",
-        "2025-12-20 2025-12-21T09:17:35Z",
-        "2025-12-29 2025-12-30T12:48:06Z",
-    ]
 
 
 def test_counts_revisions_and_publication_time_are_read():

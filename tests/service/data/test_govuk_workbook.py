@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.data import govuk_workbook
 from service.data.source import SourceError
-from tests.support import ods, shared
+from tests.support import ods
 
 FIRST, TODAY = dt.date(2024, 1, 1), dt.date(2024, 3, 1)
 DAYS = ods.some_days(FIRST, 28)
@@ -43,32 +43,6 @@ def read_error(content):
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-@shared.needed
-def test_real_workbooks_match_the_embedded_figures(figures):
-    documents = [
-        govuk_workbook.read(path.read_bytes(), path.name, dt.date(2025, 12, 31))
-        for path in shared.workbooks()
-    ]
-    for document in documents:
-        for series_id, series in figures.items():
-            values = dict(zip(series.dates.tolist(), series.values.tolist(), strict=True))
-            stated = document.figures[series_id]
-            assert stated == {day: values[day] for day in stated}
-            assert min(stated) == dt.date(2018, 1, 1)
-        assert document.notes == ()
-    assert [f"{d.data_through} {d.published_at:%Y-%m-%dT%H:%MZ}" for d in documents] == [
-        "2025-11-13 2025-11-14T12:15Z",
-        "2025-12-18 2025-12-19T14:32Z",
-        "2025-12-28 2025-12-31T11:39Z",
-    ]
-    last = documents[-1]
-    preventions = last.figures["preventions"]
-    assert preventions[dt.date(2025, 12, 21)] == 430
-    assert (min(preventions), len(preventions)) == (dt.date(2024, 5, 5), 86)
-    assert ("people", dt.date(2025, 9, 6)) in last.revised
-    assert len(last.revised) == 19
 
 
 def test_counts_revisions_and_publication_time_are_read():
