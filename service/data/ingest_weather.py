@@ -62,21 +62,21 @@ def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     yield "ensemble", partial(openmeteo.ensemble, service)
     yesterday = today - _ONE_DAY
     with context.database.reading() as connection:
-        holes = store.list_holes(connection, context.route, "archive", _BEGIN, yesterday)
-    for first, last in _archive_spans(holes, yesterday):
+        gaps = store.list_gaps(connection, context.route, "archive", _BEGIN, yesterday)
+    for first, last in _archive_spans(gaps, yesterday):
         yield "archive", partial(openmeteo.archive, service, first, last)
     yield "waves", partial(openmeteo.waves, service)
 
 
-def _archive_spans(holes: list[Span], yesterday: dt.date) -> Iterator[Span]:
-    """Yield the `holes` and yesterday, a year at a time and a week into its neighbours.
+def _archive_spans(gaps: list[Span], yesterday: dt.date) -> Iterator[Span]:
+    """Yield the `gaps` and yesterday, a year at a time and a week into its neighbours.
 
     So the last week is always requested again, and days unknown to the source are stored as missing
     once and for all.
     """
-    if not holes or holes[-1][1] < yesterday:
-        holes.append((yesterday, yesterday))
-    for first, last in holes:
+    if not gaps or gaps[-1][1] < yesterday:
+        gaps = [*gaps, (yesterday, yesterday)]
+    for first, last in gaps:
         while first <= last:
             end = min(first + (_PART_DAYS - 1) * _ONE_DAY, last)
             yield max(first - _WEEK, _BEGIN), min(end + _WEEK, yesterday)

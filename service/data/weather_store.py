@@ -7,8 +7,8 @@ __all__ = [
     "WeatherReadings",
     "get_last_read",
     "prune_readings",
+    "list_gaps",
     "save_reading",
-    "list_holes",
 ]
 
 import datetime as dt
@@ -116,18 +116,18 @@ def get_last_read(
     return (row.first_seen_at, row.last_date) if row else None
 
 
-def list_holes(
+def list_gaps(
     connection: Connection, route: Route, kind: str, first: dt.date, last: dt.date
 ) -> list[tuple[dt.date, dt.date]]:
     """Return each stretch from `first` to `last` for which the source of a kind was never asked."""
     c = weather.c
     query = sa.select(c.first_date, c.last_date).where(c.route == route.name, c.kind == kind)
-    holes = []
+    gaps = []
     for begin, end in connection.execute(query.distinct().order_by(c.first_date)):
         if first < begin:
-            holes.append((first, begin - _ONE_DAY))
+            gaps.append((first, begin - _ONE_DAY))
         first = max(first, end + _ONE_DAY)
-    return [*holes, (first, last)] if first <= last else holes
+    return [*gaps, (first, last)] if first <= last else gaps
 
 
 def prune_readings(connection: Connection, before: dt.datetime) -> int:

@@ -56,11 +56,11 @@ def test_every_part_is_stored_and_only_the_last_week_of_the_archive_read_again(
     assert (outcome.outcome, outcome.detail["stored"]) == ("done", ["ensemble", "archive", "waves"])
     days = today - 381 * DAY, today
     with reader.database.reading() as connection:
-        holes = weather_store.list_holes(connection, ROUTE, "archive", *days)
+        gaps = weather_store.list_gaps(connection, ROUTE, "archive", *days)
         covariates = sample_weather.usable_weather(
             connection, np.datetime64(today - DAY), utc_now()
         )
-    assert holes == [(day, day) for day in days]
+    assert gaps == [(day, day) for day in days]
     assert covariates.history.shape == (367, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
     sites.requests.clear()

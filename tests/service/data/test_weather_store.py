@@ -42,7 +42,7 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database):
         assert sample_weather.newest_reading(connection, "waves") is None
 
 
-def test_holes_are_days_without_a_reading(database):
+def test_gaps_are_days_without_a_reading(database):
     row = [1.0, 2.0]
     put(
         database,
@@ -53,15 +53,15 @@ def test_holes_are_days_without_a_reading(database):
         reading("archive", D(2023, 12, 6), [row]),
     )
 
-    def list_holes(kind, first, last):
+    def list_gaps(kind, first, last):
         days = D(2023, 12, first), D(2023, 12, last)
         with database.reading() as connection:
-            holes = weather_store.list_holes(connection, ROUTE, kind, *days)
-        return [(begin.day, end.day) for begin, end in holes]
+            gaps = weather_store.list_gaps(connection, ROUTE, kind, *days)
+        return [(begin.day, end.day) for begin, end in gaps]
 
-    assert list_holes("archive", 1, 14) == [(5, 5), (7, 10), (13, 14)]
-    assert list_holes("archive", 1, 12) == [(5, 5), (7, 10)]
-    assert list_holes("ensemble", 1, 14) == [(1, 14)]
+    assert list_gaps("archive", 1, 14) == [(5, 5), (7, 10), (13, 14)]
+    assert list_gaps("archive", 1, 12) == [(5, 5), (7, 10)]
+    assert list_gaps("ensemble", 1, 14) == [(1, 14)]
 
 
 def test_newest_reading_at_each_time_is_loaded_once(database):
@@ -86,8 +86,8 @@ def test_each_route_has_its_own_readings(database):
         assert weather_store.save_reading(connection, other, first)
     assert put(database, first, second) == [True, True], "the same was read for another route"
     with database.reading() as connection:
-        holes = weather_store.list_holes(connection, other, "ensemble", first.first, second.last)
-        assert holes == [(second.first, second.last)]
+        gaps = weather_store.list_gaps(connection, other, "ensemble", first.first, second.last)
+        assert gaps == [(second.first, second.last)]
         assert weather_store.get_last_read(connection, other, "ensemble") == (SEEN, first.last)
         readings = WeatherReadings(connection, other).between("ensemble", SEEN - DAY, SEEN)
         assert [one.first for one in readings] == [first.first]
