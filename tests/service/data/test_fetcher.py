@@ -9,9 +9,9 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -207,28 +207,20 @@ def test_invalid_proxy_or_certificate_is_named(fetcher, sites, monkeypatch, name
     assert sites.requests == []
 
 
-class RawServer:
-    """A server that sends bytes unchanged, including the head, until the client disconnects."""
-
-    def __init__(self):
-        self.parts: Iterator[bytes] = iter(())
-        self.pause = 0.0
-        self.sent = 0
-        self.url = ""
-
-    def talk(self, connection):
-        connection.recv(65_536)
-        with contextlib.suppress(OSError):
-            for part in self.parts:
-                connection.sendall(part)
-                self.sent += len(part)
-                time.sleep(self.pause)
-
-
 @pytest.fixture
 def raw():
-    server = RawServer()
-    with run_raw_server(server.talk) as port:
+    """A server that sends `parts` unchanged, including the head, until the client disconnects."""
+    server = SimpleNamespace(parts=iter(()), pause=0.0, sent=0)
+
+    def talk(connection):
+        connection.recv(65_536)
+        with contextlib.suppress(OSError):
+            for part in server.parts:
+                connection.sendall(part)
+                server.sent += len(part)
+                time.sleep(server.pause)
+
+    with run_raw_server(talk) as port:
         server.url = f"http://127.0.0.1:{port}/a"
         yield server
 

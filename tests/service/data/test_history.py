@@ -77,7 +77,9 @@ def test_value_keeps_its_start_until_another_replaces_it():
     assert [r.superseded_at for r in rulings] == [*(r.known_at for r in rulings[1:]), None]
 
 
-def test_repeated_statements_of_a_source_are_one_ruling():
+def test_repeated_statements_are_one_ruling():
     (ruling,) = history([make_statement(9, "page", hour, marked=hour == 2) for hour in (3, 1, 2)])
     assert ruling.known_at == ruling.first_seen_at == START + HOUR
     assert ruling.marked_revised
+    (ruling,) = history([make_statement(9, source, 1) for source in ("workbook", "page")])
+    assert (ruling.source, ruling.since) == ("workbook", START + HOUR)

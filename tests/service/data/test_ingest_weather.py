@@ -26,7 +26,7 @@ ENSEMBLE = "/ensemble-api/v1/ensemble"
 @pytest.fixture
 def today(sites, monkeypatch):
     today = ROUTE.day(utc_now())
-    # Two parts of the archive instead of nine.
+    # Few parts of the archive instead of nine.
     monkeypatch.setattr(ingest_weather, "_BEGIN", today - 380 * DAY)
     act_as_openmeteo(sites, today)
     return today
@@ -42,18 +42,19 @@ def test_every_part_is_stored_and_only_the_last_week_of_the_archive_read_again(
             dt.date.fromisoformat(request.query[name][0]) for name in ("start_date", "end_date")
         )
         hours = json.loads(hourly_weather(request, first, (last - first).days + 1))
-        missing = 24 * max((today - 368 * DAY - first).days, 0)
+        missing = 24 * max((today - 372 * DAY - first).days, 0)
         for point in hours:
             point["hourly"]["wind_speed_10m"][:missing] = [None] * missing
         return SiteResponse(json.dumps(hours).encode(), "application/json")
 
     sites.replies[ARCHIVE] = reply
-    values = np.ones((1, 12, len(WIND)))
-    stored = WeatherReading("archive", WIND, today - 360 * DAY, values, utc_now())
+    values = np.ones((1, 7, len(WIND)))
+    stored = WeatherReading("archive", WIND, today - 376 * DAY, values, utc_now())
     with reader.database.writing() as connection:
         weather_store.save_reading(connection, ROUTE, stored)
     outcome = read_weather(reader)
     assert (outcome.outcome, outcome.detail["stored"]) == ("done", ["ensemble", "archive", "waves"])
+    assert sites.times(ARCHIVE) == 3, "before the stored part, and a year and a few days after it"
     days = today - 381 * DAY, today
     with reader.database.reading() as connection:
         gaps = weather_store.list_gaps(connection, ROUTE, "archive", *days)
@@ -61,7 +62,7 @@ def test_every_part_is_stored_and_only_the_last_week_of_the_archive_read_again(
             connection, np.datetime64(today - DAY), utc_now()
         )
     assert gaps == [(day, day) for day in days]
-    assert covariates.history.shape == (367, len(WIND))
+    assert covariates.history.shape == (376, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
     sites.requests.clear()
     assert read_weather(reader).outcome == "done"
