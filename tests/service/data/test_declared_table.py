@@ -99,6 +99,7 @@ LOCAL = {"decimal": ",", "thousands": "."}
         ("2025-02-01,5 2025-02-01,6", {}, "row 3, column arrived: expected 5, as row 2 says for 2"),
         ("2025-02-01,5 2025-02-03,6", {}, "row 3, column date: expected 2025-02-02, the day after"),
         ("2025-03-01,5 2025-03-02,6", {}, "row 3, column date: expected a day up to today, 2025"),
+        ("0999-12-31,5", {}, "row 2, column date: expected a day up to today, 2025-03-01, found 0"),
         ("2025-02-01,-", {"placeholders": ["-"]}, "expected a count in some row, found placehold"),
         ("2025-02-01,5", {"columns": {"landings": "x"}}, "row 1: expected a column 'x', found dat"),
     ],
