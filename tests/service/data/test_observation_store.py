@@ -137,6 +137,11 @@ def test_changes_are_returned_and_older_documents_add_history(database):
         Change("people", D(2025, 12, 13), 737, 730, "workbook"),
         Change("people", D(2025, 12, 14), None, 52, "workbook"),
     ]
+    # The same value with a mark changes no figure either.
+    assert store(database, ("workbook", utc(2025, 12, 16, 9), {13: 730}), marked=[13]) == []
+    with database.reading() as connection:
+        (revision,) = list_revisions(connection, "people")
+    assert revision.marked_revised
     # An older document adds history and changes no current figure.
     assert store(database, ("workbook", utc(2025, 12, 12, 9), {11: 3})) == []
     assert read_current(database, utc(2025, 12, 13)) == {11: (3, "workbook")}
