@@ -72,8 +72,7 @@ def ingest(
     def work(one: Context) -> str:
         if dry_run:
             reading = jobs.read_source(one, source, readable, accept_jumps)
-            title = jobs.source_title(one.route, source or one.settings.source)
-            _show_changes(reading, title)
+            _show_changes(reading)
             if reading.refusals:
                 raise reading.refusals[0]
             return "nothing was stored"
@@ -87,9 +86,9 @@ def ingest(
     run_each_route(context, work, route)
 
 
-def _show_changes(reading: Reading, source: str) -> None:
-    """Print the differences between the database and `source`, and what was rejected."""
-    click.echo(reading.describe_changes(source))
+def _show_changes(reading: Reading) -> None:
+    """Print the differences between the database and the source, and what was rejected."""
+    click.echo(reading.describe_changes())
     for document, _ in reading.taken:
         click.echo(f"read: {document.name}, through {document.data_through}")
     for address in reading.unchanged:

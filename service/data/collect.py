@@ -21,11 +21,11 @@ from service.core.declared_series import GovUk, Route, Table
 from service.core.settings import Settings
 from service.data import (
     declared_table,
+    document_store,
     govuk,
     govuk_page,
     govuk_workbook,
     openmeteo,
-    raw_documents,
     rules,
 )
 from service.data.csv_rows import LARGEST_BYTES, CsvFile, read_series
@@ -35,7 +35,6 @@ from service.data.source import Document, Place, SourceError, Validators, read_f
 
 Keep = Callable[[bytes, str], object]
 """Receives the bytes of a document and its file suffix, before they are parsed."""
-_LONGEST_WAIT_SECONDS = 120  # that a site may request
 _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
@@ -66,9 +65,8 @@ def collect_documents(
     `today` is that of the route, `earlier` the validators of the last answers; raw bytes are stored
     if `is_kept`.
     """
-    keep: Keep = (
-        partial(raw_documents.save_document, settings.var_dir) if is_kept else lambda *_: None
-    )
+    save = partial(document_store.save_raw_document, settings.var_dir)
+    keep: Keep = save if is_kept else lambda *_: None
     if source == "declared":
         how, documents = _site(settings, route)
         if documents:
@@ -161,7 +159,6 @@ def fetcher(settings: Settings) -> Fetcher:
         contact=settings.agent_contact or settings.public_url,
         attempts=settings.fetch_attempts,
         attempt_seconds=settings.fetch_seconds,
-        longest_wait_seconds=_LONGEST_WAIT_SECONDS,
     )
 
 

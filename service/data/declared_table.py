@@ -41,12 +41,9 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
     assert isinstance(table, Table)
     rows = _csv_rows if table.kind == "csv" else _json_rows
     missing = {_text(placeholder) for placeholder in table.placeholders}
-    reports = [_report(table, cells, missing, where) for cells, where in rows(content, name, table)]
     by_day: dict[dt.date, list[_Report]] = {}
-    for report in reports:
-        if not is_possible(report.day) or report.day > today:
-            where = f"{report.where}, column {table.date}"
-            raise SourceError(where, f"a day up to today, {today}", str(report.day))
+    for cells, where in rows(content, name, table):
+        report = _report(table, cells, missing, where, today)
         by_day.setdefault(report.day, []).append(report)
     days = sorted(by_day)
     check_steps((f"{by_day[day][0].where}, column {table.date}", day) for day in days)
@@ -106,22 +103,23 @@ def _text(value: Any) -> str:
     return text.translate(_SPACES).strip()
 
 
-def _report(table: Table, cells: dict[str, Any], missing: Collection[str], where: str) -> _Report:
-    text = _text(cells[table.date])
+def _report(
+    table: Table, cells: dict[str, Any], missing: Collection[str], where: str, today: dt.date
+) -> _Report:
+    text, place = _text(cells[table.date]), f"{where}, column {table.date}"
     try:
-        moment = dt.datetime.strptime(text, table.date_format)
-    except ValueError:
-        moment = None
-    if not moment:
+        day = dt.datetime.strptime(text, table.date_format).date()
+    except ValueError as error:
         example = dt.date(2024, 10, 18).strftime(table.date_format)
-        place = f"{where}, column {table.date}"
-        raise SourceError(place, f"a date such as {example}", repr(text[:40]))
+        raise SourceError(place, f"a date such as {example}", repr(text[:40])) from error
+    if not is_possible(day) or day > today:
+        raise SourceError(place, f"a day up to today, {today}", str(day))
     counts = {
         series_id: _count(table, cells[column], f"{where}, column {column}")
         for series_id, column in table.columns.items()
         if _text(cells[column]) not in missing
     }
-    return _Report(where, moment.date(), counts)
+    return _Report(where, day, counts)
 
 
 def _count(table: Table, cell: Any, where: str) -> int:

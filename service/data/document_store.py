@@ -1,20 +1,25 @@
-"""Every accepted document, complete; the histories are derived from them."""
+"""Every accepted document, from which the histories are derived; and raw ones, for a while."""
 
 __all__ = [
     "add_document",
     "list_newest",
     "list_overlapping",
+    "prune_raw_documents",
+    "save_raw_document",
     "save_validators",
     "to_store",
     "get_validators",
 ]
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,12 +27,14 @@ import sqlalchemy as sa
 from service.core.clock import format_instant
 from service.core.database import Connection, insert
 from service.core.declared_series import Route
+from service.core.files import write_atomically
 from service.core.tables import documents, fetches
 from service.data.history import Statement
 from service.data.source import Document, Validators
 
 Key = tuple[str, dt.date]
 _LONGEST_ADDRESS = 500
+_RAW_FOLDER = "raw"
 _HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint".split()
 """Columns that are stored unchanged as fields of `StoredDocument`."""
 
@@ -170,3 +177,27 @@ def save_validators(
         query, key = insert(connection, fetches), ("route", "url")
         new = {column.name: query.excluded[column.name] for column in fetches.columns}
         connection.execute(query.on_conflict_do_update(index_elements=key, set_=new), rows)
+
+
+def save_raw_document(var_dir: Path, content: bytes, suffix: str) -> Path:
+    """Keep `content` in a file named by its SHA-256, ending in `suffix`, and return its path.
+
+    An existing file is touched, so that it is not pruned.
+    """
+    name = hashlib.sha256(content).hexdigest()
+    path = var_dir / _RAW_FOLDER / name[:2] / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        os.utime(path)
+    else:
+        write_atomically(path, content)
+    return path
+
+
+def prune_raw_documents(var_dir: Path, days: int, now: dt.datetime) -> None:
+    """Remove raw documents older than `days`."""
+    oldest = (now - dt.timedelta(days=days)).timestamp()
+    for path in (var_dir / _RAW_FOLDER).glob("*/*"):
+        with contextlib.suppress(OSError):  # another process may prune at the same time
+            if path.is_file() and path.stat().st_mtime < oldest:
+                path.unlink()

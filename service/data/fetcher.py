@@ -33,10 +33,6 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
-class _TooLarge(Exception):
-    """More bytes than the limit allows."""
-
-
 class _TemporaryError(Unreachable):
     """An error answer that may pass."""
 
@@ -114,8 +110,6 @@ class Fetcher:
                     return self._attempt(session, request, kinds, largest_bytes)
         except SourceError:
             raise
-        except _TooLarge as error:
-            raise SourceError(where, f"at most {largest_bytes:,} bytes", "more") from error
         except httpx.HTTPError as error:
             # Without the beginning "[Errno 111]".
             described = str(error).rpartition("] ")[2] or type(error).__name__
@@ -129,7 +123,7 @@ class Fetcher:
         self, session: httpx.Client, request: httpx.Request, kinds: Sequence[str], largest: int
     ) -> Response:
         """Make one request and follow redirects without reading their bodies."""
-        bound = _Bound(largest + _HEADS_BYTES, self.attempt_seconds)
+        bound = _Bound(str(request.url), largest, self.attempt_seconds)
         allowed = {_site(httpx.URL(site)) for site in self.sites} or {_site(request.url)}
         for _ in range(_MOST_REDIRECTS + 1):
             where, site = _without_secrets(str(request.url)), _site(request.url)
@@ -158,8 +152,9 @@ class Fetcher:
 class _Bound:
     """Remaining bytes and time of one attempt, over all its connections and redirects."""
 
-    def __init__(self, n_bytes: int, seconds: float) -> None:
-        self.remaining_bytes = n_bytes
+    def __init__(self, url: str, largest_bytes: int, seconds: float) -> None:
+        self._remaining_bytes = largest_bytes + _HEADS_BYTES
+        self._too_large = _too_large(_without_secrets(url), largest_bytes)
         self._seconds = seconds
         self._deadline = monotonic() + seconds
 
@@ -181,9 +176,9 @@ class _Bound:
 
     def _read(self, read: Callable[..., bytes], max_bytes: int, timeout: float) -> bytes:
         content = read(max_bytes, min(self.remaining_seconds(), timeout))
-        self.remaining_bytes -= len(content)
-        if self.remaining_bytes < 0:
-            raise _TooLarge
+        self._remaining_bytes -= len(content)
+        if self._remaining_bytes < 0:
+            raise self._too_large
         return content
 
 
@@ -214,18 +209,17 @@ stamina.instrumentation.set_on_retry_hooks([])  # the caller reports the final r
 
 
 def _response(answer: httpx.Response, kinds: Sequence[str], largest_bytes: int) -> Response:
-    where, content = _without_secrets(str(answer.url)), b""
-    is_unchanged = answer.status_code == 304
-    if not is_unchanged:
-        if answer.status_code != 200:
-            raise _error_answer(answer, where)
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in kinds:
-            expected = f"content of type {' or '.join(kinds)}"
-            raise SourceError(where, expected, kind[:80] or "no type")
-        content = _body(answer, largest_bytes, where)
+    where = _without_secrets(str(answer.url))
     validators = _validator(answer, "etag"), _validator(answer, "last-modified")
-    return Response(where, content, validators, is_unchanged)
+    if answer.status_code == 304:
+        return Response(where, b"", validators, is_unchanged=True)
+    if answer.status_code != 200:
+        raise _error_answer(answer, where)
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in kinds:
+        expected = f"content of type {' or '.join(kinds)}"
+        raise SourceError(where, expected, kind[:80] or "no type")
+    return Response(where, _body(answer, largest_bytes, where), validators)
 
 
 def _error_answer(answer: httpx.Response, where: str) -> SourceError:
@@ -250,7 +244,7 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     for part in answer.iter_raw():
         content += part
         if len(content) > largest_bytes:
-            raise _TooLarge
+            raise _too_large(where, largest_bytes)
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity" or not content:
         return bytes(content)
@@ -261,6 +255,10 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
         return gunzip(bytes(content), largest_bytes)
     except ValueError as error:
         raise SourceError(where, "a whole gzip body", str(error)) from error
+
+
+def _too_large(where: str, largest_bytes: int) -> SourceError:
+    return SourceError(where, f"at most {largest_bytes:,} bytes", "more")
 
 
 def _validator(answer: httpx.Response, name: str) -> str | None:

@@ -5,7 +5,7 @@ __all__ = ["FORM", "parse_html", "read"]
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -78,7 +78,10 @@ def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[str], str]]:
         expected = f"one table headed {' | '.join(_HEADER)}"
         raise SourceError(name, expected, begun[:200] or "no table")
     (table,) = headed
-    _check_shown(f"{name}, row 1", (*_ancestors(table), *table.css("thead, tbody, tfoot")))
+    around = [table]
+    while around[-1].parent is not None and around[-1].tag != "html":
+        around.append(around[-1].parent)
+    _check_shown(f"{name}, row 1", [*around, *table.css("thead, tbody, tfoot")])
     rows = table.css("tr")
     if len(rows) < 2:
         raise SourceError(f"{name}, row 2", "a row of figures", "none")
@@ -109,14 +112,6 @@ def _plain_texts(row: LexborNode, where: str) -> list[str]:
             raise SourceError(f"{where}, {column}", "plain text", repr(html[:100]))
         texts[at] = ""
     return texts
-
-
-def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
-    """Yield `node` and each element around it."""
-    yield node
-    while node.parent is not None and node.tag != "html":
-        node = node.parent
-        yield node
 
 
 def _check_shown(where: str, nodes: Iterable[LexborNode]) -> None:

@@ -1,6 +1,6 @@
 """Ingest: read the newest figures and store them."""
 
-__all__ = ["OTHER", "Reading", "ingest", "source_title", "read_source"]
+__all__ = ["OTHER", "Reading", "ingest", "read_source"]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from service.core.job_runner import JobError, Outcome, run_job
 from service.data import document_store, observation_store, rules
 from service.data.collect import Collected, collect_documents
 from service.data.csv_rows import CsvFile
-from service.data.observation_store import Change, Stored
+from service.data.observation_store import Change
 from service.data.source import Document, SourceError, Unreachable
 
 OTHER = "ingest-other"
@@ -26,16 +26,17 @@ _TRUSTED = ("figures", "csv")  # our own, and a person's
 
 @dataclass(frozen=True)
 class Reading:
-    """Changes that a source would make, or has made, in order of publication."""
+    """Changes that the source `title` would make, or has made, in order of publication."""
 
-    taken: list[tuple[Document, Stored]]
+    title: str
+    taken: list[tuple[Document, list[Change]]]
     refusals: list[SourceError]
     unchanged: list[str]
 
     @property
     def changes(self) -> list[Change]:
         """Every changed figure, by series and day."""
-        changes = [change for _, stored in self.taken for change in stored.changes]
+        changes = [change for _, changes in self.taken for change in changes]
         return sorted(changes, key=lambda change: (change.series_id, change.date))
 
     @property
@@ -43,23 +44,21 @@ class Reading:
         """Repairs, and unlikely but possible figures."""
         return [note for document, _ in self.taken for note in document.notes]
 
-    def describe_changes(self, source: str) -> str:
+    def describe_changes(self) -> str:
         """Describe in words how many figures changed."""
         if not self.taken:
             nothing = "nothing could be read" if self.refusals else "nothing new was published"
-            return f"{nothing} at {source}"
-        counts = ", ".join(f"{self.count(name)} {name}" for name in ("new", "revised", "unchanged"))
+            return f"{nothing} at {self.title}"
+        counts = ", ".join(f"{number} {name}" for name, number in self.count_figures().items())
         through = max(document.data_through for document, _ in self.taken)
-        return f"{counts} from {source}, to {through}"
+        return f"{counts} from {self.title}, to {through}"
 
-    def count(self, name: str) -> int:
-        """Return the number of figures that are `new`, `revised` or `unchanged`."""
-        return sum(getattr(stored, name) for _, stored in self.taken)
-
-
-def source_title(route: Route, source: str) -> str:
-    """Return the name of a source in a sentence."""
-    return route.source.title if source == "declared" and route.source else source
+    def count_figures(self) -> dict[str, int]:
+        """Return how many figures are ``new``, ``revised`` and ``unchanged``."""
+        changed = len(self.changes)
+        new = sum(change.before is None for change in self.changes)
+        stated = sum(len(one) for document, _ in self.taken for one in document.figures.values())
+        return {"new": new, "revised": changed - new, "unchanged": stated - changed}
 
 
 def ingest(
@@ -85,12 +84,11 @@ def _ingest(
     context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool
 ) -> Outcome:
     reading = read_source(context, source, file, accept_jumps, is_stored=True)
-    name = source_title(context.route, source)
-    counted = reading.describe_changes(name)
+    counted, counts = reading.describe_changes(), reading.count_figures()
     detail = {
         "source": source,
-        "new": reading.count("new"),
-        "revised": reading.count("revised"),
+        "new": counts["new"],
+        "revised": counts["revised"],
         "notes": reading.notes,
         "documents": [
             {
@@ -106,7 +104,7 @@ def _ingest(
     reason = "; ".join(map(str, reading.refusals))
     if all(isinstance(refusal, Unreachable) for refusal in reading.refusals):
         reason = (
-            f"{name} could not be reached; the figures read before are served: "
+            f"{reading.title} could not be reached; the figures read before are served: "
             f"{reading.refusals[0]}"
         )
     if reading.taken:
@@ -130,36 +128,35 @@ def read_source(
         context.settings, route, source, file, today, earlier, is_kept=is_stored
     )
     with context.database.writing() as connection:
-        reading = _store_valid(connection, route, collected, accept_jumps)
+        taken = _store_valid(connection, route, collected, accept_jumps)
         if not is_stored:
             connection.rollback()
-    return reading
+    title = route.source.title if source == "declared" and route.source else source
+    return Reading(title, taken, collected.refusals, collected.unchanged)
 
 
 def _store_valid(
     connection: Connection, route: Route, collected: Collected, accept_jumps: bool
-) -> Reading:
-    """Store each document unless it contradicts what was published before it."""
+) -> list[tuple[Document, list[Change]]]:
+    """Store each document unless it contradicts what was published before it; then refuse it."""
     now = utc_now()
     taken = []
-    for document in sorted(collected.documents, key=lambda d: _known_at(route, d, now)):
-        known_at = _known_at(route, document, now)
+    known = [(_known_at(route, document), document) for document in collected.documents]
+    for known_at, document in sorted(known, key=lambda pair: pair[0] or now):
         try:
             if not set(document.figures) <= set(route.stored):
                 expected = f"the declared series {', '.join(route.stored)}"
                 raise SourceError(document.name, expected, ", ".join(document.figures))
             if document.source not in _TRUSTED and not accept_jumps:
-                _check_changes(connection, route, document, min(known_at, now))
-            is_assumed = document.published_at is None and document.source not in _UNDATED
-            assumed = known_at if is_assumed else None
-            stored = observation_store.store_figures(connection, route, document, now, assumed)
-            taken.append((document, stored))
+                _check_changes(connection, route, document, min(known_at or now, now))
+            changes = observation_store.store_figures(connection, route, document, now, known_at)
+            taken.append((document, changes))
         except SourceError as error:
             collected.refusals.append(error)
     names = [document.name for document, _ in taken]
     validators = {url: stated for url, stated in collected.validators.items() if url in names}
     document_store.save_validators(connection, route, validators, now)
-    return Reading(taken, collected.refusals, collected.unchanged)
+    return taken
 
 
 def _check_changes(
@@ -175,8 +172,8 @@ def _check_changes(
     rules.check_changes(document, published, route)
 
 
-def _known_at(route: Route, document: Document, now: dt.datetime) -> dt.datetime:
-    """Return when the document became known; by default the day after its last day."""
+def _known_at(route: Route, document: Document) -> dt.datetime | None:
+    """Return when the document became known, by default after its last day; None if by figure."""
     if document.source in _UNDATED:
-        return now
+        return None
     return document.published_at or route.assumed_known_at(document.data_through)

@@ -3,7 +3,7 @@
 __all__ = ["weather"]
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from service.core.clock import utc_now
@@ -60,26 +60,24 @@ def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     """Yield the requests: forecast inputs first, then the waves, which are only shown."""
     service = weather_service(context.settings, context.route)
     yield "ensemble", partial(openmeteo.ensemble, service)
+    yesterday = today - _ONE_DAY
     with context.database.reading() as connection:
-        stretches = store.list_spans(connection, context.route, "archive")
-    for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
+        gaps = store.list_gaps(connection, context.route, "archive", _BEGIN, yesterday)
+    for first, last in _archive_spans(gaps, yesterday):
         yield "archive", partial(openmeteo.archive, service, first, last)
     yield "waves", partial(openmeteo.waves, service)
 
 
-def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """Yield the days not stored yet, a year at a time and a week into its neighbours.
+def _archive_spans(gaps: list[Span], yesterday: dt.date) -> Iterator[Span]:
+    """Yield the `gaps` and yesterday, a year at a time and a week into its neighbours.
 
     So the last week is always requested again, and days unknown to the source are stored as missing
     once and for all.
     """
-    holes, start = [], begin
-    for first, last in stretches:
-        holes.append((start, first - _ONE_DAY))
-        start = max(start, last + _ONE_DAY)
-    holes.append((min(start, yesterday), yesterday))
-    for first, last in holes:
+    if not gaps or gaps[-1][1] < yesterday:
+        gaps = [*gaps, (yesterday, yesterday)]
+    for first, last in gaps:
         while first <= last:
             end = min(first + (_PART_DAYS - 1) * _ONE_DAY, last)
-            yield max(first - _WEEK, begin), min(end + _WEEK, yesterday)
+            yield max(first - _WEEK, _BEGIN), min(end + _WEEK, yesterday)
             first = end + _ONE_DAY

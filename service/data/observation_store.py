@@ -6,7 +6,6 @@ __all__ = [
     "AsOf",
     "Change",
     "Revision",
-    "Stored",
     "list_current",
     "fingerprint",
     "get_common_series",
@@ -20,7 +19,7 @@ __all__ = [
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,33 +53,21 @@ class Change:
     source: str
 
 
-@dataclass(frozen=True)
-class Stored:
-    """Changes from storing figures, counted by value, whatever their source."""
-
-    new: int
-    revised: int
-    unchanged: int
-    changes: tuple[Change, ...] = field(default=(), compare=False, repr=False)
-
-
 def store_figures(
     connection: Connection,
     route: Route,
     document: Document,
     seen_at: dt.datetime,
     known_at: dt.datetime | None = None,
-) -> Stored:
-    """Store the figures of `document`; the order of documents does not matter.
+) -> list[Change]:
+    """Store the figures of `document` and return those whose value changes, by series and day.
 
-    They are known from its publication on, or from `known_at`. Without either, a figure is known
-    from its route's usual publication time; or from when it was read, `seen_at`, if its source
-    stated another value before: that is a correction.
+    The order of documents does not matter. Figures are known from its publication on, or from
+    `known_at`. Without either, a figure is known from its route's usual publication time; or from
+    when it was read, `seen_at`, if its source stated another value before: that is a correction.
     """
     figures = document.figures.items()
     stated = {(name, day): value for name, counts in figures for day, value in counts.items()}
-    if not stated:
-        return Stored(0, 0, 0)
     if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
     before = _get_current(connection, stated)
@@ -96,15 +83,14 @@ def store_figures(
         if _can_change(one, before.get(key))
     )
     if not touched:
-        return Stored(0, 0, len(stated))
+        return []
     _rebuild(connection, route, touched, before.keys())
     changes = []
     for key, now in sorted(_get_current(connection, stated).items()):
         value = before[key].value if key in before else None
         if now.value != value:
             changes.append(Change(*key, value, now.value, now.source))
-    added = sum(change.before is None for change in changes)
-    return Stored(added, len(changes) - added, len(stated) - len(changes), tuple(changes))
+    return changes
 
 
 def _get_current(connection: Connection, keys: Iterable[Key]) -> Current:

@@ -93,21 +93,17 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
     for row in rows:
         if row.date > today:
             raise SourceError(row.where, f"a day up to today, {today}", str(row.date))
-        _check_boats(row)
+        counts = f"{row.people} people in {row.boats} boats"
+        if (row.people == 0) != (row.boats == 0):
+            raise SourceError(row.where, "boats exactly when there are people", counts)
+        if row.people < row.boats:
+            raise SourceError(row.where, "at least as many people as boats", counts)
         if row.people > _MOST_LIKELY_PER_BOAT * row.boats:
             notes.append(
-                f"{row.where}: {row.people} people in {row.boats} boats on {row.date} are unlikely "
+                f"{row.where}: {counts} on {row.date} are unlikely "
                 f"(expected at most {_MOST_LIKELY_PER_BOAT} in each); taken as stated"
             )
     return notes
-
-
-def _check_boats(row: Row) -> None:
-    counts = f"{row.people} people in {row.boats} boats"
-    if (row.people == 0) != (row.boats == 0):
-        raise SourceError(row.where, "boats exactly when there are people", counts)
-    if row.people < row.boats:
-        raise SourceError(row.where, "at least as many people as boats", counts)
 
 
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
@@ -121,7 +117,6 @@ def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
         if week.date not in days:
             expected = f"a week of the days {rows[0].date} to {rows[-1].date}"
             raise SourceError(week.where, expected, f"the week ending {week.date}")
-        _check_boats(week)
         of_week = [days[day] for day in (week.date - n * _ONE_DAY for n in range(7)) if day in days]
         if len(of_week) < 7:  # the first week may start before the first day
             continue
@@ -145,9 +140,8 @@ def check_stamp(
         note = f"{name}: its last day, {last}, is {days} days before today; taken as stated"
         return None, [note] if days > _LONGEST_DELAY_DAYS else []
     stated = f"{published_at:%Y-%m-%dT%H:%M:%SZ}"
-    if not is_possible(published_at) or published_at.astimezone(zone).date() > today:
+    if not is_possible(published_at) or (day := published_at.astimezone(zone).date()) > today:
         raise SourceError(name, f"a publication time up to today, {today}", stated)
-    day = published_at.astimezone(zone).date()
     if (day - last).days > _LONGEST_DELAY_DAYS:
         expected = f"a last day within {_LONGEST_DELAY_DAYS} days of the publication on {day}"
         raise SourceError(name, expected, str(last))

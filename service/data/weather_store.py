@@ -7,8 +7,8 @@ __all__ = [
     "WeatherReadings",
     "get_last_read",
     "prune_readings",
+    "list_gaps",
     "save_reading",
-    "list_spans",
 ]
 
 import datetime as dt
@@ -116,17 +116,18 @@ def get_last_read(
     return (row.first_seen_at, row.last_date) if row else None
 
 
-def list_spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
-    """Return first and last day of each stretch of a kind for which the source was asked."""
-    first, last = weather.c.first_date, weather.c.last_date
-    is_of = sa.and_(weather.c.route == route.name, weather.c.kind == kind)
-    query = sa.select(first, last).where(is_of).distinct().order_by(first)
-    stretches: list[tuple[dt.date, dt.date]] = []
-    for begin, end in connection.execute(query):
-        if stretches and begin <= stretches[-1][1] + _ONE_DAY:
-            begin, end = stretches[-1][0], max(stretches.pop()[1], end)
-        stretches.append((begin, end))
-    return stretches
+def list_gaps(
+    connection: Connection, route: Route, kind: str, first: dt.date, last: dt.date
+) -> list[tuple[dt.date, dt.date]]:
+    """Return each stretch from `first` to `last` for which the source of a kind was never asked."""
+    c = weather.c
+    query = sa.select(c.first_date, c.last_date).where(c.route == route.name, c.kind == kind)
+    gaps = []
+    for begin, end in connection.execute(query.distinct().order_by(c.first_date)):
+        if first < begin:
+            gaps.append((first, begin - _ONE_DAY))
+        first = max(first, end + _ONE_DAY)
+    return [*gaps, (first, last)] if first <= last else gaps
 
 
 def prune_readings(connection: Connection, before: dt.datetime) -> int:

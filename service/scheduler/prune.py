@@ -8,7 +8,7 @@ from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
-from service.data import covariates, raw_documents, weather_store
+from service.data import covariates, document_store, weather_store
 from service.issues import issue_store, model_score_store
 
 KEEP_RAW_DAYS = 90
@@ -37,6 +37,6 @@ def _prune(context: Context) -> Outcome:
             "runs": run_store.prune_runs(connection, runs_before),
             "requests": request_store.prune_requests(connection, runs_before),
         }
-    raw_documents.prune_documents(settings.var_dir, KEEP_RAW_DAYS, now)
+    document_store.prune_raw_documents(settings.var_dir, KEEP_RAW_DAYS, now)
     deleted = ", ".join(f"{name}: {number}" for name, number in detail.items())
     return Outcome("done", f"deleted {deleted}", detail)

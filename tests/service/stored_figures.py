@@ -15,7 +15,6 @@ from service.core.tables import documents
 from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.ingest import OTHER, ingest
-from service.data.observation_store import Stored
 from service.data.source import Document
 from tests.service.support import latest_run
 
@@ -38,11 +37,14 @@ def store_as_documents(
     seen_at,
     assume_known=False,
 ):
-    """Store `figures` as documents; undated ones as read now, unless `assume_known`."""
+    """Store `figures` as documents and return the changes.
+
+    Undated ones are known since now, unless `assume_known`.
+    """
     documents: dict[tuple[str, dt.datetime | None], list[Figure]] = {}
     for one in figures:
         documents.setdefault((one.source, one.published_at), []).append(one)
-    counts = [0, 0, 0]
+    changes = []
     for (source, published_at), stated in documents.items():
         by_series: dict[str, dict[dt.date, int]] = {}
         for one in stated:
@@ -50,10 +52,8 @@ def store_as_documents(
         marked = frozenset((one.series_id, one.date) for one in stated if one.is_marked)
         document = Document(source, "a test", published_at, by_series, marked)
         known_at = None if assume_known or published_at else seen_at
-        stored = observation_store.store_figures(connection, route, document, seen_at, known_at)
-        for at, name in enumerate(("new", "revised", "unchanged")):
-            counts[at] += getattr(stored, name)
-    return Stored(*counts, stored.changes) if documents else Stored(0, 0, 0)
+        changes += observation_store.store_figures(connection, route, document, seen_at, known_at)
+    return changes
 
 
 def _database(owner):

@@ -32,8 +32,13 @@ def test_real_files_give_the_embedded_figures_and_their_history(reader, figures)
     """They are read in the reverse order of publication; the opposite gives the same history."""
     files = list_real_files()
     for source, path in files[::-1]:
-        ingest(reader, source, path)
+        assert ingest(reader, source, path).detail["notes"] == []
+    preventions = current_figures(reader, "preventions")
+    assert (min(preventions), len(preventions)) == (dt.date(2024, 5, 5), 86)
+    assert preventions[dt.date(2025, 12, 21)] == (430, "workbook")
     for series_id, series in figures.items():
+        with reader.database.reading() as connection:
+            assert observation_store.list_revisions(connection, series_id) == []
         rows = current_figures(reader, series_id)
         assert len(rows) == 2920
         assert max(rows) == dt.date(2025, 12, 29)

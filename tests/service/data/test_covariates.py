@@ -1,4 +1,4 @@
-"""Stored weather in forecasts: which readings are used, and what is noted of them."""
+"""Stored weather in forecasts: which readings and past forecasts are used, and what is noted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import sqlalchemy as sa
 
 from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import LevelHurdle
+from forecast.postprocessing import correct_members
+from forecast.series import ONE_DAY
 from service.core.tables import weather as table
-from service.data import covariates
-from service.data.daily_weather import WIND
+from service.data import covariates, weather_store
+from service.data.daily_weather import WIND, WeatherReading
+from service.data.weather_store import WeatherReadings
 from service.issues import issue_store, note_store
 from service.issues import refit as refit_module
 from service.issues.compare import compare
@@ -27,6 +30,7 @@ from tests.service.support import ROUTE, ManualClock, declare_model, utc
 SEEN = utc(2026, 1, 1, 5)
 NOON = utc(2026, 1, 1, 14)
 ORIGIN = np.datetime64("2025-12-31")
+DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
@@ -56,27 +60,16 @@ def mean_path(context):
         return issue_store.load_paths(connection, issue, issue.champion).mean()
 
 
-def test_new_weather_forecast_refits_models_that_read_it(context, clock):
-    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
-    outcome = refit(context)
-    assert outcome.detail["weather"] == "used"
-    assert outcome.detail["weather_reason"] == "the weather as forecast up to 2026-01-07"
-    rough = mean_path(context)[:7].mean()
-    (file,) = list_fitted_files(context, "swell")
-    assert load(file).fitted.covered_days == 7  # type: ignore[attr-defined]
-    note = read_note(context)
-    assert (note["status"], note["models"]) == ("used", ["swell"])
-    assert (note["read_at"], note["days_ahead"], note["members"]) == ("2026-01-01T05:00:00Z", 7, 3)
-    clock.now += dt.timedelta(hours=1)
-    sample_weather.store_weather(context.database, clock.now, [CALM] * 7, members=3)
-    assert refit(context).outcome == "done"
-    assert mean_path(context)[:7].mean() > 3 * rough
-    assert [len(list_fitted_files(context, name)) for name in ("climatology", "swell")] == [1, 2]
-    assert refit(context).outcome == "skipped"  # there is no newer weather forecast
+def read_causes(context):
+    """Return by cause the change of the mean of each day, which sum up to the whole change."""
+    changes = read_note(context, note_store.CHANGES)
+    for at in range(28):
+        by_cause = sum(values[at] for values in changes["causes"].values())
+        assert changes["before"][at] + by_cause == pytest.approx(changes["after"][at], abs=0.01)
+    return changes["causes"]
 
 
-def test_missing_weather_gives_same_forecast_as_weather_off(filled, clock):
-    context = sample_weather.with_weather(filled)
+def test_missing_weather_gives_same_forecast_as_weather_off(context, clock):
     off = with_settings(context, weather="off")
     refit(off)
     issue, paths = latest_issue(off), mean_path(off)
@@ -85,46 +78,65 @@ def test_missing_weather_gives_same_forecast_as_weather_off(filled, clock):
     outcome = refit(context, force=True)
     assert latest_issue(context).inputs_hash == issue.inputs_hash
     np.testing.assert_array_equal(mean_path(context), paths)
+    reason = "no weather forecast has been read yet"
     assert outcome.detail["weather"] == "missing"
-    assert outcome.reason.endswith("without the weather: no weather forecast has been read yet")
-    assert read_note(context) == {
-        "status": "missing",
-        "reason": "no weather forecast has been read yet",
-    }
-    assert len(list_fitted_files(context, "swell")) == 1
+    assert outcome.reason.endswith(f"without the weather: {reason}")
+    assert read_note(context) == {"status": "missing", "reason": reason}
+    assert list(read_causes(context)) == ["model", "revision", "new_figures"]
+
+
+def test_new_weather_forecast_refits_models_that_read_it_and_is_a_cause_of_change(context, clock):
+    refit(context)
+    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7, members=3)
+    outcome = refit(context)
+    assert outcome.detail["weather"] == "used"
+    assert outcome.detail["weather_reason"] == "the weather as forecast up to 2026-01-07"
+    rough = mean_path(context)[:7].mean()
+    assert load(list_fitted_files(context, "swell")[-1]).fitted.covered_days == 7
+    note = read_note(context)
+    assert (note["status"], note["models"]) == ("used", ["swell"])
+    assert (note["read_at"], note["days_ahead"], note["members"]) == ("2026-01-01T05:00:00Z", 7, 3)
+    gained = read_causes(context)
+    assert sum(gained["weather"][:7]) < -50
+    assert set(gained["model"]) == {0}
+    clock.now += dt.timedelta(hours=1)
+    sample_weather.store_weather(context.database, clock.now, [CALM] * 7, members=3)
+    assert refit(context).outcome == "done"
+    calm = mean_path(context)[:7].mean()
+    assert calm > 3 * rough
+    assert [len(list_fitted_files(context, name)) for name in ("climatology", "swell")] == [1, 3]
+    causes = read_causes(context)
+    assert list(causes) == ["model", "revision", "weather", "new_figures"]
+    assert abs(sum(causes["model"][:7])) < 5  # sampling noise
+    assert set(causes["revision"]) == {0}
+    assert sum(causes["weather"][:7]) > 0.8 * 7 * (calm - rough) > 50
+    assert refit(context).outcome == "skipped"  # there is no newer weather forecast
+    clock.now += dt.timedelta(days=3)  # the weather forecast is stale
+    assert refit(context).detail["weather"] == "missing"
+    assert sum(read_causes(context)["weather"][:7]) < -50
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("given", "corrupt", "reason"),
     [
-        ({"first": dt.date(2025, 1, 2)}, "365 days of weather up to 2025-12-31 are needed, 364"),
-        ({"missing": [dt.date(2025, 12, 31)]}, "the weather of 2025-12-31 is not stored"),
-        ({"missing": [dt.date(2025, 12, 1)]}, "days of weather up to 2025-12-31 are needed, 30"),
-        (
-            {"seen_at": utc(2025, 12, 31, 1)},
-            "last updated at 2025-12-31T01:00:00Z, over 36 hours ago",
-        ),
-        ({"seen_at": utc(2026, 1, 1, 15)}, "no weather forecast has been read yet"),
-        ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is forecast without a gap"),
+        ({"first": dt.date(2025, 1, 2)}, {}, "365 days of weather up to 2025-12-31 are needed, 3"),
+        ({"missing": [dt.date(2025, 12, 31)]}, {}, "the weather of 2025-12-31 is not stored"),
+        ({"missing": [dt.date(2025, 12, 1)]}, {}, "weather up to 2025-12-31 are needed, 30"),
+        ({"seen_at": utc(2025, 12, 31, 1)}, {}, "at 2025-12-31T01:00:00Z, over 36 hours ago"),
+        ({"seen_at": utc(2026, 1, 1, 15)}, {}, "no weather forecast has been read yet"),
+        ({"coming": [np.nan] * 7}, {}, "no day after 2025-12-31 is forecast without a gap"),
+        ({}, {"content": b"no"}, "cannot be used: expected packed weather of 2026-01-01, found"),
+        ({}, {"names": ["x"]}, "the stored weather cannot be used: "),
     ],
 )
-def test_unusable_weather_is_missing(empty, changes, reason):
-    sample_weather.store_weather(
-        empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | changes
-    )
-    with empty.database.reading() as connection:
+def test_unusable_weather_is_missing(empty, given, corrupt, reason):
+    sample_weather.store_weather(empty.database, **{"seen_at": SEEN, "coming": [CALM] * 7} | given)
+    with empty.database.writing() as connection:
+        if corrupt:
+            connection.execute(sa.update(table).values(corrupt))
         weather = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
     assert (weather.status, weather.covariates) == ("missing", None)
     assert reason in weather.reason
-
-
-@pytest.mark.parametrize("values", [{"content": b"no"}, {"names": ["x"]}], ids=str)
-def test_corrupt_weather_is_missing(empty, values):
-    sample_weather.store_weather(empty.database, SEEN, [CALM] * 7)
-    with empty.database.writing() as connection:
-        connection.execute(sa.update(table).values(values))
-        weather = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
-    assert (weather.status, weather.covariates) == ("missing", None)
 
 
 def test_weather_is_off_if_the_champion_does_not_read_it(context):
@@ -159,31 +171,12 @@ def test_weather_is_read_as_of_a_moment(empty):
     assert earlier.fingerprint != later.fingerprint
 
 
-def test_changes_are_attributed_to_weather(context, clock):
-    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
-    refit(context)
-    clock.now += dt.timedelta(hours=1)
-    sample_weather.store_weather(context.database, clock.now, [CALM] * 7)
-    refit(context)
-    changes = read_note(context, note_store.CHANGES)
-    assert list(changes["causes"]) == ["model", "revision", "weather", "new_figures"]
-    week = {cause: sum(values[:7]) for cause, values in changes["causes"].items()}
-    change = sum(changes["after"][:7]) - sum(changes["before"][:7])
-    assert abs(week["model"]) < 5  # sampling noise
-    assert week["revision"] == 0
-    assert change > 50
-    assert week["weather"] > 0.8 * change
-    for at in range(28):
-        by_cause = sum(values[at] for values in changes["causes"].values())
-        assert changes["before"][at] + by_cause == pytest.approx(changes["after"][at], abs=0.01)
-
-
 def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(context, monkeypatch):
     """The weather was first read between the two origins."""
     sample_weather.store_weather(
         context.database, utc(2025, 11, 24, 5), [ROUGH] * 7, first=dt.date(2024, 1, 1)
     )
-    statuses: list[tuple[str, str]] = []
+    statuses = []
     as_known = covariates.drivers_as_of
 
     def record_status(connection, route, origin, *more):
@@ -227,21 +220,100 @@ def test_model_that_fails_with_weather_is_fitted_without_it(context, monkeypatch
     assert read_note(context) == {"status": "missing", "reason": reason}
 
 
-def test_weather_becoming_available_or_missing_is_a_cause(context, clock):
-    for _ in range(2):  # the second one can be compared with the first
-        refit(context, force=True)
-        clock.now += dt.timedelta(seconds=1)
-    sample_weather.store_weather(context.database, SEEN, [ROUGH] * 7)
-    refit(context)
-    gained = read_note(context, note_store.CHANGES)
-    assert sum(gained["causes"]["weather"][:7]) < -50
-    assert set(gained["causes"]["model"]) == {0}
-    clock.now += dt.timedelta(days=3)  # the weather forecast is stale
-    outcome = refit(context)
-    assert outcome.detail["weather"] == "missing"
-    lost = read_note(context, note_store.CHANGES)
-    assert sum(lost["causes"]["weather"][:7]) > 50
-    clock.now += dt.timedelta(seconds=1)
-    refit(context, force=True)
-    without = read_note(context, note_store.CHANGES)
-    assert list(without["causes"]) == ["model", "revision", "new_figures"]
+def store_daily_readings(database, days, bias):
+    """Store an archive, and an ensemble of two members each day, `bias` above the actual values."""
+    first, last = dt.date(2024, 6, 1), dt.date(2025, 12, 31)
+    actual = np.random.default_rng(1).gamma(4.0, 2.0, size=((last - first).days + 16, len(WIND)))
+    later = first + 100 * DAY
+    readings = [
+        WeatherReading("archive", WIND, first, actual[None, :100], utc(2024, 9, 12, 4)),
+        WeatherReading("archive", WIND, later, actual[None, 100:-15], utc(2026, 1, 1, 4)),
+    ]
+    for back in range(days):
+        today = last + DAY - back * DAY
+        at = (today - first).days
+        members = actual[at : at + 15] + bias + np.array([-0.5, 0.5])[:, None, None]
+        seen = dt.datetime.combine(today, dt.time(5), dt.UTC)
+        readings.append(WeatherReading("ensemble", WIND, today, members, seen))
+    save(database, *readings)
+
+
+def save(database, *readings):
+    with database.writing() as connection:
+        for reading in readings:
+            weather_store.save_reading(connection, ROUTE, reading)
+
+
+def test_past_forecasts_are_archived_and_correct_the_members(database):
+    store_daily_readings(database, 110, bias=3.0)
+    with database.reading() as connection:
+        weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
+        # An origin one day earlier: the day in between is observed, also at each past origin.
+        older = sample_weather.usable_weather(connection, ORIGIN - 1 * ONE_DAY, NOON)
+        near, far = (
+            sample_weather.usable_weather(connection, ORIGIN - days * ONE_DAY, NOON)
+            for days in (14, 15)
+        )
+    assert (weather.n_members, weather.n_ahead) == (2, 15)
+    # Daily for the last 90 days, weekly before.
+    origins = weather.archive.origins
+    assert (len(origins), str(origins[0]), str(origins[-1])) == (93, "2025-09-17", "2025-12-30")
+    issued = weather.archive.issued_at(ORIGIN - 20 * ONE_DAY)
+    actual = weather.history[-20:-5]
+    np.testing.assert_allclose(issued.mean(axis=0), actual + 3, atol=1e-5)
+    # The members' error is learned from them: most of the bias of 3 m/s is removed.
+    bias = weather.future - correct_members(weather)
+    assert 1.8 < bias[..., :3].mean() < 3
+    assert (older.n_ahead, older.future[0, 0, 0]) == (16, older.future[1, 0, 0])
+    issued = older.archive.issued_at(ORIGIN - 21 * ONE_DAY)
+    observed = np.repeat(weather.history[None, -21], 2, axis=0)
+    np.testing.assert_allclose(issued[:, 0], observed, atol=1e-5)
+    np.testing.assert_allclose(issued[:, 1:].mean(axis=0), actual + 3, atol=1e-5)
+    assert near.archive is not None and far.archive is None
+    assert len(weather.history) == 579, "all of the archive, however long ago it was read"
+
+
+def test_past_forecast_is_the_last_before_its_origin_hour(database):
+    """The last reading before 14:00 on the day after the origin; short readings are omitted."""
+    store_daily_readings(database, 10, bias=0.0)
+    for value, shape, seen in (
+        (7.0, (3, 15), utc(2025, 12, 28, 11)),
+        (8.0, (3, 15), utc(2025, 12, 28, 15)),
+        (9.0, (2, 4), utc(2025, 12, 27, 12)),
+    ):
+        values = np.full((*shape, len(WIND)), value)
+        save(database, WeatherReading("ensemble", WIND, seen.date(), values, seen))
+    with database.reading() as connection:
+        weather = sample_weather.usable_weather(connection, ORIGIN, NOON)
+    assert "2025-12-26" not in weather.archive.origins.astype(str)
+    assert set(weather.archive.issued_at("2025-12-27").ravel()) == {7.0}
+    assert len(weather.archive.origins) == 8
+
+
+def test_prune_keeps_readings_that_forecasts_need(database):
+    store_daily_readings(database, 410, bias=1.0)
+    with database.reading() as connection:
+        before = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
+    with database.writing() as connection:
+        assert weather_store.prune_readings(connection, NOON - covariates.LOOKBACK) > 0
+        after = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
+    assert before.detail["past_forecasts"] == 90 + 45
+    assert after.fingerprint == before.fingerprint
+
+
+def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database):
+    store_daily_readings(database, 1, bias=0.0)
+    with database.reading() as connection:
+        archive = sample_weather.newest_reading(connection, "archive")
+    recent = np.append(archive.values[:, -60:] - 2.0, [[[5.0] * len(WIND)]], axis=1)
+    save(database, WeatherReading("recent", WIND, archive.last - 59 * DAY, recent, SEEN))
+    with database.reading() as connection:
+        seen = utc(2026, 1, 2, 5)
+        weather = sample_weather.usable_weather(connection, ORIGIN + 1 * ONE_DAY, seen)
+        ensemble = WeatherReadings(connection, ROUTE).newest_at("ensemble", seen)
+    np.testing.assert_allclose(weather.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
+    np.testing.assert_allclose(weather.history[-2], archive.values[0, -1], atol=1e-5)
+    adjustment = weather.future - ensemble.values[:, 1:]  # the members too
+    np.testing.assert_allclose(adjustment, 2 * 60 / 80, atol=1e-4)
+    earlier = weather.archive.issued_at(ORIGIN) - ensemble.values[:, :14]  # and past forecasts
+    np.testing.assert_allclose(earlier, 2 * 60 / 80, atol=1e-4)

@@ -19,7 +19,7 @@ def test_daily_wind_equals_a_loop_over_hours():
     assert values.shape == (3, 3, len(WIND))
     for member in range(3):
         for day in (1, 2, 3):
-            columns: dict[str, list[float]] = {name: [] for name in WIND}
+            columns = {name: [] for name in WIND}
             for point in range(2):
                 rows = hourly[member, point].tolist()
                 today, before = rows[24 * day : 24 * day + 24], rows[24 * day - 24 : 24 * day]

@@ -2,47 +2,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
 
 import pytest
 
-from service.core.declared_series import Route
+from service.core.declared_series import Table
 from service.data.declared_table import read
 from service.data.source import SourceError
+from tests.service.support import ROUTE
 
 D = dt.date
 TODAY = D(2025, 3, 1)
-SERIES = {
-    "title": "Landings",
-    "unit": "landings",
-    "unit_one": "landing",
-    "day_threshold": 1,
-    "week_threshold": 1,
-    "likely_above": 0.5,
-    "unlikely_below": 0.5,
-}
-
-
-def make_route(**source):
-    """Return a route with a declared `source`."""
-    table = {"kind": "csv", "file": "a.csv", "columns": {"landings": "arrived"}} | source
-    return Route.model_validate(
-        {
-            "name": "strait",
-            "folder": Path(),
-            "title": "The strait",
-            "time_zone": "Europe/Rome",
-            "attribution": "Source: somebody",
-            "licence": "CC BY 4.0",
-            "source": table,
-            "series": {"landings": SERIES},
-        }
-    )
 
 
 def read_figures(*lines, **source):
-    content = "\n".join(lines).encode()
-    document = read(content, "a.csv", make_route(**source), TODAY)
+    """Read a table with a declared `source`."""
+    declared = {"kind": "csv", "file": "a.csv", "columns": {"landings": "arrived"}} | source
+    route = ROUTE.model_copy(update={"source": Table.model_validate(declared)})
+    document = read("\n".join(lines).encode(), "a.csv", route, TODAY)
     assert (document.source, document.published_at) == ("declared", None)
     return dict(document.figures["landings"])
 
@@ -84,10 +60,9 @@ def test_counts_and_dates_are_read_as_people_write_them(day, cell, source):
 
 def test_json_rows_are_read():
     rows = [{"date": "2025-02-01", "arrived": 5}, {"date": "2025-02-02", "arrived": None}]
-    content = json.dumps({"data": {"items": rows}}).encode()
-    declared = make_route(kind="json", rows="data.items", placeholders=[""])
-    document = read(content, "a.json", declared, TODAY)
-    assert document.figures == {"landings": {D(2025, 2, 1): 5}}
+    source = {"kind": "json", "rows": "data.items", "placeholders": [""]}
+    content = json.dumps({"data": {"items": rows}})
+    assert read_figures(content, **source) == {D(2025, 2, 1): 5}
 
 
 @pytest.mark.parametrize(
@@ -123,17 +98,10 @@ LOCAL = {"decimal": ",", "thousands": "."}
         ),
         ("2025-02-01,5 2025-02-01,6", {}, "row 3, column arrived: expected 5, as row 2 says for 2"),
         ("2025-02-01,5 2025-02-03,6", {}, "row 3, column date: expected 2025-02-02, the day after"),
-        (
-            "2025-03-01,5 2025-03-02,6",
-            {},
-            "row 3, column date: expected a day up to today, 2025-03",
-        ),
+        ("2025-03-01,5 2025-03-02,6", {}, "row 3, column date: expected a day up to today, 2025"),
+        ("0999-12-31,5", {}, "row 2, column date: expected a day up to today, 2025-03-01, found 0"),
         ("2025-02-01,-", {"placeholders": ["-"]}, "expected a count in some row, found placehold"),
-        (
-            "2025-02-01,5",
-            {"columns": {"landings": "x"}},
-            "row 1: expected a column 'x', found date",
-        ),
+        ("2025-02-01,5", {"columns": {"landings": "x"}}, "row 1: expected a column 'x', found dat"),
     ],
 )
 def test_table_other_than_declared_is_rejected(rows, source, error):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,11 @@ def test_document_is_stored_once_and_read_unchanged(database):
         assert [d.source for d in workbooks] == ["workbook"]
         other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
         assert list(document_store.list_overlapping(connection, other, all_days)) == []
+        rows = document_store.list_newest(connection)
+    assert [tuple(row.values()) for row in rows] == [
+        (ROUTE.name, one.source, one.data_through, one.published_at, SEEN)
+        for one in (PAGE, WORKBOOK)
+    ]
 
 
 @pytest.mark.parametrize(("hours", "is_assumed"), [(-1, True), (0, False), (1, False)])
@@ -62,18 +68,6 @@ def test_nothing_is_known_later_than_it_was_seen(hours, is_assumed):
     seen = usual - dt.timedelta(hours=hours)
     ((_, one),) = replace(stored, known_at=None, first_seen_at=seen).statements(ROUTE)
     assert (one.known_at, one.known_at_assumed) == (min(usual, seen), hours <= 0)
-
-
-def test_newest_document_of_each_source(database):
-    with database.writing() as connection:
-        for document in (PAGE, WORKBOOK):
-            document_store.add_document(connection, ROUTE, to_store(document))
-    with database.reading() as connection:
-        rows = document_store.list_newest(connection)
-    assert [tuple(row.values()) for row in rows] == [
-        (ROUTE.name, one.source, one.data_through, one.published_at, SEEN)
-        for one in (PAGE, WORKBOOK)
-    ]
 
 
 def test_fingerprint_depends_on_content_and_publication_time():
@@ -104,3 +98,18 @@ def test_last_validators_are_kept_by_route(database):
     with database.reading() as connection:
         assert document_store.get_validators(connection, ROUTE) == both | {"a": ('"2"', None)}
         assert document_store.get_validators(connection, other) == {"a": ('"1"', None)}
+
+
+def test_same_raw_document_is_kept_once_and_old_ones_are_deleted(tmp_path):
+    def save(content):
+        return document_store.save_raw_document(tmp_path, content, ".ods")
+
+    old, repeated, new = map(save, (b"1", b"abc", b"3"))
+    assert repeated.read_bytes() == b"abc"
+    assert repeated.name == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.ods"
+    for path, days in ((old, 91), (repeated, 91), (new, 89)):
+        moment = (SEEN - dt.timedelta(days=days)).timestamp()
+        os.utime(path, (moment, moment))
+    assert save(b"abc") == repeated
+    document_store.prune_raw_documents(tmp_path, 90, SEEN)
+    assert [path for path in (old, repeated, new) if path.exists()] == [repeated, new]

@@ -9,23 +9,17 @@ import pytest
 
 from service.data import govuk
 from service.data.collect import fetch_documents
-from tests.support import ods, pages
+from tests.service.data.test_collect import WORKBOOK, make_page
 from tests.support.sites import ODS, PUBLICATION, SiteResponse, act_as_govuk
 
 TODAY = dt.date(2024, 2, 1)
-DAYS = ods.some_days(dt.date(2024, 1, 1), 26)
-WORKBOOK = ods.workbook(DAYS, "2024-01-27T13:00:00Z")
-COUNTS = [(0, 0), (90, 2), (*DAYS[24][1:],), (*DAYS[25][1:],), (0, 0), (120, 3), (7, 1)]
-PAGE_BYTES = pages.page(
-    pages.table(pages.week(dt.date(2024, 1, 29), COUNTS)), "2024-01-30T13:20:00+00:00"
-)
 API = f"/api/content{PUBLICATION}"
 
 
 @pytest.fixture
 def collect(fetcher, sites):
     """Return a function that reads the site."""
-    act_as_govuk(sites, WORKBOOK, PAGE_BYTES)
+    act_as_govuk(sites, WORKBOOK, make_page())
     return lambda: fetch_documents(
         fetcher, govuk.documents(fetcher, sites.url), TODAY, lambda *_: None, {}
     )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,12 +9,12 @@ from hypothesis import strategies as st
 
 from service.data import govuk_page
 from service.data.source import SourceError
-from tests.support import pages, shared
+from tests.support import pages
 
 TODAY = dt.date(2025, 12, 31)
 LAST = dt.date(2025, 12, 20)
-COUNTS = [(52, 1), (0, 0), (74, 1), (497, 9), (0, 0), (0, 0), (803, 13)]
-Rows = list[list[str]]
+DAY = dt.timedelta(days=1)
+COUNTS = [(52, 1), (0, 0), (74, 1), (497, 9), (3, 3), (0, 0), (803, 13)]
 
 
 def rows():
@@ -32,6 +31,10 @@ def set_cell(row, column, text):
     return lambda table: table[row].__setitem__(column, text)
 
 
+def put_days_up_to(last):
+    return lambda table: table.__setitem__(slice(None), pages.week(last, COUNTS))
+
+
 def read_page(content):
     return govuk_page.read(content, "p.html", TODAY)
 
@@ -42,30 +45,6 @@ def read_error(content):
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-@shared.needed
-def test_real_pages_match_the_embedded_figures(figures):
-    """The first has a public time on the 13th, yet covers the whole of the 13th."""
-    documents = [govuk_page.read(path.read_bytes(), path.name, TODAY) for path in shared.pages()]
-    for document in documents:
-        for series_id, series in figures.items():
-            stated = document.figures[series_id]
-            assert stated == {day: series.on(day) for day in stated}
-            assert len(stated) == 7
-        assert document.notes == ()
-    assert [f"{d.data_through} {d.published_at:%Y-%m-%dT%H:%M:%SZ}" for d in documents] == [
-        "2025-12-13 2025-12-14T11:01:20Z",
-        "2025-12-20 2025-12-21T09:17:35Z",
-        "2025-12-29 2025-12-30T12:48:06Z",
-    ]
-
-
-@shared.needed
-def test_page_of_prose_is_rejected():
-    message = read_error(shared.prose_page().read_bytes())
-    assert "expected one table headed Date | Migrants arrived | Boats arrived" in message
-    assert message.endswith("found no table")
 
 
 def test_counts_revisions_and_publication_time_are_read():
@@ -117,17 +96,31 @@ def test_other_wrong_dates_are_rejected(change):
             "row 4, Migrants arrived: expected plain text",
         ),
         ("<div>" * 40_000, "at most 3,000 tags"),
+        (pages.table(rows()).encode("latin-1"), "expected text in UTF-8, found the byte 0xa0"),
+        *(
+            (f"<{tag}>{pages.table(rows())}</{tag}>", f"row 1: expected plain text, found '<{tag}")
+            for tag in ("del", "details")
+        ),
     ],
-    ids=["no header", "plain text", "two tables", "cell spans two columns", "too many tags"],
+    ids=[
+        *("no header", "plain text", "two tables", "cell spans two columns", "too many tags"),
+        *("not in UTF-8", "struck out", "within details"),
+    ],
 )
 def test_page_without_one_regular_table_is_rejected(body, message):
-    assert message in read_error(pages.page(body))
+    content = body if isinstance(body, bytes) else pages.page(body)
+    assert message in read_error(content)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda t: t.pop(3), "row 5: expected 2025-12-17, the day after 2025-12-16, found 2025-"),
+        (
+            put_days_up_to(TODAY + DAY),
+            "row 8: expected a day up to today, 2025-12-31, found 2026-0",
+        ),
+        (set_cell(4, 2, "4"), "row 6: expected at least as many people as boats, found 3 people"),
         (lambda t: t.clear(), "row 2: expected a row of figures, found none"),
         (lambda t: t[2].pop(), "row 4: expected 5 cells, found 4: 16 December 2025 | 74 | 1 | 0"),
         (set_cell(2, 0, "16 Dec 2025"), "row 4: expected a date such as 7 December"),
@@ -188,29 +181,12 @@ def test_hidden_cells_rows_and_tables_are_rejected(tag, attribute):
     assert "expected plain text, found" in message
 
 
-@pytest.mark.parametrize("tag", ["del", "details"])
-def test_table_within_another_element_is_rejected(tag):
-    table = pages.table(rows())
-    message = read_error(pages.page(f"<{tag}>{table}</{tag}>"))
-    assert message.startswith(f"p.html, row 1: expected plain text, found '<{tag}")
-
-
-def test_content_not_in_utf_8_is_rejected():
-    text = pages.page(pages.table(rows())).decode()
-    assert "expected text in UTF-8, found the byte 0xa0" in read_error(text.encode("latin-1"))
-
-
-def test_publication_time_before_end_of_last_day_is_ignored_and_noted():
-    content = pages.page(pages.table(rows()), public="2025-12-20T10:57:26+00:00")
+@pytest.mark.parametrize("stamp", ["", "yesterday", "2025-12-21T09:00:00"])
+def test_invalid_publication_time_or_before_end_of_last_day_is_ignored(stamp):
+    content = pages.page(pages.table(rows()), stamp, public="2025-12-20T10:57:26+00:00")
     document = read_page(content)
     assert document.published_at is None
     assert "is before the end of 2025-12-20, which it covers; not used" in document.notes[0]
-
-
-@pytest.mark.parametrize("stamp", ["", "yesterday", "2025-12-21T09:00:00"])
-def test_invalid_publication_time_is_ignored(stamp):
-    content = pages.page(pages.table(rows()), stamp)
-    assert read_page(content).published_at is None
 
 
 CELLS = (
@@ -225,7 +201,7 @@ CELLS = (
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), CELLS), min_size=1, max_size=4))
 def test_any_cells_raise_only_source_error(edits):
-    table: list[list[Any]] = rows()
+    table = rows()
     for row, column, value in edits:
         table[row][column] = value
     with contextlib.suppress(SourceError):

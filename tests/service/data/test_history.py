@@ -1,5 +1,3 @@
-"""The history of a figure, compared with a simple rule at each time."""
-
 from __future__ import annotations
 
 import datetime as dt
@@ -11,10 +9,11 @@ from service.data.history import Statement, history
 from tests.service.support import utc
 
 START = utc(2025, 12, 14, 11)
+HOUR = dt.timedelta(hours=1)
 
 
 def make_statement(value, source, hour, tie="a", marked=False):
-    known_at = START + dt.timedelta(hours=hour)
+    known_at = START + hour * HOUR
     return Statement(value, source, known_at, False, known_at, known_at, marked, tie)
 
 
@@ -31,20 +30,16 @@ STATEMENTS = st.lists(
 )
 
 
-def find_current(statements, moment):
-    past = [s for s in statements if s.known_at <= moment]
-    return max(past, key=lambda s: (s.rank, s.known_at, s.tie), default=None)
-
-
 @given(STATEMENTS)
-def test_highest_ranked_newest_statement_is_current_at_any_time(
-    statements,
-):
+def test_highest_ranked_newest_statement_is_current_at_any_time(statements):
+    def find(moment):
+        past = [s for s in statements if s.known_at <= moment]
+        return max(past, key=lambda s: (s.rank, s.known_at, s.tie), default=None)
+
     rulings = history(statements)
     assert {r.value for r in rulings} == {s.value for s in statements}
-    for hour in range(-1, 6):
-        now = START + dt.timedelta(hours=hour, minutes=30)
-        expected = find_current(statements, now)
+    for now in (START + (hour + 0.5) * HOUR for hour in range(-1, 6)):
+        expected = find(now)
         current = [
             r
             for r in rulings
@@ -55,11 +50,9 @@ def test_highest_ranked_newest_statement_is_current_at_any_time(
         for ruling in current:
             # It has been the current value since then without a break.
             assert ruling.since <= ruling.known_at
-            moment = now
-            while moment >= ruling.since:
-                earlier = find_current(statements, moment)
-                assert earlier.value == ruling.value
-                moment -= dt.timedelta(hours=1)
+            while now >= ruling.since:
+                assert find(now).value == ruling.value
+                now -= HOUR
 
 
 def test_later_page_does_not_replace_the_workbook():
@@ -76,21 +69,17 @@ def test_later_page_does_not_replace_the_workbook():
     assert page.superseded_at == page.known_at
 
 
-def test_same_value_from_another_source_keeps_its_start():
-    page, workbook = history([make_statement(737, "page", 0), make_statement(737, "workbook", 100)])
-    assert page.superseded_at == workbook.known_at
-    assert workbook.since == page.known_at
+def test_value_keeps_its_start_until_another_replaces_it():
+    stated = [(5, "page"), (5, "workbook"), (7, "workbook"), (5, "workbook")]
+    rulings = history([make_statement(*one, hour) for hour, one in enumerate(stated)])
+    assert [(r.value, r.source) for r in rulings] == stated
+    assert [r.since - START for r in rulings] == [0 * HOUR, 0 * HOUR, 2 * HOUR, 3 * HOUR]
+    assert [r.superseded_at for r in rulings] == [*(r.known_at for r in rulings[1:]), None]
 
 
-def test_repeated_statements_of_a_source_are_one_ruling():
+def test_repeated_statements_are_one_ruling():
     (ruling,) = history([make_statement(9, "page", hour, marked=hour == 2) for hour in (3, 1, 2)])
-    assert ruling.known_at == ruling.first_seen_at == START + dt.timedelta(hours=1)
+    assert ruling.known_at == ruling.first_seen_at == START + HOUR
     assert ruling.marked_revised
-
-
-def test_returning_value_starts_a_new_ruling():
-    values = [
-        (r.value, r.since.hour)
-        for r in history([make_statement(v, "page", h) for h, v in enumerate([5, 7, 5])])
-    ]
-    assert values == [(5, 11), (7, 12), (5, 13)]
+    (ruling,) = history([make_statement(9, source, 1) for source in ("workbook", "page")])
+    assert (ruling.source, ruling.since) == ("workbook", START + HOUR)

@@ -1,50 +1,40 @@
+"""The ingest job: embedded figures, files, and a declared table from its address."""
+
 from __future__ import annotations
 
 import datetime as dt
 
 import pytest
-import sqlalchemy as sa
 
 from service.app import create_app
-from service.core.clock import utc_now
-from service.core.context import Context
+from service.core.context import Context, open_context
 from service.core.job_runner import JobError
-from service.core.tables import observations as table
-from service.data import observation_store
+from service.core.settings import Settings
+from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
-from tests.service.stored_figures import ingest_failure
-from tests.service.support import ROUTE, utc
+from tests.service.core.test_route_files import ROUTE, declare
+from tests.service.data.test_collect import write_csv
+from tests.service.stored_figures import ingest_failure, list_rows
+from tests.service.support import declare_quick_models, utc
+from tests.support.sites import SiteResponse, endless
+from tests.support.waiting import BOUND
+
+PATH = "/landings.csv"
+FIRST = {"2024-10-16": 60, "2024-10-17": 100, "2024-10-18": 0}
 
 
-def count_rows(context):
-    with context.database.reading() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
-
-
-def write_csv(folder, *rows):
-    file = folder / "figures.csv"
-    file.write_text("\n".join(("date,people,boats", *rows)) + "\n")
-    return file
-
-
-def test_embedded_figures_are_stored_once(empty):
-    outcome = ingest(empty)
+def test_embedded_figures_are_stored_once_and_revised_by_a_file(empty, tmp_path):
+    outcome = ingest(empty, period="monday")
     assert outcome.reason == "5844 new, 0 revised, 0 unchanged from figures, to 2025-12-31"
-    assert count_rows(empty) == 5844
+    rows = list_rows(empty)
+    assert len(rows) == 5844
+    assert ingest(empty, period="monday").outcome == "skipped"
     second = ingest(empty)
     assert second.reason == "0 new, 0 revised, 5844 unchanged from figures, to 2025-12-31"
-    assert count_rows(empty) == 5844
-    with empty.database.reading() as connection:
-        assumed = connection.execute(sa.select(table.c.known_at_assumed).distinct()).scalars().all()
-    assert assumed == [True]
-
-
-def test_csv_adds_and_revises_figures(empty, tmp_path):
-    ingest(empty)
+    assert list_rows(empty) == rows
     file = write_csv(tmp_path, "2025-12-30,1,1", "2025-12-31,2,1", "2026-01-01,3,1")
     outcome = ingest(empty, "csv", file)
-    assert outcome.detail["new"] == 2
-    assert outcome.detail["revised"] >= 2
+    assert (outcome.detail["new"], outcome.detail["revised"]) == (2, 4)
     with empty.database.reading() as connection:
         people = observation_store.get_series(connection, "people")
         before = observation_store.get_series(connection, "people", utc(2026, 1, 1, 14))
@@ -53,47 +43,81 @@ def test_csv_adds_and_revises_figures(empty, tmp_path):
     assert before.values[-2:].tolist() != [1, 2]
 
 
-def test_invalid_csv_stores_nothing(empty, tmp_path):
-    error = ingest_failure(empty, "csv", write_csv(tmp_path, "2025-01-01,1,1", "2025-01-03,1,1"))
-    assert "figures.csv, row 3" in error
-    assert count_rows(empty) == 0
-
-
 def test_ingest_of_a_users_file_does_not_affect_status(context, clock, tmp_path):
-    """Neither failure nor success changes it, and the path is not shown."""
-    client = create_app(context, clock).test_client()
-    before = client.get("/v1/status").json
-    with pytest.raises(JobError):
-        ingest(context, "csv", write_csv(tmp_path, "2025-01-01,-1,1"))
-    after = client.get("/v1/status")
-    assert after.json["status"] == before["status"] == "fresh"
-    assert after.json["jobs"] == before["jobs"]
-    assert str(tmp_path) not in after.text + client.get("/").text
-    # A file read after the configured source has failed does not hide that failure.
-    broken = context.settings.model_copy(
-        update={"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
-    )
-    live = Context(broken, context.database)
-    with pytest.raises(JobError):
-        ingest(live)
+    """Its failure is not shown, with its path, and its success does not hide another failure."""
+
+    def get_status():
+        response = create_app(live, clock).test_client().get("/v1/status")
+        assert str(tmp_path) not in response.text
+        return response.json["status"], [reason["name"] for reason in response.json["reasons"]]
+
+    broken = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    live = Context(context.settings.model_copy(update=broken), context.database)
+    ingest_failure(live, "csv", write_csv(tmp_path, "2025-01-01,-1,1"))
+    assert get_status() == ("fresh", [])
+    ingest_failure(live)
     ingest(live, "csv", write_csv(tmp_path, "2026-01-01,5,1"))
-    response = create_app(live, clock).test_client().get("/v1/status").json
-    assert response["status"] == "degraded"
-    assert [reason["name"] for reason in response["reasons"]] == ["ingest_failed"]
+    assert get_status() == ("degraded", ["ingest_failed"])
 
 
-def test_future_day_is_rejected(empty, tmp_path):
-    today = ROUTE.day(utc_now())
-    days = [today + dt.timedelta(days=n) for n in (-1, 0, 1)]
-    with pytest.raises(JobError, match=f"expected days up to {today}, found {days[-1]}"):
-        ingest(empty, "csv", write_csv(tmp_path, *(f"{day},1,1" for day in days)))
-    assert count_rows(empty) == 0
-    ingest(empty, "csv", write_csv(tmp_path, *(f"{day},1,1" for day in days[:2])))
-    with empty.database.reading() as connection:
-        people = observation_store.get_series(connection, "people", utc_now())
-    assert people.data_through == today
+@pytest.fixture
+def declared(tmp_path, sites):
+    """The context of a route that declares a table at an address."""
+    declaration = ROUTE.replace('file = "landings.csv"', f'address = "{sites.url}{PATH}"')
+    declaration = declaration.replace("Europe/London", "Europe/Rome")
+    context = open_context(
+        Settings(
+            series_dir=declare(tmp_path / "series", declaration),
+            var_dir=tmp_path / "var",
+            models_dir=declare_quick_models(tmp_path / "models"),
+            source="declared",
+            weather="off",
+            fetch_attempts=1,
+            fetch_seconds=BOUND,
+        )
+    )
+    yield context
+    context.database.close()
 
 
-def test_period_is_ingested_once(empty):
-    assert ingest(empty, period="monday").outcome == "done"
-    assert ingest(empty, period="monday").outcome == "skipped"
+def publish(sites, counts, content_type="text/csv"):
+    rows = "\n".join(f"{day},{count}" for day, count in counts.items())
+    sites.replies[PATH] = SiteResponse(f"date,arrived\n{rows}".encode(), content_type)
+
+
+def read_stored(context):
+    with context.database.reading() as connection:
+        rows = observation_store.list_current(connection, "landings")
+    return {row.date.isoformat(): row.value for row in rows}
+
+
+def test_new_days_and_small_revisions_of_a_table_are_stored_but_no_contradictions(declared, sites):
+    publish(sites, FIRST)
+    assert ingest(declared).reason.startswith("3 new, 0 revised, 0 unchanged from 127.0.0.1")
+    day = dt.date(2024, 10, 16)
+    with declared.database.reading() as connection:
+        (row,) = observation_store.list_current(connection, "landings", first=day, last=day)
+    assert row.known_at == dt.datetime(2024, 10, 17, 12, tzinfo=dt.UTC)  # 14:00 in Rome
+    without_last_day = dict(list(FIRST.items())[:-1])
+    for counts, error in (
+        (FIRST | {"2024-10-17": 900}, "expected 100 as published before"),
+        (without_last_day, "2024-10-18: expected 0 as published before, found no such day"),
+    ):
+        publish(sites, counts)
+        assert error in ingest_failure(declared)
+        assert read_stored(declared) == FIRST
+    revised = FIRST | {"2024-10-17": 110, "2024-10-19": 4}
+    publish(sites, revised)
+    assert ingest(declared).detail["revised"] == 1
+    assert read_stored(declared) == revised
+
+
+def test_html_and_endless_response_are_rejected(declared, sites, monkeypatch):
+    publish(sites, FIRST, content_type="text/html")
+    with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
+        ingest(declared)
+    monkeypatch.setattr(csv_rows, "LARGEST_BYTES", 1_000_000)
+    sites.replies[PATH] = SiteResponse(kind="text/csv", behave=endless)
+    with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found more"):
+        ingest(declared)
+    assert read_stored(declared) == {}

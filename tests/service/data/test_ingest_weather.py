@@ -26,34 +26,50 @@ ENSEMBLE = "/ensemble-api/v1/ensemble"
 @pytest.fixture
 def today(sites, monkeypatch):
     today = ROUTE.day(utc_now())
-    # Two parts of the archive instead of nine.
+    # Few parts of the archive instead of nine.
     monkeypatch.setattr(ingest_weather, "_BEGIN", today - 380 * DAY)
     act_as_openmeteo(sites, today)
     return today
 
 
-def test_archive_is_read_once(reader, sites, today):
+def test_every_part_is_stored_and_only_the_last_week_of_the_archive_read_again(
+    reader, sites, today
+):
+    """The source begins a few days late, lacking some hours, and a part is stored already."""
+
+    def reply(request):
+        first, last = (
+            dt.date.fromisoformat(request.query[name][0]) for name in ("start_date", "end_date")
+        )
+        hours = json.loads(hourly_weather(request, first, (last - first).days + 1))
+        missing = 24 * max((today - 372 * DAY - first).days, 0)
+        for point in hours:
+            point["hourly"]["wind_speed_10m"][:missing] = [None] * missing
+        return SiteResponse(json.dumps(hours).encode(), "application/json")
+
+    sites.replies[ARCHIVE] = reply
+    values = np.ones((1, 7, len(WIND)))
+    stored = WeatherReading("archive", WIND, today - 376 * DAY, values, utc_now())
+    with reader.database.writing() as connection:
+        weather_store.save_reading(connection, ROUTE, stored)
     outcome = read_weather(reader)
-    assert outcome.outcome == "done"
-    stored = outcome.detail["stored"]
-    assert (stored[0], stored[-1]) == ("ensemble", "waves")
+    assert (outcome.outcome, outcome.detail["stored"]) == ("done", ["ensemble", "archive", "waves"])
+    assert sites.times(ARCHIVE) == 3, "before the stored part, and a year and a few days after it"
+    days = today - 381 * DAY, today
     with reader.database.reading() as connection:
-        assert weather_store.list_spans(connection, ROUTE, "archive") == [
-            (today - 380 * DAY, today - DAY)
-        ]
-        assert weather_store.list_spans(connection, ROUTE, "recent") == [(today - 60 * DAY, today)]
-        ensemble = sample_weather.newest_reading(connection, "ensemble")
+        gaps = weather_store.list_gaps(connection, ROUTE, "archive", *days)
         covariates = sample_weather.usable_weather(
             connection, np.datetime64(today - DAY), utc_now()
         )
-    assert ensemble.values.shape == (4, 15, len(WIND))
-    assert covariates.history.shape == (380, len(WIND))
+    assert gaps == [(day, day) for day in days]
+    assert covariates.history.shape == (376, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
-    n_requests = len(sites.requests)
-    read_weather(reader)
-    # The ensemble, the waves and the last week of the archive.
-    assert len(sites.requests) - n_requests == 3
-    assert sites.requests[-2].query["start_date"] == [(today - 9 * DAY).isoformat()]
+    sites.requests.clear()
+    assert read_weather(reader).outcome == "done"
+    assert [one.path for one in sites.requests] == [ENSEMBLE, ARCHIVE, MARINE]
+    query = sites.requests[1].query
+    assert query["start_date"] == [(today - 9 * DAY).isoformat()]
+    assert query["end_date"] == [(today - DAY).isoformat()]
 
 
 @pytest.mark.parametrize(
@@ -92,37 +108,6 @@ def test_run_ends_at_a_rejected_request(reader, sites, today, status, reason, ti
     sites.replies[ARCHIVE] = usual
     assert read_weather(context).outcome == "done"
     assert sites.times(MARINE) == 1
-
-
-def test_days_without_data_are_requested_once(reader, sites, today):
-    """As where a source begins later than requested, or lacks some hours."""
-    begin, missing = today - 380 * DAY, (today - 380 * DAY, today - 369 * DAY)
-
-    def reply(request):
-        first, last = (
-            dt.date.fromisoformat(request.query[name][0]) for name in ("start_date", "end_date")
-        )
-        hours = json.loads(hourly_weather(request, first, (last - first).days + 1))
-        for point in hours:
-            values = point["hourly"]["wind_speed_10m"]
-            for at in range(len(values)):
-                if missing[0] <= first + at // 24 * DAY <= missing[1]:
-                    values[at] = None
-        return SiteResponse(json.dumps(hours).encode(), "application/json")
-
-    sites.replies[ARCHIVE] = reply
-    values = np.ones((1, 12, len(WIND)))
-    stored = WeatherReading("archive", WIND, today - 360 * DAY, values, utc_now())
-    with reader.database.writing() as connection:
-        weather_store.save_reading(connection, ROUTE, stored)
-    read_weather(reader)
-    with reader.database.reading() as connection:
-        assert weather_store.list_spans(connection, ROUTE, "archive") == [(begin, today - DAY)]
-    sites.requests.clear()
-    assert read_weather(reader).outcome == "done"
-    (request,) = (one for one in sites.requests if one.path == ARCHIVE)
-    assert request.query["start_date"] == [(today - 9 * DAY).isoformat()]
-    assert request.query["end_date"] == [(today - DAY).isoformat()]
 
 
 def test_weather_off_requests_nothing(reader, sites):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,19 +18,13 @@ from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
 from service.data.source import SourceError
 from tests.service.support import ROUTE
-from tests.support.sites import (
-    SiteResponse,
-    act_as_openmeteo,
-    hourly_weather,
-    run_sites,
-)
+from tests.support.sites import SiteResponse, act_as_openmeteo, hourly_weather, run_sites
 
 TODAY = dt.date(2023, 12, 28)
 SPAN = (dt.date(2023, 12, 1), dt.date(2023, 12, 3))
 DAY = dt.timedelta(days=1)
 ARCHIVE, ENSEMBLE = "/archive-api/v1/archive", "/ensemble-api/v1/ensemble"
-
-Hours = list[dict[str, Any]]
+MARINE = "/marine-api/v1/marine"
 
 
 def hourly_reply(first, days, change, members=0):
@@ -103,35 +97,30 @@ def test_incomplete_members_or_days_are_omitted(sites, service, members, first_m
     assert ensemble.values.shape == (*shape, len(WIND))
 
 
-def test_waves_request_and_days(sites, service):
+@pytest.mark.parametrize("key", ["", "geheim"])
+def test_waves_request_and_days(sites, service, key):
+    """Customers with a key have hosts of their own."""
+    path = f"/customer-{MARINE[1:]}" if key else MARINE
+    sites.replies = {path: sites.replies[MARINE]}
+    service = replace(service, key=key)
     (reading,) = openmeteo.waves(service)
     assert (reading.kind, reading.names, reading.first) == ("waves", WAVES, TODAY)
     assert reading.values.shape == (1, 7, len(WAVES))
-    assert [request.path for request in sites.requests] == ["/marine-api/v1/marine"]
+    (request,) = sites.requests
+    assert request.query.get("apikey", [""]) == [key]
+    assert "geheim" not in repr(service)
 
 
-@pytest.mark.parametrize(("first", "days"), [("2024-12-01", 3), ("2023-11-30", 5)])
+@pytest.mark.parametrize(
+    ("first", "days"), [("2024-12-01", 3), ("2023-11-30", 5), ("0001-12-25", 3), ("9999-12-25", 3)]
+)
 def test_days_not_requested_are_rejected(sites, service, first, days):
     sites.replies[ARCHIVE] = hourly_reply(dt.date.fromisoformat(first), days, len)
     message = f"archive: expected one member from 2023-12-01 to 2023-12-03, found 1 from {first}"
+    if not first.startswith("20"):
+        message = "expected every hour of whole days, in UTC"
     with pytest.raises(SourceError, match=message):
         openmeteo.archive(service, *SPAN)
-
-
-@pytest.mark.parametrize("year", [1, 9999])
-def test_days_at_the_ends_of_the_calendar_are_rejected(sites, service, year):
-    sites.replies[ENSEMBLE] = hourly_reply(dt.date(year, 12, 25), 7, len)
-    with pytest.raises(SourceError):
-        openmeteo.ensemble(service)
-
-
-def test_api_key_uses_customer_hosts(fetcher, sites):
-    act_as_openmeteo(sites, TODAY)
-    sites.replies = {f"/customer-{path[1:]}": reply for path, reply in sites.replies.items()}
-    service = Service(fetcher, ROUTE.weather_points, f"{sites.url}/{{service}}", "geheim")
-    openmeteo.waves(service)
-    assert sites.requests[0].query["apikey"] == ["geheim"]
-    assert "geheim" not in repr(service)
 
 
 def gusts(hours):
@@ -151,16 +140,8 @@ def gusts(hours):
         (lambda a: a[1]["hourly_units"].update(wind_gusts_10m="kn"), "expected m/s, found kn"),
         (lambda a: a[0].update(utc_offset_seconds=3600), "in UTC"),
         (lambda a: a[0].pop("hourly"), "hours for each of 2 points, found KeyError: 'hourly'"),
-        (
-            lambda a: a[1]["hourly"]["time"].__setitem__(1, "2023-11-30T02:00"),
-            "every hour of whole",
-        ),
-        (
-            lambda a: [
-                one["hourly"]["wind_gusts_10m"].__setitem__(slice(None), [None] * 96) for one in a
-            ],
-            "archive: expected a day with its hours, found none",
-        ),
+        (lambda a: a[1]["hourly"]["time"].__setitem__(1, "2023-11-30T02:00"), "hour of whole days"),
+        (lambda a: gusts(a).__setitem__(slice(None), [None] * 96), "a day with its hours, found n"),
     ],
 )
 def test_invalid_response_is_rejected(sites, service, change, message):
@@ -173,7 +154,7 @@ def test_invalid_response_is_rejected(sites, service, change, message):
 def test_error_response_is_rejected_with_its_reason(sites, service):
     reason = b'{"error": true, "reason": "Data corrupted at path hourly."}'
     for status, message in ((200, "2 points, found .*Data corrupted"), (400, "400 .*Data corr")):
-        sites.replies["/marine-api/v1/marine"] = SiteResponse(reason, "application/json", status)
+        sites.replies[MARINE] = SiteResponse(reason, "application/json", status)
         with pytest.raises(SourceError, match=message):
             openmeteo.waves(service)
 

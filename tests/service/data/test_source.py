@@ -7,24 +7,19 @@ import pytest
 from service.data.source import Document, SourceError, read_file
 
 
-def test_file_larger_than_the_limit_is_rejected(tmp_path):
-    file = tmp_path / "file"
-    file.write_bytes(b"12345")
-    assert read_file(file, 5) == b"12345"
-    with pytest.raises(SourceError, match="expected a file of at most 4 bytes, found more"):
-        read_file(file, 4)
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("none.csv", "none.csv: expected a readable file, found No such"),
         (".", "expected a readable file, found Is a directory"),
+        ("file", "file: expected a file of at most 4 bytes, found more"),
     ],
 )
-def test_unreadable_file_is_named(tmp_path, name, message):
+def test_unreadable_or_too_large_file_is_named(tmp_path, name, message):
+    (tmp_path / "file").write_bytes(b"12345")
     with pytest.raises(SourceError, match=message):
-        read_file(tmp_path / name, 5)
+        read_file(tmp_path / name, 4)
+    assert read_file(tmp_path / "file", 5) == b"12345"
 
 
 def test_document_reaches_the_last_day_of_any_series():

@@ -17,13 +17,7 @@ NAMES = ("wave_m", "wind_ms")
 SEEN = utc(2023, 12, 28, 6)
 
 
-def reading(
-    kind,
-    first,
-    rows,
-    read_at=SEEN,
-    members=1,
-):
+def reading(kind, first, rows, read_at=SEEN, members=1):
     values = np.stack([np.array(rows) + member for member in range(members)])
     return WeatherReading(kind, NAMES, first, values, read_at)
 
@@ -48,7 +42,7 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database):
         assert sample_weather.newest_reading(connection, "waves") is None
 
 
-def test_spans_end_at_days_without_a_reading(database):
+def test_gaps_are_days_without_a_reading(database):
     row = [1.0, 2.0]
     put(
         database,
@@ -58,10 +52,16 @@ def test_spans_end_at_days_without_a_reading(database):
         reading("archive", D(2023, 12, 1), [row]),
         reading("archive", D(2023, 12, 6), [row]),
     )
-    with database.reading() as connection:
-        spans = weather_store.list_spans(connection, ROUTE, "archive")
-        assert weather_store.list_spans(connection, ROUTE, "ensemble") == []
-    assert [(first.day, last.day) for first, last in spans] == [(1, 4), (6, 6), (11, 12)]
+
+    def list_gaps(kind, first, last):
+        days = D(2023, 12, first), D(2023, 12, last)
+        with database.reading() as connection:
+            gaps = weather_store.list_gaps(connection, ROUTE, kind, *days)
+        return [(begin.day, end.day) for begin, end in gaps]
+
+    assert list_gaps("archive", 1, 14) == [(5, 5), (7, 10), (13, 14)]
+    assert list_gaps("archive", 1, 12) == [(5, 5), (7, 10)]
+    assert list_gaps("ensemble", 1, 14) == [(1, 14)]
 
 
 def test_newest_reading_at_each_time_is_loaded_once(database):
@@ -86,9 +86,8 @@ def test_each_route_has_its_own_readings(database):
         assert weather_store.save_reading(connection, other, first)
     assert put(database, first, second) == [True, True], "the same was read for another route"
     with database.reading() as connection:
-        assert weather_store.list_spans(connection, other, "ensemble") == [
-            (first.first, first.last)
-        ]
+        gaps = weather_store.list_gaps(connection, other, "ensemble", first.first, second.last)
+        assert gaps == [(second.first, second.last)]
         assert weather_store.get_last_read(connection, other, "ensemble") == (SEEN, first.last)
         readings = WeatherReadings(connection, other).between("ensemble", SEEN - DAY, SEEN)
         assert [one.first for one in readings] == [first.first]

@@ -5,7 +5,7 @@ import pytest
 
 from service.core import request_store
 from service.core.clock import utc_now
-from service.data import raw_documents, weather_store
+from service.data import document_store, weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.ingest import ingest
 from service.issues import issue_store, model_score_store
@@ -54,7 +54,7 @@ def test_weather_of_the_newest_issue_and_of_comparisons_is_kept(filled, prune_af
 
 
 def test_old_scores_requests_and_raw_documents_are_deleted(filled, prune_after):
-    path = raw_documents.save_document(filled.settings.var_dir, b"1", ".html")
+    path = document_store.save_raw_document(filled.settings.var_dir, b"1", ".html")
     prune_after(KEEP_RAW_DAYS - 1)
     assert path.exists()
     prune_after(KEEP_RAW_DAYS + 1)
