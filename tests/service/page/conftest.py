@@ -19,10 +19,8 @@ from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import sample_weather
-from tests.service.support import NOW, ROOT, ManualClock, publish, random_paths, record_run, utc
+from tests.service.support import NOW, ManualClock, publish, random_paths, record_run, utc
 from tests.support.waiting import BOUND
-
-ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 
 
 @dataclass
@@ -163,14 +161,3 @@ def _window(browser, script):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", note_external)
     return page, errors
-
-
-@pytest.fixture
-def save_screenshot():
-    """A function that saves a screenshot of the whole page in the artefacts folder."""
-
-    def picture(page, name):
-        ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
-
-    return picture

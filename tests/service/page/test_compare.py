@@ -5,10 +5,11 @@ import re
 import pytest
 
 from tests.service.page.test_pages import visible_text
+from tests.service.page.test_templates import save_screenshot
 from tests.service.support import ROUTE
 
 
-def test_form_keeps_choices_in_the_url(site, visit, save_screenshot):
+def test_form_keeps_choices_in_the_url(site, visit):
     page = visit("/compare", script=False)
     assert page.locator("#on1").input_value()
     page.fill("#on1", "2025-12-26")

@@ -12,7 +12,6 @@ import xml.etree.ElementTree as ET
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from service.app import create_app
 from tests.service.page.test_track_record import publish_weekly_issues
 from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, publish, random_paths, utc
@@ -227,8 +226,3 @@ def test_each_series_has_its_feed(site):
     assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
     assert " boats (90% chance of at most 21). Figures to 31 " in entries[0]["summary"]
     assert '<link rel="alternate" type="application/atom+xml"' in site.client.get("/").text
-
-
-def test_feed_before_the_first_issue_is_503(empty, clock):
-    response = create_app(empty, clock).test_client().get("/feed.atom")
-    assert (response.status_code, "published yet" in response.text) == (503, True)

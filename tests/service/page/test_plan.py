@@ -80,7 +80,7 @@ def test_one_place_and_the_highest_threshold(site):
 )
 def test_invalid_input_is_named_and_kept(site, query, words):
     response = site.client.get(f"/plan?{query}")
-    assert response.status_code == 400
+    assert (response.status_code, response.headers["Cache-Control"]) == (400, "no-store")
     assert words in visible_text(response)
     assert "<title>Error: Plan –" in response.text
     # A number input would drop what is not a number.

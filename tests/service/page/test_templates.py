@@ -10,7 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from service.core.context import open_context
 from service.mail import subscriber_store
 from service.mail.sending import mail_links
-from tests.service.support import utc
+from tests.service.support import ROOT, utc
+
+ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 
 VIEWS = {
     "now": "/",
@@ -34,6 +36,12 @@ def violations(page, rules=RULES, *, contrast=True):
     return "" if report.violations_count == 0 else str(report.generate_report())
 
 
+def save_screenshot(page, name):
+    """Save a picture of the whole page for people to look at."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+
+
 def check_width(page, width, height=900):
     page.set_viewport_size({"width": width, "height": height})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -44,7 +52,7 @@ def check_in_view(cell):
     assert box and box["x"] + box["width"] <= 320, "one must scroll to see it"
 
 
-def check_every_appearance(page, save_screenshot, name):
+def check_every_appearance(page, name):
     """Check that the page is accessible and not cut off: wide, narrow and dark, with all details.
 
     A narrow page has the colours of a wide one; a dark page differs only in its colours.
@@ -62,8 +70,8 @@ def check_every_appearance(page, save_screenshot, name):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_view_is_accessible_and_fits(visit, save_screenshot, view):
-    check_every_appearance(visit(VIEWS[view]), save_screenshot, view)
+def test_view_is_accessible_and_fits(visit, view):
+    check_every_appearance(visit(VIEWS[view]), view)
 
 
 def test_route_selector_fits_on_narrow_screens(context, serve, visit):
@@ -98,7 +106,7 @@ CELLS = """() => [...document.querySelectorAll("table")].map(table =>
 
 
 @pytest.mark.parametrize("path", ["/", "/plan", "/compare"])
-def test_tables_keep_all_cells_on_narrow_screens(visit, save_screenshot, path):
+def test_tables_keep_all_cells_on_narrow_screens(visit, path):
     page = visit(path, width=1280)
     wide = page.evaluate(CELLS)
     assert sum(map(len, wide)) >= 18 or path == "/compare"
@@ -111,9 +119,9 @@ def test_tables_keep_all_cells_on_narrow_screens(visit, save_screenshot, path):
     save_screenshot(page, f"{path.strip('/') or 'now'}-320")
 
 
-def test_weather_table_is_accessible_and_readable(weather_site, visit, save_screenshot):
+def test_weather_table_is_accessible_and_readable(weather_site, visit):
     page = visit("/", base=weather_site.url)
-    check_every_appearance(page, save_screenshot, "sea")
+    check_every_appearance(page, "sea")
     row = page.locator("section[aria-labelledby=sea-heading] tbody tr").nth(2)
     assert row.locator("th").inner_text().split() == ["Sat", "3", "Jan"]
     wind, spread, _, _, gusts, *_, waves = map(str.strip, row.locator("td").all_inner_texts())
@@ -122,7 +130,7 @@ def test_weather_table_is_accessible_and_readable(weather_site, visit, save_scre
     check_in_view(row.locator("td").nth(1))
 
 
-def test_print_shows_details_and_hides_controls(visit, save_screenshot):
+def test_print_shows_details_and_hides_controls(visit):
     page = visit("/")
     page.emulate_media(media="print")
     assert page.locator("table.days").nth(1).locator("tbody tr").first.is_visible()
@@ -139,7 +147,7 @@ def test_print_shows_details_and_hides_controls(visit, save_screenshot):
     check_width(page, 717)  # A4 without its margins
 
 
-def test_notice_of_old_figures(visit, site, save_screenshot, monkeypatch):
+def test_notice_of_old_figures(visit, site, monkeypatch):
     monkeypatch.setattr(site.clock, "now", utc(2026, 2, 1, 12))
     page = visit("/")
     save_screenshot(page, "now-stale")
@@ -152,9 +160,9 @@ def test_notice_of_old_figures(visit, site, save_screenshot, monkeypatch):
     assert page.locator("#why-heading").count() == 0, "the issue explains earlier days"
 
 
-def test_pages_before_the_first_issue(empty, serve, visit, save_screenshot):
+def test_pages_before_the_first_issue(empty, serve, visit):
     site = serve(empty)
-    for path in ("/plan", "/record"):
+    for path in ("/plan", "/record", "/feed.atom"):
         response = site.client.get(path, headers={"Accept": "text/html"})
         assert (response.status_code, "othing is published yet" in response.text) == (503, True)
     page = visit("/", base=site.url, expected=503)
@@ -164,10 +172,10 @@ def test_pages_before_the_first_issue(empty, serve, visit, save_screenshot):
     assert site.client.get("/about").status_code == 200
 
 
-def test_alarms_and_problems_are_accessible(degraded_site, visit, save_screenshot):
+def test_alarms_and_problems_are_accessible(degraded_site, visit):
     for view in ("record", "now"):
         page = visit(VIEWS[view], base=degraded_site.url)
-        check_every_appearance(page, save_screenshot, f"alarm-{view}")
+        check_every_appearance(page, f"alarm-{view}")
     page.locator(".notice.alarm a").click()
     assert page.url.endswith("/record#alarms")
 
@@ -180,19 +188,19 @@ def test_alarms_and_problems_are_accessible(degraded_site, visit, save_screensho
         ("/subscribe", 200, "does not send email"),
     ],
 )
-def test_pages_of_problems_are_accessible(visit, save_screenshot, path, status, words):
+def test_pages_of_problems_are_accessible(visit, path, status, words):
     page = visit(path, expected=status)
     assert words in page.locator("main").inner_text()
     assert not violations(page)
     save_screenshot(page, f"problem-{status}")
 
 
-def test_subscription_pages_are_accessible(mail_site, visit, mailbox, save_screenshot):
+def test_subscription_pages_are_accessible(mail_site, visit, mailbox):
     """Every page that a subscriber sees, in order."""
 
     def check_page(name, words):
         assert words in page.locator("h1").inner_text()
-        check_every_appearance(page, save_screenshot, f"mail-{name}")
+        check_every_appearance(page, f"mail-{name}")
 
     page = visit("/subscribe", base=mail_site.url, outage=True)
     check_page("form", "Emails")

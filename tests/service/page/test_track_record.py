@@ -5,7 +5,7 @@ import datetime as dt
 from service.answers.track_record import count_inside, track_record, weeks_apart
 from service.answers.wording import day_span, long_day, signed
 from service.issues.score import score
-from tests.service.page.test_templates import violations
+from tests.service.page.test_templates import save_screenshot, violations
 from tests.service.support import publish, random_paths, record_run, utc
 
 
@@ -22,7 +22,7 @@ def publish_weekly_issues(site, weeks):
     score(site.context)
 
 
-def test_record_before_and_after_scoring(site, visit, save_screenshot):
+def test_record_before_and_after_scoring(site, visit):
     page = site.client.get("/record").text
     assert page.count("There are no scores yet") == 2
     publish_weekly_issues(site, 17)
