@@ -52,11 +52,12 @@ def test_hindcast_is_not_called_published(site):
     assert "published 3 November" not in page and "Forecast published" not in page
 
 
-def test_day_of_the_newest_issue_shows_it(site, monkeypatch):
-    issued_at = site.loader.view("people").issue.issued_at
-    monkeypatch.setattr(site.clock, "now", issued_at)
-    day = ROUTE.day(issued_at)
-    assert site.client.get(f"/?on={day}").data == site.client.get("/").data
+def test_newest_issue_is_shown_by_its_day_and_id(site, monkeypatch):
+    issue = site.loader.view("people").issue
+    monkeypatch.setattr(site.clock, "now", issue.issued_at)
+    day = ROUTE.day(issue.issued_at)
+    for query in (f"on={day}", f"issue={issue.issue_id}"):
+        assert site.client.get(f"/?{query}").data == site.client.get("/").data
     tomorrow = site.client.get(f"/?on={day + dt.timedelta(days=1)}")
     assert (tomorrow.status_code, "yet; today is" in tomorrow.text) == (404, True)
 
