@@ -16,79 +16,62 @@ Rows = Sequence[dict[str, Any]]
 
 
 def fan_chart(
-    past: Rows,
-    days: Rows,
+    rows: Rows,
     title: str,
-    outcomes: Rows = (),
-    limit: tuple[int, str] | None = None,
+    published: int = 0,
     waiting: int = 0,
+    limit: tuple[int, str] | None = None,
 ) -> Markup:
-    """Draw past days as bars and forecast days as nested bands around the median.
+    """Draw published days as bars and the others as nested bands around the median.
 
     Drawn twice: wide, and narrow for phones with fewer past days and larger text.
 
-    `past` and `outcomes` have ``date`` and ``value``: figures before the forecast, and outcomes of
-    its own days. `days` have ``date``, ``median`` and the bounds at 50, 80 and 95 per cent; the
-    first `waiting` of them are over but not yet published. ``last_year_mean`` in `past` and `days`
-    is drawn as a line, and `limit` as a labelled line at a count, such as the places needed.
+    All `rows` have ``date``, and the first `published` of them ``value``. The others have
+    ``median`` and the bounds at 50, 80 and 95 per cent, and may have the outcome, ``came``; the
+    first `waiting` of them are over but not yet published. ``last_year_mean`` is drawn as a line,
+    and `limit` as a labelled line at a count, such as the places needed.
     """
-    late = max(waiting - _NARROW_PAST, 0)
-    near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]
-    drawings = (
-        ((960, 360, 58), "wide", past, days, waiting, 0),
-        ((420, 320, 50), "narrow", near, soon, waiting - late, len(past) - len(near) + late),
-    )
     svgs = []
-    for size, name, before, ahead, unpublished, skipped in drawings:
-        counts = [row["value"] for row in (*before, *outcomes)] + [row["hi95"] for row in ahead]
-        counts += [row.get("last_year_mean") or 0 for row in (*before, *ahead)]
-        top = ceiling(max([*counts, limit[0] if limit else 0, 1]))
-        sheet = Sheet(*size, len(before) + len(ahead), top, name)
-        coming = number_of_days(len(ahead) - unpublished)
-        label = ", ".join(
-            [
-                *([f"{number_of_days(len(before))} as published"] if before else []),
-                *([f"{number_of_days(unpublished)} not yet published"] if unpublished else []),
-                f"{coming} of forecast to {long_day(ahead[-1]['date'])}",
-            ]
-        )
-        parts = _draw_fan(sheet, before, ahead, outcomes, limit, unpublished)
-        svgs.append(sheet.svg(f"{title}: {label}", parts, skipped=skipped))
+    for size, skipped in (("wide", 0), ("narrow", max(published + waiting - _NARROW_PAST, 0))):
+        shown, first = rows[skipped:], max(published - skipped, 0)
+        today = published + waiting - skipped
+        names = ("value", "came", "hi95", "last_year_mean")
+        highest = max(row.get(name) or 0 for row in shown for name in names)
+        sheet = Sheet(size, len(shown), ceiling(max(highest, limit[0] if limit else 0, 1)))
+        coming = number_of_days(len(shown) - today)
+        label = [f"{number_of_days(first)} as published"] if first else []
+        label += [f"{number_of_days(today - first)} not yet published"] if today > first else []
+        label.append(f"{coming} of forecast to {long_day(shown[-1]['date'])}")
+        parts = _draw_fan(sheet, shown, first, today, limit)
+        svgs.append(sheet.svg(f"{title}: {', '.join(label)}", parts, skipped=skipped))
     return Markup("").join(svgs)
 
 
 def _draw_fan(
-    sheet: Sheet,
-    past: Rows,
-    days: Rows,
-    outcomes: Rows,
-    limit: tuple[int, str] | None,
-    waiting: int,
+    sheet: Sheet, rows: Rows, first: int, today: int, limit: tuple[int, str] | None
 ) -> list[str]:
-    first, all_days = len(past), [*past, *days]
-    floor, above = sheet.y(0), sheet.above
-    parts = [sheet.axis(), sheet.mondays([row["date"] for row in all_days])]
-    if waiting:
-        x, width = sheet.x(first), waiting * sheet.step
+    days, floor, above = rows[first:], sheet.y(0), sheet.y(sheet.top)
+    parts = [sheet.axis(), sheet.mondays([row["date"] for row in rows])]
+    if today > first:
+        x, width = sheet.x(first), (today - first) * sheet.step
         parts.append(element("rect", "waiting", x=x, y=above, width=width, height=floor - above))
-    parts += [
-        sheet.bar("actual", at, 0, row["value"]) for at, row in enumerate(past) if row["value"]
-    ]
+    counts = enumerate(row["value"] for row in rows[:first])
+    parts += [sheet.bar("actual", at, 0, count) for at, count in counts if count]
     for lo, hi, css in BANDS:
         parts.append(element("path", css, d=ribbon(sheet, first, days, lo, hi)))
     last_year = [
         (sheet.x(at + 0.5), sheet.y(row["last_year_mean"]))
-        for at, row in enumerate(all_days)
+        for at, row in enumerate(rows)
         if row.get("last_year_mean") is not None
     ]
     if last_year:
         # Outline in the background colour, to stand out from bars and bands.
         parts += [element("path", css, d=path(last_year)) for css in ("halo", "then")]
     parts.append(element("path", "median", d=path(steps(sheet, first, days, "median"))))
-    places = {row["date"]: first + at for at, row in enumerate(days)}
-    parts += [sheet.dot("came", places[row["date"]], row["value"], 3.5) for row in outcomes]
-    if past or waiting:
-        x = sheet.x(first + waiting)
+    came = ((at, row.get("came")) for at, row in enumerate(rows))
+    parts += [sheet.dot("came", at, count, 3.5) for at, count in came if count is not None]
+    if today:
+        x = sheet.x(today)
         parts.append(element("line", "today", x1=x, x2=x, y1=above, y2=floor))
     if limit:
         count, words = limit
@@ -116,7 +99,7 @@ def steps(sheet: Sheet, first: int, days: Rows, column: str) -> list[tuple[float
 def chance_bars(rows: Rows, column: str, title: str) -> Markup:
     """Draw the chance in `column` of each day; rows have ``date``."""
     sheet, bars = _bars([row[column] for row in rows])
-    return sheet.svg(title, [*bars, sheet.mondays([row["date"] for row in rows])], "chart small")
+    return sheet.svg(title, [*bars, sheet.mondays([row["date"] for row in rows])])
 
 
 def count_bars(chances: Sequence[float], title: str) -> Markup:
@@ -125,7 +108,7 @@ def count_bars(chances: Sequence[float], title: str) -> Markup:
     every = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * sheet.step >= 24)
     places = range(0, len(chances), every)
     marks = [sheet.text(sheet.x(at + 0.5), sheet.height - 8, at) for at in places]
-    return sheet.svg(title, [*bars, *marks], "chart small")
+    return sheet.svg(title, [*bars, *marks])
 
 
 def share_bars(counts: Sequence[int], title: str) -> Markup:
@@ -134,7 +117,7 @@ def share_bars(counts: Sequence[int], title: str) -> Markup:
     ends = ((0, "fewer than expected", "start"), (len(counts), "more than expected", "end"))
     words = [sheet.text(sheet.x(at), sheet.height - 8, text, side) for at, text, side in ends]
     expected = sheet.across("promised", 100 / len(counts))
-    return sheet.svg(title, [*bars, *words, expected], "chart small")
+    return sheet.svg(title, [*bars, *words, expected])
 
 
 def _bars(chances: Sequence[float]) -> tuple[Sheet, list[str]]:
@@ -142,7 +125,7 @@ def _bars(chances: Sequence[float]) -> tuple[Sheet, list[str]]:
     highest = 100 * max(chances, default=0)
     # Scale to the tallest bar in per cent; round so that nearly equal charts match.
     top = next((top for top in (10, 20, 40, 60, 80) if highest <= top), 100)
-    sheet = Sheet(460, 190, 56, len(chances), top)
+    sheet = Sheet("small", len(chances), top)
     bars = [sheet.bar("chance", at, 0, 100 * p, gap=1.5) for at, p in enumerate(chances)]
     return sheet, [sheet.axis(2, "%"), *bars]
 
@@ -151,21 +134,16 @@ def year_chart(year: dict[str, Any], title: str) -> Markup:
     """Draw the totals since 1 January as curves, with nested bands for the forecast days."""
     rows, earlier = year["rows"], year["earlier"]
     published = [row for row in rows if row["value"] is not None]
-    label = ", ".join(
-        [
-            title,
-            *([f"as published to {long_day(published[-1]['date'])}"] if published else []),
-            *([f"forecast to {long_day(rows[-1]['date'])}"] if len(published) < len(rows) else []),
-            *([f"and each year from {earlier[-1]} to {earlier[0]}"] if earlier else []),
-        ]
-    )
+    label = [title]
+    label += [f"as published to {long_day(published[-1]['date'])}"] if published else []
+    label += [f"forecast to {long_day(rows[-1]['date'])}"] if len(published) < len(rows) else []
+    label += [f"and each year from {earlier[-1]} to {earlier[0]}"] if earlier else []
     names = ("value", "hi95", *(f"year_{one}" for one in earlier))
     top = ceiling(max((row[name] or 0 for row in rows for name in names), default=1) or 1)
-    sheets = (
-        Sheet(960, 380, 66, len(rows), top, "wide", right=52),
-        Sheet(420, 340, 62, len(rows), top, "narrow", right=52),
+    sheets = (Sheet(size, len(rows), top, right=52) for size in ("wide", "narrow"))
+    return Markup("").join(
+        sheet.svg(", ".join(label), _draw_year(sheet, rows, earlier)) for sheet in sheets
     )
-    return Markup("").join(sheet.svg(label, _draw_year(sheet, rows, earlier)) for sheet in sheets)
 
 
 def _draw_year(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
@@ -183,13 +161,13 @@ def _draw_year(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
 
 def _points(sheet: Sheet, rows: Rows, name: str) -> list[tuple[float, float]]:
     places = [at for at, row in enumerate(rows) if row[name] is not None]
-    every = 2 if sheet.name == "wide" else 4  # more points would fall within a pixel
+    every = 2 if sheet.size == "wide" else 4  # more points would fall within a pixel
     shown = [*places[:-1:every], *places[-1:]]
     return [(sheet.x(at + 1), sheet.y(rows[at][name])) for at in shown]
 
 
 def _months(sheet: Sheet, rows: Rows) -> str:
-    every = 1 if sheet.name == "wide" else 3
+    every = 1 if sheet.size == "wide" else 3
     return "".join(
         sheet.mark(at, f"{dt.date.fromisoformat(row['date']):%b}")
         for at, row in enumerate(rows)
@@ -199,7 +177,7 @@ def _months(sheet: Sheet, rows: Rows) -> str:
 
 def _year_names(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
     """Label the earlier years at the ends of their curves, spaced to avoid overlap."""
-    apart = 15 if sheet.name == "wide" else 18
+    apart = 15 if sheet.size == "wide" else 18
     last = rows[-1]
     ends = sorted((sheet.y(last[f"year_{y}"]), y) for y in earlier if last[f"year_{y}"] is not None)
     names, above = [], 0.0

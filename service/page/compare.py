@@ -27,11 +27,20 @@ _NAMES = ("median", "lo80", "hi80")
 def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context; ``on1 model1 on2 …`` choose up to four forecasts.
 
-    Without any, show forecasts 4 weeks apart. ``errors`` has a message for each invalid parameter.
+    Without any, show forecasts 4 weeks apart. ``picks`` are the rows of the form, and ``errors``
+    the messages for those that are invalid.
     """
     loader, series_id = params.loader, params.series_id
-    picks = _picks(params, args)
-    models = {"champion": "As published"} | list_models(loader, series_id)
+    picks = [
+        {
+            "day": args.get(f"on{number}", "").strip()[:40],
+            "model": args.get(f"model{number}", "")[:40] or "champion",
+        }
+        for number in range(1, MOST_FORECASTS + 1)
+    ]
+    if not any(pick["day"] for pick in picks):
+        for pick, day in zip(picks, default_days(loader, series_id), strict=False):
+            pick["day"] = day.isoformat()
     errors: dict[str, str] = {}
     inputs: dict[str, str] = {}
     views = []
@@ -45,6 +54,7 @@ def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, An
             views.append(view)
         except NoAnswer as error:
             errors[f"on{number}"] = f"forecast {number}: {error}"
+    models = {"champion": "As published"} | list_models(loader, series_id)
     context = {"picks": picks, "models": models, "errors": errors, "inputs": inputs}
     if errors:
         return context
@@ -52,24 +62,8 @@ def compare_context(params: PageParams, args: Mapping[str, str]) -> dict[str, An
     return context | comparison | {"exhibits": _exhibits(params, comparison)}
 
 
-def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the rows of the form."""
-    picks = [
-        {
-            "day": args.get(f"on{number}", "").strip()[:40],
-            "model": args.get(f"model{number}", "")[:40] or "champion",
-        }
-        for number in range(1, MOST_FORECASTS + 1)
-    ]
-    if not any(pick["day"] for pick in picks):
-        days = default_days(params.loader, params.series_id)
-        for pick, day in zip(picks, days, strict=False):
-            pick["day"] = day.isoformat()
-    return picks
-
-
 def _exhibits(params: PageParams, comparison: dict[str, Any]) -> list[Exhibit]:
-    unit = params.declared.unit
+    unit = params.view.declared.unit
     days, forecasts = comparison["days"], comparison["forecasts"]
     counted = "1 forecast" if len(forecasts) == 1 else f"{len(forecasts)} forecasts"
     title = f"{unit.capitalize()} per day: {counted} and what arrived"
@@ -104,10 +98,7 @@ def _chart(comparison: dict[str, Any], title: str) -> Markup:
     highest += [row["hi80"] for one in comparison["forecasts"] for row in one["rows"]]
     top = ceiling(max(*highest, 1))
     label = f"{title}, {long_day(days[0]['date'])} to {long_day(days[-1]['date'])}"
-    sheets = (
-        Sheet(960, 380, 58, len(days), top, "wide"),
-        Sheet(420, 340, 50, len(days), top, "narrow"),
-    )
+    sheets = (Sheet(size, len(days), top) for size in ("wide", "narrow"))
     return Markup("").join(sheet.svg(label, _draw(sheet, comparison)) for sheet in sheets)
 
 

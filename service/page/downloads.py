@@ -3,7 +3,6 @@
 __all__ = ["blueprint"]
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,15 +15,8 @@ from service.answers.headline import headline
 from service.answers.issues import list_issues
 from service.core.files import csv_text
 from service.page.exhibits import Exhibit, icon_png, metadata_of, png_of
-from service.page.page_params import PageParams
-from service.page.pages import (
-    OF_ONE_FORECAST,
-    citation,
-    links_to,
-    page_params,
-    view_context,
-    with_etag,
-)
+from service.page.page_params import PageParams, read_page_params
+from service.page.pages import PageView, read_view, with_etag
 
 blueprint = Blueprint("downloads", __name__)
 _VIEW = "<any(now, plan, record, compare):view>"
@@ -34,57 +26,54 @@ _FEED_ISSUES, _FEED_CORRECTIONS = 10, 30
 @blueprint.get(f"/{_VIEW}/<name>.csv")
 def table(view: str, name: str) -> Response:
     """Send the data of a chart or table as CSV."""
-    params, exhibit, _ = _exhibit(view, name)
+    shown, exhibit = _exhibit(view, name)
     kind = "text/csv; charset=utf-8; header=present"
-    return _attachment(csv_text(exhibit.rows, exhibit.columns), kind, params, name, "csv")
+    return _attachment(shown, f"{name}.csv", kind, csv_text(exhibit.rows, exhibit.columns))
 
 
 @blueprint.get(f"/{_VIEW}/<name>.png")
 def picture(view: str, name: str) -> Response:
     """Send a chart as PNG."""
-    params, exhibit, _ = _exhibit(view, name)
+    shown, exhibit = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
-    content = png_of(exhibit, citation(params, view, exhibit))
-    return _attachment(content, "image/png", params, name, "png")
+    return _attachment(shown, f"{name}.png", "image/png", png_of(exhibit, shown.cite(exhibit)))
 
 
 @blueprint.get(f"/{_VIEW}/<name>.metadata.json")
 def metadata(view: str, name: str) -> Response:
     """Describe the columns of a table, its source, licence and forecast."""
-    params, exhibit, _ = _exhibit(view, name)
-    issue, route = params.view.issue, params.loader.route
+    shown, exhibit = _exhibit(view, name)
+    forecast, route = shown.params.view, shown.params.loader.route
     licence_url = exhibit.licence_url or route.licence_url
     facts: dict[str, Any] = {
         "dc:source": exhibit.credit or route.attribution,
         "dc:license": {"@id": licence_url} if licence_url else route.licence,
-        "dc:bibliographicCitation": citation(params, view, exhibit),
+        "dc:bibliographicCitation": shown.cite(exhibit),
     }
     days = [str(row[key]) for row in exhibit.rows for key in ("date", "from", "to") if row.get(key)]
     if days:
         facts["schema:temporalCoverage"] = f"{min(days)}/{max(days)}"
-    if view in OF_ONE_FORECAST:
+    if shown.is_of_one_forecast:
+        issue = forecast.issue
         facts |= {"dc:issued": issue.issued_at.isoformat(), "dc:identifier": issue.issue_id}
-    content = metadata_of(exhibit, params.declared.unit, _filename(params, name, "csv"), facts)
-    return _attachment(
-        json.dumps(content, indent=1), "application/json", params, name, "metadata.json"
-    )
+    url = _filename(shown, f"{name}.csv")
+    content = json.dumps(metadata_of(exhibit, forecast.declared.unit, url, facts), indent=1)
+    return _attachment(shown, f"{name}.metadata.json", "application/json", content)
 
 
 @blueprint.get(f"/embed/{_VIEW}/<name>")
 def embed(view: str, name: str) -> Response:
     """Show one chart alone, for embedding in another page."""
-    params, exhibit, inputs = _exhibit(view, name)
+    shown, exhibit = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table; only charts can be embedded")
-    page = links_to(params, view, exhibit, inputs)["page"]
     text = render_template(
         "embed.html",
         one=exhibit,
-        page=page,
-        view=params.view,
-        reasons=params.reasons,
-        is_of_one_forecast=view in OF_ONE_FORECAST,
+        page=shown.links(exhibit)["page"],
+        params=shown.params,
+        is_of_one_forecast=shown.is_of_one_forecast,
     )
     return with_etag(make_response(text))
 
@@ -92,11 +81,10 @@ def embed(view: str, name: str) -> Response:
 @blueprint.get("/feed.atom")
 def feed() -> Response:
     """Send new forecasts and corrections of a series (RFC 4287)."""
-    params = page_params()
-    _ = params.view  # raises NotReady if nothing is published
+    params = read_page_params()
     text = render_template(
         "feed.xml",
-        params=params,
+        view=params.view,
         route=params.loader.route,
         address=params.loader.context.settings.address,
         entries=_entries(params),
@@ -113,27 +101,25 @@ def icon() -> Response:
     return answer
 
 
-def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, Any]]:
-    params = page_params()
-    context = view_context(view, params)
-    for field, detail in context["errors"].items():
+def _exhibit(view: str, name: str) -> tuple[PageView, Exhibit]:
+    shown = read_view(view)
+    for field, detail in shown.context["errors"].items():
         raise BadQuestion(field, detail)
-    exhibits = context["exhibits"]
+    exhibits = shown.context["exhibits"]
     if name not in exhibits:
         raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")
-    return params, exhibits[name], context["inputs"]
+    return shown, exhibits[name]
 
 
-def _filename(params: PageParams, name: str, form: str) -> str:
-    return f"{params.series_id}-{name}-{params.issued_on}.{form}"
+def _filename(shown: PageView, file: str) -> str:
+    """Return the name of a download: the series, its `file`, and the day of the forecast."""
+    name, _, form = file.partition(".")
+    return f"{shown.params.series_id}-{name}-{shown.params.issued_on}.{form}"
 
 
-def _attachment(
-    content: str | bytes, kind: str, params: PageParams, name: str, form: str
-) -> Response:
+def _attachment(shown: PageView, file: str, kind: str, content: str | bytes) -> Response:
     answer = Response(content, content_type=kind)
-    filename = _filename(params, name, form)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    answer.headers["Content-Disposition"] = f'attachment; filename="{_filename(shown, file)}"'
     return with_etag(answer)
 
 

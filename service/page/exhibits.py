@@ -4,7 +4,7 @@ Pictures are drawn from the same SVG and style sheet as on the page. `columns.cs
 columns.
 """
 
-__all__ = ["BAND_KEYS", "RANGES", "Exhibit", "icon_png", "metadata_of", "png_of"]
+__all__ = ["BAND_KEYS", "LEVELS", "RANGES", "Exhibit", "icon_png", "metadata_of", "png_of"]
 
 import csv
 import re
@@ -18,7 +18,10 @@ from typing import Any
 from flask import render_template
 from markupsafe import Markup
 
-RANGES = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+from forecast.paths import bound_names
+
+LEVELS = (50, 80, 95)
+RANGES = ("median", *bound_names(LEVELS))
 BAND_KEYS = (
     ("median", "median"),
     ("band50", "50% range"),

@@ -20,11 +20,10 @@ from service.answers.totals import PERIODS, periods, year_so_far
 from service.answers.weather import weather_ahead
 from service.answers.wording import long_day, per_cent
 from service.page.charts import chance_bars, fan_chart, year_chart
-from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
+from service.page.exhibits import BAND_KEYS, LEVELS, RANGES, Exhibit
 from service.page.page_params import PageParams
 
 _PAST_DAYS, _HORIZON = 90, 28
-_LEVELS = (50, 80, 95)
 _DRAWN = ("date", "value", "median", "lo80", "hi80", "lo95", "hi95", "none", "came", "last_year")
 """What the script of the chart reads."""
 _TILES = ("next_7_days", "this_month", "calendar_year")
@@ -45,66 +44,68 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     before = ahead.since(_PAST_DAYS)
     waiting = ahead.skipped - before.skipped  # days that are over but have no figure
     horizon = min(_HORIZON, ahead.most)
-    forecast_rows = bands(before, waiting + horizon, _LEVELS, view.declared)
+    forecast_rows = bands(before, waiting + horizon, LEVELS, view.declared)
     chart_rows = [*past, *forecast_rows]
     add_year_earlier(view, chart_rows)
     days = forecast_rows[waiting:]
-    outcomes = []  # the figures since, possibly with gaps
+    arrived = {}  # the figures since, possibly with gaps
     if params.is_past:
         first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-        outcomes = figures(loader, params.series_id, first, last)
-    arrived = {row["date"]: row["value"] for row in outcomes}
+        rows = figures(loader, params.series_id, first, last)
+        arrived = {row["date"]: row["value"] for row in rows}
     for row in forecast_rows:
         row |= {"came": arrived.get(row["date"]), "none": per_cent(row["p_zero"])}
-    above = exceedance(ahead, summary["threshold"], 1, horizon)
+    threshold = summary["threshold"]
+    above = exceedance(ahead, threshold, 1, horizon)
     for row, passing in zip(days, above["rows"], strict=True):
-        row |= {"threshold": summary["threshold"], "p_above": passing["p_above"]}
-    totals = periods(view.observed, ahead, PERIODS, _LEVELS)
+        row |= {"threshold": threshold, "p_above": passing["p_above"]}
+    totals = periods(view.observed, ahead, PERIODS, LEVELS)
     for row in totals:
         row["name"] = _name(row, view, loader.today())
     year_key = ("year", view.issue.issue_id, view.entry.model, view.first)
     year = loader.compute_once(year_key, lambda: _year_so_far(view))
     sea = weather_ahead(loader, view)
-    changed = "What changed since the last forecast"
-    driven = "What is driving this forecast"
     why = {
-        "changed": _parts_table(params, "changes", changed, changes, "before", "causes", "after"),
-        "driven": _parts_table(
-            params, "drivers", driven, explanation, "yearly_mean", "factors", "mean"
-        ),
+        "changed": _parts_table(params, changes, "changes", "What changed since the last forecast"),
+        "driven": _parts_table(params, explanation, "drivers", "What is driving this forecast"),
     }
-    unit_title, whole = unit.capitalize(), view.route.area_title
+    by_day, whole = f"{unit.capitalize()} per day", view.route.area_title
     has_last_year = any(row["last_year_mean"] is not None for row in chart_rows)
     keys = (
         *((("actual", "as published"),) if past else ()),
         *((("waiting", "not yet published"),) if waiting else ()),
         *BAND_KEYS,
         *((("then", "a year earlier, mean of 7 days"),) if has_last_year else ()),
-        *((("came", "arrived"),) if outcomes else ()),
+        *((("came", "arrived"),) if arrived else ()),
     )
-    of_threshold = f"{summary['threshold']:,} {view.declared.unit_of(summary['threshold'])}"
-    chances = {
-        "no-arrivals": ("Chance of no arrivals, by day", ("date", "p_zero")),
-        "above-threshold": (
+    of_threshold = f"{threshold:,} {view.declared.unit_of(threshold)}"
+    chances = (
+        ("no-arrivals", "Chance of no arrivals, by day", ("date", "p_zero")),
+        (
+            "above-threshold",
             f"Chance of more than {of_threshold}, by day",
             ("date", "threshold", "p_above"),
         ),
-    }
-    numbers = (*RANGES, "p_zero", "p_above", "came")
+    )
     exhibits = [
         Exhibit(
             "forecast",
-            f"{unit_title} per day, {whole}",
+            f"{by_day}, {whole}",
             chart_rows,
             ("date", "value", *RANGES, "p_zero", "came", "last_year", "last_year_mean"),
-            fan_chart(past, forecast_rows, f"{unit_title} per day", outcomes, waiting=waiting),
+            fan_chart(chart_rows, by_day, len(past), waiting),
             keys,
         ),
         *(
             Exhibit(name, title, days, columns, chance_bars(days, columns[-1], title))
-            for name, (title, columns) in chances.items()
+            for name, title, columns in chances
         ),
-        Exhibit("days", f"{unit_title} day by day, {whole}", days, ("date", *numbers)),
+        Exhibit(
+            "days",
+            f"{unit.capitalize()} day by day, {whole}",
+            days,
+            ("date", *RANGES, "p_zero", "p_above", "came"),
+        ),
         Exhibit(
             "totals",
             f"Totals of {unit}, {whole}",
@@ -114,22 +115,21 @@ def now_context(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         *([_weather(view, sea)] if sea else []),
         *(part["exhibit"] for part in (year, *why.values()) if part),
     ]
+    drawn = [{name: row.get(name) for name in _DRAWN} for row in chart_rows]
     return why | {
         "headline": summary,
         "briefing": briefing_of(loader, view),
         "exhibits": exhibits,
         "chart_rows": chart_rows,
-        "drawn_rows": [{name: row.get(name) for name in _DRAWN} for row in chart_rows],
-        "first_forecast": len(past),
-        "waiting": waiting,
+        "chart_data": {"unit": unit, "first": len(past), "waiting": waiting, "rows": drawn},
         "days": days,
         "above": above,
-        "has_outcomes": bool(outcomes),
+        "has_outcomes": bool(arrived),
         "has_last_year": has_last_year,
         "totals": totals,
         "sea": sea,
         "year": year,
-        "tiles": [row for name in _TILES for row in totals if row["period"] == name],
+        "tiles": [row for row in totals if row["period"] in _TILES],
     }
 
 
@@ -148,7 +148,7 @@ def _weather(view: IssueView, weather: dict[str, Any]) -> Exhibit:
 
 def _year_so_far(view: IssueView) -> dict[str, Any] | None:
     """Return the totals since 1 January, their chart, and the rows of the table."""
-    year = year_so_far(view.observed, view.ahead, _LEVELS)
+    year = year_so_far(view.observed, view.ahead, LEVELS)
     if not year["rows"]:
         return None
     title = f"{view.declared.unit.capitalize()} since 1 January {year['year']}"
@@ -169,36 +169,35 @@ def _year_so_far(view: IssueView) -> dict[str, Any] | None:
 
 def _parts_table(
     params: PageParams,
+    question: Callable[[IssueLoader, IssueView], dict[str, Any]],
     name: str,
     title: str,
-    question: Callable[[IssueLoader, IssueView], dict[str, Any]],
-    *keys: str,
 ) -> dict[str, Any] | None:
     """Return a row per part and a column per period; None if not stored for these days.
 
-    `keys` are those of the first number of `question`, its parts and its last number. Parts that
-    round to 0 are left out.
+    The totals of `question` have the days, a mean, the parts that add up to another, and that one.
+    Parts that round to 0 are left out.
     """
     try:
         answer = question(params.loader, params.view)
     except (NotFound, BadQuestion):
         return None
-    first, parts, last = keys
     spans = [total for total in answer["totals"] if total["days"] > 1]
     if not spans:
         return None
+    columns = list(spans[0])
+    first, *parts, last = columns[1:]
     rows = [
         {"name": _PARTS.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
-        for part in answer[parts]
+        for part in parts
     ]
-    columns = ("days", first, *answer[parts], last)
     return answer | {
         "noise": [sampling_error(params.view, span["days"]) for span in spans],
         "spans": [span["days"] for span in spans],
         "first": [span[first] for span in spans],
         "rows": [row for row in rows if any(round(share) for share in row["shares"])],
         "last": [span[last] for span in spans],
-        "exhibit": Exhibit(name, title, answer["totals"], columns, parts=answer[parts]),
+        "exhibit": Exhibit(name, title, answer["totals"], columns, parts=parts),
     }
 
 

@@ -1,19 +1,19 @@
 """Query parameters of the pages: series and issue."""
 
-__all__ = ["PageParams", "read_day", "read_page_params"]
+__all__ = ["PageParams", "read_day", "read_page_params", "requested_loader"]
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from flask import current_app, request
 
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import issue_id_of_day
 from service.answers.state import LASTING, Reason
 from service.core.clock import parse_date
-from service.core.declared_series import Series
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,6 @@ class PageParams:
         return self.loader.view(self.series_id, self.issue_id, first=first)
 
     @property
-    def declared(self) -> Series:
-        """The declaration of the requested series."""
-        return self.loader.route.series[self.series_id]
-
-    @property
     def is_past(self) -> bool:
         """Whether a newer issue exists."""
         return self.issue_id != "latest"
@@ -57,31 +52,41 @@ class PageParams:
         reasons = self.view.state.reasons
         return [one for one in reasons if not self.is_past or one.name == LASTING]
 
-    def link(self, **more: Any) -> dict[str, Any]:
-        """Return the query parameters of a link to the same series and issue."""
+    @property
+    def latest_link(self) -> dict[str, Any]:
+        """The query parameters of a link to the same series."""
         is_usual = self.series_id == self.loader.context.routes[0].leading
-        series = {} if is_usual else {"series": self.series_id}
+        return {} if is_usual else {"series": self.series_id}
+
+    @property
+    def link(self) -> dict[str, Any]:
+        """The query parameters of a link to the same series and issue."""
         first = {"from": self.first} if self.first else {}
-        return series | ({"issue": self.issue_id} | first if self.is_past else {}) | more
+        return self.latest_link | ({"issue": self.issue_id} | first if self.is_past else {})
 
 
-def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams:
+def requested_loader() -> IssueLoader:
+    """Return the loader for the route of the requested ``series``, or else for the first route."""
+    loader: IssueLoader = current_app.extensions["loader"]
+    return loader.for_series(request.args.get("series", ""))
+
+
+def read_page_params() -> PageParams:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either.
 
     ``from`` is the first day shown of an issue by id.
     """
+    loader, args = requested_loader(), request.args
     series_id = args.get("series") or loader.route.leading
-    loader = loader.for_series(series_id)
     loader.check_series(series_id)
-    issue_id = args.get("issue") or "latest"
-    on, first = args.get("on", ""), None
+    issue_id, first = args.get("issue") or "latest", None
     if issue_id != "latest":
         newest = loader.view(series_id)
         first = read_day("from", args["from"]) if args.get("from") else None
         if newest.issue.issue_id == issue_id and first in (None, newest.first):
             issue_id, first = "latest", None
-    elif on:
-        issue_id = issue_id_of_day(loader, series_id, read_day("on", on))
+    elif args.get("on"):
+        issue_id = issue_id_of_day(loader, series_id, read_day("on", args["on"]))
     return PageParams(loader, series_id, issue_id, first)
 
 

@@ -1,18 +1,10 @@
 """The pages Now, Plan, Track record, Compare and About."""
 
-__all__ = [
-    "OF_ONE_FORECAST",
-    "blueprint",
-    "citation",
-    "view_context",
-    "links_to",
-    "page_params",
-    "with_etag",
-]
+__all__ = ["PageView", "blueprint", "read_view", "with_etag"]
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +12,6 @@ from urllib.parse import urlencode
 from flask import (
     Blueprint,
     Response,
-    current_app,
     make_response,
     render_template,
     request,
@@ -29,14 +20,13 @@ from flask import (
 )
 
 from service.answers.alarms import record_alarms
-from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, list_issues
 from service.answers.wording import FILTERS, short_day, status_name
 from service.core.clock import format_day
 from service.page.compare import compare_context
 from service.page.exhibits import Exhibit
 from service.page.now import now_context
-from service.page.page_params import PageParams, read_page_params
+from service.page.page_params import PageParams, read_page_params, requested_loader
 from service.page.plan import plan_context
 from service.page.track_record import track_record_context
 
@@ -54,8 +44,6 @@ _CONTEXTS: dict[str, Callable[[PageParams, Mapping[str, str]], dict[str, Any]]] 
     "record": track_record_context,
     "compare": compare_context,
 }
-OF_ONE_FORECAST = ("now", "plan")
-"""Views whose numbers all come from the displayed forecast."""
 _STATIC = Path(__file__).parent / "static"
 _RECENT = 8
 
@@ -66,11 +54,10 @@ for _name, _filter in FILTERS.items():
 @blueprint.app_context_processor
 def _common_context() -> dict[str, Any]:
     """Return the template context that all pages share."""
-    context = _loader().for_series(request.args.get("series", "")).context
+    context = requested_loader().context
     return {
         "views": VIEWS,
         "here": (request.endpoint or "").removeprefix("page."),
-        "link_params": context.to_route,
         "to_route": context.to_route,
         "route": context.route,
         "routes": context.routes,
@@ -101,30 +88,26 @@ def about() -> Response:
 @blueprint.get("/compare", endpoint="compare")
 def page() -> Response:
     """Show a view of the forecast."""
-    params, here = page_params(), str(request.endpoint).removeprefix("page.")
-    loader, view = params.loader, params.view
-    context = view_context(here, params)
+    shown = read_view(str(request.endpoint).removeprefix("page."))
+    params, loader, view = shown.params, shown.params.loader, shown.params.view
     text = render_template(
-        f"{here}.html",
+        f"{shown.name}.html",
         params=params,
-        link_params=params.link(),
-        kept={k: v for k, v in context["inputs"].items() if k in request.args},
+        link_params=params.link,
+        kept={k: v for k, v in shown.context["inputs"].items() if k in request.args},
         view=view,
         issue=view.issue,
         unit=view.declared.unit,
-        has_places=view.declared.follows is None,
-        issued_on=params.issued_on,
         today=loader.today(),
         first_day=first_day(loader, params.series_id),
         recent=_recent(params),
-        reasons=params.reasons,
         alarms=[] if params.is_past else record_alarms(loader, params.series_id),
-        links=lambda exhibit: links_to(params, here, exhibit, context["inputs"]),
-        cite=lambda exhibit: citation(params, here, exhibit),
+        links=shown.links,
+        cite=shown.cite,
         is_framed=bool(loader.context.settings.embed_origins),
-        **context,
+        **shown.context,
     )
-    return with_etag(make_response(text, 400 if context["errors"] else 200))
+    return with_etag(make_response(text, 400 if shown.context["errors"] else 200))
 
 
 def _recent(params: PageParams) -> list[tuple[str, str]]:
@@ -139,61 +122,69 @@ def _recent(params: PageParams) -> list[tuple[str, str]]:
     ]
 
 
-def view_context(view: str, params: PageParams) -> dict[str, Any]:
-    """Return the template context of a view: ``exhibits``, ``inputs`` and ``errors`` of inputs.
+@dataclass(frozen=True)
+class PageView:
+    """A view of the forecast: its name, its parameters and the context of its template.
 
-    Raises `BadQuestion` if a parameter is invalid; Plan and Compare return ``errors`` instead.
+    The context has ``exhibits`` by name, ``inputs`` and ``errors`` of inputs.
     """
-    context = {"inputs": {}, "errors": {}} | _CONTEXTS[view](params, request.args)
-    return context | {"exhibits": {one.name: one for one in context.get("exhibits", ())}}
 
+    name: str
+    params: PageParams
+    context: Mapping[str, Any]
 
-def links_to(
-    params: PageParams, view: str, exhibit: Exhibit, inputs: Mapping[str, Any]
-) -> dict[str, str]:
-    """Return the URLs of an exhibit: ``csv png metadata page embed``.
+    @property
+    def is_of_one_forecast(self) -> bool:
+        """Whether all numbers come from the displayed forecast."""
+        return self.name in ("now", "plan")
 
-    All refer to the displayed forecast, except ``embed``, which follows the latest.
-    """
-    latest = replace(params, issue_id="latest").link(**inputs)
-    shown = params.link(**inputs)
-    if view in OF_ONE_FORECAST:
-        shown = latest | {"issue": params.view.issue.issue_id, "from": params.view.first}
-    query, stem = urlencode(shown), f"/{view}/{exhibit.name}"
-    address = params.loader.context.settings.address
-    return {
-        **{form: f"{stem}.{form}?{query}" for form in ("csv", "png", "metadata.json")},
-        "page": f"{url_for(f'page.{view}')}?{query}#{exhibit.name}",
-        "embed": f"{address}/embed{stem}?{urlencode(latest)}".rstrip("?"),
-    }
+    def links(self, exhibit: Exhibit) -> dict[str, str]:
+        """Return the URLs of an exhibit: ``csv png metadata.json page embed``.
 
+        All refer to the displayed forecast, except ``embed``, which follows the latest.
+        """
+        params, inputs = self.params, self.context["inputs"]
+        latest, shown = params.latest_link | inputs, params.link | inputs
+        if self.is_of_one_forecast:
+            shown = latest | {"issue": params.view.issue.issue_id, "from": params.view.first}
+        query, stem = urlencode(shown), f"/{self.name}/{exhibit.name}"
+        address = params.loader.context.settings.address
+        return {
+            **{form: f"{stem}.{form}?{query}" for form in ("csv", "png", "metadata.json")},
+            "page": f"{url_for(f'page.{self.name}')}?{query}#{exhibit.name}",
+            "embed": f"{address}/embed{stem}?{urlencode(latest)}".rstrip("?"),
+        }
 
-def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
-    """Return how to cite an exhibit."""
-    issue, context, route = params.view.issue, params.loader.context, params.loader.route
-    address = f"{context.settings.address}/?{urlencode(context.to_route)}".rstrip("/?")
-    which = f"As on {format_day(params.loader.today())}"
-    if view in OF_ONE_FORECAST:
+    def cite(self, exhibit: Exhibit) -> str:
+        """Return how to cite an exhibit."""
+        params, issue = self.params, self.params.view.issue
+        context, route = params.loader.context, params.loader.route
+        address = f"{context.settings.address}/?{urlencode(context.to_route)}".rstrip("/?")
         day = format_day(params.issued_on)
-        which = f"Hindcast {issue.issue_id}, made afterwards as of {day}"
-        if issue.kind == "live":
+        if not self.is_of_one_forecast:
+            which = f"As on {format_day(params.loader.today())}"
+        elif issue.kind == "live":
             which = f"Forecast {issue.issue_id}, published {day}"
-    state = status_name(params.view.state.status).lower()
-    warning = f" Status when downloaded: {state}." if params.reasons else ""
-    return (
-        f"{route.forecast_title}: {exhibit.title}. {which}, from figures to "
-        f"{format_day(issue.data_through)}.{warning} {address}. {exhibit.credit or route.credit}"
-    )
+        else:
+            which = f"Hindcast {issue.issue_id}, made afterwards as of {day}"
+        through = format_day(issue.data_through)
+        state = status_name(params.view.state.status).lower()
+        warning = f" Status when downloaded: {state}." if params.reasons else ""
+        return (
+            f"{route.forecast_title}: {exhibit.title}. {which}, from figures to {through}."
+            f"{warning} {address}. {exhibit.credit or route.credit}"
+        )
 
 
-def _loader() -> IssueLoader:
-    loader: IssueLoader = current_app.extensions["loader"]
-    return loader
+def read_view(name: str) -> PageView:
+    """Read the parameters of the request for a view.
 
-
-def page_params() -> PageParams:
-    """Read the parameters of the request."""
-    return read_page_params(_loader(), request.args)
+    Raises `BadQuestion` if one is invalid; Plan and Compare return ``errors`` instead.
+    """
+    params = read_page_params()
+    context = _CONTEXTS[name](params, request.args)
+    exhibits = {exhibit.name: exhibit for exhibit in context.get("exhibits", ())}
+    return PageView(name, params, {"inputs": {}, "errors": {}} | context | {"exhibits": exhibits})
 
 
 def with_etag(answer: Response) -> Response:

@@ -2,6 +2,7 @@
 
 __all__ = ["plan_context"]
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +16,9 @@ from service.answers.errors import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
 from service.answers.quiet import quiet
-from service.core.declared_series import Series
 from service.page.charts import chance_bars, count_bars, fan_chart
-from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
+from service.page.exhibits import BAND_KEYS, LEVELS, RANGES, Exhibit
 from service.page.page_params import PageParams
-
-_LEVELS = (50, 80, 95)
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class _Field:
     name: str
     label: str
     hint: str
-    default: int
+    default: int | None  # None: the threshold of the series
     least: float
     most: int
     step: float = 1
@@ -38,7 +36,7 @@ class _Field:
 
 _NUMBER = re.compile(r"([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]{1,2})?")
 _FIELDS = (
-    _Field("threshold", "Threshold", "{unit} in your share, in total", 0, 0, MOST_THRESHOLD),
+    _Field("threshold", "Threshold", "{unit} in your share, in total", None, 0, MOST_THRESHOLD),
     _Field("window", "Days to add up", "1 to 28 days in a row", 1, 1, 28),
     _Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     _Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
@@ -50,43 +48,31 @@ _FIELDS = (
 
 
 def plan_context(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
-    """Return the template context; without answers, and with ``errors``, if an input is invalid."""
-    plan = _read(args, params.declared)
-    numbers, errors = plan["numbers"], plan["errors"]
-    context = {"fields": _FIELDS, "plan": plan, "inputs": numbers, "errors": errors}
-    return context if errors else context | _answers(params.view, numbers)
+    """Return the template context; without answers, and with ``errors``, if an input is invalid.
 
-
-def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]]:
-    """Return ``texts`` and ``numbers`` of the inputs, and ``errors``: messages; each by field."""
+    ``texts`` are the values of the form, and ``inputs`` the numbers.
+    """
     texts, numbers, errors = {}, {}, {}
     for field in _FIELDS:
-        usual = declared.day_threshold if field.name == "threshold" else field.default
-        text = args.get(field.name, str(usual)).strip()[:40]
-        number = _number(text, is_whole=field.step == 1)
-        if number is not None and field.least <= number <= field.most:
-            texts[field.name], numbers[field.name] = str(number), number
+        default = params.view.declared.day_threshold if field.default is None else field.default
+        text = args.get(field.name, str(default)).strip()[:40]
+        number = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else math.nan
+        is_whole = number % 1 == 0
+        if field.least <= number <= field.most and (is_whole or field.step < 1):
+            numbers[field.name] = int(number) if is_whole else number
+            texts[field.name] = str(numbers[field.name])
             continue
         texts[field.name] = text
         kind = "whole number" if field.step == 1 else "number with at most two decimals"
         errors[field.name] = (
             f"{field.label.lower()} must be a {kind} from {field.least:,} to {field.most:,}, "
-            f"like {usual if field.step == 1 else 12.5:,}"
+            f"like {default if field.step == 1 else 12.5:,}"
         )
     if not errors and numbers["window"] > numbers["horizon"]:
         most = numbers["horizon"]
         errors["window"] = f"days to add up must be at most {most}, the number of days ahead"
-    return {"texts": texts, "numbers": numbers, "errors": errors}
-
-
-def _number(text: str, is_whole: bool) -> float | None:
-    """Read a number such as 1,500 or, unless it must be whole, 12.5; None if it is none."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    number = float(text.replace(",", ""))
-    if number.is_integer():
-        return int(number)
-    return None if is_whole else number
+    context = {"fields": _FIELDS, "texts": texts, "inputs": numbers, "errors": errors}
+    return context if errors else context | _answers(params.view, numbers)
 
 
 def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -96,16 +82,12 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     """
     horizon, unit, window = numbers["horizon"], view.declared.unit, numbers["window"]
     threshold, share = numbers["threshold"], numbers["share"] / 100
-    our_share = numbers["our_share"]
+    our_share, stay_days = numbers["our_share"], numbers["stay_days"]
     above, *others = (
         exceedance(view.ahead, one, window, horizon, our_share)
         for one in (threshold, *_other_thresholds(threshold))
     )
     quiet_answer = quiet(view.ahead, horizon)
-    places = None
-    if view.declared.follows is None:
-        stay_days = numbers["stay_days"]
-        places = capacity(view.observed, view.ahead, stay_days, share, horizon, _LEVELS, our_share)
     of_share = "" if our_share == 100 else f", {our_share}% of all arrivals"
     inputs = {name: numbers[name] for name in ("our_share", "threshold", "window")}
     counted = f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}"
@@ -134,20 +116,23 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         drawing = count_bars([row[column] for row in quiet_answer["rows"]], title)
         columns = ("days", column, f"{column}_at_least")
         exhibits.append(Exhibit(name, title, quiet_answer["rows"], columns, drawing))
-    if places:
-        enough = f"{places['places_peak']:,} place{'' if places['places_peak'] == 1 else 's'}"
+    table = bands(scale_to_share(view, our_share).ahead, horizon, LEVELS, view.declared)
+    for row, passing in zip_longest(table, above["rows"]):
+        row |= inputs | {"p_above": passing and passing["p_above"]}
+    places = None
+    if view.declared.follows is None:
+        places = capacity(view.observed, view.ahead, stay_days, share, horizon, LEVELS, our_share)
+        peak = places["places_peak"]
+        enough = f"{peak:,} place{'' if peak == 1 else 's'}"
         title = f"{unit.capitalize()} present by day, and the {enough} needed{of_share}"
-        drawing = fan_chart([], places["rows"], title, limit=(places["places_peak"], enough))
+        drawing = fan_chart(places["rows"], title, limit=(peak, enough))
         keys = (("limit", "places needed"), *BAND_KEYS)
         exhibits.append(
             Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)
         )
-    table = bands(scale_to_share(view, our_share).ahead, horizon, _LEVELS, view.declared)
-    for row, passing in zip_longest(table, above["rows"]):
-        row |= inputs | {"p_above": passing and passing["p_above"]}
-    for row, place in zip(table, places["rows"] if places else (), strict=False):
-        row |= {"stay_days": numbers["stay_days"], "share": share}
-        row |= {"present_median": place["median"], "places": place["places"]}
+        for row, place in zip(table, places["rows"], strict=True):
+            row |= {"stay_days": stay_days, "share": share}
+            row |= {"present_median": place["median"], "places": place["places"]}
     left_out = ("time", "horizon_days", "p_any")
     plan_columns = [name for name in table[0] if name not in left_out]
     exhibits.append(Exhibit("plan", f"Plan by day{of_share}", table, plan_columns))

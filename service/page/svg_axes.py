@@ -5,7 +5,6 @@ __all__ = ["BANDS", "Sheet", "ceiling", "element", "path"]
 import datetime as dt
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
@@ -16,6 +15,8 @@ BANDS = (("lo95", "hi95", "band95"), ("lo80", "hi80", "band80"), ("lo50", "hi50"
 _MARK_ROOM = 76  # drawing units between marks
 _HALF_LETTER = 4.5  # half the width of a letter of a label, in drawing units
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
+_SIZES = {"wide": (960, 360), "narrow": (420, 320), "small": (460, 190), "coverage": (300, 96)}
+_LEAST_LEFT, _ABOVE, _BELOW = 50, 12, 30
 
 
 def element(name: str, css: str, text: object = "", **attributes: float | str) -> str:
@@ -28,34 +29,19 @@ def element(name: str, css: str, text: object = "", **attributes: float | str) -
     return f"{start}/>" if text == "" else f"{start}>{text}</{name}>"
 
 
-@dataclass(frozen=True)
 class Sheet:
-    """A drawing of `days` columns and counts from 0 to `top`, in units of the drawing."""
+    """A drawing of `days` columns and counts from 0 to `top`, in units of the drawing.
 
-    width: int
-    height: int
-    least_left: int  # the space for the counts of the axis, or more if they are long
-    days: int
-    top: float
-    name: str = ""  # its class: the style sheet shows either the wide or the narrow ones
-    right: int = 6
-    above: int = 12
-    below: int = 30
+    `size` is its class too. The style sheet shows either the wide or the narrow of two drawings.
+    """
 
-    @property
-    def left(self) -> int:
-        """Left edge of the first day."""
-        return max(self.least_left, 9 * len(f"{self.top:,.0f}") + 9)
-
-    @property
-    def step(self) -> float:
-        """Width of a day."""
-        return (self.width - self.left - self.right) / self.days
-
-    @property
-    def end(self) -> int:
-        """Right edge of the last day."""
-        return self.width - self.right
+    def __init__(self, size: str, days: int, top: float, right: int = 6) -> None:
+        """`right` is the space beside the last day."""
+        self.size, self.days, self.top = size, days, top
+        self.width, self.height = _SIZES[size]
+        self.left = max(_LEAST_LEFT, 9 * len(f"{top:,.0f}") + 9)  # room for the axis
+        self.end = self.width - right
+        self.step = (self.end - self.left) / days  # the width of a day
 
     def x(self, day: float) -> float:
         """Left edge of a day."""
@@ -63,7 +49,8 @@ class Sheet:
 
     def y(self, count: float) -> float:
         """Height of a count."""
-        return self.height - self.below - (self.height - self.above - self.below) * count / self.top
+        floor = self.height - _BELOW
+        return floor - (floor - _ABOVE) * count / self.top
 
     def axis(self, parts: int = 4, unit: str = "") -> str:
         """Draw horizontal lines with their counts."""
@@ -115,12 +102,12 @@ class Sheet:
         line = element("line", "mark", x1=x, x2=x, y1=y, y2=y + 5)
         return line + self.text(x, self.height - 8, name, anchor)
 
-    def svg(self, title: str, parts: Sequence[str], css: str = "chart", **data: int) -> Markup:
+    def svg(self, title: str, parts: Sequence[str], **data: int) -> Markup:
         """Return the drawing with its text alternative, and `data` for the script."""
         data |= {"left": self.left, "right": self.end, "days": self.days}
         more = "".join(f' data-{name}="{value}"' for name, value in data.items())
         return Markup(
-            f'<svg class="{css} {self.name}" viewBox="0 0 {self.width} {self.height}" role="img" '
+            f'<svg class="chart {self.size}" viewBox="0 0 {self.width} {self.height}" role="img" '
             f'aria-label="{escape(title)}"{more}>{"".join(parts)}</svg>'
         )
 

@@ -16,21 +16,19 @@ from service.answers.track_record import (
 )
 from service.answers.wording import long_day
 from service.page.charts import share_bars
-from service.page.exhibits import Exhibit
+from service.page.exhibits import BAND_KEYS, LEVELS, Exhibit
 from service.page.page_params import PageParams
 from service.page.svg_axes import Sheet, ceiling, element
 
 Rows = Sequence[dict[str, Any]]
 _WINDOWS = ("13", "26", "52", "104")
-_LEVELS = (50, 80, 95)
 _NARROW_WEEKS = 16
+_ENDS = ("", "_lo", "_hi")
 _WEEK = ("median", "lo80", "hi80", "lo95", "hi95")
 _WEEK_KEYS = (
     ("came", "arrived"),
     ("missed", "outside the 95% range"),
-    ("median", "median"),
-    ("band80", "80% range"),
-    ("band95", "95% range"),
+    *(key for key in BAND_KEYS if key[0] != "band50"),
 )
 _KINDS = {"live": "Published forecasts", "hindcast": "Hindcasts"}
 _ALARMS = {
@@ -61,13 +59,12 @@ def track_record_context(params: PageParams, args: Mapping[str, str]) -> dict[st
         _with_charts(track_record(params.loader, params.series_id, int(window), kind=kind))
         for kind in _KINDS
     ]
-    exhibits = [one for record in records if record["judged"] for one in _exhibits(record)]
     return {
         "inputs": {"window": window},
         "windows": _WINDOWS,
         "records": records,
         "compared_to_climatology": compared_to_climatology,
-        "exhibits": exhibits,
+        "exhibits": [one for record in records if record["judged"] for one in _exhibits(record)],
         "kind_names": _KINDS,
         "measure_names": _MEASURES,
         "alarm_names": _ALARMS,
@@ -77,7 +74,11 @@ def track_record_context(params: PageParams, args: Mapping[str, str]) -> dict[st
 def _with_charts(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its scored rows and their charts."""
     inside, apart = count_inside(record["weeks"])
-    judged = [row | {"counted": _counted(row)} for row in record["rows"] if row["n"]]
+    judged = [
+        row | {"counted": _counted(row), "chart": _coverage_chart(row)}
+        for row in record["rows"]
+        if row["n"]
+    ]
     last = record["weeks"][-1]["to"] if record["weeks"] else record["to"]
     return record | {
         "judged": judged,
@@ -85,9 +86,6 @@ def _with_charts(record: dict[str, Any]) -> dict[str, Any]:
         "inside": inside,
         "apart": apart,
         "weeks_to": long_day(last) if judged else "",
-        "coverage_charts": [
-            (row, _coverage_chart(row, _MEASURES[row["measure"]])) for row in judged
-        ],
     }
 
 
@@ -99,56 +97,49 @@ def _counted(row: dict[str, Any]) -> str:
 
 def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
     """Return the charts and tables of a record; their names end with its kind."""
-    weeks, pit, kind = record["weeks"], record["pit_histogram"], record["kind"]
-    judged = record["judged"]
+    weeks, pit, kind, judged = (record[k] for k in ("weeks", "pit_histogram", "kind", "judged"))
     scope = f"{_KINDS[kind].lower()}, {record['window_weeks']} weeks to {record['weeks_to']}"
-    coverage_columns = [f"coverage{level}{end}" for level in _LEVELS for end in ("", "_lo", "_hi")]
-    skills = [f"skill_{name}{end}" for name in REFERENCES for end in ("", "_lo", "_hi")]
-    scores = (*skills, "bias", "crps", "wis")
+    coverage = [f"coverage{level}{end}" for level in LEVELS for end in _ENDS]
+    skills = [f"skill_{name}{end}" for name in REFERENCES for end in _ENDS]
+    shares = {f"share_arrived{end}": f"share{end}" for end in _ENDS}
+    tenths = [{"tenth": at, "outcomes": count} for at, count in enumerate(pit, start=1)]
+    of_pit = f"Where outcomes fell within their forecasts: {scope}"
     exhibits = [
         Exhibit(
             f"coverage-{kind}",
             f"How often the ranges were right: {scope}",
             judged,
-            ("measure", "n", "coverage_n", *coverage_columns),
-            _coverage_grid(record["coverage_charts"]),
+            ("measure", "n", "coverage_n", *coverage),
+            _coverage_grid(judged),
         ),
-        Exhibit(f"scores-{kind}", f"Scores: {scope}", judged, ("measure", "n", *scores)),
+        Exhibit(
+            f"scores-{kind}",
+            f"Scores: {scope}",
+            judged,
+            ("measure", "n", *skills, "bias", "crps", "wis"),
+        ),
         Exhibit(
             f"likelihood-{kind}",
             f"Days with arrivals, by likelihood: {scope}",
-            [
-                row | {f"share_arrived{end}": row[f"share{end}"] for end in ("", "_lo", "_hi")}
-                for row in record["likelihood"]
-            ],
-            (
-                *("measure", "likelihood", "days", "arrived"),
-                *("share_arrived", "share_arrived_lo", "share_arrived_hi"),
-            ),
+            [row | {to: row[of] for to, of in shares.items()} for row in record["likelihood"]],
+            ("measure", "likelihood", "days", "arrived", *shares),
         ),
+        Exhibit(f"pit-{kind}", of_pit, tenths, ("tenth", "outcomes"), share_bars(pit, of_pit)),
     ]
     if weeks:
         title = f"{record['unit'].capitalize()} in the 7 days after each forecast: {scope}"
         columns = ("issue_id", "model", "from", "to", "truth", *_WEEK, "crps")
         drawing = _weeks_chart(weeks, record["unit"])
         exhibits.append(Exhibit(f"weeks-{kind}", title, weeks, columns, drawing, _WEEK_KEYS))
-    if sum(pit):
-        title = f"Where outcomes fell within their forecasts: {scope}"
-        rows = [{"tenth": at, "outcomes": count} for at, count in enumerate(pit, start=1)]
-        drawing = share_bars(pit, title)
-        exhibits.append(Exhibit(f"pit-{kind}", title, rows, ("tenth", "outcomes"), drawing))
     return exhibits
 
 
 def _weeks_chart(weeks: Rows, unit: str) -> Markup:
     """Draw each week's intervals and median, with a dot for the outcome (a ring outside 95%)."""
     svgs = []
-    for size, name, shown in (
-        ((960, 320, 58), "wide", weeks),
-        ((420, 300, 50), "narrow", weeks[-_NARROW_WEEKS:]),
-    ):
+    for size, shown in (("wide", weeks), ("narrow", weeks[-_NARROW_WEEKS:])):
         top = ceiling(max(max(week["hi95"], week["truth"]) for week in shown) or 1)
-        sheet = Sheet(*size, len(shown), top, name, right=24)
+        sheet = Sheet(size, len(shown), top, right=24)
         title = (
             f"{unit.capitalize()} in the 7 days after each forecast: ranges of {len(shown)} "
             f"forecasts, from {long_day(shown[0]['from'])} to {long_day(shown[-1]['to'])}, and "
@@ -173,41 +164,39 @@ def _draw(sheet: Sheet, weeks: Rows) -> list[str]:
     return parts
 
 
-def _coverage_chart(row: dict[str, Any], name: str) -> Markup:
+def _coverage_chart(row: dict[str, Any]) -> Markup:
     """Draw the coverage of the intervals, with its uncertainty, and the nominal level."""
-    sheet = Sheet(300, 96, 44, 100, 100, right=14, above=2, below=22)
+    sheet = Sheet("coverage", 100, 100, right=14)
     parts = []
     for per_cent in (0, 25, 50, 75, 100):
         x = sheet.x(per_cent)
         parts.append(element("line", "grid", x1=x, x2=x, y1=2, y2=74))
         parts.append(sheet.text(x, 91, per_cent, "end" if per_cent == 100 else "middle"))
-    descriptions = []
-    for level, y in zip(_LEVELS, (14, 38, 62), strict=True):
-        parts.append(sheet.text(sheet.left - 8, y + 4, f"{level}%", "end"))
-        share = row[f"coverage{level}"]
-        if share is None:
-            continue
+    for level, y in zip(LEVELS, (14, 38, 62), strict=True):
+        share, lo, hi = (sheet.x(100 * row[f"coverage{level}{end}"]) for end in _ENDS)
         promised = sheet.x(level)
-        lo, hi = (sheet.x(100 * row[f"coverage{level}_{end}"]) for end in ("lo", "hi"))
         parts += [
+            sheet.text(sheet.left - 8, y + 4, f"{level}%", "end"),
             element("line", "promised", x1=promised, x2=promised, y1=y - 9, y2=y + 9),
             element("line", "whisker", x1=lo, x2=hi, y1=y, y2=y),
-            element("circle", "held", cx=sheet.x(100 * share), cy=y, r=5),
+            element("circle", "held", cx=share, cy=y, r=5),
         ]
-        descriptions.append(f"{level}% ranges {100 * share:.0f}%")
-    title = f"{name}, how often right by PIT: {', '.join(descriptions) or 'no scores yet'}"
-    return sheet.svg(title, parts, "chart coverage")
+    shares = ", ".join(f"{n}% ranges {100 * row[f'coverage{n}']:.0f}%" for n in LEVELS)
+    return sheet.svg(f"{_MEASURES[row['measure']]}, how often right by PIT: {shares}", parts)
 
 
-def _coverage_grid(charts: Sequence[tuple[dict[str, Any], Markup]]) -> Markup:
+def _coverage_grid(judged: Rows) -> Markup:
     """Arrange the charts of several measures as one picture, three per row."""
     parts = []
-    for at, (row, drawing) in enumerate(charts):
-        chart = str(drawing).replace("<svg", '<svg y="22" width="300" height="96"', 1)
-        name = f"{_MEASURES[row['measure']]}, {row['counted']}"
+    for at, row in enumerate(judged):
+        chart = str(row["chart"]).replace("<svg", '<svg y="22" width="300" height="96"', 1)
         parts.append(
             f'<g transform="translate({at % 3 * 320} {at // 3 * 130})">'
-            f'<text class="tick" y="14">{name}</text>{chart}</g>'
+            f'<text class="tick" y="14">{_MEASURES[row["measure"]]}, {row["counted"]}</text>'
+            f"{chart}</g>"
         )
-    sheet = Sheet(960, 130 * ((len(charts) + 2) // 3), 0, 1, 1)
-    return sheet.svg("How often the ranges were right, by days ahead and for totals", parts)
+    title = "How often the ranges were right, by days ahead and for totals"
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 960 {130 * ((len(judged) + 2) // 3)}" role="img" '
+        f'aria-label="{title}">{"".join(parts)}</svg>'
+    )

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
-from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, Response
 from werkzeug.serving import make_server
 
 from forecast.paths import Paths
-from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import sample_weather
-from tests.service.support import NOW, ROOT, ManualClock, publish, random_paths, record_run, utc
+from tests.service.support import NOW, ManualClock, publish, random_paths, record_run, utc
 from tests.support.waiting import BOUND
-
-ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
-Visit = Callable[..., Page]
 
 
 @dataclass
@@ -43,8 +36,7 @@ class Site:
 
     @property
     def loader(self):
-        loader: IssueLoader = self.client.application.extensions["loader"]
-        return loader
+        return self.client.application.extensions["loader"]
 
     def client_with(self, **settings):
         """A client of the service with other settings."""
@@ -58,36 +50,31 @@ def site(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(published / "crossings.sqlite", folder)
     context = open_context(Settings(var_dir=folder, fitted_dir=published / "fitted"))
-    earlier = publish(
-        context.database,
-        {"climatology": random_paths("2025-12-25", 60)},
-        run_id=1,
-        issued_at=utc(2025, 12, 25, 15),
-    )
+    paths = {"climatology": random_paths("2025-12-25", 60)}
+    earlier = publish(context.database, paths, 1, utc(2025, 12, 25, 15))
     with _serve(context) as site:
         site.earlier = earlier.issue_id
         yield site
 
 
 @pytest.fixture
-def empty_site(empty):
-    """The pages over an empty database."""
-    with _serve(empty) as site:
-        yield site
+def serve():
+    """A function that serves the pages of another context until the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *parts: stack.enter_context(_serve(*parts))
 
 
 @pytest.fixture
-def degraded_site(context):
+def degraded_site(context, serve):
     """The pages of a service with a week outside its range and a failed refit."""
     paths = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
-    publish(context.database, paths, run_id=1, issued_at=utc(2025, 12, 20, 15))
+    publish(context.database, paths, 1, utc(2025, 12, 20, 15))
     record_run(context.database, "later", outcome="failed", reason="no model could be fitted")
-    with _serve(context) as site:
-        yield site
+    return serve(context)
 
 
 @pytest.fixture
-def weather_site(filled, monkeypatch):
+def weather_site(filled, monkeypatch, serve):
     """The pages of a forecast that uses the weather."""
     clock = ManualClock(utc(2026, 1, 1, 14))
     monkeypatch.setattr(module, "utc_now", clock)
@@ -96,26 +83,16 @@ def weather_site(filled, monkeypatch):
         context.database, utc(2026, 1, 1, 5), [1.5, 0.9, 0.4, 0.35, 1.2, 2.6, 1.9], members=3
     )
     refit(context)
-    with _serve(context, clock) as site:
-        yield site
+    return serve(context, clock)
 
 
 @pytest.fixture
-def two_routes(context):
-    """The pages of a service with two routes; the second has no forecast."""
-    settings = context.settings.model_copy(update={"routes": "channel,italy"})
-    with _serve(open_context(settings)) as site:
-        yield site
-
-
-@pytest.fixture
-def mail_site(mailer):
+def mail_site(mailer, serve):
     """The pages of a service that sends mail."""
-    with _serve(mailer) as site:
-        yield site
+    return serve(mailer)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _serve(context, clock=None):
     clock = clock or ManualClock(NOW)
     app = create_app(context, clock)
@@ -134,77 +111,53 @@ def _serve(context, clock=None):
 
 @pytest.fixture(scope="session")
 def idle_windows(browser):
-    """Windows for later tests, by whether they run scripts: to open one costs more than a visit."""
+    """Windows for later tests, by whether they run scripts: to open one costs more than a visit.
+
+    Each is a page with its list of errors.
+    """
     return {True: [], False: []}
 
 
 @pytest.fixture
 def visit(browser, site, idle_windows):
     """A function that opens a path in another window; errors in the browser fail the test."""
-    opened: list[tuple[bool, Page, dict[Any, Callable[[Any], None]]]] = []
-    complaints: list[str] = []
+    opened = []
 
-    def open_(
-        path="/",
-        *,
-        width=1200,
-        dark=False,
-        script=True,
-        base="",
-        expected=200,
-        outage=False,
-    ):
-        page = idle_windows[script].pop() if idle_windows[script] else _window(browser, script)
+    def open_(path="/", *, width=1200, script=True, base="", expected=200, outage=False):
+        idle = idle_windows[script]
+        page, errors = idle.pop() if idle else _window(browser, script)
+        opened.append((script, page, errors, outage or expected >= 400))
         page.set_viewport_size({"width": width, "height": 900 if width > 600 else 780})
-        page.emulate_media(media="null", color_scheme="dark" if dark else "light")
-
-        def is_bad(message):
-            """Whether it is an error other than that of an expected response."""
-            is_expected = outage or expected >= 400
-            return message.type in ("error", "warning") and not (
-                is_expected and "Failed to load resource" in message.text
-            )
-
-        listeners: dict[Any, Callable[[Any], None]] = {
-            "pageerror": lambda error: complaints.append(str(error)),
-            "console": lambda m: complaints.append(m.text) if is_bad(m) else None,
-            "request": lambda r: complaints.append(r.url) if _is_external(r.url) else None,
-        }
-        for event, listener in listeners.items():
-            page.on(event, listener)
-        opened.append((script, page, listeners))
-        response = page.goto((base or site.url) + path)
-        assert isinstance(response, Response)
-        assert response.status == expected
+        page.emulate_media(media="null", color_scheme="light")
+        assert page.goto((base or site.url) + path).status == expected
         return page
 
     yield open_
-    for script, page, listeners in opened:
+    complaints = []
+    for script, page, errors, is_outage in opened:
         page.unroute_all()
         page.mouse.move(0, 0)
         page.goto("about:blank")
-        for event, listener in listeners.items():
-            page.remove_listener(event, listener)
-        idle_windows[script].append(page)
+        complaints += [e for e in errors if not (is_outage and "Failed to load resource" in e)]
+        errors.clear()
+        idle_windows[script].append((page, errors))
     assert not complaints
 
 
 def _window(browser, script):
     page = browser.new_page(java_script_enabled=script, locale="en-GB", accept_downloads=True)
     page.set_default_timeout(1000 * BOUND)
-    return page
+    errors = []
 
+    def note(message):
+        if message.type in ("error", "warning"):
+            errors.append(message.text)
 
-def _is_external(url):
-    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+    def note_external(request):
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:", "about:")):
+            errors.append(request.url)
 
-
-@pytest.fixture
-def save_screenshot():
-    """A function that saves a screenshot of the whole page in the artefacts folder."""
-
-    def picture(page, name):
-        ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
-
-    return picture
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", note_external)
+    return page, errors

@@ -4,10 +4,12 @@ import re
 
 import pytest
 
+from tests.service.page.test_pages import visible_text
+from tests.service.page.test_templates import save_screenshot
 from tests.service.support import ROUTE
 
 
-def test_form_keeps_choices_in_the_url(site, visit, save_screenshot):
+def test_form_keeps_choices_in_the_url(site, visit):
     page = visit("/compare", script=False)
     assert page.locator("#on1").input_value()
     page.fill("#on1", "2025-12-26")
@@ -16,16 +18,21 @@ def test_form_keeps_choices_in_the_url(site, visit, save_screenshot):
     page.click("form.compare button")
     assert "on1=2025-12-26" in page.url and "model2=climatology" in page.url
     assert page.locator("svg.chart.wide path[class^=range]").count() == 2
-    rows = page.locator("table", has_text="80% range").last.locator("tbody tr")
-    assert rows.count() == 4
-    head = rows.first.locator("xpath=ancestor::table").locator("thead th").all_inner_texts()
+    totals = page.locator("table", has_text="80% range").last
+    assert totals.locator("tbody tr").count() == 4
+    head = totals.locator("thead th").all_inner_texts()
     assert head[:4] == ["Forecast", "Median", "80% range", "Arrived"]
-    assert "25 Dec" in rows.first.inner_text()
+    assert "25 Dec" in totals.locator("tbody tr").first.inner_text()
     csv_path = page.locator("a", has_text="CSV").first.get_attribute("href")
     assert "on2=2026-01-02" in csv_path and "model2=climatology" in csv_path
     header = site.client.get(csv_path).text.partition("\n")[0]
     assert header == "date,value,median_1,lo80_1,hi80_1,median_2,lo80_2,hi80_2"
     save_screenshot(page, "compare-two")
+
+
+def test_one_forecast_is_singular(site):
+    page = visible_text(site.client.get("/compare?on1=2026-01-02"))
+    assert "per day: 1 forecast and what arrived" in page and "Totals of 1 forecast." in page
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Downloads of charts and tables, their metadata, and embedded charts."""
+"""Downloads of charts and tables, their metadata, embedded charts and the feed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import csv
 import datetime as dt
 import html
 import io
-import json
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from service.app import create_app
 from tests.service.page.test_track_record import publish_weekly_issues
-from tests.service.support import NOW, publish, random_paths
+from tests.service.stored_figures import Figure, store_as_documents
+from tests.service.support import NOW, ROUTE, publish, random_paths, utc
 
 PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/compare", "/?series=boats")
+ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def find_links(page, extension):
@@ -43,7 +44,7 @@ def test_every_csv_has_matching_metadata(site, path):
         columns = response.text.partition("\n")[0].split(",")
         metadata_path = table.replace(".csv", ".metadata.json")
         assert name == "plan" or metadata_path.partition("?")[0] in metadata_paths
-        metadata = json.loads(site.client.get(metadata_path).text)
+        metadata = site.client.get(metadata_path).json
         assert [one["name"] for one in metadata["tableSchema"]["columns"]] == columns
         assert metadata["url"] == filename
         rows = csv.DictReader(io.StringIO(response.text))
@@ -66,8 +67,7 @@ def test_links_keep_the_issue_and_inputs(site):
     assert f"Forecast {issue}, published" in page
 
 
-def test_links_are_stable_after_a_newer_issue(context, clock):
-    client = create_app(context, clock).test_client()
+def test_links_are_stable_after_a_newer_issue(context, client, clock):
     clock.now = NOW + dt.timedelta(days=3)  # after days without figures
     hrefs = find_links(client.get("/").text, "csv")
     (path,) = [href for href in hrefs if "/totals.csv" in href]
@@ -85,16 +85,6 @@ def test_links_are_stable_after_a_newer_issue(context, clock):
     assert "This is a past forecast" in past and heading in past
     response = client.get(path.replace("from=2026-01-05", "from=tomorrow"))
     assert (response.status_code, "from: expected a day" in response.text) == (400, True)
-
-
-def test_past_forecast_begins_on_its_day_of_publication(context, client):
-    paths = {"climatology": random_paths("2026-01-01", 28)}
-    issue = publish(context.database, paths, 1, NOW + dt.timedelta(days=2))
-    page = client.get(f"/?issue={issue.issue_id}").text
-    days = re.search(r"<h1>[^<]*for 4 to 10 January 2026", page) or "Next 7 days" in page
-    assert days, page.partition("<h1>")[2][:200]
-    feed = client.get("/feed.atom").text
-    assert "4 to 10 January 2026: about" in feed
 
 
 def test_links_to_anchors_have_targets(site):
@@ -155,19 +145,16 @@ def csv_links_by_heading(page):
 
     The links of a section come after its charts and tables.
     """
-    parts: dict[str, list[str]] = {}
-    shows, links = False, []
-    heading = ""
-    main = LexborHTMLParser(page).css_first("main")
-    assert main is not None
-    for node in main.traverse():
+    parts = {}
+    shows, links, heading = False, [], ""
+    for node in LexborHTMLParser(page).css_first("main").traverse():
         if node.tag in ("h1", "h2", "h3"):
             if shows:
                 parts[heading] = links
             shows, links, heading = False, [], node.text().strip()
         shows |= node.tag == "table" or (node.tag == "svg" and "chart" in node.attributes["class"])
         if node.tag == "a" and ".csv" in (node.attributes.get("href") or ""):
-            links.append(str(node.attributes["href"]))
+            links.append(node.attributes["href"])
     return parts | ({heading: links} if shows else {})
 
 
@@ -187,8 +174,55 @@ def test_every_chart_and_table_has_a_csv(site, weather_site):
     assert [row["date"] for row in read_csv(weather_site, sea)] == [
         time.attributes["datetime"] for time in times
     ]
-    metadata = json.loads(weather_site.client.get(sea.replace(".csv", ".metadata.json")).text)
+    metadata = weather_site.client.get(sea.replace(".csv", ".metadata.json")).json
     assert "Open-Meteo" in metadata["dc:source"] and "by/4.0" in metadata["dc:license"]["@id"]
-    assert {one.get("schema:unitText") for one in metadata["tableSchema"]["columns"]} == {
-        *(None, "km/h", "m")
-    }
+    units = {one.get("schema:unitText") for one in metadata["tableSchema"]["columns"]}
+    assert units == {None, "km/h", "m"}
+
+
+def read_feed(client, query=""):
+    response = client.get(f"/feed.atom{query}")
+    assert response.status_code == 200
+    assert response.mimetype == "application/atom+xml"
+    feed = ET.fromstring(response.data)
+    parts = ("id", "title", "summary", "updated")
+    return feed, [
+        {name: (entry.findtext(ATOM + name) or "") for name in parts}
+        for entry in feed.iter(f"{ATOM}entry")
+    ]
+
+
+def test_feed_lists_forecasts_and_corrections_newest_first(client, context):
+    publish(context.database, {"climatology": random_paths("2025-12-25", 20)}, 1, utc(2025, 12, 25))
+    publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
+    late = {"climatology": random_paths("2026-01-01", 28)}
+    issue = publish(context.database, late, 1, NOW + dt.timedelta(days=2))
+    page = client.get(f"/?issue={issue.issue_id}").text
+    assert re.search("<h1>4 to 10 January 2026: about ", page), "from its day of publication"
+    day = dt.date(2025, 12, 3)
+    overruled = Figure("people", day, 4320, "page", utc(2026, 1, 1, 13))
+    figures = [Figure("people", day, 4321, "workbook", utc(2026, 1, 1, 12)), overruled]
+    with context.database.writing() as connection:
+        store_as_documents(connection, ROUTE, figures, NOW)
+    feed, entries = read_feed(client)
+    times = [entry["updated"] for entry in entries]
+    assert times == sorted(times, reverse=True)
+    assert feed.findtext(f"{ATOM}updated") == times[0]
+    assert len({entry["id"] for entry in entries}) == len(entries) == 5
+    (correction,) = [
+        e for e in entries if e["title"] == "Correction: the figure for 3 December 2025"
+    ]
+    assert correction["summary"].startswith("4,321 people, previously published as ")
+    assert any(entry["summary"].startswith("4 to 10 January 2026: about ") for entry in entries)
+    short, long = entries[-2:]
+    assert short["summary"].startswith("Forecast people-"), "too short for a week"
+    assert long["title"] == "Forecast published 25 December 2025, 00:00 UK time"
+    assert long["summary"].startswith("25 to 31 December 2025: about ")
+    assert read_feed(client)[1] == entries, "entries do not change"
+
+
+def test_each_series_has_its_feed(site):
+    feed, entries = read_feed(site.client, "?series=boats")
+    assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
+    assert " boats (90% chance of at most 21). Figures to 31 " in entries[0]["summary"]
+    assert '<link rel="alternate" type="application/atom+xml"' in site.client.get("/").text

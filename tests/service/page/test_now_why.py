@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 from service.issues import note_store
-from service.page.now import now_context
-from service.page.page_params import read_page_params
+from service.page.pages import read_view
 from tests.service.page.test_pages import visible_text
 
 NOTE = {
@@ -18,33 +17,36 @@ NOTE = {
 }
 
 
+def read_table(site, name):
+    with site.client.application.test_request_context("/"):
+        return read_view("now").context[name]
+
+
 def test_changes_add_up_and_are_shown(site):
     assert "There is no earlier forecast of these days" in site.client.get("/").text
-    issue = site.loader.view("people").issue
+    view = site.loader.view("people")
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
-        note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
-    changes = now_context(read_page_params(site.loader, {}), {})["changed"]
+        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
+    changes = read_table(site, "changed")
     assert changes["spans"] == [7, 28]
-    paths = site.loader.view("people").ahead
-    errors = [
-        math.sqrt(2 * paths.upto(days).values.sum(axis=1).var() / paths.paths.n_paths)
-        for days in (7, 28)
-    ]
+    totals = [view.ahead.upto(days).values.sum(axis=1) for days in (7, 28)]
+    errors = [math.sqrt(2 * total.var() / len(total)) for total in totals]
     assert changes["noise"] == [round(2 * error) for error in errors]
-    page = visible_text(site.client.get("/"))
-    assert f"up to about {changes['noise'][0]:,} over 7 days and " in page
     assert [row["name"] for row in changes["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
         parts = sum(row["shares"][at] for row in changes["rows"])
         assert changes["first"][at] + parts == changes["last"][at]
-    page = site.client.get("/").text
-    assert "Revised figures" in page and "−28" in page
-    assert f"issue={site.earlier}" in page
+    response = site.client.get("/")
+    assert f"up to about {changes['noise'][0]:,} over 7 days and " in visible_text(response)
+    assert "Revised figures" in response.text and "−28" in response.text
+    assert f"issue={site.earlier}" in response.text
+    metadata = site.client.get("/now/changes.metadata.json").json["tableSchema"]["columns"]
+    assert {one["datatype"] for one in metadata[1:]} == {"number"}, "the model is a part here"
 
 
 def test_drivers_add_up(site):
-    drivers = now_context(read_page_params(site.loader, {}), {})["driven"]
+    drivers = read_table(site, "driven")
     assert drivers["spans"] == [7, 28], "not of one day, of which the answer has the causes too"
     parts = sum(row["shares"][0] for row in drivers["rows"])
     assert abs(drivers["first"][0] + parts - drivers["last"][0]) < len(drivers["rows"]) + 1

@@ -3,9 +3,9 @@ from __future__ import annotations
 import datetime as dt
 
 from service.answers.track_record import count_inside, track_record, weeks_apart
-from service.answers.wording import day_span, long_day
+from service.answers.wording import day_span, long_day, signed
 from service.issues.score import score
-from tests.service.page.test_templates import violations
+from tests.service.page.test_templates import save_screenshot, violations
 from tests.service.support import publish, random_paths, record_run, utc
 
 
@@ -22,11 +22,7 @@ def publish_weekly_issues(site, weeks):
     score(site.context)
 
 
-def signed_percent(share):
-    return "0%" if round(100 * share) == 0 else f"{100 * share:+.0f}%".replace("-", "−")
-
-
-def test_record_before_and_after_scoring(site, visit, save_screenshot):
+def test_record_before_and_after_scoring(site, visit):
     page = site.client.get("/record").text
     assert page.count("There are no scores yet") == 2
     publish_weekly_issues(site, 17)
@@ -41,6 +37,8 @@ def test_record_before_and_after_scoring(site, visit, save_screenshot):
     assert f"{covered} of {len(apart)} separate weekly totals" in text
     assert f"26 weeks to {end}." in text
     assert f"published forecasts, 26 weeks to {end}" in page.content()
+    outside = sum(not week["lo95"] <= week["truth"] <= week["hi95"] for week in weeks)
+    assert live.locator("figure svg.wide circle.missed").count() == outside
     for width in ("wide", "narrow"):
         chart = live.locator(f"figure svg.{width}").first
         shown = f"ranges of {chart.locator('circle').count()} forecasts"
@@ -56,16 +54,18 @@ def test_record_before_and_after_scoring(site, visit, save_screenshot):
     assert [int(cell) for cell in cells] == record["pit_histogram"]
     cells = live.locator("table.scores tbody tr td:nth-of-type(1)").all_inner_texts()
     for cell, row in zip(cells, record["rows"], strict=True):
-        skill, _, interval = cell.partition("\n")
-        ends = [row[f"skill_climatology{end}"] for end in ("_lo", "_hi")]
-        assert skill == signed_percent(row["skill_climatology"])
-        assert interval == ("" if None in ends else " to ".join(map(signed_percent, ends)))
+        skill, *ends = (row[f"skill_climatology{end}"] for end in ("", "_lo", "_hi"))
+        interval = [] if None in ends else [" to ".join(f"{signed(100 * end)}%" for end in ends)]
+        assert cell.split("\n") == [f"{signed(100 * skill)}%", *interval]
+    charts = live.locator("svg.coverage")
+    assert charts.count() == len([row for row in record["rows"] if row["n"]])
     ranges = live.locator("[aria-label='How often the ranges were right'] tbody tr")
-    assert ranges.count() == live.locator("svg.coverage").count()
+    assert ranges.count() == charts.count()
+    share = f"80% ranges {100 * record['rows'][0]['coverage80']:.0f}%"
+    assert share in charts.first.get_attribute("aria-label")
     assert live.locator("ol.worst li").count() == min(len(weeks), 5)
     worst = record["worst"][0]
     assert live.locator("ol.worst a").first.inner_text() == day_span(worst["from"], worst["to"])
-    assert live.locator("svg.coverage").count() == len([r for r in record["rows"] if r["n"]])
     assert "There are no scores yet" in page.locator("section.record").nth(1).inner_text()
     assert not violations(page)
     save_screenshot(page, "record-scored")
@@ -73,10 +73,6 @@ def test_record_before_and_after_scoring(site, visit, save_screenshot):
     assert "This is a past forecast" in page.locator(".notice.past").inner_text()
     assert page.locator("table.days th", has_text="Arrived").count() == 2
     save_screenshot(page, "past")
-
-
-def test_past_day_can_be_picked(visit):
-    page = visit("/")
     page.fill("#on", "2025-12-26")
     page.click("footer form button")
     assert "on=2025-12-26" in page.url
