@@ -18,7 +18,7 @@ from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import Facts, issue_limit, state_of
 from service.answers.totals import total_between
-from service.answers.track_record import non_overlapping
+from service.answers.track_record import without_overlap
 from service.core import run_store
 from service.core.clock import format_instant
 from service.data import observation_store
@@ -55,7 +55,7 @@ class _Record:
         for row in scored:
             if "total_7" in row.content["totals"]:
                 first.setdefault(row.origin.toordinal() // 7, row)
-        self._weeks = non_overlapping(list(first.values()), 7)
+        self._weeks = without_overlap(first.values(), 7, lambda row: row.origin.toordinal())
 
     def days(self, end: dt.date) -> list[list[float]]:
         """Return the PIT of the window's days, one list per issue."""
@@ -199,8 +199,7 @@ def _last_week_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> l
         return []
     (band,) = total_between(view.observed, view.paths, first, sunday, [_LEVEL])
     lo, hi = band[f"lo{_LEVEL}"], band[f"hi{_LEVEL}"]
-    at = figures.index(sunday)
-    arrived = int(figures.values[at - 6 : at + 1].sum())
+    arrived = figures.total(first, sunday)
     if lo <= arrived <= hi:
         return []
     side = "above" if arrived > hi else "below"

@@ -1,7 +1,5 @@
 """Changes between two issues, summed over the issues between them."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Scenarios of assumed weather, level and people per boat, compared with the forecast."""
 
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 

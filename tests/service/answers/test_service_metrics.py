@@ -1,7 +1,5 @@
 """Metrics, compared with the database, the status and the track record."""
 
-from __future__ import annotations
-
 from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import JOBS, service_metrics
 from service.answers.status import status
