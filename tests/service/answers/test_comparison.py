@@ -21,7 +21,7 @@ def loader(context, clock):
     """A loader with live issues of 1 and 15 December and the newest."""
     for day in (1, 15):
         models = {
-            name: random_paths(f"2025-12-{day:02}", 28, seed=seed)
+            name: random_paths(f"2025-12-{day:02}", 40, seed=seed)
             for seed, name in enumerate(("climatology", "seasonal_naive"), day)
         }
         publish(context.database, models, 1, utc(2025, 12, day, 15))
