@@ -44,6 +44,7 @@ class _Record:
     def __init__(self, series_id: str, scored: Sequence[Scored]) -> None:
         self.series_id = series_id
         self.last = max(row.origin + row.days_known * _DAY for row in scored)
+        scored = [row for row in scored if row.origin + 2 * _WINDOW >= self.last]
         following = [row.origin for row in scored[1:]] + [dt.date.max]
         # Each day by the last issue made before it: the day before the first, and the PIT.
         self._days = [
@@ -98,11 +99,11 @@ def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list
         rows = issue_score_store.list_current_scores(
             connection, loader.route, series_id, "live", dt.date.min, True
         )
-    last = max((row.origin + row.days_known * _DAY for row in rows), default=dt.date.min)
-    rows = [row for row in rows if row.origin + 2 * _WINDOW >= last]
-    record = _Record(series_id, rows) if rows else None
-    of_record = [*_pit_alarms(record), *_coverage_alarms(record)] if record else []
-    return [*of_record, *_last_week_alarms(loader, series_id, monday)]
+    raised = _last_week_alarms(loader, series_id, monday)
+    if rows:
+        record = _Record(series_id, rows)
+        raised = _pit_alarms(record) + _coverage_alarms(record) + raised
+    return raised
 
 
 def _alarm(

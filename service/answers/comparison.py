@@ -76,9 +76,8 @@ def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[s
         days.append(day)
     for forecast in forecasts:
         for total in forecast["totals"]:
-            within = [day["date"] for day in days if total["from"] <= day["date"] <= total["to"]]
-            is_whole = all(date in arrived for date in within)
-            total["came"] = sum(arrived[date] for date in within) if is_whole else None
+            came = [day["value"] for day in days if total["from"] <= day["date"] <= total["to"]]
+            total["came"] = None if None in came else sum(came)
     return {"forecasts": forecasts, "days": days}
 
 

@@ -54,32 +54,25 @@ def make_scores(seed, scale, days=28):
 
 
 @pytest.fixture(scope="module")
-def loader(tmp_path_factory):
-    """A loader of the database of `stored`, which its tests only read."""
-    folder = tmp_path_factory.mktemp("scored")
+def scored(tmp_path_factory):
+    """Weekly issues of a champion and two references: a loader, and scores by model and origin.
+
+    The last two weeks are known in part. Tests only read the database.
+    """
+    folder, seeds = tmp_path_factory.mktemp("scored"), itertools.count()
     models = declare_quick_models(folder / "models")
     context = open_context(Settings(var_dir=folder / "var", models_dir=models))
-    yield IssueLoader(context)
-    context.database.close()
-
-
-@pytest.fixture(scope="module")
-def stored(loader):
-    """The scores of weekly issues of a champion and two references, by model and origin.
-
-    The last two weeks are known in part.
-    """
     stored = {"pool": {}, "seasonal_naive": {}, "climatology": {}}
-    seeds = itertools.count()
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
         known = {WEEKS - 1: 6, WEEKS - 2: 10}.get(week, 28)
         scales = {"pool": 1.0, "seasonal_naive": 2.5} | ({"climatology": 0.3} if week >= 3 else {})
         scores = {name: make_scores(next(seeds), scale, known) for name, scale in scales.items()}
-        store_scores(loader.context, origin, known, scores)
+        store_scores(context, origin, known, scores)
         for name in scores:
             stored[name][origin] = scores[name]
-    return stored
+    yield IssueLoader(context), stored
+    context.database.close()
 
 
 def store_scores(context, origin, known, scores):
@@ -128,11 +121,10 @@ def check_share(row, name, hits, n):
         *(("total_7", 7, 11), ("total_28", 28, 10)),
     ],
 )
-def test_scores_of_days_and_totals(loader, stored, measure, days, n):
-    row, outcomes = (
-        get_row(track_record(loader, "people"), measure),
-        get_outcomes(stored["pool"], measure),
-    )
+def test_scores_of_days_and_totals(scored, measure, days, n):
+    loader, stored = scored
+    row = get_row(track_record(loader, "people"), measure)
+    outcomes = get_outcomes(stored["pool"], measure)
     assert row["n"] == len(outcomes) == n
     for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         assert row[column] == round(sum(one[key] for one in outcomes.values()) / n, 2)
@@ -148,7 +140,8 @@ def test_scores_of_days_and_totals(loader, stored, measure, days, n):
         assert row[f"skill_{reference}"] == round((of_reference - score) / of_reference, 3)
 
 
-def test_share_of_days_with_arrivals_by_likelihood_class(loader, stored):
+def test_share_of_days_with_arrivals_by_likelihood_class(scored):
+    loader, stored = scored
     rows = track_record(loader, "people")["likelihood"]
     leads = {"day_1": [1], "days_2_3": [2, 3], "days_4_7": [4, 5, 6, 7]}
     assert [(row["measure"], row["likelihood"]) for row in rows] == [
@@ -191,7 +184,8 @@ def test_days_in_several_issues_count_once(empty):
     assert row["share"] is row["share_lo"] is row["share_hi"] is None
 
 
-def test_weeks_and_pit_histogram(loader, stored):
+def test_weeks_and_pit_histogram(scored):
+    loader, stored = scored
     answer = track_record(loader, "people")
     pits = [pit for scores in stored["pool"].values() for pit in scores["days"]["pit"][:7]]
     counts = [sum(int(pit * 10) == tenth for pit in pits) for tenth in range(10)]
@@ -253,14 +247,14 @@ def test_only_a_clear_difference_is_stated(skill, lo, hi, words):
     assert compared_to_climatology(row) == words
 
 
-def test_window_ends_with_last_issue(loader, stored):
+def test_window_ends_with_last_issue(scored):
+    loader, _ = scored
     answer = track_record(loader, "people", weeks=4)
     last = FIRST + dt.timedelta(weeks=WEEKS - 1)
-    assert answer["issues"] == 4
-    assert answer["to"] == str(last)
-    assert answer["from"] == str(last - dt.timedelta(weeks=3))
-    head = ("series_id", "unit", "kind", "model", "window_weeks")
-    assert [answer[key] for key in head] == ["people", "people", "live", "champion", 4]
+    head = {"series_id": "people", "unit": "people", "kind": "live", "model": "champion"}
+    head |= {"window_weeks": 4, "issues": 4}
+    head |= {"from": str(last - dt.timedelta(weeks=3)), "to": str(last)}
+    assert {name: answer[name] for name in head} == head
     few = answer["rows"][0]
     assert few["skill_climatology"] is not None
     assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
@@ -269,22 +263,15 @@ def test_window_ends_with_last_issue(loader, stored):
     assert reference["rows"][0]["skill_climatology"] == 0.0
 
 
-def test_values_are_null_without_scores(empty):
-    answer = track_record(IssueLoader(empty), "people")
+def test_values_are_null_without_scores_and_invalid_arguments_are_rejected(empty):
+    loader = IssueLoader(empty)
+    answer = track_record(loader, "people")
     assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
     for row in answer["rows"]:
         assert row.pop("n") == row.pop("coverage_n") == 0
         assert row.pop("measure")
         assert set(row.values()) == {None}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"series_id": "camels"}, "found 'camels'"),
-        ({"model": "nothing"}, "expected one of the models champion.*, found 'nothing'"),
-    ],
-)
-def test_invalid_arguments_are_rejected(empty, arguments, message):
-    with pytest.raises(NotFound, match=message):
-        track_record(IssueLoader(empty), **({"series_id": "people"} | arguments))
+    with pytest.raises(NotFound, match="found 'camels'"):
+        track_record(loader, "camels")
+    with pytest.raises(NotFound, match="expected one of the models champion.*, found 'nothing'"):
+        track_record(loader, "people", model="nothing")
