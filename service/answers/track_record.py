@@ -35,10 +35,9 @@ _MEASURES = {f"day_{lead}": (lead, 1) for lead in (1, 7, 14, 28)} | {
 
 _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
-T = TypeVar("T")
-
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
+T = TypeVar("T")
 
 
 def track_record(

@@ -20,24 +20,15 @@ FIRST = dt.date(2025, 1, 5)
 ONE_DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 
 
-def make_scores(draw_pit, rng, n_days=400, every=1):
-    """Return the scores of an issue every `every` days, with PIT values by `draw_pit`."""
+def make_scores(rng, n_days=400, every=1, a=1.0, b=1.0):
+    """Return the scores of an issue every `every` days; the PIT is beta, by default uniform."""
     rows = []
     for start in range(0, n_days - 28, every):
-        *pits, week = draw_pit(rng, 29).tolist()
+        *pits, week = rng.beta(a, b, 29).tolist()
         content = {"days": {"pit": pits}, "totals": {"total_7": {"pit": week}}}
         moment = dt.datetime.combine(FIRST + start * ONE_DAY, dt.time(15), dt.UTC)
         rows.append(Scored(str(start), "pool", moment.date(), moment, True, 28, content))
     return rows
-
-
-def uniform(rng, size):
-    return rng.uniform(size=size)
-
-
-def high(rng, size):
-    """PIT values of forecasts that are too high."""
-    return rng.beta(1.0, 1.8, size)
 
 
 def find_alarms(record):
@@ -51,7 +42,7 @@ def test_calibrated_record_rarely_raises_an_alarm_in_26_weeks():
     """
     rng, raised = np.random.default_rng(11), 0
     for _ in range(20):
-        record = module._Record("people", make_scores(uniform, rng))
+        record = module._Record("people", make_scores(rng))
         for _ in range(WEEKS):
             if find_alarms(record):
                 raised += 1
@@ -72,27 +63,26 @@ def test_calibrated_record_rarely_raises_an_alarm_in_26_weeks():
     ],
 )
 def test_miscalibrated_record_raises_the_right_alarm(a, b, name, words):
-    rng = np.random.default_rng(12)
-    rows = make_scores(lambda rng, size: rng.beta(a, b, size), rng, n_days=250)
+    rows = make_scores(np.random.default_rng(12), n_days=250, a=a, b=b)
     details = {one["name"]: one["detail"] for one in find_alarms(module._Record("people", rows))}
     assert words in details[name]
 
 
 def test_window_of_26_weeks_has_each_day_once_by_the_last_issue_before_it():
-    rows = make_scores(uniform, np.random.default_rng(1), n_days=60, every=3)
+    rows = make_scores(np.random.default_rng(1), n_days=60, every=3)
     record = module._Record("people", rows)
     days = record.days(record.last)
     assert [len(pit) for pit in days] == [3] * (len(rows) - 1) + [28]
     firsts = [row.content["days"]["pit"][:3] for row in rows[:2]]
     assert record.days(rows[0].origin + 5 * ONE_DAY) == [firsts[0], firsts[1][:2]]
     for every, since_last in ((1, 0), (1, 50), (7, 30)):
-        rows = make_scores(uniform, np.random.default_rng(1), n_days=400, every=every)
+        rows = make_scores(np.random.default_rng(1), n_days=400, every=every)
         record = module._Record("people", rows)
         assert sum(map(len, record.days(record.last - since_last * ONE_DAY))) == 182
 
 
 def test_weekly_totals_are_of_calendar_weeks():
-    rows = make_scores(uniform, np.random.default_rng(1), n_days=300)
+    rows = make_scores(np.random.default_rng(1), n_days=300)
     record = module._Record("people", rows)
     sundays = {row.content["totals"]["total_7"]["pit"] for row in rows if row.origin.weekday() == 6}
     for n in range(7):
@@ -159,7 +149,7 @@ def test_stored_scores_raise_alarms_once_miscalibrated(context):
 
 def test_since_is_first_day_of_unbroken_run():
     rng = np.random.default_rng(3)
-    good, bad = make_scores(uniform, rng, 250), make_scores(high, rng, 428)
+    good, bad = make_scores(rng, 250), make_scores(rng, 428, b=1.8)
     rows = good + bad[len(good) :]
     record = module._Record("people", rows)
     (alarm,) = [one for one in module._pit_alarms(record) if one["name"] == "pit_mean"]

@@ -50,7 +50,8 @@ def test_changes_are_summed_over_issues_with_and_without_weather(context):
     days = [f"2026-01-{day:02}" for day in range(2, 29)]
     assert answer["rows"] == [{"time": f"{day}T00:00:00Z", "date": day} | numbers for day in days]
     assert answer["totals"] == [{"days": 7} | {name: 7 * numbers[name] for name in names}]
-    last_step = changes(loader, loader.view("people"))
+    last_step = changes(loader, loader.view("people", first=dt.date(2026, 1, 1)))
+    assert [total["days"] for total in last_step["totals"]] == [7, 28]
     assert last_step["causes"] == ["model", "revision", "new_figures"]
     assert "weather" not in last_step["rows"][0]
     with pytest.raises(NotFound, match="expected an issue before"):
