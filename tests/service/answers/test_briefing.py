@@ -27,6 +27,7 @@ WHOLE_YEAR = (
     ("series_id", "as_of", "sentence"),
     [
         ("people", D(2024, 10, 18), OCTOBER),
+        ("people", D(2024, 12, 30), " people in 2024 to that day: "),
         ("people", D(2024, 12, 31), WHOLE_YEAR),
         ("people", D(2019, 9, 1), "3,932.1% more than by the same day of 2018 (28)."),
         ("people", D(2018, 1, 1), "2018: 0 people in 0 boats; 0 people in 2018 to that day."),
