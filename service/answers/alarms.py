@@ -18,7 +18,7 @@ from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import Facts, issue_limit, state_of
 from service.answers.totals import total_between
-from service.answers.track_record import non_overlapping
+from service.answers.track_record import without_overlap
 from service.core import run_store
 from service.core.clock import format_instant
 from service.data import observation_store
@@ -44,6 +44,7 @@ class _Record:
     def __init__(self, series_id: str, scored: Sequence[Scored]) -> None:
         self.series_id = series_id
         self.last = max(row.origin + row.days_known * _DAY for row in scored)
+        scored = [row for row in scored if row.origin + 2 * _WINDOW >= self.last]
         following = [row.origin for row in scored[1:]] + [dt.date.max]
         # Each day by the last issue made before it: the day before the first, and the PIT.
         self._days = [
@@ -55,7 +56,7 @@ class _Record:
         for row in scored:
             if "total_7" in row.content["totals"]:
                 first.setdefault(row.origin.toordinal() // 7, row)
-        self._weeks = non_overlapping(list(first.values()), 7)
+        self._weeks = without_overlap(first.values(), 7, lambda row: row.origin.toordinal())
 
     def days(self, end: dt.date) -> list[list[float]]:
         """Return the PIT of the window's days, one list per issue."""
@@ -98,11 +99,11 @@ def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list
         rows = issue_score_store.list_current_scores(
             connection, loader.route, series_id, "live", dt.date.min, True
         )
-    last = max((row.origin + row.days_known * _DAY for row in rows), default=dt.date.min)
-    rows = [row for row in rows if row.origin + 2 * _WINDOW >= last]
-    record = _Record(series_id, rows) if rows else None
-    of_record = [*_pit_alarms(record), *_coverage_alarms(record)] if record else []
-    return [*of_record, *_last_week_alarms(loader, series_id, monday)]
+    raised = _last_week_alarms(loader, series_id, monday)
+    if rows:
+        record = _Record(series_id, rows)
+        raised = _pit_alarms(record) + _coverage_alarms(record) + raised
+    return raised
 
 
 def _alarm(
@@ -199,8 +200,7 @@ def _last_week_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> l
         return []
     (band,) = total_between(view.observed, view.paths, first, sunday, [_LEVEL])
     lo, hi = band[f"lo{_LEVEL}"], band[f"hi{_LEVEL}"]
-    at = figures.index(sunday)
-    arrived = int(figures.values[at - 6 : at + 1].sum())
+    arrived = figures.total(first, sunday)
     if lo <= arrived <= hi:
         return []
     side = "above" if arrived > hi else "below"

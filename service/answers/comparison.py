@@ -19,7 +19,6 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import first_day, issue_id_of_day
 from service.answers.totals import periods
-from service.core.clock import day_columns
 
 MOST_FORECASTS = 4  # for a readable chart
 _HORIZON = 28
@@ -48,10 +47,7 @@ def compare_days(
     comparison = compare_forecasts(loader, views)
     arrived = {day["date"]: day["value"] for day in comparison["days"]}
     rows = [
-        {name: one[name] for name in ("issue_id", "model")}
-        | day_columns(dt.date.fromisoformat(row["date"]))
-        | row
-        | {"came": arrived[row["date"]]}
+        {"issue_id": one["issue_id"], "model": one["model"]} | row | {"came": arrived[row["date"]]}
         for one in comparison["forecasts"]
         for row in one.pop("rows")
     ]
@@ -80,9 +76,8 @@ def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[s
         days.append(day)
     for forecast in forecasts:
         for total in forecast["totals"]:
-            within = [day["date"] for day in days if total["from"] <= day["date"] <= total["to"]]
-            is_whole = all(date in arrived for date in within)
-            total["came"] = sum(arrived[date] for date in within) if is_whole else None
+            came = [day["value"] for day in days if total["from"] <= day["date"] <= total["to"]]
+            total["came"] = None if None in came else sum(came)
     return {"forecasts": forecasts, "days": days}
 
 
@@ -105,7 +100,7 @@ def default_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
 def _forecast(view: IssueView) -> dict[str, Any]:
     ahead = view.ahead
     is_hindcast = view.issue.kind == "hindcast"
-    names = ("date", "median", "lo80", "hi80")
+    names = ("time", "date", "median", "lo80", "hi80")
     rows = bands(ahead, min(_HORIZON, ahead.most), _LEVELS, view.declared)
     return {
         "issue_id": view.issue.issue_id,

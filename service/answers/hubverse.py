@@ -5,7 +5,7 @@ References
 Columns and rules of the hubverse model output format, schema version 6 (docs.hubverse.io).
 """
 
-__all__ = ["COLUMNS", "QUANTILE_LEVELS", "SAMPLES", "hubverse"]
+__all__ = ["hubverse"]
 
 from typing import Any
 
@@ -13,12 +13,8 @@ import numpy as np
 
 from service.answers.ahead import Ahead, IssueView
 
-COLUMNS = (
-    *("origin_date", "target", "horizon", "target_end_date", "location"),
-    *("output_type", "output_type_id", "value"),
-)
-QUANTILE_LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.99)
-SAMPLES = 100
+_LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.99)
+_SAMPLES = 100
 
 
 def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
@@ -27,10 +23,14 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
     A sample has the same ``output_type_id`` on all its days: it is one joint path.
     """
     near = Ahead.of(view.paths).upto(horizon)
-    quantiles = near.quantiles(QUANTILE_LEVELS).tolist()  # (23, horizon)
+    quantiles = near.quantiles(_LEVELS).tolist()  # (23, horizon)
     # Evenly spaced over all paths: those of a mixture may be ordered by member.
-    chosen = np.arange(SAMPLES) * near.n_paths // SAMPLES
-    samples = near.values[chosen].tolist()  # (100, horizon)
+    samples = near.values[np.arange(_SAMPLES) * near.n_paths // _SAMPLES].tolist()
+    # In the order of the rows of a day, each with its values by day.
+    outputs = [
+        *(("quantile", level, values) for level, values in zip(_LEVELS, quantiles, strict=True)),
+        *(("sample", number, path) for number, path in enumerate(samples, start=1)),
+    ]
     rows = []
     for at, day in enumerate(near.dates.tolist()):
         task = {
@@ -40,8 +40,8 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
             "target_end_date": str(day),
             "location": view.route.location,
         }
-        by_level = zip(QUANTILE_LEVELS, quantiles, strict=True)
-        outputs = [("quantile", level, values[at]) for level, values in by_level]
-        outputs += [("sample", number, path[at]) for number, path in enumerate(samples, start=1)]
-        rows += [task | dict(zip(COLUMNS[5:], output, strict=True)) for output in outputs]
+        rows += [
+            task | {"output_type": kind, "output_type_id": name, "value": values[at]}
+            for kind, name, values in outputs
+        ]
     return rows

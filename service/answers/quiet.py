@@ -5,10 +5,9 @@ __all__ = ["quiet"]
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from forecast.paths import summary
 from service.answers.ahead import Ahead
+from service.answers.totals import summarise
 
 
 def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
@@ -31,12 +30,7 @@ def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
         rows.append(row)
     return {
         "horizon": horizon,
-        "longest_run": _summary(run),
-        "quiet_days": _summary(count),
+        "longest_run": summarise(run, [80]),
+        "quiet_days": summarise(count, [80]),
         "rows": rows,
     }
-
-
-def _summary(sample: npt.NDArray[np.int64]) -> dict[str, float]:
-    row = {name: value.item() for name, value in summary(sample, [80]).items()}
-    return row | {"mean": round(row["mean"], 2)}

@@ -3,13 +3,14 @@
 Days with figures are counted, the others summed along each path.
 """
 
-__all__ = ["PERIODS", "periods", "total_between", "year_so_far"]
+__all__ = ["PERIODS", "periods", "summarise", "total_between", "year_so_far"]
 
 import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from forecast.paths import Paths, bound_names, summary
 from forecast.series import DailySeries, as_date
@@ -40,17 +41,16 @@ def _year(day: dt.date) -> Span:
     return dt.date(day.year, 1, 1), dt.date(day.year, 12, 31)
 
 
-# Arguments: the first day of the answer and the day before it.
-_SPANS: dict[str, Callable[[dt.date, dt.date], Span]] = {
-    "next_7_days": lambda first, _: (first, first + 6 * _DAY),
-    "next_28_days": lambda first, _: (first, first + 27 * _DAY),
-    "this_week": lambda first, _: _week(first),
-    "next_week": lambda first, _: _week(first + 7 * _DAY),
-    "this_month": lambda first, _: _month(first),
-    "next_month": lambda first, _: _month(_month(first)[1] + _DAY),
-    "this_quarter": lambda first, _: _quarter(first),
-    "year_to_date": lambda _, before: (dt.date(before.year, 1, 1), before),
-    "calendar_year": lambda first, _: _year(first),
+_SPANS: dict[str, Callable[[dt.date], Span]] = {  # by the first day of the answer
+    "next_7_days": lambda first: (first, first + 6 * _DAY),
+    "next_28_days": lambda first: (first, first + 27 * _DAY),
+    "this_week": _week,
+    "next_week": lambda first: _week(first + 7 * _DAY),
+    "this_month": _month,
+    "next_month": lambda first: _month(_month(first)[1] + _DAY),
+    "this_quarter": _quarter,
+    "year_to_date": lambda first: (_year(first - _DAY)[0], first - _DAY),
+    "calendar_year": _year,
 }
 PERIODS = tuple(_SPANS)
 """Periods by name. Weeks begin on Monday."""
@@ -67,7 +67,7 @@ def periods(
     """
     rows = []
     for name in names:
-        begin, end = _SPANS[name](ahead.first, ahead.first - _DAY)
+        begin, end = _SPANS[name](ahead.first)
         rows.append({"period": name} | _row(observed, ahead.paths, begin, end, levels))
     return rows
 
@@ -87,20 +87,20 @@ def total_between(
 def _row(
     observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> dict[str, Any]:
-    observed_last = min(last, as_date(observed.data_through))
-    observed_first = max(first, as_date(observed.start))
+    known_first = max(first, as_date(observed.start))
+    known_last = min(last, as_date(observed.data_through))
     simulated_first = max(first, as_date(paths.start))
     row: dict[str, Any] = {
         "from": first.isoformat(),
         "to": last.isoformat(),
-        "known": observed.total(observed_first, observed_last),
-        "known_days": max((observed_last - observed_first).days + 1, 0),
+        "known": observed.total(first, last),
+        "known_days": max((known_last - known_first).days + 1, 0),
         "simulated_days": max((last - simulated_first).days + 1, 0),
         "last_year": None,
         "note": None,
     }
     begin, end = span_before(first, last, 1)
-    if begin >= as_date(observed.start) and end <= as_date(observed.data_through):
+    if begin in observed and end in observed:
         row["last_year"] = observed.total(begin, end)
     if last > as_date(paths.end):
         row["note"] = f"ends after the last day of the forecast, {paths.end}"
@@ -111,9 +111,14 @@ def _row(
     simulated = np.zeros(paths.n_paths, dtype=np.int64)
     if simulated_first <= last:
         simulated = paths.total(simulated_first, last)
-    sums = {k: value.item() for k, value in summary(simulated + row["known"], levels).items()}
-    row["simulated_median"] = sums["median"] - row["known"]
-    return row | sums | {"mean": round(sums["mean"], 2)}
+    sums = summarise(simulated + row["known"], levels)
+    return row | {"simulated_median": sums["median"] - row["known"]} | sums
+
+
+def summarise(sample: npt.NDArray[np.int64], levels: Sequence[int]) -> dict[str, Any]:
+    """Return ``median mean`` and the bounds at `levels` of a `sample`, shape (n_paths,)."""
+    row = {name: value.item() for name, value in summary(sample, levels).items()}
+    return row | {"mean": round(row["mean"], 2)}
 
 
 def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> dict[str, Any]:
@@ -123,36 +128,30 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     date of each of the ``earlier`` years whose figures begin on 1 January. ``value`` is None after
     the figures, the median and bounds up to their last day.
     """
-    paths, start = ahead.paths, as_date(observed.start)
-    first = dt.date(ahead.first.year, 1, 1)
-    last = min(dt.date(first.year, 12, 31), as_date(paths.end))
-    simulated_from = max(first, as_date(paths.start))
-    answer: dict[str, Any] = {"year": first.year, "earlier": [], "rows": []}
-    if first < min(start, as_date(paths.start)):
-        return answer
+    paths, (first, last) = ahead.paths, _year(ahead.first)
+    start, simulated_from = as_date(observed.start), as_date(paths.start)
+    if first < start:
+        return {"year": first.year, "earlier": [], "rows": []}
+    published = _cumulative(observed, first.year)
+    begin = max((first - simulated_from).days, 0)
+    sums = paths.values[:, begin : (last - simulated_from).days + 1].cumsum(axis=1)
+    simulated = summary(sums + observed.total(first, last), levels)
+    days = [first + at * _DAY for at in range(len(published) + sums.shape[1])]
+    columns: dict[str, list[int | None]] = {"value": [*published, *[None] * sums.shape[1]]}
+    for name in ("median", *bound_names(levels)):
+        columns[name] = [None] * len(published) + simulated[name].tolist()
     whole_from = start.year if start == dt.date(start.year, 1, 1) else start.year + 1
     latest = min(first.year - 1, as_date(observed.data_through).year)
     earlier = list(range(latest, whole_from - 1, -1))
-    names = ("median", *bound_names(levels))
-    columns: dict[str, list[int]] = {}
-    if simulated_from <= last:
-        begin, end = ((day - as_date(paths.start)).days for day in (simulated_from, last + _DAY))
-        sums = paths.values[:, begin:end].cumsum(axis=1) + observed.total(first, last)
-        columns = {n: v.tolist() for n, v in summary(sums, levels).items() if n in names}
-    published = {year: _cumulative(observed, year) for year in (first.year, *earlier)}
-    for at in range((last - first).days + 1):
-        day = first + at * _DAY
-        row: dict[str, Any] = {**day_columns(day), "value": None, **dict.fromkeys(names)}
-        if day < simulated_from:
-            row["value"] = published[first.year][at]
-        else:
-            row |= {name: columns[name][(day - simulated_from).days] for name in names}
-        for year in earlier:
-            new_year, date = span_before(first, day, first.year - year)
-            place = (date - new_year).days
-            row[f"year_{year}"] = published[year][place] if place < len(published[year]) else None
-        answer["rows"].append(row)
-    return answer | {"earlier": earlier}
+    for year in earlier:
+        totals = dict(enumerate(_cumulative(observed, year)))
+        spans = (span_before(first, day, first.year - year) for day in days)
+        columns[f"year_{year}"] = [totals.get((end - begin).days) for begin, end in spans]
+    rows = [
+        day_columns(day) | dict(zip(columns, values, strict=True))
+        for day, *values in zip(days, *columns.values(), strict=True)
+    ]
+    return {"year": first.year, "earlier": earlier, "rows": rows}
 
 
 def _cumulative(observed: DailySeries, year: int) -> list[int]:

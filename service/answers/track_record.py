@@ -4,17 +4,16 @@ __all__ = [
     "REFERENCES",
     "compared_to_climatology",
     "count_inside",
-    "non_overlapping",
     "track_record",
-    "weeks_apart",
+    "without_overlap",
 ]
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -38,6 +37,7 @@ _CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
+T = TypeVar("T")
 
 
 def track_record(
@@ -92,8 +92,8 @@ def track_record(
         # Of days 1 to 7, in ten equal bins: flat if calibrated.
         "pit_histogram": np.histogram(pits, bins=10, range=(0.0, 1.0))[0].tolist(),
         "weeks": past_weeks,
-        "worst": weeks_apart(ranked)[:_SHOWN],
-        "best": weeks_apart(ranked[::-1])[:_SHOWN],
+        "worst": without_overlap(ranked, 7, _first_day)[:_SHOWN],
+        "best": without_overlap(ranked[::-1], 7, _first_day)[:_SHOWN],
         "early_warnings": warned if warned["warnings"] else None,
     }
 
@@ -124,13 +124,12 @@ def _scores(
     it holds more.
     """
     complete = [(row, one) for row in scored if (one := _outcome(row, measure, horizon))]
-    pit_by_issue = {row.issue_id: outcome["pit"] for row, outcome in complete}
     answer: dict[str, Any] = {"measure": measure, "n": len(complete)}
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
         values = [outcome[key] for _, outcome in complete]
         answer[name] = round(float(np.mean(values)), 2) if values else None
-    apart = non_overlapping([row for row, _ in complete], days)
-    pit = [pit_by_issue[row.issue_id] for row in apart]
+    apart = without_overlap(complete, days, lambda one: one[0].origin.toordinal())
+    pit = [outcome["pit"] for _, outcome in apart]
     answer["coverage_n"] = len(pit)
     for level in DAY_LEVELS:
         answer |= _share(f"coverage{level}", covered_by_pit(pit, level).tolist())
@@ -188,27 +187,20 @@ def compared_to_climatology(row: Mapping[str, Any]) -> str:
     return f"{f'{gain}%' if gain else 'under 1%'} {'better' if lo > 0 else 'worse'} than"
 
 
-def weeks_apart(weeks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the weeks that do not overlap with an earlier one of `weeks`."""
-    chosen: dict[dt.date, dict[str, Any]] = {}
-    for week in weeks:
-        first = dt.date.fromisoformat(week["from"])
-        if all(abs((first - other).days) >= 7 for other in chosen):
-            chosen[first] = week
-    return list(chosen.values())
-
-
 def count_inside(weeks: Sequence[dict[str, Any]]) -> tuple[int, int]:
     """Return how many weeks without overlap were within their 80% range, and their number."""
-    apart = weeks_apart(weeks)
+    apart = without_overlap(weeks, 7, _first_day)
     return sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in apart), len(apart)
 
 
-def non_overlapping(rows: Sequence[Scored], days: int) -> list[Scored]:
-    """Return issues whose windows of `days` days do not overlap, starting with the first."""
-    chosen: list[Scored] = []
+def without_overlap(rows: Iterable[T], days: int, first: Callable[[T], int]) -> list[T]:
+    """Leave out rows whose period, `days` days from the day `first`, overlaps a chosen one's."""
+    taken: set[int] = set()
+    chosen = []
     for row in rows:
-        if not chosen or (row.origin - chosen[-1].origin).days >= days:
+        begin = first(row)
+        if taken.isdisjoint((begin, begin + days - 1)):
+            taken.update(range(begin, begin + days))
             chosen.append(row)
     return chosen
 
@@ -223,6 +215,10 @@ def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     values = p, max(centre - half, 0.0), min(centre + half, 1.0)
     return {each: round(value, 3) for each, value in zip(names, values, strict=True)}
+
+
+def _first_day(week: Mapping[str, Any]) -> int:
+    return dt.date.fromisoformat(week["from"]).toordinal()
 
 
 def _week(row: Scored) -> dict[str, Any]:

@@ -138,17 +138,6 @@ def _span(row: Mapping[str, Any], level: int) -> str:
     return f"{_count(row[f'lo{level}'])} to {_count(row[f'hi{level}'])}"
 
 
-def _short_per_cent(p: float) -> str:
-    """Format a probability for a narrow column, such as ``<1%``."""
-    return per_cent(p).replace("under ", "<").replace("over ", ">")
-
-
-def _day(value: str | dt.date) -> str:
-    """Format a day as ``9 January``, without the year."""
-    date = _date(value)
-    return f"{date.day} {date:%B}"
-
-
 def _short_day(value: str | dt.date, today: dt.date | None = None) -> str:
     """Format a day as ``9 Jan``, with the year unless it is that of `today`."""
     return short_day(value, today is not None and _date(value).year != today.year)
@@ -196,7 +185,7 @@ def _in_zone(function: Callable[[Any, ZoneInfo], str]) -> Callable[..., str]:
 FILTERS: dict[str, Callable[..., str]] = {
     "count": _count,
     "approximate": approximate,
-    "day": _day,
+    "day": lambda value: f"{_date(value).day} {_date(value):%B}",  # ``9 January``
     "day_span": day_span,
     "fold": partial(textwrap.fill, width=_LINE, break_long_words=False, break_on_hyphens=False),
     "likelihoods": likelihoods,
@@ -207,7 +196,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "range_chance": range_chance,
     "sentence": _in_zone(sentence),
     "short_day": _short_day,
-    "short_per_cent": _short_per_cent,
+    "short_per_cent": lambda p: per_cent(p).replace("under ", "<").replace("over ", ">"),
     "signed": signed,
     "span": _span,
     "status_name": status_name,

@@ -1,7 +1,5 @@
 """A loader, and a database with an issue that uses the weather, made once and copied."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

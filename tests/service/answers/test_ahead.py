@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import math
 from fractions import Fraction
@@ -8,7 +6,6 @@ import pytest
 
 from service.answers.ahead import Ahead, scale_to_share
 from service.answers.errors import BadQuestion, NotPossible
-from service.answers.issue_loader import IssueLoader
 from service.issues.issue_store import KEPT_DAYS
 from tests.service.support import NOW, ManualClock, random_paths
 
@@ -36,10 +33,13 @@ def test_earlier_day_is_noted_as_not_yet_published():
     assert AHEAD.note(D(2026, 1, 5)) is None
 
 
-@pytest.mark.parametrize("first", [D(2025, 12, 31), D(2026, 2, 10), D.min, D.max])
-def test_first_day_outside_the_paths_is_rejected(first):
-    with pytest.raises(BadQuestion, match="from: expected a day from 2026-01-01 to 2026-02-09"):
-        Ahead(PATHS, first, D(2026, 1, 5))
+def test_first_day_and_horizon_outside_the_paths_are_rejected():
+    for first in (D(2025, 12, 31), D(2026, 2, 10), D.min, D.max):
+        with pytest.raises(BadQuestion, match="from: expected a day from 2026-01-01 to 2026-02-09"):
+            Ahead(PATHS, first, D(2026, 1, 5))
+    for horizon in (0, 37, -1):
+        with pytest.raises(BadQuestion, match="1 to 36, as 2026-02-09 is the last day"):
+            AHEAD.end(horizon)
 
 
 @pytest.mark.parametrize(
@@ -50,34 +50,21 @@ def test_horizon_to_day_is_clipped(last, horizon):
     assert AHEAD.horizon_to(last) == horizon
 
 
-@pytest.mark.parametrize("horizon", [0, 37, -1])
-def test_horizon_beyond_last_day_is_rejected(horizon):
-    with pytest.raises(BadQuestion, match="1 to 36, as 2026-02-09 is the last day"):
-        AHEAD.end(horizon)
-
-
-def test_view_beyond_last_day_is_rejected(context):
-    loader = IssueLoader(context, ManualClock(NOW))
-    last: D = loader.view("people").paths.end.item()
+def test_days_beyond_the_paths_of_an_issue_are_rejected(loader):
+    champion, other = loader.view("people"), loader.view("people", model="seasonal_naive")
+    assert champion.paths.horizon > other.paths.horizon == KEPT_DAYS
+    with pytest.raises(BadQuestion, match="1 to 34, as 2026-02-04 is the last day that can be"):
+        other.ahead.end(KEPT_DAYS + 1)
+    last = champion.paths.end.item()
     assert loader.view("people", first=last).ahead.most == 1
     with pytest.raises(BadQuestion, match=f"{last}, the last that can be answered"):
         _ = loader.view("people", first=last + dt.timedelta(days=1)).ahead
+    loader.clock = ManualClock(NOW + dt.timedelta(days=40))
+    with pytest.raises(NotPossible, match="naive of issue .*: newer figures are needed, or"):
+        _ = loader.view("people", model="seasonal_naive").ahead
     loader.clock = ManualClock(NOW + dt.timedelta(days=800))
     with pytest.raises(NotPossible, match=f"can answer is {last}, and 2028-03-12 is requested"):
         _ = loader.view("people").ahead
-
-
-def test_models_other_than_champion_keep_only_the_first_days(context):
-    loader = IssueLoader(context, ManualClock(NOW))
-    champion, other = loader.view("people"), loader.view("people", model="seasonal_naive")
-    assert champion.paths.horizon > other.paths.horizon == KEPT_DAYS
-    last = dt.date(2026, 2, 4)
-    with pytest.raises(BadQuestion, match=f"1 to 34, as {last} is the last day that can be"):
-        other.ahead.end(KEPT_DAYS + 1)
-    loader.clock = ManualClock(NOW + dt.timedelta(days=40))
-    later = loader.view("people", model="seasonal_naive")
-    with pytest.raises(NotPossible, match="naive of issue .*: newer figures are needed, or"):
-        _ = later.ahead
 
 
 @pytest.mark.parametrize("share", [3, 0.01, 12.5, 33.33, 99.99, 100])

@@ -1,46 +1,36 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.bands import LEVELS, LIKELIHOODS, bands, likelihood
-from service.core.route_files import enabled_routes
-from service.core.settings import Settings
-from tests.service.support import random_paths
+from tests.service.support import ROUTE, random_paths
 
-PEOPLE = enabled_routes(Settings().series_dir)[0].series["people"]
-
-
-def test_rows_begin_after_the_figures():
-    rows = bands(Ahead.of(random_paths("2025-12-30", 10)), 4, [80], PEOPLE)
-    assert [(row["date"], row["horizon_days"]) for row in rows] == [
-        *(("2025-12-30", 1), ("2025-12-31", 2), ("2026-01-01", 3), ("2026-01-02", 4))
-    ]
-    assert rows[0]["time"] == "2025-12-30T00:00:00Z"
-    assert list(rows[0]) == [
-        *("time", "date", "horizon_days", "median", "mean", "p_zero", "p_any", "likelihood"),
-        *("lo80", "hi80", "note"),
-    ]
-    (row,) = bands(Ahead.of(random_paths("2026-01-01", 10)), 1, [80], None)
-    assert row["likelihood"] is None and row["p_any"] is not None
+PEOPLE = ROUTE.series["people"]
 
 
 def test_numbers_equal_those_of_loops():
-    paths = random_paths("2026-01-01", 30, 77)
-    for ahead, row in enumerate(bands(Ahead.of(paths), 30, LEVELS, PEOPLE)):
-        day = sorted(paths.values[:, ahead].tolist())
-        assert row["mean"] == pytest.approx(sum(day) / 77, abs=0.0051)
-        assert row["p_zero"] == round(day.count(0) / 77, 4)
-        assert row["p_any"] == round((77 - day.count(0)) / 77, 4)
-        assert row["likelihood"] == likelihood(day.count(0) / 77, PEOPLE)
+    paths = random_paths("2025-12-30", 30, 77)
+    rows = bands(Ahead.of(paths), 28, LEVELS, PEOPLE)
+    assert len(rows) == 28
+    for at, row in enumerate(rows):
+        day = sorted(paths.values[:, at].tolist())
+        date = str(paths.dates[at])
+        numbers = {"time": f"{date}T00:00:00Z", "date": date, "horizon_days": at + 1}
+        numbers["median"] = next(v for n, v in enumerate(day, 1) if n / 77 >= 0.5)
+        numbers["mean"] = pytest.approx(sum(day) / 77, abs=0.0051)
+        numbers["p_zero"] = round(day.count(0) / 77, 4)
+        numbers["p_any"] = round((77 - day.count(0)) / 77, 4)
+        numbers["likelihood"] = likelihood(day.count(0) / 77, PEOPLE)
         for level in LEVELS:
             for bound, share in (("lo", (100 - level) / 200), ("hi", (100 + level) / 200)):
-                quantile = next(v for at, v in enumerate(day, 1) if at / 77 >= share - 1e-12)
-                assert row[f"{bound}{level}"] == quantile
+                quantile = next(v for n, v in enumerate(day, 1) if n / 77 >= share - 1e-12)
+                numbers[f"{bound}{level}"] = quantile
                 assert isinstance(row[f"{bound}{level}"], int)
-        assert row["median"] == next(v for at, v in enumerate(day, 1) if at / 77 >= 0.5)
+        assert row == numbers | {"note": None}
+        assert list(row) == [*numbers, "note"]
+    (row,) = bands(Ahead.of(paths), 1, [80], None)
+    assert row["likelihood"] is None and row["p_any"] is not None
 
 
 def test_class_is_of_unrounded_chance():

@@ -1,7 +1,5 @@
 """Places needed, for people who stay a number of days."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np
@@ -17,17 +15,14 @@ FIGURES = DailySeries("people", "2025-12-02", np.full(30, 100))
 PATHS = Paths(np.datetime64("2026-01-01"), np.full((50, 14), 100))
 
 
-@pytest.mark.parametrize("stay_days", [1, 4, 31])
-def test_arrivals_of_earlier_days_are_counted_during_their_stay(stay_days):
-    answer = capacity(FIGURES, Ahead.of(PATHS), stay_days, 0.9, 14, (80,))
-    assert {row["median"] for row in answer["rows"]} == {100 * stay_days}
-    assert answer["places_peak"] == 100 * stay_days
-
-
-def test_share_is_taken_of_all_present_and_rounded_up():
-    answer = capacity(FIGURES, Ahead.of(PATHS), 4, 0.9, 14, (80,), 0.3)
-    assert {row["median"] for row in answer["rows"]} == {2}, "0.3% of 400, not 4 times that of 100"
-    assert answer["places_peak"] == 2
+@pytest.mark.parametrize(
+    ("stay_days", "our_share", "present"),
+    [(1, 100, 100), (4, 100, 400), (31, 100, 3100), (4, 0.3, 2)],  # not 4 times 0.3% of 100
+)
+def test_arrivals_of_earlier_days_are_counted_during_their_stay(stay_days, our_share, present):
+    answer = capacity(FIGURES, Ahead.of(PATHS), stay_days, 0.9, 14, (80,), our_share)
+    assert {row["median"] for row in answer["rows"]} == {present}
+    assert answer["places_peak"] == present
 
 
 def test_days_before_the_first_are_left_out():

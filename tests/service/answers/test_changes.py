@@ -1,9 +1,6 @@
 """Changes between two issues, summed over the issues between them."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import Any
 
 import pytest
 
@@ -18,20 +15,12 @@ def test_every_cause_has_a_display_name():
     assert set(CAUSE_NAMES) == set(note_store.CAUSES)
 
 
-@pytest.fixture
-def issues(context):
-    """The published issue and three newer ones."""
-    issues = [IssueLoader(context, ManualClock(NOW)).view("people").issue]
-    at = NOW + dt.timedelta(days=400)
-    for step in range(3):
-        run_id = record_run(context.database, f"step {step}", at)
-        paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
-        issues.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
-    return issues
-
-
-def save_changes(context, issue, since, before, causes):
-    content: dict[str, Any] = {
+def publish_change(context, since, hours, before, causes):
+    """Publish an issue `hours` later than others, with the causes of its change from `since`."""
+    at = NOW + dt.timedelta(days=400, hours=hours)
+    run_id = record_run(context.database, f"{hours}", at)
+    issue = publish(context.database, {"climatology": random_paths("2026-01-01", 30)}, run_id, at)
+    content = {
         "since": since.issue_id,
         "since_issued_at": "2026-01-01T00:00:00Z",
         "champion": "climatology",
@@ -43,27 +32,28 @@ def save_changes(context, issue, since, before, causes):
     }
     with context.database.writing() as connection:
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, content)
+    return issue
 
 
-def test_changes_are_summed_over_issues_with_and_without_weather(context, issues):
-    first, second, third, fourth = issues
+def test_changes_are_summed_over_issues_with_and_without_weather(context):
+    first = IssueLoader(context, ManualClock(NOW)).view("people").issue
     causes = {"model": 0.0, "revision": 0.5, "new_figures": 2.0}
-    save_changes(context, second, first, 10.0, causes)
-    save_changes(context, third, second, 12.5, causes | {"weather": -4.0})
-    save_changes(context, fourth, third, 11.0, causes)
+    second = publish_change(context, first, 0, 10.0, causes)
+    third = publish_change(context, second, 1, 12.5, causes | {"weather": -4.0})
+    publish_change(context, third, 2, 11.0, causes)
     loader = IssueLoader(context, ManualClock(NOW))
     answer = changes(loader, loader.view("people"), first.issue_id)
     assert answer["causes"] == ["model", "revision", "weather", "new_figures"]
     assert answer["steps"] == 3
-    row = answer["rows"][0]
-    assert (row["before"], row["after"]) == (10.0, 13.5)
-    assert (row["revision"], row["weather"], row["new_figures"]) == (1.5, -4.0, 6.0)
-    assert answer["totals"][0]["weather"] == -28.0
-    last_step = changes(loader, loader.view("people"))
+    names = ("before", "model", "revision", "weather", "new_figures", "after")
+    numbers = dict(zip(names, (10.0, 0.0, 1.5, -4.0, 6.0, 13.5), strict=True))
+    days = [f"2026-01-{day:02}" for day in range(2, 29)]
+    assert answer["rows"] == [{"time": f"{day}T00:00:00Z", "date": day} | numbers for day in days]
+    assert answer["totals"] == [{"days": 7} | {name: 7 * numbers[name] for name in names}]
+    last_step = changes(loader, loader.view("people", first=dt.date(2026, 1, 1)))
+    assert [total["days"] for total in last_step["totals"]] == [7, 28]
     assert last_step["causes"] == ["model", "revision", "new_figures"]
     assert "weather" not in last_step["rows"][0]
-    days = [(row["date"], row["time"]) for row in answer["rows"][:2] + answer["rows"][-1:]]
-    assert days == [(day, f"{day}T00:00:00Z") for day in ("2026-01-02", "2026-01-03", "2026-01-28")]
     with pytest.raises(NotFound, match="expected an issue before"):
         changes(loader, loader.view("people"), "people-20200101-0000000000")
     with pytest.raises(NotFound, match=f"there is no issue before {first.issue_id}"):

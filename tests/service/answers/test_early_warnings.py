@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 
 from service.answers.early_warnings import warning_chances, warning_record
@@ -26,13 +24,15 @@ def test_chances_are_those_of_exceedance(mailer):
 def test_warning_record_counts_warnings_followed_by_arrivals(mailer):
     loader = IssueLoader(mailer, ManualClock(NOW))
     assert warning_record(loader)["sentence"] == ""
-    last = dt.date(2025, 12, 31)
     client = create_app(mailer, ManualClock(NOW)).test_client()
-    record_path = "/v1/series/{}/track-record?kind={}".format
-    assert client.get(record_path("people", "live")).json["early_warnings"] is None
+
+    def get_record(series_id="people", kind="live"):
+        return client.get(f"/v1/series/{series_id}/track-record?kind={kind}").json["early_warnings"]
+
+    assert get_record() is None
     assert "Early warnings" not in client.get("/record").text
-    rows = client.get("/v1/series/people/observations?from=2025-12-20").get_json()["rows"]
-    values = [row["value"] for row in rows if row["date"] >= "2025-12-25"]
+    last = dt.date(2025, 12, 31)
+    values = loader.view("people").observed.values[-7:].tolist()
     highest, total = max(values[-3:]), sum(values)
     warnings = [
         EarlyWarning(last, 1, highest - 1, last - 2 * DAY, last, 0.5, "channel"),
@@ -44,11 +44,7 @@ def test_warning_record_counts_warnings_followed_by_arrivals(mailer):
     ]
     with mailer.database.writing() as connection:
         early_warning_store.insert_warnings(connection, warnings)
-    answer = client.get(record_path("people", "live")).json["early_warnings"]
-    assert answer["sentence"] in client.get("/record").text
-    for other in (("people", "hindcast"), ("boats", "live")):
-        assert client.get(record_path(*other)).json["early_warnings"] is None
-    assert answer == {
+    answer = {
         "warnings": 5,
         "over": 4,
         "followed": 2,
@@ -58,4 +54,6 @@ def test_warning_record_counts_warnings_followed_by_arrivals(mailer):
             "such a day or week. From the chances that they gave, we would expect about 2.0."
         ),
     }
-    assert warning_record(loader) == answer
+    assert warning_record(loader) == get_record() == answer
+    assert answer["sentence"] in client.get("/record").text
+    assert get_record(kind="hindcast") is get_record("boats") is None

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import math
 from fractions import Fraction
@@ -17,42 +15,37 @@ from tests.service.support import random_paths
 PATHS = random_paths("2026-02-20", 14, n_paths=80)
 
 
-@pytest.mark.parametrize(("threshold", "window", "horizon"), [(0, 1, 14), (60, 1, 9), (150, 4, 9)])
-def test_chances_equal_counts_in_loops(threshold, window, horizon):
-    answer = exceedance(Ahead.of(PATHS), threshold, window, horizon)
-    head = {key: answer[key] for key in ("threshold", "window", "horizon")}
-    assert head == {"threshold": threshold, "window": window, "horizon": horizon}
-    rows, above_any = [], set()
+@pytest.mark.parametrize(
+    ("threshold", "window", "horizon", "our_share"),
+    [(0, 1, 14, 100), (60, 1, 9, 100), (150, 4, 9, 100), (2, 4, 14, 0.5), (20, 2, 14, 33.33)],
+)
+def test_chances_equal_counts_in_loops(threshold, window, horizon, our_share):
+    answer = exceedance(Ahead.of(PATHS), threshold, window, horizon, our_share)
+    rows, above_any, whole = [], set(), Fraction(str(our_share)) / 100
     for first in range(horizon - window + 1):
-        above = [
-            path
-            for path in range(80)
-            if sum(PATHS.values[path, first : first + window].tolist()) > threshold
-        ]
-        above_any |= set(above)
+        sums = [sum(path[first : first + window]) for path in PATHS.values.tolist()]
+        above = {at for at, total in enumerate(sums) if math.ceil(total * whole) > threshold}
+        above_any |= above
         day = dt.date(2026, 2, 20) + dt.timedelta(days=first)
         last = day + dt.timedelta(days=window - 1)
-        p_above = round(len(above) / 80, 4)
         row = {"time": f"{day}T00:00:00Z", "date": str(day), "to": str(last), "note": None}
-        rows.append(row | {"horizon_days": first + 1, "p_above": p_above})
-    assert answer["rows"] == rows
-    assert answer["p_any"] == round(len(above_any) / 80, 4)
-    later = dt.date(2026, 2, 22)
-    (row, *_) = exceedance(Ahead(PATHS, later, later), threshold, window, 9)["rows"]
+        rows.append(row | {"horizon_days": first + 1, "p_above": round(len(above) / 80, 4)})
+    assert answer == {
+        "threshold": threshold,
+        "window": window,
+        "horizon": horizon,
+        "p_any": round(len(above_any) / 80, 4),
+        "rows": rows,
+    }
+
+
+def test_rows_begin_on_the_first_day_and_window_ends_within_the_horizon():
+    first, today = dt.date(2026, 2, 22), dt.date(2026, 2, 23)
+    row, later = exceedance(Ahead(PATHS, first, today), 5, 8, 9)["rows"]
     assert (row["date"], row["horizon_days"]) == ("2026-02-22", 3)
-
-
-def test_run_of_days_longer_than_the_horizon_is_rejected():
+    assert (row["note"], later["note"]) == ("not yet published", None)
     with pytest.raises(BadQuestion, match="^window: expected at most the horizon, 7, found 8"):
         exceedance(Ahead.of(PATHS), 5, 8, 7)
-
-
-@pytest.mark.parametrize("our_share", [0.5, 12.5, 33.33])
-def test_share_is_taken_of_the_sum_of_days(our_share):
-    answer = exceedance(Ahead.of(PATHS), 2, 4, 14, our_share)
-    whole, sums = Fraction(str(our_share)) / 100, PATHS.values[:, :4].sum(axis=1).tolist()
-    above = sum(math.ceil(one * whole) > 2 for one in sums)
-    assert answer["rows"][0]["p_above"] == round(above / 80, 4)
 
 
 def test_smallest_count_whose_share_is_above_threshold():
@@ -63,12 +56,8 @@ def test_smallest_count_whose_share_is_above_threshold():
 
 
 def test_chance_is_share_of_paths_above_threshold():
-    answer = chance(make_view(PATHS.values), 250, 3, 10)
-    assert answer == {
-        "time": "2026-01-02T12:00:00Z",
-        "value": exceedance(Ahead.of(PATHS), 250, 3, 10)["p_any"],
-        "threshold": 250,
-        "window": 3,
-        "horizon": 10,
-    }
-    assert 0 < answer["value"] < 1
+    value = exceedance(Ahead.of(PATHS), 250, 3, 10)["p_any"]
+    parameters = {"threshold": 250, "window": 3, "horizon": 10}
+    answer = chance(make_view(PATHS.values), **parameters)
+    assert answer == {"time": "2026-01-02T12:00:00Z", "value": value} | parameters
+    assert 0 < value < 1

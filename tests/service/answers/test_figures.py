@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 import datetime as dt
-from typing import Any
 
 import pytest
 
@@ -14,6 +11,11 @@ from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import ROUTE, utc
 
 D = dt.date
+
+
+def store(context, seen_at, *figures):
+    with context.database.writing() as connection:
+        store_as_documents(connection, ROUTE, figures, seen_at)
 
 
 def test_figures_are_ordered_by_date(loader):
@@ -33,29 +35,27 @@ def test_figures_are_ordered_by_date(loader):
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "count"),
+    ("first", "last", "as_of", "dates"),
     [
-        (D(2025, 12, 1), None, 31),
-        (None, D(2018, 1, 31), 31),
-        (D(2024, 2, 28), D(2024, 3, 1), 3),
-        (D(2026, 1, 1), D(2026, 2, 1), 0),
+        (D(2024, 2, 28), D(2024, 3, 1), None, ["2024-02-28", "2024-02-29", "2024-03-01"]),
+        (D(2025, 12, 31), None, None, ["2025-12-31"]),
+        (None, D(2018, 1, 1), None, ["2018-01-01"]),
+        (D(2026, 1, 1), D(2026, 2, 1), None, []),
+        (D(2024, 10, 17), None, D(2024, 10, 18), ["2024-10-17", "2024-10-18"]),
+        (D(2024, 10, 16), None, utc(2024, 10, 18, 12), ["2024-10-16"]),
+        (None, None, D(2017, 1, 1), []),
     ],
 )
-def test_period_includes_both_ends(loader, first, last, count):
-    assert len(figures(loader, "people", first, last)) == count
-
-
-def test_figures_as_of_date_and_instant(loader):
-    assert figures(loader, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
-    assert figures(loader, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
-    assert figures(loader, "people", as_of=D(2017, 1, 1)) == []
+def test_period_includes_both_ends_and_what_was_known(loader, first, last, as_of, dates):
+    assert [row["date"] for row in figures(loader, "people", first, last, as_of)] == dates
 
 
 def test_figures_of_empty_or_invalid_questions(loader, empty):
     with pytest.raises(BadQuestion, match="to: expected a day from 2025-02-01 on"):
         figures(loader, "people", D(2025, 2, 1), D(2025, 1, 31))
-    with pytest.raises(NotFound, match="found 'planes'"):
-        figures(loader, "planes")
+    for answer in (figures, revisions):
+        with pytest.raises(NotFound, match="series people, boats, preventions.*, found 'planes'"):
+            answer(loader, "planes")
     for series_id in ("people", "preventions"):
         assert figures(IssueLoader(empty), series_id, D(2025, 1, 1)) == []
 
@@ -72,7 +72,7 @@ def test_last_days_of_an_issue(loader):
 
 def test_same_date_a_year_earlier_and_mean_of_its_week(loader):
     days = ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29", "2027-01-01"]
-    rows: list[dict[str, Any]] = [{"date": day} for day in days]
+    rows = [{"date": day} for day in days]
     add_year_earlier(loader.view("people"), rows)
     june = [row["value"] for row in figures(loader, "people", D(2024, 6, 12), D(2024, 6, 18))]
     assert (rows[1]["last_year"], rows[1]["last_year_mean"]) == (june[3], round(sum(june) / 7, 1))
@@ -83,23 +83,11 @@ def test_same_date_a_year_earlier_and_mean_of_its_week(loader):
     assert rows[4] == {"date": days[4], "last_year": None, "last_year_mean": None}
 
 
-def record_revision(context):
-    figure = Figure("people", D(2025, 12, 13), 755, "page", utc(2025, 12, 16, 13), True)
-    with context.database.writing() as connection:
-        store_as_documents(connection, ROUTE, [figure], utc(2025, 12, 31))
-
-
-def record_preventions(context):
-    at = utc(2025, 12, 31, 11)
-    rows = [Figure("preventions", D(2025, 12, day), day, "workbook", at) for day in (14, 21)]
-    with context.database.writing() as connection:
-        store_as_documents(connection, ROUTE, rows, at)
-
-
 def test_revisions_are_listed_and_counted(context):
     loader = IssueLoader(context)
     assert revisions(loader, "people") == {"count": 0, "rows": []}
-    record_revision(context)
+    figure = Figure("people", D(2025, 12, 13), 755, "page", utc(2025, 12, 16, 13), True)
+    store(context, utc(2025, 12, 31), figure)
     answer = revisions(loader, "people")
     assert answer["count"] == 1
     assert answer["rows"] == [
@@ -116,25 +104,20 @@ def test_revisions_are_listed_and_counted(context):
         }
     ]
     assert list(answer["rows"][0]) == list(RevisionsRow.model_fields)
-    with pytest.raises(NotFound, match="expected one of the series people, boats, preventions"):
-        revisions(loader, "planes")
 
 
 def test_preventions_are_listed_but_not_forecast(context, client):
-    record_preventions(context)
+    at = utc(2025, 12, 31, 11)
+    rows = (Figure("preventions", D(2025, 12, day), day, "workbook", at) for day in (14, 21))
+    store(context, at, *rows)
     rows = figures(IssueLoader(context), "preventions")
     assert [(row["date"], row["value"]) for row in rows] == [("2025-12-14", 14), ("2025-12-21", 21)]
     (row,) = [row for row in catalogue(IssueLoader(context)) if row["series_id"] == "preventions"]
-    assert row["is_forecast"] is False
-    assert row["frequency"] == "weekly"
-    assert (row["unit"], row["latest_issue"]) == ("people", None)
+    assert (row["is_forecast"], row["frequency"], row["unit"]) == (False, "weekly", "people")
+    assert row["latest_issue"] is None
     assert (row["data_from"], row["data_through"]) == ("2025-12-14", "2025-12-21")
     assert client.get("/v1/series/preventions/observations").status_code == 200
     assert client.get("/v1/series/preventions/forecast").status_code == 404
-
-
-def test_status_lists_documents(context):
-    record_preventions(context)
-    answer = status(IssueLoader(context))
-    assert [row["source"] for row in answer["documents"]] == ["figures", "workbook"]
-    assert answer["documents"][1]["published_at"] == "2025-12-31T11:00:00Z"
+    of_figures, workbook = status(IssueLoader(context))["documents"]
+    assert (of_figures["source"], workbook["source"]) == ("figures", "workbook")
+    assert workbook["published_at"] == "2025-12-31T11:00:00Z"

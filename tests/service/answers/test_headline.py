@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,8 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import Reason, State
 from service.issues.issue_store import Entry, Issue
 from tests.service.support import NOW, ROUTE, utc
+
+SEVENS = np.ones((10, 28), int)  # of seven days: 7 people
 
 
 def make_view(values, start="2026-01-01", **fields):
@@ -59,45 +59,33 @@ def test_headline_of_next_7_days(loader):
     }
 
 
-@pytest.mark.parametrize(
-    ("start", "text"),
-    [
-        ("2026-01-01", "Next 7 days:"),
-        ("2026-01-02", "Next 7 days:"),
-        ("2026-01-03", "3 to 9 January 2026:"),
-    ],
-)
-def test_later_days_are_named(loader, start, text):
-    assert headline(loader, make_view(np.ones((10, 28), int), start))["sentence"].startswith(text)
-
-
-@pytest.mark.parametrize(
-    ("start", "text"),
-    [
+def test_later_or_past_days_are_named(loader):
+    for day, text in ((2, "Next 7 days: about 7 people"), (3, "3 to 9 January 2026: about 7")):
+        answer = headline(loader, make_view(SEVENS, f"2026-01-0{day}"))
+        assert answer["sentence"].startswith(text)
+    for start, text in (
         ("2025-11-01", "for 1 to 7 November 2025 (80% chance of between 7 and 7); 1,269 arrived."),
         ("2025-12-29", "29 December 2025 to 4 January 2026 (80% chance of between 7 and 7); "),
         ("2025-12-29", " arrived on the 3 of 7 days with published figures."),
         ("2026-01-01", "the figures for these days are not published yet."),
-    ],
-)
-def test_past_days_are_in_past_tense(loader, start, text):
-    answer = headline(loader, make_view(np.ones((10, 28), int), start, is_past=True))
-    assert answer["sentence"].startswith("We forecast 7 people for ")
-    assert text in answer["sentence"]
-    assert answer["caution"] == ""
+    ):
+        answer = headline(loader, make_view(SEVENS, start, is_past=True))
+        assert answer["sentence"].startswith("We forecast 7 people for ")
+        assert text in answer["sentence"]
 
 
-@pytest.mark.parametrize("name", ["figures_old", "source_late"])
-def test_old_figures_have_caution(loader, name):
-    old = State("stale", (Reason(name, "old"),))
-    answer = headline(loader, make_view(np.ones((10, 28), int), state=old))
-    assert answer["sentence"].startswith("Next 7 days: about 7 people")
-    assert answer["caution"] == (
-        "We have no figures after 31 December 2025, so this is based on the time of year "
-        "and on earlier arrivals."
+def test_old_figures_have_caution_unless_days_are_past(loader):
+    caution = (
+        "We have no figures after 31 December 2025, so this is based on the time of year and on "
+        "earlier arrivals."
     )
+    for name in ("figures_old", "source_late"):
+        old = State("stale", (Reason(name, "old"),))
+        for is_past in (False, True):
+            answer = headline(loader, make_view(SEVENS, state=old, is_past=is_past))
+            assert answer["caution"] == ("" if is_past else caution)
 
 
 def test_issue_shorter_than_a_week_has_no_headline(loader):
     with pytest.raises(NotPossible, match="issue i ends on 2026-01-06"):
-        headline(loader, make_view(np.ones((10, 6), int)))
+        headline(loader, make_view(SEVENS[:, :6]))

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 import threading
@@ -29,14 +27,7 @@ from tests.service.support import (
 D = dt.date
 
 
-def publish_newer_issue(context, hours):
-    paths = {"climatology": random_paths("2026-01-01", 40, seed=hours)}
-    run_id = record_run(context.database, f"later {hours}", outcome="done")
-    issued_at = NOW + dt.timedelta(days=365, hours=hours)
-    return publish(context.database, paths, run_id, issued_at).issue_id
-
-
-def test_view_is_of_champion_of_newest_issue(loader, context):
+def test_view_is_of_champion_of_newest_issue_and_begins_today(loader):
     view = loader.view("people")
     assert view.entry.model == view.issue.champion == CHAMPION
     assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
@@ -45,27 +36,20 @@ def test_view_is_of_champion_of_newest_issue(loader, context):
     assert len(view.observed) == 2922
     assert view.moment == NOW
     assert view.state.status == "fresh"
-
-
-def test_view_begins_today_or_after_last_figure(context):
-    view = IssueLoader(context, ManualClock(NOW)).view("people")
     assert view.today == view.first == view.ahead.first == D(2026, 1, 2)
-    early = IssueLoader(context, ManualClock(utc(2025, 12, 20))).view("people")
-    assert early.today == D(2026, 1, 1)
-
-
-def test_issue_by_id_is_past(context):
-    loader = IssueLoader(context, ManualClock(NOW))
-    latest = loader.view("people")
-    assert not latest.is_past
-    assert loader.view("people", latest.issue.issue_id).is_past
-    assert replace(latest, first=D(2026, 1, 3)).ahead.skipped == 2
+    assert not view.is_past
+    assert loader.view("people", view.issue.issue_id).is_past
+    assert replace(view, first=D(2026, 1, 3)).ahead.skipped == 2
+    loader.clock = ManualClock(utc(2025, 12, 20))
+    assert loader.view("people").today == D(2026, 1, 1), "the day after the last figure"
 
 
 def test_new_issue_is_loaded_and_old_one_stays_cached(loader, context):
     old = loader.view("people")
-    issue_id = publish_newer_issue(context, 1)
-    assert loader.view("people").issue.issue_id == issue_id
+    run_id = record_run(context.database, "later", outcome="done")
+    paths = {"climatology": random_paths("2026-01-01", 40)}
+    newer = publish(context.database, paths, run_id, NOW + dt.timedelta(days=365))
+    assert loader.view("people").issue == newer
     again = loader.view("people", old.issue.issue_id)
     assert again.paths is old.paths
     assert again.moment == old.issue.issued_at
@@ -87,7 +71,7 @@ def test_error_is_not_cached(loader):
 
 
 def test_concurrent_callers_wait_for_one_read(loader, monkeypatch):
-    models: list[str] = []
+    models = []
     load_paths = issue_store.load_paths
 
     def load_slowly(*arguments):

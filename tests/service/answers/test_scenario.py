@@ -1,7 +1,5 @@
 """Scenarios of assumed weather, level and people per boat, compared with the forecast."""
 
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 
@@ -27,23 +25,22 @@ def loader(windy_settings, tmp_path_factory):
     context.database.close()
 
 
-def week_means(loader, weather, series_id):
-    """Return the mean of the next seven days if all have this weather, and as forecast."""
-    assumed = dict.fromkeys(DAYS[:7], weather)
-    answer = scenario(loader, loader.view(series_id), 28, (80,), weather=assumed)
-    assert answer["assumed"]["weather"] == dict.fromkeys(map(str, assumed), weather)
-    return answer["totals"][0]["mean"], answer["forecast"]["totals"][0]["mean"]
-
-
 @pytest.mark.parametrize("series_id", ["people", "boats"])
 def test_calm_days_have_more_arrivals_than_rough_days(loader, series_id):
-    calm, forecast = week_means(loader, "calm", series_id)
-    mixed, _ = week_means(loader, "mixed", series_id)
-    rough, forecast_again = week_means(loader, "rough", series_id)
-    assert forecast == forecast_again
-    assert calm > mixed > rough
-    assert calm > 3 * rough
-    assert calm > forecast > rough
+    view, means = loader.view(series_id), {}
+    for weather in ("calm", "mixed", "rough"):
+        assumed = dict.fromkeys(DAYS[:7], weather)
+        answer = scenario(loader, view, 28, (80,), weather=assumed)
+        assert answer["assumed"]["weather"] == dict.fromkeys(map(str, assumed), weather)
+        means[weather] = answer["totals"][0]["mean"]
+    forecast = answer["forecast"]["totals"][0]["mean"]
+    assert means["calm"] > means["mixed"] > means["rough"]
+    assert means["calm"] > 3 * means["rough"]
+    assert means["calm"] > forecast > means["rough"]
+    assumed = {"level_percent": 50, "weather": dict.fromkeys(DAYS[:7], "calm")}
+    raised = scenario(loader, view, 28, (80,), **assumed)
+    assert raised["totals"][0]["mean"] / means["calm"] == pytest.approx(1.5, rel=0.02)
+    assert raised == scenario(loader, view, 28, (80,), **assumed)
 
 
 def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader):
@@ -55,15 +52,6 @@ def test_weather_assumed_beyond_its_forecast_changes_only_that_day(loader):
     for answer in (calm, rough):
         assert answer["rows"][:20] == answer["forecast"]["rows"][:20]
         assert answer["rows"][20] != answer["forecast"]["rows"][20]
-
-
-def test_weather_and_level_combine(loader):
-    view, weather = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
-    level_as_forecast = scenario(loader, view, 28, (80,), weather=weather)
-    raised = scenario(loader, view, 28, (80,), level_percent=50, weather=weather)
-    ratio = raised["totals"][0]["mean"] / level_as_forecast["totals"][0]["mean"]
-    assert ratio == pytest.approx(1.5, rel=0.02)
-    assert raised == scenario(loader, view, 28, (80,), level_percent=50, weather=weather)
 
 
 @pytest.mark.parametrize("horizon", [7, 28])
@@ -82,13 +70,10 @@ def test_more_people_per_boat_keep_the_number_of_boats(loader, horizon):
     assert totals["boats"] == pytest.approx(paths[1].mean().sum())
 
 
-def test_day_outside_horizon_is_rejected(loader):
+def test_weather_outside_horizon_or_of_model_without_it_is_rejected(loader):
     for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
         with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
             scenario(loader, loader.view("people"), 14, (80,), weather={day: "calm"})
-
-
-def test_model_without_weather_is_rejected(loader):
     view = loader.view("people", model="climatology")
     with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
         scenario(loader, view, 14, (80,), weather={DAYS[0]: "calm"})

@@ -1,10 +1,7 @@
 """Metrics, compared with the database, the status and the track record."""
 
-from __future__ import annotations
-
 from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import JOBS, service_metrics
-from service.answers.status import status
 from service.answers.track_record import track_record
 from service.issues.score import score
 from tests.service.support import ROUTE, publish, random_paths, record_run, utc
@@ -12,10 +9,12 @@ from tests.service.support import ROUTE, publish, random_paths, record_run, utc
 
 def test_metrics_without_issues(empty, clock):
     metrics = service_metrics(IssueLoader(empty, clock))
-    assert metrics["forecast_issued_timestamp_seconds"] == {}
-    assert metrics["data_through_timestamp_seconds"] == {}
-    assert metrics["forecast_interval_coverage_ratio"] == {}
-    assert metrics["forecast_next_week"] == metrics["forecast_threshold_probability"] == {}
+    for name in (
+        *("forecast_issued_timestamp_seconds", "data_through_timestamp_seconds"),
+        *("forecast_interval_coverage_ratio", "forecast_next_week"),
+        "forecast_threshold_probability",
+    ):
+        assert metrics[name] == {}
     assert metrics["forecast_scored_issues"] == {("people",): 0, ("boats",): 0}
     assert metrics["scheduler_running"] == {(): 0}
     assert metrics["job_runs"] == {
@@ -26,10 +25,9 @@ def test_metrics_without_issues(empty, clock):
 def test_metrics_of_published_issues(context, clock):
     loader = IssueLoader(context, clock)
     metrics = service_metrics(loader)
-    statuses = ("fresh", "stale", "degraded")
-    status_flags = {(name,): float(name == status(loader)["status"]) for name in statuses}
-    assert (metrics["service_status"], metrics["service_status_reason"]) == (status_flags, {})
-    midnight = utc(2025, 12, 31, 0).timestamp()
+    assert metrics["service_status"] == {("fresh",): 1, ("stale",): 0, ("degraded",): 0}
+    assert metrics["service_status_reason"] == {}
+    midnight = utc(2025, 12, 31).timestamp()
     assert metrics["data_through_timestamp_seconds"] == {
         ("people",): midnight,
         ("boats",): midnight,
@@ -59,10 +57,9 @@ def test_coverage_is_updated_after_scoring(filled, clock):
         score(filled, f"week {week}")
         metrics = service_metrics(loader)
         assert metrics["forecast_scored_issues"] == {("people",): week + 1, ("boats",): 0}
-        rows = {row["measure"]: row for row in track_record(loader, "people")["rows"]}
         assert metrics["forecast_interval_coverage_ratio"] == {
-            ("people", measure, str(level)): row[f"coverage{level}"]
-            for measure, row in rows.items()
+            ("people", row["measure"], str(level)): row[f"coverage{level}"]
+            for row in track_record(loader, "people")["rows"]
             for level in (50, 80, 95)
             if row[f"coverage{level}"] is not None
         }

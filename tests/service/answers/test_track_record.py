@@ -1,10 +1,7 @@
 """The track record of stored scores, compared with loops and statsmodels."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +11,7 @@ from forecast import bootstrap
 from forecast.series import ONE_DAY
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
-from service.answers.track_record import compared_to_climatology, track_record
+from service.answers.track_record import compared_to_climatology, count_inside, track_record
 from service.core.context import open_context
 from service.core.settings import Settings
 from service.issues import issue_score_store
@@ -45,48 +42,37 @@ def make_scores(seed, scale, days=28):
     }
     totals = {}
     for length in (7, 14, 28):
+        truth, median = rng.integers(0, 3000, 2).tolist()
+        crps, wis = (scale * rng.gamma(2.0, 200.0, 2)).round(2).tolist()
         if length <= days:
-            truth, median = rng.integers(0, 3000, 2).tolist()
-            crps, wis = (scale * rng.gamma(2.0, 200.0, 2)).round(2).tolist()
             pit = round(float(rng.random()), 4)
-            total = {"crps": crps, "wis": wis, "error": float(median - truth), "pit": pit}
-            total |= {"truth": truth, "median": median}
-            total |= {f"lo_{level}": median - 10 * level for level in LEVELS}
-            totals[f"total_{length}"] = total | {
-                f"hi_{level}": median + 10 * level for level in LEVELS
-            }
+            total = {"truth": truth, "median": median, "crps": crps, "wis": wis, "pit": pit}
+            for level in LEVELS:
+                total |= {f"lo_{level}": median - 10 * level, f"hi_{level}": median + 10 * level}
+            totals[f"total_{length}"] = total | {"error": float(median - truth)}
     return {"days": by_day, "totals": totals}
 
 
-Scores = dict[str, dict[dt.date, dict[str, Any]]]
-"""Scores of issues, by model and origin."""
-
-
 @pytest.fixture(scope="module")
-def loader(tmp_path_factory):
-    """A loader of the database of `stored`, which its tests only read."""
-    folder = tmp_path_factory.mktemp("scored")
+def scored(tmp_path_factory):
+    """Weekly issues of a champion and two references: a loader, and scores by model and origin.
+
+    The last two weeks are known in part. Tests only read the database.
+    """
+    folder, seeds = tmp_path_factory.mktemp("scored"), itertools.count()
     models = declare_quick_models(folder / "models")
     context = open_context(Settings(var_dir=folder / "var", models_dir=models))
-    yield IssueLoader(context)
-    context.database.close()
-
-
-@pytest.fixture(scope="module")
-def stored(loader):
-    """Weekly issues of a champion and two references; the last two weeks are known in part."""
-    scales = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
-    stored: Scores = {name: {} for name in scales}
-    seeds = itertools.count()
+    stored = {"pool": {}, "seasonal_naive": {}, "climatology": {}}
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
         known = {WEEKS - 1: 6, WEEKS - 2: 10}.get(week, 28)
-        names = [name for name in scales if not (name == "climatology" and week < 3)]
-        scores = {name: make_scores(next(seeds), scales[name], known) for name in names}
-        store_scores(loader.context, origin, known, scores)
-        for name in names:
+        scales = {"pool": 1.0, "seasonal_naive": 2.5} | ({"climatology": 0.3} if week >= 3 else {})
+        scores = {name: make_scores(next(seeds), scale, known) for name, scale in scales.items()}
+        store_scores(context, origin, known, scores)
+        for name in scores:
             stored[name][origin] = scores[name]
-    return stored
+    yield IssueLoader(context), stored
+    context.database.close()
 
 
 def store_scores(context, origin, known, scores):
@@ -103,24 +89,22 @@ def store_scores(context, origin, known, scores):
             )
 
 
-def mean(values):
-    return round(sum(values) / len(values), 2)
-
-
-def skill(stored, reference, get_score):
-    """Return the skill against `reference`, of the origins that both models have."""
-    pairs = [
-        (get_score(scores), get_score(stored[reference][origin]))
-        for origin, scores in stored["pool"].items()
-        if origin in stored[reference]
-    ]
-    score, of_reference = map(sum, zip(*[pair for pair in pairs if None not in pair], strict=True))
-    return round((of_reference - score) / of_reference, 3)
-
-
-def get_row(loader, measure):
-    (row,) = [r for r in track_record(loader, "people")["rows"] if r["measure"] == measure]
+def get_row(answer, measure):
+    (row,) = [row for row in answer["rows"] if row["measure"] == measure]
     return row
+
+
+def get_outcomes(scores, measure):
+    """Return the scores of the complete outcomes of a model, by origin."""
+    kind, days = measure.split("_")
+    if kind == "total":
+        by_origin = {origin: one["totals"].get(measure) for origin, one in scores.items()}
+        return {origin: outcome for origin, outcome in by_origin.items() if outcome}
+    return {
+        origin: {name: values[int(days) - 1] for name, values in one["days"].items()}
+        for origin, one in scores.items()
+        if len(one["days"]["crps"]) >= int(days)
+    }
 
 
 def check_share(row, name, hits, n):
@@ -133,37 +117,31 @@ def check_share(row, name, hits, n):
 @pytest.mark.parametrize(
     ("measure", "days", "n"),
     [
-        *(("day_1", 1, 12), ("day_7", 1, 11), ("day_14", 1, 10), ("day_28", 1, 10)),
-        *(("total_7", 7, 11), ("total_14", 14, 10), ("total_28", 28, 10)),
+        *(("day_1", 1, 12), ("day_7", 1, 11), ("day_28", 1, 10)),
+        *(("total_7", 7, 11), ("total_28", 28, 10)),
     ],
 )
-def test_scores_of_days_and_totals(loader, stored, measure, days, n):
-    def outcome(scores):
-        if measure in ("total_7", "total_14", "total_28"):
-            return scores["totals"].get(measure)
-        lead = int(measure.removeprefix("day_"))
-        by_day = scores["days"]
-        if len(by_day["crps"]) < lead:
-            return None
-        return {name: values[lead - 1] for name, values in by_day.items()}
-
-    row = get_row(loader, measure)
-    outcomes = {origin: outcome(scores) for origin, scores in stored["pool"].items()}
-    by_origin = {origin: one for origin, one in outcomes.items() if one}
-    assert row["n"] == len(by_origin) == n
+def test_scores_of_days_and_totals(scored, measure, days, n):
+    loader, stored = scored
+    row = get_row(track_record(loader, "people"), measure)
+    outcomes = get_outcomes(stored["pool"], measure)
+    assert row["n"] == len(outcomes) == n
     for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        assert row[column] == mean([one[key] for one in by_origin.values()])
-    separate = [o for o in by_origin if (o - FIRST).days % days == 0]  # non-overlapping
+        assert row[column] == round(sum(one[key] for one in outcomes.values()) / n, 2)
+    separate = [o for o in outcomes if (o - FIRST).days % days == 0]  # non-overlapping
     assert row["coverage_n"] == len(separate)
     for level in LEVELS:
-        hits = sum(abs(by_origin[o]["pit"] - 0.5) < level / 200 for o in separate)
+        hits = sum(abs(outcomes[origin]["pit"] - 0.5) < level / 200 for origin in separate)
         check_share(row, f"coverage{level}", hits, len(separate))
     for reference in ("seasonal_naive", "climatology"):
-        expected = skill(stored, reference, lambda scores: (outcome(scores) or {}).get("crps"))
-        assert row[f"skill_{reference}"] == expected
+        theirs = get_outcomes(stored[reference], measure)
+        score = sum(outcomes[origin]["crps"] for origin in theirs)
+        of_reference = sum(outcome["crps"] for outcome in theirs.values())
+        assert row[f"skill_{reference}"] == round((of_reference - score) / of_reference, 3)
 
 
-def test_share_of_days_with_arrivals_by_likelihood_class(loader, stored):
+def test_share_of_days_with_arrivals_by_likelihood_class(scored):
+    loader, stored = scored
     rows = track_record(loader, "people")["likelihood"]
     leads = {"day_1": [1], "days_2_3": [2, 3], "days_4_7": [4, 5, 6, 7]}
     assert [(row["measure"], row["likelihood"]) for row in rows] == [
@@ -183,14 +161,6 @@ def test_share_of_days_with_arrivals_by_likelihood_class(loader, stored):
         check_share(row, "share", sum(arrivals), len(arrivals))
 
 
-def test_skill_of_few_forecasts_has_no_interval(loader, stored):
-    row = get_row(loader, "day_1")
-    assert row["skill_climatology_lo"] < row["skill_climatology"] < row["skill_climatology_hi"]
-    (few,) = [r for r in track_record(loader, "people", 4)["rows"] if r["measure"] == "day_1"]
-    assert few["skill_climatology"] is not None
-    assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
-
-
 def test_days_in_several_issues_count_once(empty):
     """Day 3 of each of three issues is day 2 of the next; their weeks overlap."""
     for at in range(3):
@@ -204,6 +174,7 @@ def test_days_in_several_issues_count_once(empty):
     answer = track_record(IssueLoader(empty), "people")
     firsts = [[week["from"] for week in answer[name]] for name in ("weeks", "best", "worst")]
     assert firsts == [["2025-06-02", "2025-06-03", "2025-06-04"], ["2025-06-02"], ["2025-06-04"]]
+    assert count_inside(answer["weeks"])[1] == 1
     rows = answer["likelihood"]
     days = {(row["measure"], row["likelihood"]): row["days"] for row in rows}
     assert days["day_1", "unlikely"] == 3
@@ -213,14 +184,20 @@ def test_days_in_several_issues_count_once(empty):
     assert row["share"] is row["share_lo"] is row["share_hi"] is None
 
 
-def test_weeks_and_the_best_and_worst_of_them(loader, stored):
+def test_weeks_and_pit_histogram(scored):
+    loader, stored = scored
     answer = track_record(loader, "people")
+    pits = [pit for scores in stored["pool"].values() for pit in scores["days"]["pit"][:7]]
+    counts = [sum(int(pit * 10) == tenth for pit in pits) for tenth in range(10)]
+    assert answer["pit_histogram"] == counts
     weeks = answer["weeks"]
     assert len(weeks) == 11  # the last week is incomplete
     for week, scores in zip(weeks, list(stored["pool"].values())[:11], strict=True):
         total = scores["totals"]["total_7"]
         for name in ("truth", "median", "crps", "lo_80", "hi_80", "lo_95", "hi_95"):
             assert week[name.replace("_", "")] == total[name]
+    inside = sum(abs(week["truth"] - week["median"]) <= 800 for week in weeks)
+    assert count_inside(weeks) == (inside, 11)
     assert (weeks[0]["from"], weeks[0]["to"]) == ("2025-06-02", "2025-06-08")
     order = sorted(week["crps"] for week in weeks)
     assert [week["crps"] for week in answer["best"]] == order[:5]
@@ -228,30 +205,31 @@ def test_weeks_and_the_best_and_worst_of_them(loader, stored):
 
 
 @pytest.mark.parametrize(
-    ("every", "measure", "overlap"),
-    [
-        (7, "total_7", 1),
-        (7, "day_28", 4),
-        (1, "day_1", 1),
-        (1, "day_7", None),
-    ],
+    ("every", "overlaps"),
+    [(7, {"total_7": 1, "day_28": 4}), (1, {"day_1": 1, "day_7": None})],
 )
-def test_interval_of_skill_allows_for_days_that_overlap(empty, every, measure, overlap):
-    crps: dict[str, list[float]] = {"pool": [], "climatology": []}
+def test_interval_of_skill_allows_for_days_that_overlap(empty, every, overlaps):
+    stored = {"pool": {}, "climatology": {}}
     for at in range(14):
-        scores = {name: make_scores(2 * at + (name == "pool"), 1.0) for name in crps}
-        store_scores(empty, FIRST + dt.timedelta(days=every * at), 28, scores)
-        for name, one in scores.items():
-            total = one["totals"].get(measure)
-            lead = int(measure.split("_")[1])
-            crps[name].append(total["crps"] if total else one["days"]["crps"][lead - 1])
-    row = get_row(IssueLoader(empty), measure)
-    if overlap is None:
-        assert row["skill_climatology"] is not None
-        assert row["skill_climatology_lo"] is None, "14 of days that overlap are too few"
-    else:
-        ratio = bootstrap.ratio(*map(np.array, crps.values()), overlap)
-        assert row["skill_climatology_hi"] == round(1 - ratio.lo, 3)
+        origin = FIRST + dt.timedelta(days=every * at)
+        for seed, scores in enumerate(stored.values(), start=2 * at):
+            scores[origin] = make_scores(seed, 1.0)
+        store_scores(empty, origin, 28, {model: scores[origin] for model, scores in stored.items()})
+    answer = track_record(IssueLoader(empty), "people")
+    assert get_row(answer, "total_7")["coverage_n"] == 2 * every, "weeks that do not overlap"
+    for measure, overlap in overlaps.items():
+        row = get_row(answer, measure)
+        if overlap is None:
+            assert row["skill_climatology"] is not None
+            assert row["skill_climatology_lo"] is None, "14 of days that overlap are too few"
+            continue
+        ours, theirs = (
+            np.array([outcome["crps"] for outcome in get_outcomes(scores, measure).values()])
+            for scores in stored.values()
+        )
+        ratio = bootstrap.ratio(ours, theirs, overlap)
+        ends = [row[f"skill_climatology{end}"] for end in ("_lo", "_hi")]
+        assert ends == [round(1 - ratio.hi, 3), round(1 - ratio.lo, 3)]
 
 
 @pytest.mark.parametrize(
@@ -269,43 +247,31 @@ def test_only_a_clear_difference_is_stated(skill, lo, hi, words):
     assert compared_to_climatology(row) == words
 
 
-def test_pit_histogram_counts_days_1_to_7(loader, stored):
-    counts = [0] * 10
-    for scores in stored["pool"].values():
-        for pit in scores["days"]["pit"][:7]:
-            counts[int(pit * 10)] += 1
-    assert track_record(loader, "people")["pit_histogram"] == counts
-
-
-def test_window_ends_with_last_issue(loader, stored):
+def test_window_ends_with_last_issue(scored):
+    loader, _ = scored
     answer = track_record(loader, "people", weeks=4)
     last = FIRST + dt.timedelta(weeks=WEEKS - 1)
-    assert answer["issues"] == 4
-    assert answer["to"] == str(last)
-    assert answer["from"] == str(last - dt.timedelta(weeks=3))
-    head = ("series_id", "unit", "kind", "model", "window_weeks")
-    assert [answer[key] for key in head] == ["people", "people", "live", "champion", 4]
+    head = {"series_id": "people", "unit": "people", "kind": "live", "model": "champion"}
+    head |= {"window_weeks": 4, "issues": 4}
+    head |= {"from": str(last - dt.timedelta(weeks=3)), "to": str(last)}
+    assert {name: answer[name] for name in head} == head
+    few = answer["rows"][0]
+    assert few["skill_climatology"] is not None
+    assert few["skill_climatology_lo"] is few["skill_climatology_hi"] is None
     reference = track_record(loader, "people", model="climatology")
     assert reference["issues"] == WEEKS - 3
     assert reference["rows"][0]["skill_climatology"] == 0.0
 
 
-def test_values_are_null_without_scores(empty):
-    answer = track_record(IssueLoader(empty), "people")
+def test_values_are_null_without_scores_and_invalid_arguments_are_rejected(empty):
+    loader = IssueLoader(empty)
+    answer = track_record(loader, "people")
     assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
     for row in answer["rows"]:
         assert row.pop("n") == row.pop("coverage_n") == 0
         assert row.pop("measure")
         assert set(row.values()) == {None}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"series_id": "camels"}, "found 'camels'"),
-        ({"model": "nothing"}, "expected one of the models champion.*, found 'nothing'"),
-    ],
-)
-def test_invalid_arguments_are_rejected(empty, arguments, message):
-    with pytest.raises(NotFound, match=message):
-        track_record(IssueLoader(empty), **({"series_id": "people"} | arguments))
+    with pytest.raises(NotFound, match="found 'camels'"):
+        track_record(loader, "camels")
+    with pytest.raises(NotFound, match="expected one of the models champion.*, found 'nothing'"):
+        track_record(loader, "people", model="nothing")

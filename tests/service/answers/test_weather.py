@@ -1,7 +1,5 @@
 """The weather forecast shown with an issue, and whether the issue used it."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

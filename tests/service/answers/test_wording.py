@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 
 import jinja2
@@ -8,43 +6,18 @@ import pytest
 from service.answers.wording import (
     FILTERS,
     approximate,
-    day_span,
     likelihoods,
     per_cent,
     range_chance,
-    sentence,
-    signed,
     unit_of,
     week_name,
 )
 from tests.service.support import ROUTE
 
 TODAY = dt.date(2026, 1, 9)
-LAST_WEEK = "7 days, to 5 Jan 2026"
-
-
-def make_period(period, first, last):
-    return {"period": period, "from": first, "to": last}
-
-
-def test_unit_of_one_is_singular_or_falls_back_to_plural():
-    content = {"unit": "boats", "unit_one": "boat"}
-    assert [unit_of(content, one) for one in (0, 1, "1", 2, "1,000")] == [
-        *("boats", "boat", "boat", "boats", "boats"),
-    ]
-    assert unit_of({"unit": "boats"}, 1) == "boats"
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "text"),
-    [
-        ("2026-01-09", "2026-01-11", "9 to 11 January 2026"),
-        ("2026-01-30", "2026-02-05", "30 January to 5 February 2026"),
-        ("2025-12-30", "2026-01-05", "30 December 2025 to 5 January 2026"),
-    ],
-)
-def test_day_span_repeats_neither_month_nor_year(first, last, text):
-    assert day_span(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) == text
+LAST_WEEK = {"period": "next_7_days", "from": "2025-12-30", "to": "2026-01-05"}
+MONTH = {"period": "this_month", "from": "2026-01-01", "to": "2026-01-31"}
+REASON = " none since 2026-07-06T12:00:00Z, of 2026-07-05, not 2026-13-05."
 
 
 @pytest.mark.parametrize(
@@ -66,6 +39,9 @@ def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p, text):
         ("count", [None], "–"),
         ("count", [1234.4], "1,234"),
         ("day", ["2026-01-09"], "9 January"),
+        ("day_span", ["2026-01-09", dt.date(2026, 1, 11)], "9 to 11 January 2026"),
+        ("day_span", ["2026-01-30", "2026-02-05"], "30 January to 5 February 2026"),
+        ("day_span", ["2025-12-30", "2026-01-05"], "30 December 2025 to 5 January 2026"),
         ("long_day", [TODAY], "9 January 2026"),
         ("short_day", ["2025-12-31"], "31 Dec"),
         ("short_day", ["2025-12-31", TODAY], "31 Dec 2025"),
@@ -74,12 +50,15 @@ def test_extreme_probabilities_are_under_1_or_over_99_per_cent(p, text):
         ("status_name", ["stale"], "Out of date"),
         ("moment", ["2026-06-30T23:30:00Z"], "1 July 2026, 00:30"),
         ("moment", [dt.datetime(2026, 1, 9, 8, tzinfo=dt.UTC)], "9 January 2026, 08:00"),
-        ("sentence", [" no figure since 2026-01-09."], "No figure since 9 January 2026."),
+        ("sentence", [REASON], "None since 6 July 2026, 13:00, of 5 July 2026, not 2026-13-05."),
         ("signed", [1234.5], "+1,234"),
+        ("signed", [-1500], "−1,500"),
+        ("signed", [0.2], "0"),
+        ("signed", [-0.2], "0"),
         ("span", [{"lo80": 0, "hi80": 1234}, 80], "0 to 1,234"),
-        ("period", [make_period("this_month", "2026-01-01", "2026-01-31")], "January 2026"),
-        ("period", [make_period("calendar_year", "2026-01-01", "2026-12-31")], "The year 2026"),
-        ("period", [make_period("next_7_days", "2025-12-30", "2026-01-05")], LAST_WEEK),
+        ("period", [MONTH], "January 2026"),
+        ("period", [MONTH | {"period": "calendar_year"}], "The year 2026"),
+        ("period", [LAST_WEEK], "7 days, to 5 Jan 2026"),
     ],
 )
 def test_filters(name, arguments, text):
@@ -90,12 +69,17 @@ def test_filters(name, arguments, text):
     assert template.render(value=value, more=more, zone=ROUTE.zone) == text
 
 
-def test_signed_numbers_and_week_names():
-    assert [signed(n) for n in (2, -1500, 0.2, -0.2)] == ["+2", "−1,500", "0", "0"]
+def test_unit_of_one_is_singular_or_falls_back_to_plural():
+    content = {"unit": "boats", "unit_one": "boat"}
+    for one, text in ((0, "boats"), (1, "boat"), ("1", "boat"), (2, "boats"), ("1,000", "boats")):
+        assert unit_of(content, one) == text
+    assert unit_of({"unit": "boats"}, 1) == "boats"
+
+
+def test_week_name_has_the_local_day():
     # 23:30 UTC is the next day in British Summer Time.
-    assert week_name("2026-W02", "2026-07-10T23:30:00Z", ROUTE.zone) == (
-        "Week 2 of 2026, Saturday 11 July 2026"
-    )
+    name = week_name("2026-W02", "2026-07-10T23:30:00Z", ROUTE.zone)
+    assert name == "Week 2 of 2026, Saturday 11 July 2026"
 
 
 @pytest.mark.parametrize(
@@ -136,9 +120,3 @@ def test_likelihoods_text_has_declared_limits():
     limits = {"likely_above": 0.6, "unlikely_below": 0.35}
     text = likelihoods(declared.model_copy(update=limits))
     assert "is over 60%, unlikely when it is under 35%, and possible in between" in text
-
-
-def test_sentence_formats_dates_and_times():
-    reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05, not 2026-13-05"
-    expected = "None since 6 July 2026, 13:00, of 5 July 2026, not 2026-13-05."
-    assert sentence(reason, ROUTE.zone) == expected

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from service.answers.track_record import count_inside, track_record, weeks_apart
+from service.answers.track_record import count_inside, track_record
 from service.answers.wording import day_span, long_day, signed
 from service.issues.score import score
 from tests.service.page.test_templates import save_screenshot, violations
@@ -30,11 +30,9 @@ def test_record_before_and_after_scoring(site, visit):
     page = visit("/record")
     live = page.locator("section.record").first
     weeks = record["weeks"]
-    apart = weeks_apart(weeks)
-    covered = sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in apart)
-    assert count_inside(weeks) == (covered, len(apart))
+    covered, apart = count_inside(weeks)
     text, end = live.inner_text(), long_day(weeks[-1]["to"])
-    assert f"{covered} of {len(apart)} separate weekly totals" in text
+    assert f"{covered} of {apart} separate weekly totals" in text
     assert f"26 weeks to {end}." in text
     assert f"published forecasts, 26 weeks to {end}" in page.content()
     outside = sum(not week["lo95"] <= week["truth"] <= week["hi95"] for week in weeks)
