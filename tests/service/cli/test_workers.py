@@ -1,7 +1,5 @@
 """Backtests on several workers: identical scores, even when a worker is killed."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os
@@ -74,19 +72,6 @@ def test_processes_give_identical_scores(work, serial_run, monkeypatch):
     assert not [child for child in children if child.is_alive()]
 
 
-def test_tasks_of_killed_processes_are_retried(work, serial_run):
-    killed_pids: list[int] = []
-
-    def kill_workers():
-        if not killed_pids:
-            for child in multiprocessing.active_children():
-                os.kill(child.pid, signal.SIGKILL)
-                killed_pids.append(child.pid)
-
-    np.testing.assert_equal(run(work, on_processes(2), kill_workers), serial_run)
-    assert len(killed_pids) == 2
-
-
 DEADLY = """
 import os, signal
 class Deadly:
@@ -101,7 +86,7 @@ def killing_work(figures, tmp_path, monkeypatch):
     (tmp_path / "deadly_model.py").write_text(DEADLY)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    import deadly_model  # type: ignore[import-not-found]
+    import deadly_model
 
     config = BacktestConfig("2024-01-01", "2024-01-01", paths=20, series="people")
     return Work({"deadly": deadly_model.Deadly()}, figures, config)
@@ -125,18 +110,23 @@ def cluster():
         yield cluster
 
 
-def test_tasks_of_a_killed_cluster_worker_are_retried(work, serial_run, cluster):
-    killed_pids: list[int] = []
+@pytest.mark.parametrize("kind", ["processes", "cluster"])
+def test_tasks_of_killed_workers_are_retried(work, serial_run, kind, request):
+    if kind == "processes":
+        mapper, list_workers = on_processes(2), multiprocessing.active_children
+    else:
+        cluster = request.getfixturevalue("cluster")
+        mapper, list_workers = on_cluster(cluster.scheduler_address), cluster.workers.values
+    killed_pids = []
 
     def kill_workers():
         if not killed_pids:
-            killed_pids.append(next(iter(cluster.workers.values())).pid)
-            os.kill(killed_pids[0], signal.SIGKILL)
+            killed_pids.extend(worker.pid for worker in list_workers())
+            for pid in killed_pids:
+                os.kill(pid, signal.SIGKILL)
 
-    np.testing.assert_equal(
-        run(work, on_cluster(cluster.scheduler_address), kill_workers), serial_run
-    )
-    assert killed_pids
+    np.testing.assert_equal(run(work, mapper, kill_workers), serial_run)
+    assert len(killed_pids) == (2 if kind == "processes" else 1)
 
 
 BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))
