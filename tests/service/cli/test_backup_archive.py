@@ -155,6 +155,16 @@ def test_unwritable_folder_stops_restore_before_database_changes(name, archive, 
     assert read_tree(target.fitted_folder) == before
 
 
+def test_restore_says_if_only_the_database_is_restored(archive, target):
+    folder = next(name for name in check(archive).sha256 if name.startswith("fitted/"))
+    blocked = target.fitted_folder / Path(folder).parts[1]
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where a folder is wanted")
+    expected = rf"{blocked.name}.*\): the database is restored, but the models are not$"
+    with pytest.raises(BackupError, match=expected):
+        restore(target, archive)
+
+
 def test_backup_contains_only_whole_transactions(context, target, tmp_path):
     """A writer commits a run with two subscribers at a time; no backup has half of them."""
     stop = threading.Event()

@@ -1,4 +1,3 @@
-import importlib
 import io
 import json
 import os
@@ -8,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from service.cli import main
+from service.cli.main import group
 from service.core.context import open_context
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, command, environment
 from tests.support.commands import run_command
 
-# `service.cli` exports a function of the same name.
-main = importlib.import_module("service.cli.main")
 COMMANDS = ("run", "ingest", "refit", "serve", "scheduler", "status", "forecast", "backtest")
 
 
@@ -31,9 +30,9 @@ FORECAST_CSV = (*FORECAST, "--model", "climatology", "--horizon", "1", "--format
 OUTPUTS = (("config",), ("--help",), FORECAST_CSV)
 
 
-def run_with_stdout(stdout, *arguments):
+def run_with_stdout(stdout, *arguments, **settings):
     streams = {"capture_output": False, "stdout": stdout, "stderr": subprocess.PIPE}
-    env = environment() | {"PYTHONUNBUFFERED": ""}  # some machines set it
+    env = environment(**settings) | {"PYTHONUNBUFFERED": ""}  # some machines set it
     return run_command(*command(*arguments), env=env, **streams)
 
 
@@ -90,7 +89,7 @@ def test_characters_that_the_encoding_lacks_are_replaced(monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", out)
     with pytest.raises(SystemExit) as caught:
-        main.main()
+        main()
     out.flush()
     assert caught.value.code == 0
     assert b" Caf? " in out.buffer.getvalue()
@@ -136,7 +135,7 @@ def test_help_is_complete_and_imports_no_heavy_packages():
     assert done.returncode == 0, done.stderr
     helps = [json.loads(line) for line in done.stdout.splitlines()]
     texts = {" ".join(words): text for words, text, _ in helps}
-    assert set(texts) >= {"", "keys create", *main.group.commands}
+    assert set(texts) >= {"", "keys create", *group.commands}
     for name in COMMANDS:
         assert f"\n  {name} " in texts[""]
         assert f"crossings {name}" in texts[name].partition("Example")[2]

@@ -31,15 +31,12 @@ def test_failure_of_a_route_is_raised_after_the_others(tmp_path, error):
     assert done == ["italy"]
 
 
-def test_unreachable_cluster_is_reported_once_for_all_routes(monkeypatch, tmp_path):
+def test_unreachable_cluster_is_reported_once_before_any_fit(crossings, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
-    settings = Settings(var_dir=tmp_path, routes="channel,italy", dask="tcp://127.0.0.1:1")
-    context, fitted = open_context(settings), []
-    with pytest.raises(JobError, match=r"^tcp://127.0.0.1:1: expected a Dask scheduler"):
-        run_each_route(context, lambda one: fitted.append(one.route.name) or "", in_parallel=True)
-    context.database.close()
-    assert not fitted
+    done = crossings("refit", routes="channel,italy", dask="tcp://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("Error: tcp://127.0.0.1:1: expected a Dask scheduler") == 1
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,6 @@ def test_status_check_names_jobs_whose_last_run_failed(crossings, filled):
 
 def test_status_does_not_interpret_markup_in_reasons(crossings, context):
     reason = "row 3: expected a whole number, found '[x]', then '[/b]'"
-    record_run(
-        context.database, "2026-01-02T13:50:00Z", job="ingest", outcome="failed", reason=reason
-    )
-    done = crossings("status", var_dir=context.settings.var_dir)
+    record_run(context.database, job="ingest", outcome="failed", reason=reason)
+    done = crossings("status")
     assert done.stdout.count(reason) == 2, done.stderr

@@ -5,10 +5,8 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
 import click
 import numpy as np
@@ -20,9 +18,9 @@ from forecast.backtest import BacktestConfig, Work, in_turn
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
 from service.cli.workers import choose_mapper, on_cluster, on_processes
+from tests.service.support import ROOT, command
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
-ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is still running when its worker is killed. At the first origin there
 # are too few days to fit a model.
 CONFIG = BacktestConfig(
@@ -156,10 +154,9 @@ def test_invalid_scheduler_is_rejected(address):
 
 
 def test_interrupt_is_quiet_and_ends_the_workers():
+    days = ("--first", "2020-01-01", "--last", "2025-12-01", "--every", "1")
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
-        + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
-        + ["--workers", "2"],
+        command(*BACKTEST, *days, "--models", "hurdle", "--workers", "2"),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
