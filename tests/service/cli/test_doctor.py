@@ -203,7 +203,7 @@ def test_source_and_weather_sites(healthy, sites):
     assert sites.times(PAGE) == 2, "one request per check"
 
 
-def test_mail_server(healthy, mailbox, ca_file, authority):
+def test_mail_server(healthy, mailbox, ca_file, monkeypatch):
     mailer = mail_settings(healthy.var_dir, mailbox.port, ca_file)
     names = [name for name in mailer.model_fields_set if name.startswith(("smtp", "mail"))]
     settings = healthy.model_copy(
@@ -216,6 +216,8 @@ def test_mail_server(healthy, mailbox, ca_file, authority):
     finding = diagnose(wrong)["mail"]
     assert (finding.state, "refuses the login" in finding.said) == ("fail", True)
     assert PASSWORD not in repr(finding)
+    monkeypatch.setattr(module, "check_server", lambda _: f"it repeats {PASSWORD}")
+    assert diagnose(settings)["mail"].said == "it repeats ********"
 
 
 def test_each_reason_of_the_forecast_has_its_remedy(healthy, context):
