@@ -1,7 +1,5 @@
 """Shared by all tests: the embedded figures, one BLAS thread, no network beyond loopback."""
 
-from __future__ import annotations
-
 import gc
 import os
 

@@ -1,7 +1,5 @@
 """Commands in documents exist and take the options shown."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from itertools import chain, dropwhile

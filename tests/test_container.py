@@ -1,7 +1,5 @@
 """The image and the compose file: versions, privileges and settings."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

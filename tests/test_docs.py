@@ -1,7 +1,5 @@
 """Documents: links, and names of settings, code and metrics."""
 
-from __future__ import annotations
-
 import re
 from itertools import chain
 from pathlib import Path

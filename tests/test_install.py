@@ -3,8 +3,6 @@
 The packages are wheels made here, so that the installer is real but needs no index.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Import layers, as drawn in docs/architecture.md, and rules of the whole repository."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Locked requirements: hashes, no URLs, and the same versions in all locks."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import tomllib

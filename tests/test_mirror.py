@@ -1,7 +1,5 @@
 """Test files mirror modules: `forecast/paths.py` has `tests/forecast/test_paths.py`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

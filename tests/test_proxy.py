@@ -1,7 +1,5 @@
 """deploy/nginx.conf in a real nginx, with two replicas and a name server."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import socket

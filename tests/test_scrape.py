@@ -1,7 +1,5 @@
 """A real Prometheus with the scrape configuration of docs/alerts.md and deploy/alerts.yaml."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re

@@ -1,7 +1,5 @@
 """A service of another declared pair of series; no code names a series."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import re

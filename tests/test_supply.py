@@ -1,7 +1,5 @@
 """Supply chain: the bill of materials, the audit and the security policy."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Plain English in templates, documents and the sentences of the code."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -115,9 +115,12 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
     An identical existing model file is left alone: the folder may be read-only, as in an image.
     """
     head, result = check(file), "nothing is restored"
-    with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
-        try:
-            if not stack.enter_context(locks.try_lock(target, locks.SCHEDULER)):
+    try:
+        with (
+            contextlib.closing(connect(settings.database)) as target,
+            locks.try_lock(target, locks.SCHEDULER) as is_stopped,
+        ):
+            if not is_stopped:
                 raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
             changed = _changed_models(settings, head)
@@ -126,25 +129,23 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
             if replaced and not overwrite:
                 old = ", ".join(replaced)
                 raise BackupError(f"{old} would be overwritten; use --overwrite to allow it")
-            folder = stack.enter_context(
-                TemporaryDirectory(prefix=".restoring.", dir=settings.fitted_folder)
-            )
-            for name, stream in _members(file):
-                if name == _DATABASE:
-                    with Path(folder, name).open("wb") as written:
-                        shutil.copyfileobj(stream, written)
-            copy = stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}"))
-            export.copy_tables(copy, target)
+            with TemporaryDirectory(prefix=".restoring.", dir=settings.fitted_folder) as folder:
+                for name, stream in _members(file):
+                    if name == _DATABASE:
+                        with Path(folder, name).open("wb") as written:
+                            shutil.copyfileobj(stream, written)
+                with export.open_sqlite(f"{folder}/{_DATABASE}") as copy:
+                    export.copy_tables(copy, target)
             result = "the database is restored, but the models are not"
             for name, stream in _members(file):
                 if name in changed:
                     changed[name].parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(changed[name], stream.read())
-        except DatabaseError as error:
-            raise BackupError(f"{file} is not restored: {error}") from error
-        except OSError as error:
-            place = f"{error.filename or 'a file'} cannot be written ({error.strerror})"
-            raise BackupError(f"{place}: {result}") from error
+    except DatabaseError as error:
+        raise BackupError(f"{file} is not restored: {error}") from error
+    except OSError as error:
+        place = f"{error.filename or 'a file'} cannot be written ({error.strerror})"
+        raise BackupError(f"{place}: {result}") from error
     return head
 
 

@@ -12,6 +12,7 @@ import click
 
 from service.cli.options import form_option, pass_settings
 from service.cli.output import console, print_json, print_table
+from service.core.secrets import MASK
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -30,7 +31,6 @@ def config(settings: Settings, form: str) -> None:
       crossings config
       crossings config --format env > crossings.env
     """
-    from service.core.secrets import MASK
     from service.core.settings import FOLDER, Settings, file_of, variable_of
 
     rows = []
@@ -49,12 +49,10 @@ def config(settings: Settings, form: str) -> None:
         print_table(("setting", "value", "from"), rows)
         click.echo(_requests(settings))
     names = {name for name, _, _ in rows}
-    files = {name.lower() for name in names}
-    unknown = [name for name in os.environ if name not in names]
-    unknown += [str(file) for file in FOLDER.glob("*") if file.name.lower() not in files]
-    for name in sorted(unknown):
-        if name.rpartition("/")[2].upper().startswith("CROSSINGS_"):
-            click.echo(f"warning: {name} is not a setting and has no effect", err=True)
+    for place in sorted([*os.environ, *map(str, FOLDER.glob("*"))]):
+        name = place.rpartition("/")[2].upper()
+        if name.startswith("CROSSINGS_") and name not in names:
+            click.echo(f"warning: {place} is not a setting and has no effect", err=True)
 
 
 def _requests(settings: Settings) -> str:

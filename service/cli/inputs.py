@@ -66,13 +66,11 @@ def read_inputs(
     return Inputs(route, data, series, columns, drivers, covariate_forecasts or covariates)
 
 
-def select_models(
-    settings: Settings, route: Route, names: list[str]
-) -> list[tuple[str, Forecaster]]:
+def select_models(settings: Settings, route: Route, names: list[str]) -> dict[str, Forecaster]:
     """Return the declared models of these names; ``champion`` and ``all`` are of the route."""
     declarations = declared(settings.models_dir)
     of_route = declared(settings.models_dir, route.models)
     if names == ["all"]:
         names = list(of_route)
     chosen = [specs.champion(of_route) if name == "champion" else name for name in names]
-    return [(name, specs.build(name, declarations)) for name in chosen]
+    return {name: specs.build(name, declarations) for name in chosen}

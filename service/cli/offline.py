@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["backtest", "backtest_rows", "forecast", "show_backtest"]
+__all__ = ["backtest", "forecast", "show_backtest"]
 
 import io
 import json
@@ -108,16 +108,15 @@ def forecast(
 
     from forecast import joint
     from forecast.covariates import CovariatesError
-    from forecast.series import ONE_DAY, as_date
     from service.answers.ahead import Ahead
     from service.answers.bands import bands
-    from service.answers.totals import total_between
+    from service.answers.totals import periods
     from service.cli.inputs import select_models
 
     series, route = inputs.series, inputs.route
     figures = inputs.upto(str(as_of.date())) if as_of else inputs.figures
     history = figures[series]
-    name, forecaster = select_models(settings, route, [model])[0]
+    ((name, forecaster),) = select_models(settings, route, [model]).items()
     rng = joint.generator(seed, name, history.data_through)
     try:
         drivers = inputs.drivers.at(history.data_through, horizon) if inputs.drivers else None
@@ -129,15 +128,12 @@ def forecast(
         np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
         write_out(paths_out, stream.getvalue())
     declared = route.series[series] if series in route.forecast else None
-    rows = bands(Ahead.of(simulated), horizon, _LEVELS, declared)
-    first = as_date(simulated.start)
+    ahead = Ahead.of(simulated)
+    rows = bands(ahead, horizon, _LEVELS, declared)
     totals = [
-        row
-        for days in (7, 28)
-        if days <= horizon
-        for row in total_between(
-            history, simulated, first, as_date(simulated.start + (days - 1) * ONE_DAY), _LEVELS
-        )
+        total | {"period": f"{total['from']}/{total['to']}"}
+        for total in periods(history, ahead, ("next_7_days", "next_28_days"), _LEVELS)
+        if total["note"] is None  # within the horizon
     ]
     origin = str(history.data_through)
     if form == "json":
@@ -188,13 +184,13 @@ def backtest(
     """
     from forecast import backtest as backtests
     from forecast.series import ONE_DAY, as_day
-    from service.cli import inputs as reading
+    from service.cli.inputs import select_models
     from service.cli.workers import choose_mapper
 
     protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )
-    chosen = dict(reading.select_models(settings, inputs.route, models.split(",")))
+    chosen = select_models(settings, inputs.route, models.split(","))
     judged, data = inputs.figures[inputs.series], inputs.data
     requested = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(judged.data_through)
@@ -214,16 +210,7 @@ def backtest(
     summary = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(summary, indent=2) + "\n").encode())
-    if form == "json":
-        print_json(summary)
-    elif form == "csv":
-        rows = backtest_rows(summary)
-        click.echo(csv_text(rows, rows[0]), nl=False)
-    else:
-        show_backtest(backtest_rows(summary))
-    for name, row in summary["models"].items():
-        for reason in row["declined"]:
-            click.echo(f"{name} declined at {reason}", err=True)
+    show_backtest(summary, form)
 
 
 def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> None:
@@ -240,9 +227,9 @@ def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> 
     print_table(columns, table, width=160, numbers_from=1)
 
 
-def backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one row a model: number of origins, mean CRPS, and coverage of each range."""
-    return [
+def show_backtest(summary: dict[str, Any], form: str = "table") -> None:
+    """Print the scores of a backtest in `form`, then the origins that a model declined."""
+    rows = [
         {"model": name, "origins": row["origins"], "seconds_per_origin": row["seconds_per_origin"]}
         | {f"crps_{what}": value for what, value in row["crps"].items()}
         | {
@@ -252,11 +239,18 @@ def backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, row in summary["models"].items()
     ]
+    if form == "json":
+        print_json(summary)
+    elif form == "csv":
+        click.echo(csv_text(rows, rows[0]), nl=False)
+    else:
+        _print_scores(rows)
+    for name, row in summary["models"].items():
+        for reason in row["declined"]:
+            click.echo(f"{name} declined at {reason}", err=True)
 
 
-def show_backtest(rows: list[dict[str, Any]]) -> None:
-    """Print the table of a backtest."""
-
+def _print_scores(rows: list[dict[str, Any]]) -> None:
     def number(value: float | None, form: str) -> str:
         return "–" if value is None else format(value, ",.0f" if value >= 100 else form)
 

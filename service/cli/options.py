@@ -23,8 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from service.answers.errors import BadQuestion, NoAnswer
+from service.core.addresses import AddressError
+from service.core.context import Context, open_context
+from service.core.files import RegistryError
+from service.core.secrets import mask_url
+
 if TYPE_CHECKING:
-    from service.core.context import Context
     from service.core.settings import Settings
 
 _Command = Callable[..., Any]
@@ -65,9 +70,7 @@ def open_for_command(settings: Settings, only_to: str = "") -> Context:
 
     `only_to` is what the command does with a database, such as "back up".
     """
-    from service.core.context import open_context
     from service.core.database import has_tables
-    from service.core.secrets import mask_url
 
     if only_to and not has_tables(settings.database):
         raise click.ClickException(f"{mask_url(settings.database)}: no database to {only_to}")
@@ -80,10 +83,7 @@ def exit_status(error: Exception) -> int | None:
     """Return the exit status of an error that a person can act on; None for a defect."""
     from forecast.forecasters.base import FitError
     from forecast.specs import SpecError
-    from service.answers.errors import BadQuestion, NoAnswer
-    from service.core.addresses import AddressError
     from service.core.database import DatabaseError
-    from service.core.files import RegistryError
     from service.core.job_runner import JobError
     from service.core.settings import SettingsError
     from service.data.source import SourceError, Unreachable

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from service.core.files import write_atomically
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -42,8 +44,6 @@ class Group(click.Group):
 
 def write_out(file: Path, content: bytes) -> None:
     """Write `content` to `file` completely or not at all, or into a link or device."""
-    from service.core.files import write_atomically
-
     if file.is_symlink() or (file.exists() and not file.is_file()):
         file.write_bytes(content)
     else:

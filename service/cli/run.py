@@ -28,6 +28,7 @@ from service.cli.options import (
     pass_settings,
 )
 from service.cli.output import fit_progress
+from service.core.clock import utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ FREE_WEATHER = (
 
 @click.command()
 @pass_settings
-def run(settings: Settings) -> int:
+def run(settings: Settings) -> None:
     """Migrate, ingest, fit, publish, serve and schedule until stopped.
 
     Starts with the embedded figures, then reads newer ones unless CROSSINGS_SOURCE is figures.
@@ -62,8 +63,7 @@ def run(settings: Settings) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         _handle_signals()
         _require_free_port(settings)
-        return _serve(open_for_command(settings))
-    return 0
+        _serve(open_for_command(settings))
 
 
 @click.command()
@@ -120,20 +120,22 @@ def exit_with_stdin() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = lambda: None) -> None:
-    """Read the figures and publish; call `serve` once a route has a forecast, unless one is served.
+def _prepare(context: Context, serve: Callable[[str], object]) -> None:
+    """Read the figures and publish; call `serve` with a series as soon as one has a forecast.
 
-    Raises the last failure only if no route has a forecast to serve.
+    Raises the last failure only if there is no forecast to serve.
     """
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import published_series
     from service.core.job_runner import run_in_parallel
 
     errors: list[Exception] = []
+    if series := published_series(IssueLoader(context)):
+        serve(series)
+    served = ", the last forecast is served" if series else ""
 
     def prepare(one: Context) -> None:
         of = f" for {one.route.name}" if len(context.routes) > 1 else ""
-        served = ", the last forecast is served" if is_served else ""
         for name, work in (("figures", _ingest), ("weather", _weather), ("forecast", _refit)):
             try:
                 _print(f"{name:10}{work(one)}")
@@ -143,14 +145,12 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
                 errors.append(error)
                 _print(f"{name:10}not updated{of}{served}: {error}", err=True)
 
-    has_forecast = is_served
     for _, result in run_in_parallel(context, prepare):
         if isinstance(result, Exception):
             raise result
-        if not has_forecast and published_series(IssueLoader(context)):
-            has_forecast = True
-            serve()
-    if errors and not has_forecast:
+        if not series and (series := published_series(IssueLoader(context))):
+            serve(series)
+    if errors and not series:
         raise errors[-1]
 
 
@@ -163,7 +163,6 @@ def _ingest(context: Context) -> str:
 
 def _weather(context: Context) -> str:
     """Read the weather once, unless a recent reading exists."""
-    from service.core.clock import utc_now
     from service.data import weather_store
     from service.data.ingest_weather import weather
 
@@ -187,29 +186,24 @@ def _refit(context: Context) -> str:
         return refit(context, progress=progress).reason
 
 
-def _serve(context: Context) -> int:
+def _serve(context: Context) -> None:
     """Start the server and the scheduler as processes; stop both when one ends.
 
     The server starts as soon as a route has a forecast: a slow fit, a full disk or a broken model
     must not delay readers. The scheduler retries what failed.
     """
-    from service.answers.issue_loader import IssueLoader
-    from service.answers.status import published_series
-
     settings = context.settings
     children: dict[str, subprocess.Popen[bytes]] = {}
-    # Nothing is written to it. When this process dies, its end of the pipe closes and they end.
-    theirs, ours = os.pipe()
 
     def start(role: str) -> None:
-        # own session: Ctrl-C reaches only us, and we pass it on
         command = [sys.executable, "-m", "service.cli", CHILD, role]
-        children[role] = subprocess.Popen(command, stdin=theirs, start_new_session=True)
+        # Nothing is written to its input, which only closes when this process dies.
+        # Own session: Ctrl-C reaches only us, and we pass it on.
+        children[role] = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
-    def serve() -> None:
+    def serve(series: str) -> None:
         start("serve")
         _wait_until_ready(settings, children["serve"])
-        series = published_series(IssueLoader(context))
         _print(
             f"ready     {settings.address}/                 the page\n"
             f"          {settings.address}/v1/status        its status\n"
@@ -219,10 +213,7 @@ def _serve(context: Context) -> int:
     try:
         url = context.database.engine.url.render_as_string(hide_password=True)
         _print(f"database  {url}")
-        is_served = published_series(IssueLoader(context)) is not None
-        if is_served:
-            serve()
-        _prepare(context, is_served, serve)
+        _prepare(context, serve)
         context.database.close()
         start("scheduler")
         _print("stop with Ctrl-C")
@@ -234,8 +225,6 @@ def _serve(context: Context) -> int:
             time.sleep(0.5)
     finally:
         _stop(list(children.values()))
-        os.close(theirs)
-        os.close(ours)
 
 
 def _print(text: str, err: bool = False) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 __all__ = ["series", "verdict"]
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from service.cli.offline import backtest_rows, show_backtest
+from service.cli.offline import show_backtest
 from service.cli.options import pass_settings
 from service.cli.output import Group, console, count_progress, print_table
+from service.core.clock import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from forecast.bootstrap import Interval
     from forecast.series import DailySeries
     from service.core.declared_series import Route
@@ -53,7 +53,6 @@ def check(settings: Settings, file: Path, no_scores: bool) -> None:
       crossings series check series/italy.toml
       crossings series check ferries/ferries.toml --no-scores
     """
-    from service.core.clock import utc_now
     from service.core.route_files import read_route
     from service.data import collect
 
@@ -111,10 +110,8 @@ def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, Da
     from service.data.source import SourceError
 
     figures = {}
-    for name in route.forecast:
-        counts = document.figures.get(name)
-        if not counts:
-            continue
+    for name in filter(document.figures.get, route.forecast):
+        counts = document.figures[name]
         days = sorted(counts)
         gap = next((at for at, day in enumerate(days) if (day - days[0]).days != at), len(days))
         figures[name] = DailySeries.from_days(name, days[:gap], [counts[day] for day in days[:gap]])
@@ -136,7 +133,7 @@ def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, Da
 def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries]) -> None:
     from forecast import backtest, specs
     from forecast.series import ONE_DAY
-    from service.cli import inputs
+    from service.cli.inputs import select_models
     from service.issues.declared_models import declared
 
     champion = specs.champion(declared(settings.models_dir, route.models))
@@ -147,7 +144,7 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
     ]
     if not baselines:
         raise click.UsageError(f"{settings.models_dir}: expected a baseline, found none")
-    models = dict(inputs.select_models(settings, route, [champion, *baselines]))
+    models = select_models(settings, route, [champion, *baselines])
     leading = figures[route.leading]
     origins = min(len(leading) // _EVERY - 1, _MOST)
     last = leading.data_through - _EVERY * ONE_DAY
@@ -157,10 +154,7 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
     with count_progress("origins x models", origins * len(models)) as progress:
         scores, declined = backtest.rolling_origin(models, figures, protocol, progress)
     summary = backtest.summary(protocol, scores, declined)
-    show_backtest(backtest_rows(summary))
-    for name, reasons in declined.items():
-        for reason in reasons:
-            click.echo(f"{name} declined at {reason}", err=True)
+    show_backtest(summary)
     coverage = summary["models"][champion]["coverage"]["total_7"]["80"]
     click.echo()
     console(100).print(

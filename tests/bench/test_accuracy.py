@@ -1,7 +1,5 @@
 """The accuracy benchmark, end to end with our own forecasters only."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

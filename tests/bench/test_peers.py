@@ -1,7 +1,5 @@
 """Scores of peers, without their packages."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

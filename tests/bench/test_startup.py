@@ -1,7 +1,5 @@
 """CPU time and peak memory of programs."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

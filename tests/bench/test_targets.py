@@ -1,7 +1,5 @@
 """Targets: best peers, bounds and certainty."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

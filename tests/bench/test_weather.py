@@ -1,7 +1,5 @@
 """The weather benchmark: the weather each run is given at an origin."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

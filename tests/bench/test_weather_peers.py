@@ -1,7 +1,5 @@
 """The weather that peers are given, without their packages."""
 
-from __future__ import annotations
-
 import sys
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """Rolling-origin backtests: no look-ahead, scores and their averages."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Paired block bootstrap."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Calendar features, compared with the standard library."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Spread estimated from past errors: scores, stretch and the effect on coverage."""
 
-from __future__ import annotations
-
 import math
 import statistics
 

@@ -1,7 +1,5 @@
 """Covariates: validation, archived forecasts and views at past origins."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

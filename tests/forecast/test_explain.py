@@ -1,7 +1,5 @@
 """Attributions, compared with the definition of Shapley values."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Joint forecasts of people and boats, and their random generators."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

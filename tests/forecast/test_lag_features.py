@@ -1,7 +1,5 @@
 """Features of recent days, compared with plain loops."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.signal import lfilter

@@ -1,7 +1,5 @@
 """Statistics of simulated paths, compared with plain loops."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """PeoplePerBoat: boats drawn for the people of each path."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

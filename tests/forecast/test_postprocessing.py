@@ -1,7 +1,5 @@
 """Correction of ensemble members by past errors."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Logistic and gamma regressions, compared with statsmodels and first-order conditions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import statsmodels.api as sm

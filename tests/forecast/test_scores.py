@@ -1,7 +1,5 @@
 """Scores, compared with their definitions and with published values."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

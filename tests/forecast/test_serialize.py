@@ -1,7 +1,5 @@
 """Serialised fits; forecasters/test_base.py tests the round trip of every family."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

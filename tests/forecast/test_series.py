@@ -1,7 +1,5 @@
 """DailySeries: validation, slices and totals of daily counts."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

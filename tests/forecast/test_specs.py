@@ -1,7 +1,5 @@
 """Model declarations: parsing, building and error messages."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

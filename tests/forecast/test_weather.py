@@ -1,7 +1,5 @@
 """Weather terms: past drivers, ensemble members, days beyond them and assumed seas."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

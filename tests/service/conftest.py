@@ -1,7 +1,5 @@
 """Fixtures of the service: a database published once by the real commands, copied for each test."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import io

@@ -1,7 +1,5 @@
 """An SMTP server that stores emails, and fails on request."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 import email

@@ -1,7 +1,5 @@
 """Synthetic weather for the embedded figures: calm on days with arrivals, rough on others."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Helpers for tests of ingestion: store figures, read rows, and read the result of a run."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import NamedTuple
 

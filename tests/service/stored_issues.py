@@ -1,7 +1,5 @@
 """Helpers for tests of issues: runs, other settings, and the latest issue."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.core.context import Context

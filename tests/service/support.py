@@ -1,7 +1,5 @@
 """Helpers for the tests of the service."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import datetime as dt

@@ -1,7 +1,5 @@
 """Every step of docs/tutorial.md and docs/your-own-series.md prints what is written there."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """The real files, ingested in any order, and hindcasts of past days."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 from service.data import observation_store

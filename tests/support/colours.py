@@ -1,7 +1,5 @@
 """Contrast of colours."""
 
-from __future__ import annotations
-
 import re
 
 

@@ -1,7 +1,5 @@
 """Running a program to its end."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A PostgreSQL database that can become unreachable."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """The embedded figures of the English Channel, as the declaration names them."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Measures a first visit to a page: bytes transferred, and requests."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from tests.support.waiting import BOUND

@@ -3,8 +3,6 @@
 All imports are done first, so that a kill at a random moment hits the work.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

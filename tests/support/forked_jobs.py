@@ -1,7 +1,5 @@
 """A child process with all imports done, which runs each job in a fork."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

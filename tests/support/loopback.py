@@ -1,7 +1,5 @@
 """A web server on loopback that stands in for external sites."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import contextmanager

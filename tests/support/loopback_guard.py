@@ -1,7 +1,5 @@
 """Guards against connections beyond loopback, in tests and their child processes."""
 
-from __future__ import annotations
-
 import os
 import runpy
 import tempfile

@@ -1,7 +1,5 @@
 """Writes workbooks in the official format."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 import zipfile

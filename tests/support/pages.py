@@ -1,7 +1,5 @@
 """Writes GOV.UK pages in the official format."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The real published files, if available; they are not part of the project."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A local server that acts as GOV.UK and Open-Meteo, and fails on request."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import json

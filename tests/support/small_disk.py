@@ -1,7 +1,5 @@
 """A small disk that a test can fill, if the machine allows mounting one."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

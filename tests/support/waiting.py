@@ -3,8 +3,6 @@
 A limit only ends a hanging test. No test depends on how long something takes.
 """
 
-from __future__ import annotations
-
 import time
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Analog, compared with a plain loop over paths and past days."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

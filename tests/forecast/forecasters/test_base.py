@@ -1,7 +1,5 @@
 """Properties that every model family must have."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

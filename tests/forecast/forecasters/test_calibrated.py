@@ -1,7 +1,5 @@
 """Calibrated: estimating the stretch from past forecasts and applying it to totals."""
 
-from __future__ import annotations
-
 import statistics
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Climatology, on series of day numbers that identify the days drawn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Hurdle: paths against a plain loop, regressions against a general optimiser."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 

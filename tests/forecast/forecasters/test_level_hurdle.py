@@ -1,7 +1,5 @@
 """LevelHurdle: regressions against a general optimiser, paths against a plain loop."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 

@@ -1,7 +1,5 @@
 """LevelHurdle with weather: the effect of drivers, and faulty drivers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """LinearPool: whole paths from members in proportion to their weights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Prophet: paths against its own forecast, and no output."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

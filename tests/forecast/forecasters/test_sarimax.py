@@ -1,7 +1,5 @@
 """Sarimax: paths against the forecast of statsmodels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

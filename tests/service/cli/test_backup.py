@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import os
 
 import pytest
@@ -7,18 +5,12 @@ import pytest
 from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
 from service.core.locks import try_lock
-from tests.service.support import (
-    record_run,
-)
-
-
-def folders_of(settings):
-    return {"var_dir": settings.var_dir, "fitted_dir": settings.fitted_folder}
+from tests.service.support import record_run
 
 
 def test_backup_and_restore_commands(crossings, settings, tmp_path):
     archive = str(tmp_path / "crossings.tar.gz")
-    backup = crossings("backup", archive, **folders_of(settings))
+    backup = crossings("backup", archive)
     assert backup.returncode == 0
     assert "2 issues" in backup.stdout
     assert crossings("restore", "--check", archive).stdout.startswith(f"intact: {archive}, made ")
@@ -70,7 +62,7 @@ def test_backup_and_restore_errors(crossings, settings, tmp_path):
         (["restore", "--check", str(archive)], 2, "expected a complete backup"),
         (["restore", str(tmp_path)], 2, "is a directory"),
     ):
-        done = crossings(*arguments, **folders_of(settings))
+        done = crossings(*arguments)
         assert (done.returncode, done.stdout) == (status, ""), arguments
         assert done.stderr.splitlines()[-1].startswith("Error: ")
         assert message in done.stderr
@@ -82,7 +74,7 @@ def test_restore_is_rejected_while_a_scheduler_runs(crossings, context, tmp_path
     record_run(context.database, job="later")
     for is_running in (True, False):
         with try_lock(context.database, "scheduler" if is_running else "other"):
-            done = crossings("restore", "--overwrite", str(archive), **folders_of(context.settings))
+            done = crossings("restore", "--overwrite", str(archive))
         assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
         with context.database.reading() as connection:
             assert len(run_store.list_recent(connection, "later")) == is_running

@@ -1,14 +1,10 @@
-from __future__ import annotations
-
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from service.api.key_store import SCOPES
-from tests.service.support import command, environment
-from tests.support.commands import run_command
+from tests.service.cli.test_main import run_with_stdout
 
 
 def test_keys_create_list_and_revoke(crossings):
@@ -48,8 +44,6 @@ def test_keys_create_rejects_invalid_options(crossings):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_key_is_not_stored_when_stdout_is_full(crossings, tmp_path):
     with Path("/dev/full").open("wb") as full:
-        streams = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
-        create = command("keys", "create", "--name", "k1")
-        done = run_command(*create, env=environment(var_dir=tmp_path / "var"), **streams)
+        done = run_with_stdout(full, "keys", "create", "--name", "k1", var_dir=tmp_path / "var")
     assert done.returncode == 1 and "Error: no room to write" in done.stderr
     assert crossings("keys", "create", "--name", "k1").returncode == 0, "its name is free"

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -11,11 +9,13 @@ import pytest
 from tests.service.support import ROOT
 
 FIGURES = str(ROOT / "service" / "data" / "figures.csv")
+LINES = Path(FIGURES).read_text().splitlines()
 QUICK = ("--model", "climatology", "--paths", "200")
+FORECAST = ("forecast", "--data", FIGURES, *QUICK)
 
 
-def run_forecast(crossings, *arguments):
-    done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "json", *arguments)
+def run_forecast(crossings, *arguments, **settings):
+    done = crossings(*FORECAST, "--format", "json", *arguments, **settings)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -37,59 +37,46 @@ def test_forecast_rows_totals_and_saved_paths(crossings, tmp_path):
     assert not (tmp_path / "var").exists(), "no database is created"
 
 
-def test_forecast_ignores_days_after_as_of(crossings, tmp_path):
-    lines = Path(FIGURES).read_text().splitlines()
-    cutoff = next(row for row, line in enumerate(lines) if line.startswith("2024-10-18"))
+def test_forecast_depends_on_the_seed_and_the_days_to_as_of(crossings, tmp_path):
+    cutoff = next(row for row, line in enumerate(LINES) if line.startswith("2024-10-18"))
+    changed = [f"{line.split(',')[0]},999,9" for line in LINES[cutoff + 1 :]]
     other_file = tmp_path / "other.csv"
-    changed_rows = [",".join((line.split(",")[0], "999", "9")) for line in lines[cutoff + 1 :]]
-    other_file.write_text("\n".join([*lines[: cutoff + 1], *changed_rows]) + "\n")
-    first = run_forecast(crossings, "--as-of", "2024-10-18")
-    repeated = run_forecast(crossings, "--as-of", "2024-10-18", "--data", str(other_file))
-    assert repeated["rows"] == first["rows"]
-
-
-def test_seed_determines_the_forecast(crossings):
-    first = run_forecast(crossings, "--seed", "5")
-    assert run_forecast(crossings, "--seed", "5") == first
-    assert run_forecast(crossings, "--seed", "6")["rows"] != first["rows"]
+    other_file.write_text("\n".join([*LINES[: cutoff + 1], *changed]) + "\n")
+    arguments = ("--as-of", "2024-10-18", "--seed")
+    first = run_forecast(crossings, *arguments, "5")
+    assert run_forecast(crossings, *arguments, "5", "--data", str(other_file)) == first
+    assert run_forecast(crossings, *arguments, "6")["rows"] != first["rows"]
 
 
 def test_forecast_formats_agree(crossings):
     body = run_forecast(crossings)
-    done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "csv")
+    done = crossings(*FORECAST, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["median"] for row in rows] == [str(row["median"]) for row in body["rows"]]
-    table = crossings("forecast", "--data", FIGURES, *QUICK)
-    assert table.returncode == 0
+    table = crossings(*FORECAST)
     assert "2026-01-28" in table.stdout
 
 
-def test_forecast_of_a_file_with_one_column(crossings, tmp_path):
-    lines = Path(FIGURES).read_text().splitlines()
-    file = tmp_path / "people.csv"
-    file.write_text("\n".join(",".join(line.split(",")[:2]) for line in lines) + "\n")
+def test_any_series_of_a_file_is_forecast(crossings, tmp_path):
+    file = tmp_path / "one.csv"
+    file.write_text("\n".join(line.rpartition(",")[0] for line in LINES) + "\n")
     assert run_forecast(crossings, "--data", str(file))["series_id"] == "people"
     file.write_text(file.read_text().replace("people", "lorries"))
-    body = run_forecast(crossings, "--data", str(file), "--series", "lorries")
-    assert body["series_id"] == "lorries"
+    lorries = run_forecast(crossings, "--data", str(file), "--series", "lorries")
+    assert (lorries["series_id"], lorries["rows"][0]["likelihood"]) == ("lorries", None)
     boats = run_forecast(crossings, "--series", "boats")
     assert boats["rows"][0]["hi95"] < 60
-
-
-def test_series_of_another_route_has_likelihoods(crossings, tmp_path):
-    file = tmp_path / "italy.csv"
-    file.write_text(Path(FIGURES).read_text().replace("people", "italy_people", 1))
-    arguments = ("--data", str(file), "--series", "italy_people", *QUICK, "--format", "json")
-    done = crossings("forecast", *arguments, routes="channel,italy")
-    assert all(row["likelihood"] for row in json.loads(done.stdout)["rows"]), done.stderr
+    file.write_text(file.read_text().replace("lorries", "italy_people"))
+    italy = ("--data", str(file), "--series", "italy_people")
+    body = run_forecast(crossings, *italy, routes="channel,italy")
+    assert all(row["likelihood"] for row in body["rows"])
 
 
 def test_champion_is_one_of_the_models_of_the_route(crossings, tmp_path):
     text = (ROOT / "series" / "channel.toml").read_text().replace("../service", f"{ROOT}/service")
     (tmp_path / "channel.toml").write_text(f'models = ["climatology"]\n{text}')
-    arguments = ("--data", FIGURES, "--paths", "200", "--format", "json")
-    done = crossings("forecast", *arguments, series_dir=tmp_path)
-    assert json.loads(done.stdout)["model"] == "climatology", done.stderr
+    body = run_forecast(crossings, "--model", "champion", series_dir=tmp_path)
+    assert body["model"] == "climatology"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +93,7 @@ def test_champion_is_one_of_the_models_of_the_route(crossings, tmp_path):
     ],
 )
 def test_forecast_rejects_invalid_options(crossings, status, arguments, message):
-    done = crossings("forecast", "--data", FIGURES, *QUICK, *arguments)
+    done = crossings(*FORECAST, *arguments)
     assert done.returncode == status
     assert message in done.stderr
     assert sum(line.startswith("Error: ") for line in done.stderr.splitlines()) == 1
@@ -177,8 +164,8 @@ def test_covariate_forecasts_must_be_issued_at_the_origin(crossings, tmp_path):
     )
     covariates = ("--covariates", str(history), "--covariate-forecasts", str(issued))
     assert run_forecast(crossings, "--as-of", "2024-10-18", *covariates)["rows"]
-    done = crossings("forecast", "--data", FIGURES, *QUICK, "--as-of", "2024-10-19", *covariates)
+    done = crossings(*FORECAST, "--as-of", "2024-10-19", *covariates)
     assert done.returncode == 2
     assert f"{issued}: expected a forecast issued at 2024-10-19, found none" in done.stderr
-    done = crossings("forecast", "--data", FIGURES, *QUICK, *covariates[2:])
+    done = crossings(*FORECAST, *covariates[2:])
     assert "expected --covariates with it" in done.stderr

@@ -1,7 +1,5 @@
 """Output to files and terminals; a limit on file size stands in for a full disk."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

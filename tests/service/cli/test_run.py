@@ -1,4 +1,4 @@
-from __future__ import annotations
+"""``crossings run``, serve and scheduler as processes; and commands of two routes."""
 
 import contextlib
 import datetime as dt
@@ -8,111 +8,26 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 
-import httpx
 import psutil
 import pytest
 from pydantic import SecretStr
 
+from service.app import create_app
 from service.cli import run as run_module
+from service.cli.options import run_each_route
 from service.core.clock import utc_now
-from service.core.context import Context
+from service.core.context import Context, open_context
 from service.core.job_runner import JobError
+from service.core.settings import Settings
 from service.data import ingest_weather as weather_module
-from tests.service.support import (
-    ROOT,
-    ROUTE,
-    command,
-    declare_quick_models,
-    environment,
-    free_port,
-    latest_run,
-)
+from service.data.ingest import ingest
+from service.issues import fit_task
+from service.issues.compare import compare
+from service.issues.refit import refit
+from tests.service.support import ROOT, ROUTE, declare_quick_models, environment, latest_run
 from tests.support.sites import act_as_openmeteo
 from tests.support.waiting import BOUND, wait_until
-
-Start = Callable[..., "Service"]
-
-
-def _restore_signals():
-    """Restore signals that children of a background shell or of nohup ignore."""
-    for number in (signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
-class Service:
-    """A ``crossings`` process, whose output goes to a file."""
-
-    def __init__(self, role, settings, log):
-        self.url = f"http://127.0.0.1:{settings['port']}"
-        self.log = log
-        with log.open("w") as output:
-            self.process = subprocess.Popen(
-                command(role),
-                env=environment(**settings),
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=_restore_signals,
-            )
-
-    @property
-    def output(self):
-        return self.log.read_text("utf-8")
-
-    def wait_for(self, text):
-        """Wait until the output contains `text`."""
-
-        def is_printed():
-            has_ended = self.process.poll() is not None
-            is_found = text in self.output
-            assert is_found or not has_ended, self.output
-            return is_found
-
-        wait_until(is_printed, text)
-
-    def get(self, path):
-        response = httpx.get(self.url + path, timeout=BOUND, trust_env=False)
-        return response.status_code, response.text
-
-    def children(self):
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def stop(self, number=signal.SIGTERM):
-        """Send a signal and return the exit status."""
-        self.process.send_signal(number)
-        return self.process.wait(BOUND)
-
-
-@pytest.fixture(name="start")
-def start_fixture(tmp_path):
-    """Start a role on a free port, with models that are quick to fit."""
-    defaults: dict[str, object] = {
-        "port": free_port(),
-        "var_dir": tmp_path / "var",
-        "models_dir": declare_quick_models(tmp_path / "models"),
-        "paths": 100,
-        "champion_origins": 4,
-        "fit_seconds": 0,  # a fit in its own process would load the libraries of every family
-    }
-    started: list[Service] = []
-
-    def run(role="run", **settings):
-        log = tmp_path / f"log-{len(started)}"
-        started.append(Service(role, defaults | settings, log))
-        return started[-1]
-
-    yield run
-    for service in started:
-        if service.process.poll() is None:
-            for process in [*service.children(), psutil.Process(service.process.pid)]:
-                process.kill()
-        service.process.wait()
-
-
-def have_ended(processes):
-    return not psutil.wait_procs(processes, timeout=BOUND)[1]
 
 
 def test_run_publishes_serves_and_stops_cleanly(start, monkeypatch):
@@ -131,11 +46,8 @@ def test_run_publishes_serves_and_stops_cleanly(start, monkeypatch):
     assert json.loads(body)["rows"][0]["date"] in today
     assert "<svg" in service.get("/")[1]
 
-    children = service.children()
-    assert len(children) >= 3  # the server, its worker, the scheduler
-    assert service.stop(signal.SIGINT) == 0
-    assert have_ended(children)
-    assert "Traceback" not in service.output
+    assert len(service.children()) >= 3  # the server, its worker, the scheduler
+    service.stop(signal.SIGINT)
 
     # The second start refits nothing. When one child ends, all end.
     service = start()
@@ -147,7 +59,7 @@ def test_run_publishes_serves_and_stops_cleanly(start, monkeypatch):
     scheduler.kill()
     assert service.process.wait(BOUND) == 1
     service.wait_for("Error: the scheduler process ended with status -9")
-    assert have_ended(children)
+    assert not psutil.wait_procs(children, timeout=BOUND)[1]
 
 
 def test_run_stops_during_a_fit(start, tmp_path):
@@ -157,12 +69,9 @@ def test_run_stops_during_a_fit(start, tmp_path):
     service.wait_for("fitting prophet")
     # The fork server, its resource tracker and the fit.
     wait_until(lambda: len(service.children()) >= 3, "the fit has started")
-    children = service.children()
-    assert service.stop(signal.SIGINT) == 0, service.output
-    assert have_ended(children)
+    service.stop(signal.SIGINT)
     assert "refit was stopped before it was done" in service.output
     assert "is left out" not in service.output
-    assert "Traceback" not in service.output
 
 
 def test_port_in_use_stops_before_any_work(crossings, tmp_path):
@@ -183,28 +92,19 @@ def test_scheduler_stops_during_a_job(start, filled):
     service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
     service.wait_for("next at")
     wait_until(lambda: latest_run(filled, "compare"), "the comparison starts")
-    assert service.stop() == 0, service.output
+    service.stop()
     assert latest_run(filled, "compare").outcome == "stopped"
 
 
 def test_server_without_a_forecast_is_live_but_not_ready(start, filled):
     service = start("serve", var_dir=filled.settings.var_dir, workers=2)
-
-    def check_readiness():
-        assert service.process.poll() is None
-        with contextlib.suppress(httpx.TransportError):
-            return service.get("/readyz")
-        return None
-
-    status, body = wait_until(check_readiness, "the server responds")
+    status, body = service.wait_until_it_answers()
     assert status == 503
     assert json.loads(body)["detail"].startswith("nothing is published yet")
     assert service.get("/livez")[0] == 200
     # The first worker may respond before the second is started.
     wait_until(lambda: len(service.children()) == 2, "both workers are started")
-    children = service.children()
-    assert service.stop() == 0
-    assert have_ended(children)
+    service.stop()
 
 
 def test_run_starts_while_the_source_is_down_and_children_end_with_it(start):
@@ -220,7 +120,7 @@ def test_run_starts_while_the_source_is_down_and_children_end_with_it(start):
     assert len(children) >= 3
     service.process.kill()
     service.process.wait(BOUND)
-    assert have_ended(children)
+    assert not psutil.wait_procs(children, timeout=BOUND)[1]
 
 
 def test_run_reads_weather_unless_it_is_recent(reader, sites, monkeypatch, capsys):
@@ -252,3 +152,98 @@ def test_child_ends_when_its_input_closes():
     assert child.poll() is None
     os.close(write_end)
     assert child.wait(BOUND) == -signal.SIGTERM
+
+
+_carry_out = fit_task.run_fit_task
+
+
+def _carry_out_except_italy(order):
+    """Carry out a fit, but kill the process if it is for Italy."""
+    if "italy_people" in order.figures:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _carry_out(order)
+
+
+@contextlib.contextmanager
+def open_two_routes(folder, **more):
+    settings = Settings(
+        routes="italy,channel",
+        var_dir=folder / "var",
+        models_dir=declare_quick_models(folder / "models"),
+        paths=100,
+        horizon=28,
+        champion_origins=4,
+        source="figures",
+        **more,
+    )
+    with contextlib.closing(open_context(settings).database) as database:
+        yield Context(settings, database)
+
+
+@pytest.fixture
+def italy_killed(tmp_path, monkeypatch, request):
+    """A context without a forecast, in which the first route's fits are killed.
+
+    The parameter is the number of workers.
+    """
+    monkeypatch.setattr(fit_task, "run_fit_task", _carry_out_except_italy)
+    with open_two_routes(tmp_path, workers=request.param) as context:
+        yield context
+
+
+@pytest.mark.parametrize("italy_killed", [1, 2], indirect=True)
+def test_first_start_serves_the_other_route_when_one_fails(italy_killed, capsys):
+    served = []
+    run_module._prepare(italy_killed, served.append)
+    assert served == ["people"]
+    message = (
+        "forecast  not updated for italy: no model could be fitted: climatology: its process ended"
+    )
+    assert message in capsys.readouterr().err
+    client = create_app(italy_killed, utc_now).test_client()
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/v1/series/people/forecast").status_code == 200
+    assert client.get("/v1/series/italy_people/forecast").status_code == 503
+
+
+def test_hindcast_continues_when_one_route_has_no_figures(crossings, tmp_path):
+    models, routes = declare_quick_models(tmp_path / "models"), "italy,channel"
+    assert crossings("ingest", routes=routes).returncode == 0
+    options = ("hindcast", "--since", "2025-12-24")
+    done = crossings(*options, routes=routes, models_dir=models, fit_seconds=0)
+    assert done.returncode == 1
+    assert "italy: --since: expected a day with figures after it" in done.stderr
+    assert "1 hindcasts made" in done.stdout
+    status = crossings("status", routes=routes).stdout
+    assert "ingest of italy" in status
+    assert "ingest of channel" in status
+
+
+def test_server_starts_once_the_first_route_is_published(tmp_path, capsys):
+    with open_two_routes(tmp_path, fit_seconds=0) as context:
+        client, at_start = create_app(context, utc_now).test_client(), []
+
+        def serve(series):
+            for name in (series, "people"):
+                at_start.append(client.get(f"/v1/series/{name}/forecast").status_code)
+
+        run_module._prepare(context, serve)
+        assert at_start == [200, 503], "it starts once, before the second route has a forecast"
+        capsys.readouterr()
+        printed = []
+        run_module._prepare(context, lambda _: printed.append(capsys.readouterr().out))
+        assert printed == [""], "it starts once, before any work, with the last forecast"
+
+
+@pytest.mark.parametrize("italy_killed", [2], indirect=True)
+def test_fits_in_parallel_run_all_routes_despite_a_failure(italy_killed, capsys):
+    for context in italy_killed.each_route():
+        ingest(context)
+    with pytest.raises(JobError, match=r"^italy: no model could be fitted: .*its process ended"):
+        run_each_route(italy_killed, lambda context: refit(context).reason, in_parallel=True)
+    lines = capsys.readouterr().out.splitlines()
+    italy, channel = (route.title for route in italy_killed.routes)
+    assert lines[:2] == [f"{italy}:", f"{channel}:"]
+    assert lines[2].startswith("published people-20251231")
+    run_each_route(italy_killed, lambda context: compare(context).outcome, in_parallel=True)
+    assert capsys.readouterr().out.splitlines() == [f"{italy}:", "done", f"{channel}:", "done"]

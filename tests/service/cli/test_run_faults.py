@@ -1,7 +1,5 @@
 """``crossings run`` serves the last forecast and retries under full disks and broken models."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -9,7 +7,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -17,7 +14,6 @@ from service.core.context import open_context
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues.refit import refit
-from tests.service.cli.test_run import Service, Start, start_fixture  # noqa: F401
 from tests.service.stored_issues import latest_issue
 from tests.service.support import declare_quick_models, free_port
 from tests.support.small_disk import fill, mount, small_disk
@@ -53,18 +49,6 @@ def get_reasons(body):
     return {reason["name"] for reason in json.loads(body)["reasons"]}
 
 
-def is_ready(service):
-    assert service.process.poll() is None
-    with contextlib.suppress(httpx.TransportError):
-        return service.get("/readyz")[0] == 200
-    return False
-
-
-def stop_cleanly(service, number=signal.SIGTERM):
-    assert service.stop(number) == 0
-    assert "Traceback" not in service.output
-
-
 @pytest.fixture
 def small(tmp_path):
     with small_disk(tmp_path / "small") as folder:
@@ -86,7 +70,7 @@ def test_run_serves_the_last_forecast_on_a_full_disk(start, small, home):
         return json.loads(service.get("/v1/series/people/forecast")[1])["issue_id"] != issue_id
 
     wait_until(has_new_issue, "the scheduler publishes once there is space")
-    stop_cleanly(service)
+    service.stop()
 
 
 def test_run_serves_from_a_read_only_disk(start, home):
@@ -98,7 +82,7 @@ def test_run_serves_from_a_read_only_disk(start, home):
         service = start()
         service.wait_for("stop with Ctrl-C")
         assert "database_read_only" in read_reasons(service, issue_id)
-        stop_cleanly(service)
+        service.stop()
     finally:
         subprocess.run(["umount", "--lazy", var], check=True)
 
@@ -122,9 +106,9 @@ def test_server_serves_from_read_only_postgresql(start, home, database_url):
     try:
         set_read_only(database_url, "on")
         service = start("serve", database_url=database_url)
-        wait_until(lambda: is_ready(service), "the server is ready")
+        assert service.wait_until_it_answers()[0] == 200
         assert "database_read_only" in read_reasons(service, issue_id)
-        stop_cleanly(service)
+        service.stop()
     finally:
         set_read_only(database_url, "off")
 
@@ -151,7 +135,7 @@ def test_run_serves_the_last_forecast_with_broken_models(start, home):
             return status == 200 and reason in get_reasons(body)
 
         wait_until(is_served_with, reason, 0.2)
-    stop_cleanly(service, signal.SIGHUP)
+    service.stop(signal.SIGHUP)
 
 
 def test_run_fails_on_broken_models_without_a_forecast(crossings, home, tmp_path):

@@ -1,7 +1,5 @@
 """`crossings series check`: reading a declared series, errors in it, and the verdict."""
 
-from __future__ import annotations
-
 import pytest
 
 from forecast.bootstrap import Interval
@@ -11,7 +9,7 @@ from tests.service.support import ROOT, declare_quick_models
 ITALY = ROOT / "series" / "italy.toml"
 TABLE = ROOT / "service" / "data" / "italy_daily_arrivals.csv"
 ROWS = TABLE.read_text("utf-8").splitlines()[:901]
-DAYS = [row.split(",")[0] for row in ROWS[1:]]
+DAYS, COUNTS = zip(*(row.split(",") for row in ROWS[1:]), strict=True)
 
 
 @pytest.fixture
@@ -29,26 +27,20 @@ def write_table(declaration, rows):
 
 def add_source_key(declaration, key):
     """Add a line to the table ``[source]``."""
-    replace(declaration, 'kind = "csv"', f'kind = "csv"\n{key}')
-
-
-def replace(declaration, old, new):
-    declaration.write_text(declaration.read_text("utf-8").replace(old, new), "utf-8")
+    text = declaration.read_text("utf-8")
+    declaration.write_text(text.replace('kind = "csv"', f'kind = "csv"\n{key}'), "utf-8")
 
 
 def run_check(crossings, declaration, models=None):
     """Check the declaration, with scores if there are `models`."""
-    options, settings = (), {"models_dir": models}
-    if models is None:
-        options, settings = ("--no-scores",), {}
-    return crossings("series", "check", str(declaration), *options, **settings)
+    options = ["--no-scores"] if models is None else []
+    return crossings("series", "check", str(declaration), *options, models_dir=models or "none")
 
 
 def test_check_shows_and_counts_figures(crossings, declaration):
     done = run_check(crossings, declaration)
     assert done.returncode == 0, done.stderr
-    counts = [int(row.split(",")[1]) for row in ROWS[1:]]
-    assert f"italy_people: 900 days, 0 without a count, {counts.count(0)} with a" in done.stdout
+    assert f"italy_people: 900 days, 0 without a count, {COUNTS.count('0')} with a" in done.stdout
     table = [line.split() for line in done.stdout.splitlines()[2:9]]
     assert table == [
         [day, f"{int(count):,}"] if count else [day]
@@ -61,23 +53,22 @@ def test_check_shows_and_counts_figures(crossings, declaration):
 
 def test_check_shows_placeholders_and_revisions(crossings, declaration):
     add_source_key(declaration, 'placeholders = ["n.d."]\nreports = "last"')
-    again = [f"{day},{number}" for number, day in enumerate(DAYS[:8], 1000)]
-    rows = [*ROWS[:-2], f"{DAYS[-2]},n.d.", f"{DAYS[-1]},n.d.", *again, f"{DAYS[0]},n.d.", again[1]]
+    again = [f"{day},{number}" for number, day in enumerate(DAYS[:7], 1000)]
+    unknown = [f"{DAYS[at]},n.d." for at in (-2, -1, 0, 7)]
+    rows = [*ROWS[:-2], *unknown[:2], *again, *unknown[2:], again[1]]
     write_table(declaration, rows)
     done = run_check(crossings, declaration)
     assert done.returncode == 0, done.stderr
     assert f"italy_people: 900 days, 2 without a count ({DAYS[-2]}, {DAYS[-1]}), " in done.stdout
     _, _, revisions = done.stdout.partition("italy_people: days reported more than once: ")
-    assert revisions.startswith("8, with different counts: 8\n")
+    assert revisions.startswith("8, with different counts: 7\n")
     assert [line.split() for line in revisions.splitlines()[2:]] == [
         [DAYS[0], "121,", "1,000,", "–", "1,000"],
         [DAYS[1], "315,", "1,001,", "1,001", "1,001"],
         [DAYS[2], "53,", "1,002", "1,002"],
         ["…"],
-        *(
-            [DAYS[row], f"{ROWS[row + 1].split(',')[1]},", *[f"{1000 + row:,}"] * 2]
-            for row in (5, 6, 7)
-        ),
+        *([DAYS[at], f"{COUNTS[at]},", *[f"{1000 + at:,}"] * 2] for at in (5, 6)),
+        [DAYS[7], f"{COUNTS[7]},", "–", COUNTS[7]],
     ]
 
 
@@ -92,6 +83,7 @@ def test_malformed_table_is_rejected(crossings, declaration):
 def test_check_scores_two_years_and_ends_with_the_verdict(crossings, declaration, tmp_path):
     done = run_check(crossings, declaration, declare_quick_models(tmp_path / "models"))
     assert done.returncode == 0, done.stderr
+    assert "no count on" not in done.stdout
     table = [line.split() for line in done.stdout.splitlines()]
     assert [row[:2] for row in table if row[:1] in (["climatology"], ["seasonal_naive"])][:2] == [
         ["climatology", "26"],
@@ -125,12 +117,11 @@ def test_verdict_requires_both_intervals_below_one(days, total, conclusion):
 
 def test_only_many_days_before_a_gap_are_scored(crossings, declaration, tmp_path):
     add_source_key(declaration, 'placeholders = [""]')
-    gap = ROWS[800].split(",")[0]
-    write_table(declaration, [*ROWS[:800], f"{gap},", *ROWS[801:]])
+    write_table(declaration, [*ROWS[:800], f"{DAYS[799]},", *ROWS[801:]])
     models = declare_quick_models(tmp_path / "models")
     done = run_check(crossings, declaration, models)
     assert done.returncode == 0, done.stderr
-    assert f"no count on {gap}; forecasts use only the days before it" in done.stdout
+    assert f"no count on {DAYS[799]}; forecasts use only the days before it" in done.stdout
     write_table(declaration, ROWS[:301])
     done = run_check(crossings, declaration, models)
     assert done.returncode == 2

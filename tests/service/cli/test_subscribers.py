@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import re
 from contextlib import closing
 from functools import partial

@@ -1,16 +1,12 @@
 """Backtests on several workers: identical scores, even when a worker is killed."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
 import click
 import numpy as np
@@ -22,9 +18,9 @@ from forecast.backtest import BacktestConfig, Work, in_turn
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
 from service.cli.workers import choose_mapper, on_cluster, on_processes
+from tests.service.support import ROOT, command
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
-ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is still running when its worker is killed. At the first origin there
 # are too few days to fit a model.
 CONFIG = BacktestConfig(
@@ -74,19 +70,6 @@ def test_processes_give_identical_scores(work, serial_run, monkeypatch):
     assert not [child for child in children if child.is_alive()]
 
 
-def test_tasks_of_killed_processes_are_retried(work, serial_run):
-    killed_pids: list[int] = []
-
-    def kill_workers():
-        if not killed_pids:
-            for child in multiprocessing.active_children():
-                os.kill(child.pid, signal.SIGKILL)
-                killed_pids.append(child.pid)
-
-    np.testing.assert_equal(run(work, on_processes(2), kill_workers), serial_run)
-    assert len(killed_pids) == 2
-
-
 DEADLY = """
 import os, signal
 class Deadly:
@@ -101,7 +84,7 @@ def killing_work(figures, tmp_path, monkeypatch):
     (tmp_path / "deadly_model.py").write_text(DEADLY)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    import deadly_model  # type: ignore[import-not-found]
+    import deadly_model
 
     config = BacktestConfig("2024-01-01", "2024-01-01", paths=20, series="people")
     return Work({"deadly": deadly_model.Deadly()}, figures, config)
@@ -125,18 +108,23 @@ def cluster():
         yield cluster
 
 
-def test_tasks_of_a_killed_cluster_worker_are_retried(work, serial_run, cluster):
-    killed_pids: list[int] = []
+@pytest.mark.parametrize("kind", ["processes", "cluster"])
+def test_tasks_of_killed_workers_are_retried(work, serial_run, kind, request):
+    if kind == "processes":
+        mapper, list_workers = on_processes(2), multiprocessing.active_children
+    else:
+        cluster = request.getfixturevalue("cluster")
+        mapper, list_workers = on_cluster(cluster.scheduler_address), cluster.workers.values
+    killed_pids = []
 
     def kill_workers():
         if not killed_pids:
-            killed_pids.append(next(iter(cluster.workers.values())).pid)
-            os.kill(killed_pids[0], signal.SIGKILL)
+            killed_pids.extend(worker.pid for worker in list_workers())
+            for pid in killed_pids:
+                os.kill(pid, signal.SIGKILL)
 
-    np.testing.assert_equal(
-        run(work, on_cluster(cluster.scheduler_address), kill_workers), serial_run
-    )
-    assert killed_pids
+    np.testing.assert_equal(run(work, mapper, kill_workers), serial_run)
+    assert len(killed_pids) == (2 if kind == "processes" else 1)
 
 
 BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))
@@ -166,10 +154,9 @@ def test_invalid_scheduler_is_rejected(address):
 
 
 def test_interrupt_is_quiet_and_ends_the_workers():
+    days = ("--first", "2020-01-01", "--last", "2025-12-01", "--every", "1")
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
-        + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
-        + ["--workers", "2"],
+        command(*BACKTEST, *days, "--models", "hurdle", "--workers", "2"),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,7 +1,5 @@
 """A fetcher of the local test server, with long timeouts."""
 
-from __future__ import annotations
-
 import pytest
 
 from service.data.fetcher import Fetcher

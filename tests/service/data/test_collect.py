@@ -1,7 +1,5 @@
 """Published documents, fetched and stored by the ingest job."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import pytest

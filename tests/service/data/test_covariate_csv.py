@@ -1,7 +1,5 @@
 """Covariates and archived forecasts of them in CSV files."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Stored weather in forecasts: which readings and past forecasts are used, and what is noted."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

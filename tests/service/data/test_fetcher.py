@@ -1,7 +1,5 @@
 """Fetching documents: retries, redirects, errors, and limits of time and size."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import gzip

@@ -1,7 +1,5 @@
 """Reading GOV.UK: the newest linked workbook and the page of the last days."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 

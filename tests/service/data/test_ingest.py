@@ -1,7 +1,5 @@
 """The ingest job: embedded figures, files, and a declared table from its address."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import pytest

@@ -1,7 +1,5 @@
 """The job that reads weather: what it requests and stores."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 

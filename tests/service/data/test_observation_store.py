@@ -1,7 +1,5 @@
 """Figures of several sources, stored in any order and read as of a day or a moment."""
 
-from __future__ import annotations
-
 import datetime as dt
 from functools import cache
 from itertools import permutations

@@ -1,7 +1,5 @@
 """The three services of Open-Meteo: requests, readings and rejected responses."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import json

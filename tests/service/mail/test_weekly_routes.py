@@ -1,7 +1,5 @@
 """Emails of two routes: separate texts, subscribers and failures."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from dataclasses import replace

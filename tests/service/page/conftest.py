@@ -1,7 +1,5 @@
 """The pages on a real server, and a browser whose errors fail the test."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import threading

@@ -1,7 +1,5 @@
 """Downloads of charts and tables, their metadata, embedded charts and the feed."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import html

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 
 from service.issues import note_store

@@ -1,7 +1,5 @@
 """The script and style sheet: charts, the plan form, contrast, and the size of a first visit."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

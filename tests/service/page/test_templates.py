@@ -1,7 +1,5 @@
 """Accessibility and layout of every view in light, dark, narrow and printed form."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

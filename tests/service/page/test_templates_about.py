@@ -1,7 +1,5 @@
 """The claims of the page About."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 

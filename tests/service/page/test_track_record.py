@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 
 from service.answers.track_record import count_inside, track_record
