@@ -173,12 +173,7 @@ def test_failure_is_explained_in_one_line(bare_project, output, message):
     ],
 )
 def test_full_disk_is_reported_unless_another_cause_is_known(
-    bare_project,
-    tmp_path,
-    monkeypatch,
-    output,
-    full,
-    message,
+    bare_project, tmp_path, monkeypatch, output, full, message
 ):
     full = str(bare_project) if full == "." else full
     df = tmp_path / "bin/df"

@@ -107,7 +107,7 @@ def test_separate_processes_give_the_same_scores_and_report_failures(figures, ca
     config = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")
     entries = [
         Entry("one", "", "ours", Climatology(), "climatology"),
-        Entry("broken", "", "ours", None, "broken"),  # type: ignore[arg-type]
+        Entry("broken", "", "ours", None, "broken"),
     ]
     runs = run_all(entries, figures, config, 2)
     scores, _ = rolling_origin({"climatology": Climatology()}, figures, config)

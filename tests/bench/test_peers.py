@@ -34,11 +34,11 @@ def test_raw_paths_behave_like_paths():
     np.testing.assert_array_equal(raw.p_zero(), ours.p_zero())
     np.testing.assert_array_equal(raw.upto(7).values, ours.upto(7).values)
     truth, rng = np.full(28, 2), np.random.default_rng
-    np.testing.assert_equal(vars(evaluate(raw, truth, rng(1))), vars(evaluate(ours, truth, rng(1))))  # type: ignore[arg-type]
+    np.testing.assert_equal(vars(evaluate(raw, truth, rng(1))), vars(evaluate(ours, truth, rng(1))))
 
 
 def test_peers_are_scored_as_given_and_cut_at_zero(people):
-    entry = Entry("x", "", "peer", make_peer(np.full((10, 28), -100.5)), "x")  # type: ignore[arg-type]
+    entry = Entry("x", "", "peer", make_peer(np.full((10, 28), -100.5)), "x")
     scores = runs._score_peer(entry, {"people": people}, ORIGIN, CONFIG)
     raw, cut = scores["x"], scores["x_cut"]
     np.testing.assert_allclose(raw.crps, raw.truth + 100.5)
@@ -60,7 +60,7 @@ def test_peer_is_given_weather_of_origin(people):
     def learn(series, covariates):
         return lambda *_: np.full((10, 28), covariates.future[0, 0, 0])
 
-    entry = Entry("x", "", "peer", Peer("", (), learn), "x", lambda _: weather)  # type: ignore[arg-type]
+    entry = Entry("x", "", "peer", Peer("", (), learn), "x", lambda _: weather)
     score = runs._score_peer(entry, {"people": people}, ORIGIN, CONFIG)["x"]
     np.testing.assert_allclose(score.error, 7.0 - score.truth)
 
@@ -74,7 +74,7 @@ def test_error_in_package_counts_as_declined(people):
 
 
 def test_missing_packages_are_listed():
-    peer = Peer("", ("numpy", "no_such_package_b", "no_such_package_a"), make_peer)  # type: ignore[arg-type]
+    peer = Peer("", ("numpy", "no_such_package_b", "no_such_package_a"), make_peer)
     assert missing([peer, peer]) == ["no_such_package_a", "no_such_package_b"]
 
 

@@ -69,7 +69,7 @@ def test_stretch_of_narrow_forecasts_restores_coverage():
     rng = np.random.default_rng(3)
     scale = 1000.0
 
-    def paths(n):  # type: ignore[type-arg]
+    def paths(n):
         return np.rint(scale * np.exp(0.25 * rng.standard_normal((n, 1)))).astype(np.int32)
 
     def truth():

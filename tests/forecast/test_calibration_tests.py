@@ -45,7 +45,7 @@ def _cdf(count, mean, sd):
 
 def rejection_rates(every, p, n, **bias):
     """Share of `n` records rejected at `p` by their mean, and by their spread."""
-    moments = [pit_moments(pits) for pits in simulate_pits(every, n, 7, **bias)]  # type: ignore[arg-type]
+    moments = [pit_moments(pits) for pits in simulate_pits(every, n, 7, **bias)]
     return (
         sum(record.p_mean < p for record in moments) / n,
         sum(record.p_spread < p for record in moments) / n,

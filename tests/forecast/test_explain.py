@@ -19,12 +19,12 @@ class Game:
 
     factors: tuple[str, ...] = ("a", "b", "c")
 
-    def value(self, present):  # type: ignore[type-arg]
+    def value(self, present):
         total = 10.0 + 7.0 * ("a" in present) - 2.0 * ("b" in present) + 4.0 * ("c" in present)
         total += 5.0 * ({"a", "b"} <= set(present)) + 11.0 * (set(present) == {"a", "b", "c"})
         return total * np.arange(1, HORIZON + 1)
 
-    def mean_without(self, absent, horizon, n_paths, rng):  # type: ignore[type-arg]
+    def mean_without(self, absent, horizon, n_paths, rng):
         return self.value(set(self.factors) - set(absent))[:horizon]
 
     def simulate(self, horizon, n_paths, rng):
@@ -62,12 +62,12 @@ def test_yearly_mean_and_shares_add_up_to_forecast():
 
 
 def test_unexplained_forecast_is_attributed_to_other():
-    shares = attribution(Unexplained(), np.array([5.0, 6.0]), 4.0, 10, 1)  # type: ignore[arg-type]
+    shares = attribution(Unexplained(), np.array([5.0, 6.0]), 4.0, 10, 1)
     assert list(shares) == [OTHER]
     np.testing.assert_allclose(shares[OTHER], [1.0, 2.0])
-    assert factors_of(Unexplained()) == ()  # type: ignore[arg-type]
-    mean = mean_without(Unexplained(), set(), 4, 500, np.random.default_rng(1))  # type: ignore[arg-type]
-    expected = Unexplained().simulate(4, 500, np.random.default_rng(1)).values.mean(axis=0)  # type: ignore[call-arg]
+    assert factors_of(Unexplained()) == ()
+    mean = mean_without(Unexplained(), set(), 4, 500, np.random.default_rng(1))
+    expected = Unexplained().simulate(4, 500, np.random.default_rng(1)).values.mean(axis=0)
     np.testing.assert_array_equal(mean, expected)
     assert factors_of(Game()) == ("a", "b", "c")
 

@@ -19,7 +19,7 @@ ORIGIN = np.datetime64("2024-12-31")
 N = 1096  # three years, to the origin
 
 
-def waves(days, seed=1):  # type: ignore[type-arg]
+def waves(days, seed=1):
     """Two drivers that are rough in winter, shape (days, 2)."""
     rng = np.random.default_rng(seed)
     season = np.cos(2 * np.pi * (np.arange(days) - N + 15) / 365.25)
@@ -35,7 +35,7 @@ def fit_weather(covariates):
     return WeatherTerms().fit(covariates)[0]
 
 
-def draw_drivers(weather):  # type: ignore[type-arg]
+def draw_drivers(weather):
     """Two drivers in standard deviations, shape (400, 30, 2)."""
     return weather.draw(30, 400, np.random.default_rng(3))[:, :, :2]
 

@@ -75,7 +75,7 @@ class Mailbox:
 
     def messages(self):
         return [
-            email.message_from_bytes(content, policy=email.policy.default)  # type: ignore[misc]
+            email.message_from_bytes(content, policy=email.policy.default)
             for _, content in self.taken
         ]
 

@@ -29,14 +29,7 @@ def usable_weather(connection, origin, as_of):
     return drivers.covariates
 
 
-def store_weather(
-    database,
-    seen_at,
-    coming,
-    first=dt.date(2023, 1, 1),
-    members=1,
-    missing=(),
-):
+def store_weather(database, seen_at, coming, first=dt.date(2023, 1, 1), members=1, missing=()):
     """Store the archive from `first` but for the days `missing`, and a forecast of `members`.
 
     The forecast begins on the day of `seen_at`; `coming` is its roughness by day, about 0 to 3.
@@ -69,7 +62,7 @@ def roughness(first, days):
     return np.maximum(1.6 - 1.0 * busy + 0.35 * rng.standard_normal(days), 0.05)
 
 
-def _columns(rough):  # type: ignore[type-arg]
+def _columns(rough):
     """Columns `WIND` for this roughness, shape (n_days, 6): 5 m/s at 1, from the south-west."""
     rng = np.random.default_rng(6)
     speeds = np.maximum(rough[:, None] + 0.02 * rng.standard_normal((len(rough), 1)), 0)

@@ -28,13 +28,7 @@ class Figure(NamedTuple):
     is_marked: bool = False
 
 
-def store_as_documents(
-    connection,
-    route,
-    figures,
-    seen_at,
-    assume_known=False,
-):
+def store_as_documents(connection, route, figures, seen_at, assume_known=False):
     """Store `figures` as documents and return the changes.
 
     Undated ones are known since now, unless `assume_known`.

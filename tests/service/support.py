@@ -50,7 +50,7 @@ Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def utc(*parts):
-    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[arg-type,misc]
+    return dt.datetime(*parts, tzinfo=dt.UTC)
 
 
 def environment(**settings):
@@ -290,4 +290,4 @@ def run_server(settings, bound=False, stderr=subprocess.PIPE, **more):
 def unpack(archive):
     """Return the members of a tar archive by name."""
     with tarfile.open(archive) as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+        return {m.name: tar.extractfile(m).read() for m in tar}

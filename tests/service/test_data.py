@@ -72,12 +72,7 @@ def test_real_files_give_the_embedded_figures_and_their_history(reader, figures)
     assert list_rows(reader, "first_seen_at") == history
 
 
-def test_hindcast_of_a_past_day_equals_its_forecast(
-    reader,
-    figures,
-    tmp_path,
-    monkeypatch,
-):
+def test_hindcast_of_a_past_day_equals_its_forecast(reader, figures, tmp_path, monkeypatch):
     """Figures published later, including a revision, do not change it."""
     origin = dt.date(2025, 12, 10)
     file = tmp_path / "then.csv"

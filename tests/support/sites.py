@@ -130,12 +130,7 @@ def with_etag(answer, etag):
     return reply
 
 
-def act_as_govuk(
-    sites,
-    workbook,
-    page,
-    name="31_December_2025_Small_boats_-_time_series.ods",
-):
+def act_as_govuk(sites, workbook, page, name="31_December_2025_Small_boats_-_time_series.ods"):
     """Act as GOV.UK with one workbook and one page; return the path of the workbook."""
     path = f"/media/6953c8a1c7e2b0a1f2d3e4f5/{name}"
     series = {"title": "Small boat arrivals: time series", "url": f"{sites.url}{path}"}

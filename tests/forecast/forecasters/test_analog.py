@@ -9,7 +9,7 @@ from forecast.forecasters.analog import Analog, FittedAnalog
 from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
 
-Array = np.ndarray  # type: ignore[type-arg]
+Array = np.ndarray
 
 HYPER = Analog(block_days=5, max_age_days=500, season_days=40.0)
 DAYS = 620
@@ -87,7 +87,7 @@ def reference_paths(f, lead, horizon, rng):
     return np.array(chains)
 
 
-def advance(state, count, h):  # type: ignore[type-arg]
+def advance(state, count, h):
     level, share, (_, last) = state
     slow, fast = 0.5 ** (1 / h.level_half_life_days), 0.5 ** (1 / h.share_half_life_days)
     level = slow * level + (1 - slow) * count

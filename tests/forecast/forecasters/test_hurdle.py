@@ -69,11 +69,11 @@ def test_coefficients_match_general_optimiser(people):
     busy = y > 0
     penalty = np.r_[1e-6, np.full(9, 2.0)]
 
-    def any_loss(beta):  # type: ignore[type-arg]
+    def any_loss(beta):
         eta = x @ beta
         return float(w @ (np.logaddexp(0.0, eta) - busy * eta) + 0.5 * penalty @ beta**2)
 
-    def size_loss(beta):  # type: ignore[type-arg]
+    def size_loss(beta):
         eta = x[busy] @ beta
         return float(w[busy] @ (eta + y[busy] * np.exp(-eta)) + 0.5 * penalty @ beta**2)
 

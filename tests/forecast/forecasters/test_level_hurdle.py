@@ -14,7 +14,7 @@ from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
 from forecast.weather import WeatherTerms
 
-Array = np.ndarray  # type: ignore[type-arg]
+Array = np.ndarray
 
 HYPER = LevelHurdle(
     levels=(20.0, 90.0), lags=2, weight_half_life_days=100.0, window_days=350, ridge=3.0,
@@ -95,7 +95,7 @@ def fit_logistic(x, busy, weights, ridge):
 
 
 def minimise(loss, k):
-    return np.asarray(minimize(loss, np.zeros(k), method="BFGS", options={"gtol": 1e-7}).x)  # type: ignore[call-overload]
+    return np.asarray(minimize(loss, np.zeros(k), method="BFGS", options={"gtol": 1e-7}).x)
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ COUNTS = np.where(WIND[:, 0] + 0.5 * RNG.standard_normal(N) < 7, RNG.poisson(80,
 SERIES = DailySeries("people", START, COUNTS)
 
 
-def fit(history, future):  # type: ignore[type-arg]
+def fit(history, future):
     names = tuple(f"driver_{k}" for k in range(history.shape[1]))
     return LevelHurdle().fit(SERIES, Covariates(names, START, history, future))
 
 
-def draw(fitted, horizon=20):  # type: ignore[type-arg]
+def draw(fitted, horizon=20):
     return fitted.simulate(horizon, 400, np.random.default_rng(1)).values
 
 

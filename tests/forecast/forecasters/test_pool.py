@@ -140,12 +140,7 @@ class Guide(Constant):
 
 @dataclass
 class Follower(Constant):
-    def simulate_after(
-        self,
-        lead,
-        horizon,
-        rng,  # type: ignore[type-arg]
-    ):
+    def simulate_after(self, lead, horizon, rng):
         values = np.full((len(lead), horizon), self.value)
         values[:, : lead.shape[1]] = lead
         return Paths(self.origin + ONE_DAY, values)
@@ -159,7 +154,7 @@ def test_members_without_weather_follow_guides_on_covered_days():
     def follower_path(pool, horizon=10):
         values = pool.simulate(horizon, 10, np.random.default_rng(1)).values
         rows = values[values[:, -1] != 7] if horizon > 3 else values
-        return rows[0].tolist()  # type: ignore[no-any-return]
+        return rows[0].tolist()
 
     assert follower_path(pool) == [7, 7, 7, 2, 2, 2, 2, 2, 2, 2]
     assert follower_path(pool, 2) == [7, 7]

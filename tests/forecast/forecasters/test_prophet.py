@@ -30,11 +30,7 @@ def test_paths_have_mean_and_spread_of_prophet_forecast(far_from_zero):
     assert [str(day) for day in saturdays] == ["2023-05-20", "2023-05-27"]
 
 
-def test_nothing_is_printed_or_logged(
-    far_from_zero,
-    capfd,
-    caplog,
-):
+def test_nothing_is_printed_or_logged(far_from_zero, capfd, caplog):
     with caplog.at_level(logging.INFO):
         Prophet().fit(far_from_zero).simulate(3, 3, np.random.default_rng(0))
     assert capfd.readouterr() == ("", "")

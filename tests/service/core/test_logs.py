@@ -39,7 +39,7 @@ def test_format_depends_on_setting_and_terminal(form, stream, is_json, monkeypat
     monkeypatch.setattr(sys, "stderr", stream())
     configure("INFO", form)
     logging.getLogger("x").info("hello")
-    assert sys.stderr.getvalue().startswith("{") is is_json  # type: ignore[attr-defined]
+    assert sys.stderr.getvalue().startswith("{") is is_json
 
 
 def test_json_lines_contain_context_and_error(capsys):

@@ -23,7 +23,7 @@ def _is_here(host):
     return address.is_loopback or address.is_unspecified
 
 
-def _refuse(event, arguments):  # type: ignore[type-arg]
+def _refuse(event, arguments):
     if event not in _EVENTS:
         return
     target = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments
@@ -32,7 +32,7 @@ def _refuse(event, arguments):  # type: ignore[type-arg]
         return
     attempt = f"{event} to {target[0]!r}"
     # Read now: an xdist worker is first guarded as a child, and then gets its own file.
-    with open(os.environ.get("LOOPBACK_GUARD", _LOG), "a") as file:  # type: ignore[type-var]
+    with open(os.environ.get("LOOPBACK_GUARD", _LOG), "a") as file:
         file.write(f"{attempt} by {' '.join(sys.orig_argv)[:300]}\n")
     raise PermissionError(f"tests do not leave loopback: {attempt}")
 
