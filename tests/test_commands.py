@@ -34,7 +34,7 @@ def split_commands(line):
         words = list(lexer)
     except ValueError:  # an open quotation, as in a here-document
         return
-    command: list[str] = []
+    command = []
     for word in [*words, ";"]:
         if word not in END:
             command.append(word)
@@ -62,7 +62,7 @@ def find_error(words):
 
 
 def find_crossings_error(arguments):
-    command: click.Command = group
+    command = group
     for at, word in enumerate(arguments):
         if not isinstance(command, click.Group) or word.startswith("-"):
             break

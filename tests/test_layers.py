@@ -158,7 +158,7 @@ def test_modules_have_no_import_cycle():
         module: {name for name in imports(tree) if name in modules() and name != module}
         for module, tree in modules().items()
     }
-    visited: set[str] = set()
+    visited = set()
 
     def visit(module, importers):
         assert module not in importers, " -> ".join((*importers, module))

@@ -43,7 +43,7 @@ class Replica:
 
         self.status = 200
         self.server = Loopback(Handler, host, port)
-        self.port: int = self.server.server_address[1]
+        self.port = self.server.server_address[1]
         self.server.begin()
 
 
@@ -54,7 +54,7 @@ class NameServer:
         self.addresses = addresses
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):

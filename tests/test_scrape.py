@@ -10,7 +10,6 @@ import tempfile
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -33,7 +32,7 @@ def read_config(target, key_file):
     """The read_config configuration, with a static target instead of Docker's name server."""
     block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/alerts.md").read_text("utf-8"), re.DOTALL)
     assert block
-    config: dict[str, Any] = yaml.safe_load(block.group(1))
+    config = yaml.safe_load(block.group(1))
     (scrape,) = config["scrape_configs"]
     assert scrape.pop("dns_sd_configs") == [{"names": ["api"], "type": "A", "port": 8000}]
     scrape["static_configs"] = [{"targets": [target]}]

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -40,7 +39,7 @@ def test_data_after_last_horizon_does_not_change_scores(models, tmp_path):
     short = tmp_path / "short.csv"
     lines = FIGURES.read_text("utf-8").splitlines()
     short.write_text("\n".join(line for line in lines if line[:10] <= "2023-03-26" or "d" in line))
-    results: list[Any] = []
+    results = []
     for data in (short, FIGURES):
         output = tmp_path / "scores.json"
         result = run_bench(

@@ -131,7 +131,7 @@ def test_scores_are_of_the_configured_series(figures):
 
 
 def test_declined_origins_are_reported(figures):
-    ticks: list[int] = []
+    ticks = []
     models = {"spy": Spy(), "declines": Declining()}
     scores, declined = rolling_origin(models, figures, CONFIG, progress=lambda: ticks.append(1))
     assert len(ticks) == 10

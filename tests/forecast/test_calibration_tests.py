@@ -1,13 +1,11 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
 from forecast.calibration_tests import coverage_p, pit_moments
 
-Array = npt.NDArray[np.float64]
 DAYS = 182
 _RHO, _QUIET, _CENTRE = 0.7, 0.25, 4.0
 

@@ -12,7 +12,6 @@ from tests.service.support import ROUTE, declare_model
 from tests.support import embedded
 
 CALM, ROUGH = 0.3, 2.2
-_DAY = dt.timedelta(days=1)
 
 
 def newest_reading(connection, kind, as_of=dt.datetime.max):

@@ -33,12 +33,12 @@ def store_as_documents(connection, route, figures, seen_at, assume_known=False):
 
     Undated ones are known since now, unless `assume_known`.
     """
-    documents: dict[tuple[str, dt.datetime | None], list[Figure]] = {}
+    documents = {}
     for one in figures:
         documents.setdefault((one.source, one.published_at), []).append(one)
     changes = []
     for (source, published_at), stated in documents.items():
-        by_series: dict[str, dict[dt.date, int]] = {}
+        by_series = {}
         for one in stated:
             by_series.setdefault(one.series_id, {})[one.date] = one.value
         marked = frozenset((one.series_id, one.date) for one in stated if one.is_marked)

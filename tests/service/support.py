@@ -198,7 +198,7 @@ def random_paths(start, horizon, n_paths=50, seed=0):
 @contextlib.contextmanager
 def collect_sql(context):
     """Collect the statements sent to the database."""
-    seen: list[str] = []
+    seen = []
 
     def note(connection, cursor, statement, *rest):
         seen.append(statement)

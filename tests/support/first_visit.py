@@ -19,8 +19,8 @@ def measure(browser, url):
     page.set_default_timeout(1000 * BOUND)
     session = context.new_cdp_session(page)
     session.send("Network.enable")
-    sizes: list[int] = []
-    requests: list[str] = []
+    sizes = []
+    requests = []
     session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(url, wait_until="load")

@@ -28,7 +28,7 @@ class Forked:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._lines: Queue[str] = Queue()
+        self._lines = Queue()
         threading.Thread(target=self._read, daemon=True).start()
         assert self._line() == "ready"
 

@@ -32,7 +32,6 @@ SPACES = " ".join(
     f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for name in ("office", "table", "text")
 )
-Day = tuple[dt.date, int, int]
 
 
 def cell(value):
@@ -92,9 +91,9 @@ def parts(sheets, saved=None):
 def sheets(days, revised=()):
     """SB_01 and SB_02 as the official workbook would have them for `days`."""
     noted = set(revised)
-    daily: list[list[object]] = [list(DAILY)]
+    daily = [list(DAILY)]
     daily += [[day, p, b, 0, "Revised" if day in noted else ""] for day, p, b in days]
-    weekly: list[list[object]] = [list(WEEKLY)]
+    weekly = [list(WEEKLY)]
     for at, (day, _, _) in enumerate(days):
         if day.weekday() == 6 and at >= 6:
             week = days[at - 6 : at + 1]

@@ -1,7 +1,6 @@
 """Writes GOV.UK pages in the official format."""
 
 import datetime as dt
-from collections.abc import Sequence
 
 HEADER = (
     "Date",
@@ -10,7 +9,6 @@ HEADER = (
     "Boats involved in uncontrolled landings",
     "Notes",
 )
-Cells = Sequence[str]
 
 
 def spelled(day):

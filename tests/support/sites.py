@@ -45,9 +45,6 @@ def endless(handler, stop):
             handler.wfile.write(block)
 
 
-Reply = SiteResponse | Callable[["Request"], SiteResponse]
-
-
 @dataclass(frozen=True)
 class Request:
     """A received request."""
@@ -61,8 +58,8 @@ class Sites:
     """The server: `replies` by path; a list is used in order, and its last reply repeats."""
 
     def __init__(self):
-        self.replies: dict[str, Reply | list[Reply]] = {}
-        self.requests: list[Request] = []
+        self.replies = {}
+        self.requests = []
         self._stop = threading.Event()
         sites = self
 
@@ -158,7 +155,7 @@ def hourly_weather(request, first, days, value=1.0, members=0):
     times = [(began + dt.timedelta(hours=at)).strftime("%Y-%m-%dT%H:%M") for at in range(24 * days)]
     answers = []
     for point in range(points):
-        series: dict[str, list[object]] = {"time": list(times)}
+        series = {"time": list(times)}
         units = {"time": "iso8601"}
         for variable in variables:
             unit = {"wave_height": "m", "wind_direction_10m": "°"}.get(variable, "m/s")

@@ -9,8 +9,6 @@ from forecast.forecasters.analog import Analog, FittedAnalog
 from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
 
-Array = np.ndarray
-
 HYPER = Analog(block_days=5, max_age_days=500, season_days=40.0)
 DAYS = 620
 YEAR = 365.2425

@@ -14,8 +14,6 @@ from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
 from forecast.weather import WeatherTerms
 
-Array = np.ndarray
-
 HYPER = LevelHurdle(
     levels=(20.0, 90.0), lags=2, weight_half_life_days=100.0, window_days=350, ridge=3.0,
     level_ridge=7.0,
