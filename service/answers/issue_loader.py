@@ -34,7 +34,7 @@ from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
 _LOOK_SECONDS = 5.0  # how long a check of files and disks stays valid
-_VIEW_SECONDS = 1.0  # a moment has no parts of a second
+_VIEW_SECONDS = 1.0  # the clock shows whole seconds
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
 _Stored: TypeAlias = tuple[Issue, Entry, Paths, DailySeries, Facts]

@@ -70,7 +70,10 @@ def query(json_data: SimpodQuery) -> Response:
     first, last = json_data.range.first, json_data.range.last
     if first > last:
         raise BadQuestion("range.to", f"a moment from {first.isoformat()} on", last)
-    targets = _targets()
+    targets, names = _targets(), [one.target for one in json_data.targets]
+    for name in names:
+        if name not in targets:
+            raise BadQuestion("target", f"one of {', '.join(targets)}", repr(name[:40]))
 
     @cache
     def table(series_id: str) -> list[dict[str, Any]]:
@@ -79,8 +82,6 @@ def query(json_data: SimpodQuery) -> Response:
         return panel(series_loader, series_loader.view(series_id), *days)
 
     def points(name: str) -> list[list[float]]:
-        if name not in targets:
-            raise BadQuestion("target", f"one of {', '.join(targets)}", repr(name[:40]))
         series_id, field = targets[name]
         return [
             [row[field], int(dt.datetime.fromisoformat(row["time"]).timestamp() * 1000)]
@@ -88,7 +89,6 @@ def query(json_data: SimpodQuery) -> Response:
             if row[field] is not None
         ]
 
-    names = [one.target for one in json_data.targets]
     return jsonify([{"target": name, "datapoints": points(name)} for name in names])
 
 

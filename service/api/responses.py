@@ -130,7 +130,7 @@ def reply(rendered: Rendered, cache: str = "max-age=60") -> Response:
         ("Vary", "Accept"),
     ]
     answer = Response(rendered.content, 200, headers, content_type=rendered.content_type)
-    if "If-None-Match" in request.headers:
+    if "If-None-Match" in request.headers or "If-Match" in request.headers:
         answer.make_conditional(request)
     return answer
 

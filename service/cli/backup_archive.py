@@ -136,7 +136,7 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Head:
                             shutil.copyfileobj(stream, written)
                 with export.open_sqlite(f"{folder}/{_DATABASE}") as copy:
                     export.copy_tables(copy, target)
-            result = "the database is restored, but the models are not"
+                result = "the database is restored, but the models are not"
             for name, stream in _members(file):
                 if name in changed:
                     changed[name].parent.mkdir(parents=True, exist_ok=True)

@@ -116,6 +116,8 @@ def forecast(
     series, route = inputs.series, inputs.route
     figures = inputs.upto(str(as_of.date())) if as_of else inputs.figures
     history = figures[series]
+    if model == "all":
+        raise click.UsageError("--model: expected one declared model, found all")
     ((name, forecaster),) = select_models(settings, route, [model]).items()
     rng = joint.generator(seed, name, history.data_through)
     try:

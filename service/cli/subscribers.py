@@ -75,7 +75,8 @@ def _subscribe_or_change(
     """
     from service.mail import subscriber_store as store
 
-    old = store.find_subscriber(connection, address=address, route=one.route.name)
+    which = {"address": address, "route": one.route.name}
+    old = store.find_subscriber(connection, is_locked=True, **which)
     before = old or store.Preferences(one.route.lead.day_threshold, route=one.route.name)
     preferences = store.Preferences(**before.columns() | given)
     if preferences.warn_level is None:

@@ -138,7 +138,7 @@ def read_source(
 def _store_valid(
     connection: Connection, route: Route, collected: Collected, accept_jumps: bool
 ) -> list[tuple[Document, list[Change]]]:
-    """Store each document unless it contradicts what was published before it; then refuse it."""
+    """Store each document, but refuse one that contradicts what was published before it."""
     now = utc_now()
     taken = []
     known = [(_known_at(route, document), document) for document in collected.documents]

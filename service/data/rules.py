@@ -93,17 +93,23 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
     for row in rows:
         if row.date > today:
             raise SourceError(row.where, f"a day up to today, {today}", str(row.date))
-        counts = f"{row.people} people in {row.boats} boats"
-        if (row.people == 0) != (row.boats == 0):
-            raise SourceError(row.where, "boats exactly when there are people", counts)
-        if row.people < row.boats:
-            raise SourceError(row.where, "at least as many people as boats", counts)
+        counts = _check_boats(row)
         if row.people > _MOST_LIKELY_PER_BOAT * row.boats:
             notes.append(
                 f"{row.where}: {counts} on {row.date} are unlikely "
                 f"(expected at most {_MOST_LIKELY_PER_BOAT} in each); taken as stated"
             )
     return notes
+
+
+def _check_boats(row: Row) -> str:
+    """Check the people and boats of a day or week; return them in words."""
+    counts = f"{row.people} people in {row.boats} boats"
+    if (row.people == 0) != (row.boats == 0):
+        raise SourceError(row.where, "boats exactly when there are people", counts)
+    if row.people < row.boats:
+        raise SourceError(row.where, "at least as many people as boats", counts)
+    return counts
 
 
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
@@ -117,6 +123,7 @@ def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
         if week.date not in days:
             expected = f"a week of the days {rows[0].date} to {rows[-1].date}"
             raise SourceError(week.where, expected, f"the week ending {week.date}")
+        _check_boats(week)
         of_week = [days[day] for day in (week.date - n * _ONE_DAY for n in range(7)) if day in days]
         if len(of_week) < 7:  # the first week may start before the first day
             continue

@@ -124,8 +124,8 @@ def list_gaps(
     query = sa.select(c.first_date, c.last_date).where(c.route == route.name, c.kind == kind)
     gaps = []
     for begin, end in connection.execute(query.distinct().order_by(c.first_date)):
-        if first < begin:
-            gaps.append((first, begin - _ONE_DAY))
+        if first < begin and first <= last:
+            gaps.append((first, min(begin - _ONE_DAY, last)))
         first = max(first, end + _ONE_DAY)
     return [*gaps, (first, last)] if first <= last else gaps
 

@@ -6,7 +6,7 @@ import asyncio
 import multiprocessing
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -35,7 +35,8 @@ def connect(address: str) -> Any:
         arguments = distributed.Security().get_connection_args("client")
         if address.startswith("tls:") and arguments["ssl_context"] is None:
             raise ClusterError(f"{address}: expected certificates for TLS, found none")
-        asyncio.run(_greet(distributed, address, arguments))
+        with ThreadPoolExecutor(1) as thread:  # in this one an event loop may be running
+            thread.submit(asyncio.run, _greet(distributed, address, arguments)).result()
         client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except ImportError as error:
         raise ClusterError(

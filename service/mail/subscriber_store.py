@@ -119,16 +119,21 @@ def add_subscriber(
     connection.execute(query)
 
 
-def list_subscribers(connection: sa.Connection, **values: Any) -> list[Subscriber]:
+def list_subscribers(
+    connection: sa.Connection, *, is_locked: bool = False, **values: Any
+) -> list[Subscriber]:
     """Return all subscribers, or those with these column values, in order of joining.
 
-    An address has one subscriber per route.
+    An address has one subscriber per route. If `is_locked`, nobody else changes them until the
+    transaction ends.
     """
     query = sa.select(subscribers).filter_by(**values).order_by(subscribers.c.subscriber_id)
+    if is_locked:
+        query = query.with_for_update()
     return [Subscriber(**row._mapping) for row in connection.execute(query)]
 
 
-def find_subscriber(connection: sa.Connection, **values: str) -> Subscriber | None:
+def find_subscriber(connection: sa.Connection, **values: Any) -> Subscriber | None:
     """Return the first subscriber with these column values, such as a token."""
     return next(iter(list_subscribers(connection, **values)), None)
 

@@ -175,10 +175,11 @@ def _still(rest: list[Subscriber]) -> str:
 def _preferences() -> Preferences:
     """Read the preferences of the form; raises ValueError with the problem."""
     values = request.form
-    route = _loader(values.get("route")).route
+    named = request.values.get("route")
+    route = _loader(named).route
     emails = values.get("emails") or EMAILS[0]
     offered = EMAILS[:1] if route.is_closed else EMAILS
-    if values.get("route", route.name) != route.name or emails not in offered:
+    if named not in (None, route.name) or emails not in offered:
         raise ValueError("Choose one of the routes and emails that are offered here.")
     lead = route.lead
     label = f"Number of {lead.unit} in a day"
@@ -232,7 +233,7 @@ def _message_page(
 
 def _answer(template: str, status: int, loader: IssueLoader, **values: Any) -> Response:
     route, to_route = loader.route, loader.context.to_route
-    frame = {"route": route, "zone": route.zone, "to_route": to_route, "link_params": to_route}
+    frame = {"route": route, "zone": route.zone, "to_route": to_route}
     answer = make_response(render_template(template, **frame, **values), status)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"  # the URL contains the token

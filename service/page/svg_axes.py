@@ -16,7 +16,7 @@ _MARK_ROOM = 76  # drawing units between marks
 _HALF_LETTER = 4.5  # half the width of a letter of a label, in drawing units
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 _SIZES = {"wide": (960, 360), "narrow": (420, 320), "small": (460, 190), "coverage": (300, 96)}
-_LEAST_LEFT, _ABOVE, _BELOW = 50, 12, 30
+_LEAST_LEFT, _ABOVE, _BELOW = 56, 12, 30
 
 
 def element(name: str, css: str, text: object = "", **attributes: float | str) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from service.core import run_store
@@ -47,13 +46,14 @@ class Scheduled:
     fits: bool = False  # models, which takes minutes: such jobs do not delay the others
 
     @cached_property
-    def _trigger(self) -> OrTrigger:
-        return OrTrigger([CronTrigger.from_crontab(one, timezone=self.zone) for one in self.crons])
+    def _triggers(self) -> list[CronTrigger]:
+        return [CronTrigger.from_crontab(one, timezone=self.zone) for one in self.crons]
 
     def next_due(self, after: dt.datetime) -> dt.datetime | None:
         """Return its first time after that moment, in UTC."""
-        at: dt.datetime | None = self._trigger.get_next_fire_time(None, after + _SECOND)
-        return at and at.astimezone(dt.UTC)
+        times = [one.get_next_fire_time(None, after + _SECOND) for one in self._triggers]
+        # In UTC: local times of one zone are compared by the clock, which may go back.
+        return min((at.astimezone(dt.UTC) for at in times if at), default=None)
 
     def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
         """Return its last time after `since` and up to `now` in UTC, or None."""

@@ -224,13 +224,17 @@ def run_next_request(context: Context, jobs: Sequence[str]) -> None:
     outcome = "failed"
     reason = f"expected one of the routes {', '.join(names)}, found {request.route!r}"
     if request.route in names:
-        with suppress(JobError):  # the reason is logged and stored
+        reason = ""
+        try:
             _WORK[request.job](names[request.route], period=period)
+        except JobError as error:
+            reason = str(error)
         with context.database.reading() as connection:
             run = run_store.get_run(connection, request.job, period, request.route)
-        if run is None or run.outcome in ("running", "stopped"):
+        if run and run.outcome in ("running", "stopped"):
             return
-        outcome, reason = run.outcome, run.reason or ""
+        if run:  # else it could not begin
+            outcome, reason = run.outcome, run.reason or ""
     with context.database.writing() as connection:
         request_store.update_request(
             connection, request.request_id, outcome, reason=reason, finished_at=utc_now()

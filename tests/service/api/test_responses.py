@@ -65,6 +65,9 @@ def test_change_of_the_store_changes_the_etag(client, context, accept, change, p
     assert cached.startswith('"'), "a strong ETag"
     headers = {"If-None-Match": f'"other", {cached}', "Accept": accept}
     assert client.get(path, headers=headers).status_code == 304
+    for encoding in ("identity", "gzip"):
+        differing = {"If-Match": '"other"', "Accept": accept, "Accept-Encoding": encoding}
+        assert client.get(path, headers=differing).status_code == 412
     change(context)
     response = client.get(path, headers=headers)
     assert response.status_code == 200

@@ -85,6 +85,7 @@ def test_champion_is_one_of_the_models_of_the_route(crossings, tmp_path):
         (2, ["--horizon", "401"], "1<=x<=400"),
         (2, ["--paths", "1"], "10<=x<=100000"),
         (2, ["--model", "oracle"], "expected one of the models"),
+        (2, ["--model", "all"], "--model: expected one declared model, found all"),
         (2, ["--as-of", "2026-01-01"], "2018-01-01 to 2025-12-31, found 2026-01-01"),
         (2, ["--series", "planes"], "expected a column 'planes'"),
         (2, ["--data", "none.csv"], "none.csv: expected a readable file, found No such file"),

@@ -24,6 +24,7 @@ from service.data import ingest_weather as weather_module
 from service.data.ingest import ingest
 from service.issues import fit_task
 from service.issues.compare import compare
+from service.issues.hindcast import replay
 from service.issues.refit import refit
 from tests.service.support import ROOT, ROUTE, declare_quick_models, environment, latest_run
 from tests.support.sites import act_as_openmeteo
@@ -229,10 +230,19 @@ def test_server_starts_once_the_first_route_is_published(tmp_path, capsys):
 
         run_module._prepare(context, serve)
         assert at_start == [200, 503], "it starts once, before the second route has a forecast"
+        assert client.get("/v1/series/people/forecast").status_code == 200, "then it has one too"
         capsys.readouterr()
         printed = []
         run_module._prepare(context, lambda _: printed.append(capsys.readouterr().out))
         assert printed == [""], "it starts once, before any work, with the last forecast"
+
+
+def test_replayed_weeks_cover_both_routes(tmp_path, monkeypatch):
+    monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
+    with open_two_routes(tmp_path, fit_seconds=0) as context:
+        run_module._prepare(context, lambda _: None)
+        for one in context.each_route():
+            assert [replay(one).outcome for _ in range(2)] == ["done", "skipped"], one.route.name
 
 
 @pytest.mark.parametrize("italy_killed", [2], indirect=True)

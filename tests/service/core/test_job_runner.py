@@ -63,6 +63,7 @@ def test_period_is_worked_on_once(empty):
         (Unavailable("no answer"), None, "failed", "no answer", None),
         (KeyboardInterrupt(), None, "stopped", STOPPED, None),
         (SystemExit(), None, "stopped", STOPPED, None),
+        (GeneratorExit(), None, "stopped", STOPPED, None),
     ],
 )
 def test_error_is_recorded_in_one_line(empty, caplog, error, period, outcome, reason, message):

@@ -75,6 +75,11 @@ def folder(monkeypatch, tmp_path):
     return tmp_path
 
 
+def test_any_setting_is_read_from_a_file(folder):
+    (folder / "crossings_host").write_text("127.0.0.9\n")
+    assert load_settings().host == "127.0.0.9"
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_secret_is_read_from_file_and_hidden(name, folder):
     secret = f"{'postgresql' if name == 'database_url' else 'redis'}://:hush-hush@cache/0"

@@ -83,6 +83,10 @@ def test_dash_means_not_collected():
         (put("SB_01", 3, 1, float("nan")), "SB_01, row 3: expected a whole number"),
         (put("SB_01", 3, 1, 40), "expected boats exactly when there are people, found 40 peop"),
         (put("SB_02", 3, 0, dt.date(2024, 1, 13)), "SB_02, row 3: expected 2024-01-14, a week"),
+        (
+            lambda s: s.update(SB_01=s["SB_01"][:1] + s["SB_01"][2:]) or put("SB_02", 2, 1, 2)(s),
+            "SB_02, row 2: expected at least as many people as boats",  # of a week begun earlier
+        ),
         (put("SB_02", 3, 1, 8), "SB_02, row 3: expected 350 people, the sum of the days"),
         (put("SB_02", 3, 2, 8), "SB_02, row 3: expected 7 boats, the sum of the days"),
         (put("SB_02", 3, 4, "x"), "SB_02, row 3: expected a whole number"),

@@ -59,6 +59,8 @@ def test_gaps_are_days_without_a_reading(database):
 
     assert list_gaps("archive", 1, 14) == [(5, 5), (7, 10), (13, 14)]
     assert list_gaps("archive", 1, 12) == [(5, 5), (7, 10)]
+    assert list_gaps("archive", 1, 8) == [(5, 5), (7, 8)], "nothing after the last"
+    assert list_gaps("archive", 1, 3) == []
     assert list_gaps("ensemble", 1, 14) == [(1, 14)]
 
 

@@ -123,11 +123,12 @@ def test_mail_refused_for_every_reader_suspends_nobody(mailer, mailbox, hand, co
     assert digest(mailer, clock=hand).reason == f"{week}: {len(addresses)} sent"
 
 
-def test_refusal_of_some_readers_bounces(mailer, mailbox, hand):
+def test_refusal_of_some_readers_bounces(mailer, mailbox, hand, caplog):
     """Even if they are many, come first and are all of their domain."""
     add_readers(mailer, *(f"{name}@gone.example" for name in "abcdefgh"), "z@here.example")
     mailbox.rcpt = lambda a: "550 no such domain" if "gone" in a else None
     assert digest(mailer, clock=hand).reason == f"{WEEK}: 8 bounced, 1 sent"
+    assert "bounced" in caplog.text and ".example" not in caplog.text
 
 
 def test_refusals_are_deferred_when_the_server_disconnects(mailer, mailbox, hand):
@@ -211,6 +212,15 @@ def test_link_is_mailed_once_and_token_hashed(asked, mailbox):
     assert token not in str(list_requests(asked))
     mail_links(asked, ManualClock(NOW + 3 * DAY))
     assert list_requests(asked) == [], "not confirmed"
+
+
+@pytest.mark.parametrize("reply", [None, "550 no such mailbox"])
+def test_request_that_was_never_mailed_is_deleted_too(asked, mailbox, reply):
+    if reply:
+        mailbox.rcpt = lambda _: reply
+        assert mail_links(asked, ManualClock(NOW)) == 0
+    mail_links(asked, ManualClock(NOW + 3 * DAY))
+    assert list_requests(asked) == []
 
 
 @pytest.mark.parametrize(

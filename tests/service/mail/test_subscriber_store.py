@@ -1,15 +1,26 @@
 import datetime as dt
 from functools import partial
 
+import pytest
 import sqlalchemy as sa
 
-from service.core.tables import asks, salts, unsubscribed
+from service.core.database import Unavailable
+from service.core.tables import asks, salts, subscribers, unsubscribed
 from service.mail import subscriber_store
 from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, run_concurrently
 
 ADDRESS = "a@b.org"
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+
+
+def test_nobody_else_changes_a_locked_subscriber(database):
+    with database.writing() as connection:
+        subscriber_store.add_subscriber(connection, ADDRESS, Preferences(6), NOW)
+    with database.writing() as connection:
+        subscriber_store.find_subscriber(connection, is_locked=True, address=ADDRESS)
+        with pytest.raises(Unavailable), database.writing(waits=False) as other:
+            other.execute(subscribers.update().values(state="suspended"))
 
 
 def test_subscriber_is_confirmed_once_changed_and_removed(database):

@@ -157,9 +157,20 @@ def test_early_warnings_are_requested_and_confirmed(web, mailer, mailbox, mail_l
     assert reader.columns() == vars(Preferences(700, False, 30, 2500, "channel"))
     for emails, level, week, warn_level in (("both", "", "", 50), ("weekly", "80", "9", None)):
         subscribe(web, emails=emails, level=level, week_threshold=week)
-        web.post(mail_link())
+        link = mail_link()
+        for text in (mailbox.messages()[-1].get_content(), web.get(link).text):
+            words = " ".join(text.split())
+            assert "one email a week with the chances of more than 500 people" in words
+            assert ("people and an early warning when" in words) == (emails == "both")
+        web.post(link)
         (reader,) = list_readers(mailer)
         assert reader.columns() == vars(Preferences(500, True, warn_level, None, "channel"))
+
+
+def test_route_in_the_address_of_the_form_counts_too(web, mailer):
+    form = {"address": ADDRESS}
+    assert web.post("/subscribe?route=nowhere", data=form).status_code == 400
+    assert web.post("/subscribe?route=channel", data=form).status_code == 200
 
 
 @pytest.mark.parametrize(

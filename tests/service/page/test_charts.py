@@ -97,7 +97,7 @@ def test_axis_labels_have_room():
     for at, anchor in ((27, "middle"), (28, "end")):
         assert f'text-anchor="{anchor}"' in Sheet("small", 30, 100).mark(at, "4 Jan 2027")
     lefts = [Sheet("narrow", 10, top).left for top in (40, 1_000, 16_000, 160_000)]
-    assert lefts == [50, 54, 63, 72]
+    assert lefts == [56, 56, 63, 72]
 
 
 def draw_year(published):

@@ -176,6 +176,7 @@ def test_alarms_and_problems_are_accessible(degraded_site, visit):
         check_every_appearance(page, f"alarm-{view}")
     page.locator(".notice.alarm a").click()
     assert page.url.endswith("/record#alarms")
+    assert page.locator("#alarms").is_visible(), "the link has a target"
 
 
 @pytest.mark.parametrize(

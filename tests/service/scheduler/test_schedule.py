@@ -66,6 +66,14 @@ def test_possible_times_come_once_when_clocks_change(zone):
             assert dates.count(night.date()) == 1, (time, night)
 
 
+def test_times_of_a_repeated_hour_come_in_order():
+    """In the Azores 00:00 to 00:59 comes twice on 25 October 2026."""
+    route = {"time_zone": "Atlantic/Azores", "read_times": "00:20,00:40", "read_times_weekend": ""}
+    due = list_due(jobs(route=route)["renew"], utc(2026, 10, 24, 23), utc(2026, 10, 25, 3))
+    times = [(at.hour, at.minute) for at in due]
+    assert times == [(0, 20), (0, 40), (1, 20), (1, 40)]
+
+
 def test_only_enabled_jobs_are_scheduled():
     assert list(jobs()) == ["renew", "tidy"]
     enabled = jobs(source="declared", weather="openmeteo", smtp_host="mail.example.org")

@@ -93,6 +93,17 @@ def test_request_ends_as_its_run_once_no_other_process_has_it(empty):
     assert ended.finished_at is not None
 
 
+def test_request_that_cannot_begin_fails_with_the_reason(empty):
+    """A process of an earlier database still holds the lock of the run's number."""
+    with empty.database.writing() as connection:
+        number = request_store.add_request(connection, "refit", "a", NOON, ROUTE.name).request_id
+    with try_lock(empty.database, run_store.lock_name(1)):
+        run_next_request(empty, ("refit",))
+    with empty.database.reading() as connection:
+        ended = request_store.get_request(connection, number)
+    assert ended.outcome == "failed" and "still running in the process" in ended.reason
+
+
 def renew_again(context, periods):
     settings = context.settings.model_copy(update={"source": "declared"})
     (job,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
