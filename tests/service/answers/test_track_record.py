@@ -204,6 +204,13 @@ def test_weeks_and_pit_histogram(scored):
     assert [week["crps"] for week in answer["worst"]] == order[::-1][:5]
 
 
+def test_weeks_that_begin_seven_days_apart_are_separate():
+    week = {"lo80": 1, "truth": 2, "hi80": 3}
+    for day, apart in ((7, 1), (8, 2)):
+        weeks = [week | {"from": "2025-06-01"}, week | {"from": f"2025-06-0{day}"}]
+        assert count_inside(weeks) == (apart, apart)
+
+
 @pytest.mark.parametrize(
     ("every", "overlaps"),
     [(7, {"total_7": 1, "day_28": 4}), (1, {"day_1": 1, "day_7": None})],

@@ -29,6 +29,7 @@ from tests.service.support import (
     command_on_the_next_day,
     declare_model,
     latest_run,
+    utc,
 )
 
 pytestmark = pytest.mark.usefixtures("hand")
@@ -79,6 +80,12 @@ def test_changed_setting_leads_to_new_issue(filled, change):
     assert refit(with_settings(filled, **change)).outcome == "done"
     assert count_issues(filled) == 2
     assert (stored_paths(filled) == before) == ("refit_hours" in change)
+
+
+def test_days_without_a_figure_are_counted_in_the_time_zone_of_the_route(filled, hand):
+    hand.now = utc(2026, 6, 30, 23, 30)  # 1 July in London
+    refit(filled)
+    assert latest_issue(filled).horizon_days == 182 + 28
 
 
 def test_new_figures_lead_to_new_issue_once_known_for_all_series(filled, hand, tmp_path):
