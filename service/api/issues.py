@@ -55,8 +55,7 @@ def issues(series_id: str, query: queries.IssuesQuery) -> Response:
 @question(blueprint, "/<series_id>/issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
 def issue(series_id: str, issue_id: str, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get one published forecast, without its paths (immutable)."""
-    details = issue_answers.describe_issue(loader(), series_id, issue_id)
-    body = series_fields(series_id) | details
+    body = series_fields(series_id) | issue_answers.describe_issue(loader(), series_id, issue_id)
     return represent(body, table=False, cache="max-age=31536000, immutable")
 
 

@@ -157,7 +157,8 @@ def _cell(value: Any) -> Any:
 
 
 def series_fields(series_id: str) -> dict[str, str]:
-    """Return the common fields of all answers about a series."""
+    """Return the common fields of all answers about a series; raises `NotFound` if unknown."""
+    loader().check_series(series_id, is_stored=True)
     route = loader().route
     unit = route.series[series_id].unit
     return {"series_id": series_id, "unit": unit, "attribution": route.attribution}

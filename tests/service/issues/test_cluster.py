@@ -105,18 +105,28 @@ def test_unreachable_cluster_fails_jobs_in_one_line(filled):
             job(with_settings(filled, dask=address))
 
 
-@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_another_server_is_named_in_one_line(monkeypatch, greeting):
-    """One that says nothing, and one that says something else."""
+def ask(server):
+    """Run work on the cluster whose scheduler should be `server`."""
+    address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(
+        ClusterError, match=rf"^{address}: expected a Dask scheduler, found none \("
+    ):
+        run_on_worker(address, abs, -3, Limits(BOUND, 500))
+
+
+def test_silent_server_is_named_in_one_line(monkeypatch):
     monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ask(server)
+
+
+def test_server_of_another_kind_is_named_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
-        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        failure = pool.submit(run_on_worker, address, abs, -3, Limits(BOUND, 500))
+        server.settimeout(BOUND)
+        asked = pool.submit(ask, server)
         with server.accept()[0] as connection:
-            connection.sendall(greeting)
-            error = failure.exception(BOUND)
-    assert isinstance(error, ClusterError)
-    assert str(error).startswith(f"{address}: expected a Dask scheduler, found none (")
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            asked.result(BOUND)
 
 
 def test_lost_scheduler_is_reported(waiting, address, cluster, monkeypatch):
