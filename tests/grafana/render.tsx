@@ -163,7 +163,21 @@ function report() {
   document.body.appendChild(out);
 }
 
+// A chart draws in its own time after it is rendered, so look until every one has.
+function reportOnceDrawn() {
+  const charts = window.DASHBOARD.panels.filter((panel: any) => panel.type === 'timeseries');
+  const drawn = charts.every((panel: any) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(`[data-panel="${panel.id}"] canvas`);
+    return canvas && Object.keys(colours(canvas)).length > 0;
+  });
+  if (drawn || errors.length > 0) {
+    report();
+  } else {
+    setTimeout(reportOnceDrawn, 100);
+  }
+}
+
 const errors: string[] = [];
 window.addEventListener('error', (event) => errors.push(String(event.message)));
 createRoot(document.getElementById('root')!).render(<Page />);
-setTimeout(report, 1500);
+reportOnceDrawn();

@@ -2,10 +2,8 @@
 
 import datetime as dt
 import fcntl
-import html
 import json
 import re
-import shutil
 
 import httpx
 import pytest
@@ -13,7 +11,6 @@ import yaml
 
 from tests.service.support import ROOT, ROUTE, run_server
 from tests.support.commands import run_command
-from tests.support.first_visit import FLAGS
 from tests.support.waiting import BOUND
 from tests.test_docs import anchors
 
@@ -188,23 +185,22 @@ def test_dashboard_and_rules_match_grafana_types(tools):
     assert rejected == set(mistakes) - {"whole"}, str(caught.value)[:2000]
 
 
-def test_panels_render_in_grafana_components(tools, settings, tmp_path):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("chromium is not installed")
+def test_panels_render_in_grafana_components(tools, browser, settings, tmp_path):
     answers = {}
     with run_server(settings) as base:
         for panel, target in targets():
             body = httpx.get(base + address(target), timeout=BOUND).json()
             table = rows(body, target["root_selector"])
             answers.setdefault(panel["id"], {})[target["refId"]] = table
-    page = bundle_page(tools, answers, tmp_path)
+    page = browser.new_page(viewport={"width": 1200, "height": 1600})
+    page.set_default_timeout(1000 * BOUND)
+    page.goto(bundle_page(tools, answers, tmp_path).as_uri())
+    report = page.locator("#report")
+    report.wait_for(state="attached")
+    panels = json.loads(report.text_content())
     ARTEFACTS.mkdir(exist_ok=True)
     shot = ARTEFACTS / "grafana.png"
-    dom = browse(browser, page, tmp_path, "--dump-dom", f"--screenshot={shot}")
-    report = re.search(r'<pre id="report" hidden="">(.*?)</pre>', dom, re.DOTALL)
-    assert report, dom[-2000:]
-    panels = json.loads(html.unescape(report.group(1)))
+    page.screenshot(path=shot)
     assert panels.pop("errors") == []
     assert set(panels) == {str(panel["id"]) for panel in DASHBOARD["panels"]}
     # Three nested bands: three opacities of one colour, over a good part of the chart.
@@ -253,16 +249,6 @@ def bundle_page(tools, answers, folder):
         f"<div id='root'></div><script>{globals_}</script><script src='{script.as_uri()}'></script>"
     )
     return page
-
-
-def browse(browser, page, folder, *options):
-    done = run_command(
-        *(browser, "--headless", *FLAGS, "--hide-scrollbars", "--window-size=1200,1600"),
-        *("--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}"),
-        *("--allow-file-access-from-files", *options, page.as_uri()),
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 def test_simpod_query_returns_datapoints_with_the_value_first(shared):
