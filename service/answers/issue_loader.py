@@ -1,6 +1,6 @@
 """Load issues for the answers, with the state of the service.
 
-Issues never change, so they are cached in memory; one short read checks for a newer one.
+Issues never change, so they are cached in memory; a newer one is found within a second.
 """
 
 __all__ = ["IssueLoader", "IssueView"]
@@ -8,15 +8,12 @@ __all__ = ["IssueLoader", "IssueView"]
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterator
 from copy import copy
-from dataclasses import replace
 from threading import Condition, Lock
-from typing import Self, TypeAlias, TypeVar
+from typing import Self, TypeVar
 
 from cachetools import LRUCache, TTLCache, cached
 
 from forecast.joint import Joint
-from forecast.paths import Paths
-from forecast.series import DailySeries
 from service.answers.ahead import IssueView
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import STATE_JOBS, Facts, State, state_of
@@ -34,10 +31,9 @@ from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
 _LOOK_SECONDS = 5.0  # how long a check of files and disks stays valid
-_VIEW_SECONDS = 1.0  # the clock shows whole seconds
+_READ_SECONDS = 1.0  # the clock shows whole seconds
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
-_Stored: TypeAlias = tuple[Issue, Entry, Paths, DailySeries, Facts]
 
 
 class IssueLoader:
@@ -52,11 +48,11 @@ class IssueLoader:
             key=lambda key, make: key,  # noqa: ARG005
             condition=Condition(),
         )(lambda key, make: make())  # noqa: ARG005
-        self._view_once = cached(
-            TTLCache(_CACHE_SIZE, _VIEW_SECONDS),
-            key=lambda key, make: key,  # noqa: ARG005
-            lock=Lock(),
-        )(lambda key, make: make())  # noqa: ARG005
+        self._read_once = cached(
+            TTLCache(_CACHE_SIZE, _READ_SECONDS),
+            key=lambda key, read: (key, context.database.commits),  # noqa: ARG005
+            condition=Condition(),
+        )(lambda key, read: read())  # noqa: ARG005
         self._find_problems = cached(
             TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
         )(find_problems)
@@ -105,7 +101,14 @@ class IssueLoader:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            return self._newest_view(series_id, model, first, now)
+
+            def read(connection: Connection) -> IssueView:
+                newest = issue_store.get_latest_issue(connection, series_id)
+                if newest is None:
+                    raise NotReady
+                return self._view(connection, newest, model, now, self.route.day(now), first, now)
+
+            return self.read_recent((series_id, model, first, now), read)
         with self.context.database.reading() as connection:
             if as_of is None:
                 issue = self.issue(connection, series_id, issue_id)
@@ -113,45 +116,24 @@ class IssueLoader:
             else:
                 at = as_of if isinstance(as_of, dt.datetime) else self.route.end_of_day(as_of)
                 moment = min(at, now)
-                newest = issue_store.get_latest_issue(connection, series_id, moment)
-                if newest is None:
+                known = issue_store.get_latest_issue(connection, series_id, moment)
+                if known is None:
                     raise NotFound(f"there was no issue of {series_id} at {format_instant(moment)}")
-                issue, day = newest, self.route.day(moment)
+                issue, day = known, self.route.day(moment)
                 if at is not as_of:  # a date
                     day += _DAY
-            stored = self._read(connection, issue, model)
-        return self._view(stored, moment, day, first, now)
+            return self._view(connection, issue, model, moment, day, first, now)
 
-    def _newest_view(
-        self, series_id: str, model: str, first: dt.date | None, now: dt.datetime
+    def _view(
+        self,
+        connection: Connection,
+        issue: Issue,
+        model: str,
+        moment: dt.datetime,
+        day: dt.date,
+        first: dt.date | None,
+        now: dt.datetime,
     ) -> IssueView:
-        """View the newest issue, made once a second and read again when the database changes."""
-
-        def read() -> _Stored:
-            with self.context.database.reading() as connection:
-                issue = issue_store.get_latest_issue(connection, series_id)
-                if issue is None:
-                    raise NotReady
-                return self._read(connection, issue, model)
-
-        # Read the token first: the cached value is at least as new.
-        token = self.read_cached(
-            ("token", series_id),
-            lambda connection: issue_store.read_change_token(
-                connection, self.route.name, series_id, STATE_JOBS
-            ),
-        )
-        key = series_id, model, token
-
-        def make() -> IssueView:
-            stored = self.compute_once(("newest", *key), read)
-            return self._view(stored, now, self.route.day(now), first, now)
-
-        view: IssueView = self._view_once((key, first, now), make)
-        return view
-
-    def _read(self, connection: Connection, issue: Issue, model: str) -> _Stored:
-        """Return what is stored for a view, with the facts about the service."""
         by_model = {entry.model: entry for entry in self.entries(connection, issue)}
         model = issue.champion if model == "champion" else model
         if model not in by_model:
@@ -165,21 +147,10 @@ class IssueLoader:
         observed = self.compute_once(
             ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
         )
-        return issue, by_model[model], paths, observed, self._facts(connection, issue.series_id)
-
-    def _view(
-        self,
-        stored: _Stored,
-        moment: dt.datetime,
-        day: dt.date,
-        first: dt.date | None,
-        now: dt.datetime,
-    ) -> IssueView:
-        issue, entry, paths, observed, facts = stored
-        state = self._state_of(issue, facts, now)
+        state = self.state(connection, issue.series_id, issue, now)
         today = max(day, issue.data_through + _DAY)
         first = first or today
-        is_past = first < self.route.day(now)
+        is_past, entry = first < self.route.day(now), by_model[model]
         return IssueView(
             self.route, issue, entry, paths, observed, state, moment, today, first, is_past
         )
@@ -218,12 +189,20 @@ class IssueLoader:
         self, connection: Connection, series_id: str, issue: Issue | None, now: dt.datetime
     ) -> State:
         """Return the state of `issue`, or of a series without one, at `now`."""
-        return self._state_of(issue, self._facts(connection, series_id), now)
-
-    def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
-        """Add the current problems, which the database does not record."""
-        problems = self._find_problems(self.context)
-        facts = replace(facts, write_problem=self._write_problem(), model_problems=problems)
+        newest = issue_store.get_latest_issue(connection, series_id)
+        new_at, unused = None, ""
+        if self.context.reads_weather:
+            read = weather_store.get_last_read(connection, self.route, "ensemble")
+            new_at = read[0] if read else None
+            note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
+            unused = note["reason"] if note and note["status"] == "missing" else ""
+        last: dict[str, Run | None] = {}
+        for job in STATE_JOBS:  # an ingest counts only if it read the configured source
+            source = self.context.settings.source if job == "ingest" else None
+            ended = run_store.list_ended(connection, job, source, self.route.name)
+            last[job] = ended[0] if ended else None
+        problems = self._write_problem(), self._find_problems(self.context)
+        facts = Facts(newest, last, new_at, unused, *problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
 
     def latest_state(self, series_id: str) -> State:
@@ -233,15 +212,15 @@ class IssueLoader:
             issue = issue_store.get_latest_issue(connection, series_id)
             return self.state(connection, series_id, issue, self.clock())
 
-    def read_cached(self, key: Hashable, read: Callable[[Connection], T]) -> T:
-        """Return the last result of `read`; call it again after any commit to the database."""
+    def read_recent(self, key: Hashable, read: Callable[[Connection], T]) -> T:
+        """Return a result of `read` at most a second old, and after all commits of this process."""
 
         def read_now() -> T:
             with self.context.database.reading() as connection:
                 return read(connection)
 
-        version = self.context.database.version()
-        return read_now() if version is None else self.compute_once((key, version), read_now)
+        result: T = self._read_once(key, read_now)
+        return result
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""
@@ -267,19 +246,3 @@ class IssueLoader:
             ("entries", issue.issue_id),
             lambda: issue_store.list_entries(connection, issue.issue_id),
         )
-
-    def _facts(self, connection: Connection, series_id: str) -> Facts:
-        """Return the state of the service as recorded in the database."""
-        newest = issue_store.get_latest_issue(connection, series_id)
-        new_at, unused = None, ""
-        if self.context.reads_weather:
-            read = weather_store.get_last_read(connection, self.route, "ensemble")
-            new_at = read[0] if read else None
-            note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
-            unused = note["reason"] if note and note["status"] == "missing" else ""
-        last: dict[str, Run | None] = {}
-        for job in STATE_JOBS:  # an ingest counts only if it read the configured source
-            source = self.context.settings.source if job == "ingest" else None
-            ended = run_store.list_ended(connection, job, source, self.route.name)
-            last[job] = ended[0] if ended else None
-        return Facts(newest, last, new_at, unused)

@@ -66,7 +66,7 @@ def panel(series_id: str, query: queries.PanelQuery) -> Response:
     def answer(view: IssueView) -> dict[str, Any]:
         return {"rows": panels.panel(loader(), view, query.begin, query.end, query.as_of)}
 
-    version = loader().read_cached("figures", observation_store.get_version)
+    version = loader().read_recent("figures", observation_store.get_version)
     return answer_about_issue(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
 
 

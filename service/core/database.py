@@ -14,8 +14,6 @@ __all__ = [
 ]
 
 import logging
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -64,8 +62,8 @@ class Database:
         self.engine = engine
         self._file = sqlite.file_of(engine.url)
         self._failed: tuple[float, str] | None = None
-        self._watching: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
+        self.commits = 0
+        """Number of commits of this process."""
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -75,27 +73,6 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
-
-    def version(self) -> int | None:
-        """Return a number that changes with every commit; None if there is none to be had.
-
-        It saves each request a query: SQLite counts the commits of other connections.
-        """
-        if self._file is None:
-            return None
-        with self._lock:
-            try:
-                self._watching = self._watching or sqlite.connect_read_only(self._file)
-                version: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
-            except sqlite3.Error:  # no WAL can be created: the next query says why
-                self._stop_watching()
-                return None
-        return version
-
-    def _stop_watching(self) -> None:
-        if self._watching is not None:
-            self._watching.close()
-            self._watching = None
 
     def write_problem(self) -> tuple[str, str] | None:
         """Reason code and message if writes would fail; a busy database is not a failure."""
@@ -121,6 +98,7 @@ class Database:
                 if not waits and self._file is None:
                     connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0: no limit
                 yield connection
+        self.commits += 1
 
     @contextmanager
     def _remember_failed_write(self) -> Iterator[None]:
@@ -202,8 +180,6 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        with self._lock:
-            self._stop_watching()
         self.engine.dispose()
 
 

@@ -5,7 +5,6 @@ __all__ = [
     "FAULTS",
     "READ_ONLY",
     "compact",
-    "connect_read_only",
     "engine",
     "file_of",
     "find_write_problem",
@@ -63,7 +62,8 @@ def engine(url: sa.URL) -> sa.Engine:
                 raise
             # Used once, so that the next use notices a repaired disk.
             record.info["is_fallback"] = True
-            return connect_read_only(file, "&immutable=1")
+            address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+            return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         return connection
 
     @sa.event.listens_for(opened, "checkin")
@@ -73,12 +73,6 @@ def engine(url: sa.URL) -> sa.Engine:
 
     sa.event.listen(opened, "begin", _begin)
     return opened
-
-
-def connect_read_only(file: Path, options: str = "") -> sqlite3.Connection:
-    """Open the SQLite file to read; `options` are further ones of its URI."""
-    address = f"file:{quote(str(file.absolute()))}?mode=ro{options}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def compact(opened: sa.Engine) -> int:

@@ -21,7 +21,6 @@ __all__ = [
     "make_id",
     "oldest_live",
     "prune_issues",
-    "read_change_token",
     "trim_paths",
 ]
 
@@ -30,7 +29,6 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -268,26 +266,3 @@ def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
         rest |= plane.astype(np.int32) << bit
     days[days > 0] = rest + 1
     return np.ascontiguousarray(days.reshape(int(horizon), int(n_paths)).T)
-
-
-def read_change_token(
-    connection: sa.Connection, route: str, series_id: str, jobs: Sequence[str]
-) -> tuple[Any, ...]:
-    """Return a token that changes with the newest issue and the last runs of `jobs`.
-
-    It is one short query, which shows whether cached answers are current.
-    """
-    about = {"series_id": series_id, "route": route}
-    return tuple(connection.execute(_token_query(tuple(jobs)), about).one())
-
-
-@cache  # building it would take most of an answer's time
-def _token_query(jobs: tuple[str, ...]) -> sa.Select[Any]:
-    newest = _newest_first(sa.bindparam("series_id")).with_only_columns(c.issue_id)
-    columns: list[Any] = [newest.limit(1).scalar_subquery()]
-    for job in jobs:
-        last = sa.select(runs).where(runs.c.route == sa.bindparam("route"), runs.c.job == job)
-        last = last.order_by(runs.c.run_id.desc()).limit(1)
-        for column in (runs.c.run_id, runs.c.outcome):
-            columns.append(last.with_only_columns(column).scalar_subquery())
-    return sa.select(*columns)

@@ -1,6 +1,7 @@
 import datetime as dt
 import shutil
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from service.answers import issue_loader as module
 from service.answers.errors import NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
+from service.core.database import connect
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
 from tests.service.stored_issues import with_settings
@@ -53,6 +55,29 @@ def test_new_issue_is_loaded_and_old_one_stays_cached(loader, context):
     again = loader.view("people", old.issue.issue_id)
     assert again.paths is old.paths
     assert again.moment == old.issue.issued_at
+
+
+def test_commits_of_other_processes_are_read_after_a_second(context, monkeypatch):
+    hand = ManualClock(NOW)
+    monkeypatch.setattr(module, "_READ_SECONDS", 1e9)
+    slow = IssueLoader(context, hand)
+    monkeypatch.setattr(module, "_READ_SECONDS", 1e-9)
+    quick = IssueLoader(context, hand)
+
+    def read_latest(loader):
+        issue = loader.read_recent("x", lambda c: issue_store.get_latest_issue(c, "people"))
+        return issue.issue_id, loader.view("people").issue.issue_id
+
+    old, _ = read_latest(slow)
+    assert read_latest(slow) == read_latest(quick) == (old, old)
+    with closing(connect(context.settings.database)) as other:
+        paths = {"climatology": random_paths("2026-01-01", 40)}
+        run_id = record_run(other, "later", outcome="done")
+        new = publish(other, paths, run_id, NOW + dt.timedelta(days=365)).issue_id
+    assert read_latest(quick) == (new, new)
+    assert read_latest(slow) == (old, old)
+    hand.now += dt.timedelta(seconds=1)
+    assert read_latest(slow) == (old, new)
 
 
 def test_second_view_reads_no_paths(loader, context):
@@ -116,7 +141,7 @@ def test_model_files_are_checked_every_few_seconds(context, clock, tmp_path, mon
         return {reason.name for reason in reasons} & set(PROBLEMS)
 
     slow = IssueLoader(with_models, clock)
-    for name in ("_LOOK_SECONDS", "_VIEW_SECONDS"):
+    for name in ("_LOOK_SECONDS", "_READ_SECONDS"):
         monkeypatch.setattr(module, name, 1e-9)
     quick = IssueLoader(with_models, clock)
     assert find_problems(slow) == find_problems(quick) == set()

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from service.core import run_store
 from service.core.tables import editions, issue_notes, issue_paths, issue_scores, issues
 from service.issues import issue_store, note_store
 from service.issues.issue_store import decode, encode
 from tests.service.stored_issues import claim_refit
-from tests.service.support import NOW, ROUTE, publish, random_paths
+from tests.service.support import NOW, publish, random_paths
 
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 TABLES = (issues, issue_paths, issue_notes, issue_scores, editions)
@@ -166,26 +165,3 @@ def test_unknown_encoding_or_damage_is_rejected(encoding, cut):
     known, content = encode(random_paths("2026-01-01", 40).values)
     with pytest.raises(ValueError):
         decode(encoding or known, content[: len(content) - cut])
-
-
-def test_change_token_changes_with_issues_and_runs(database):
-    def read():
-        with database.reading() as connection:
-            return issue_store.read_change_token(
-                connection, ROUTE.name, "people", ["ingest", "refit"]
-            )
-
-    tokens = [read()]
-    with database.writing() as connection:
-        run = run_store.claim_run(connection, "refit", "one", NOW, ROUTE.name)
-    tokens.append(read())
-    publish_at(database, NOW, run_id=run.run_id)
-    tokens.append(read())
-    with database.writing() as connection:
-        run_store.finish_run(connection, run, "failed", "no", {}, NOW)
-    tokens.append(read())
-    with database.writing() as connection:
-        assert run_store.claim_run(connection, "compare", "one", NOW, ROUTE.name)
-        assert run_store.claim_run(connection, "refit", "one", NOW, "italy")
-    assert read() == tokens[-1], "unaffected by other jobs and routes"
-    assert len(set(tokens)) == 4
