@@ -24,9 +24,11 @@ from service.core.settings import Settings
 from service.issues import explain_issue
 from tests.service.mailbox import Mailbox, mail_settings, publish_sample, run_mail_server
 from tests.service.support import (
+    ISSUE_HOURS,
+    ISSUED_AT,
     NOW,
     ManualClock,
-    command_on_the_next_day,
+    command_at,
     declare_quick_models,
     drop_everything,
     environment,
@@ -111,7 +113,7 @@ def published(tmp_path_factory, worker_id):
             shutil.rmtree(making, ignore_errors=True)  # left behind by a killed run
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
-                run_command(*command_on_the_next_day(job), env=env, check=True)
+                run_command(*command_at(ISSUED_AT, job), env=env, check=True)
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder
@@ -123,7 +125,8 @@ def settings(published, tmp_path):
     (tmp_path / "var").mkdir(exist_ok=True)
     shutil.copy(published / "after-refit.sqlite", tmp_path / "var" / "crossings.sqlite")
     shutil.copytree(published / "fitted", tmp_path / "fitted", dirs_exist_ok=True)
-    return Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted", paths=200)
+    folders = {"var_dir": tmp_path / "var", "fitted_dir": tmp_path / "fitted"}
+    return Settings(**folders, paths=200, refit_hours=ISSUE_HOURS)
 
 
 @pytest.fixture

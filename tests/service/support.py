@@ -22,9 +22,11 @@ from forecast.paths import Paths
 from forecast.series import ONE_DAY
 from forecast.specs import champion, published
 from service.core import run_store
+from service.core.clock import utc_now
 from service.core.context import open_context
 from service.core.database import connect
 from service.core.route_files import enabled_routes
+from service.core.tables import issues
 from service.data import observation_store
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
@@ -35,6 +37,10 @@ from tests.support.waiting import BOUND, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 """Two days after the last embedded figure, so the forecast is fresh."""
+ISSUED_AT = dt.datetime(2026, 1, 1, 14, tzinfo=dt.UTC)
+"""When the service was published whose database tests copy."""
+ISSUE_HOURS = 1000
+"""How old its issue may be, so that only its figures are old at later times."""
 
 _LIBC = ctypes.CDLL(None)
 _SPECS = declared(ROOT / "models")
@@ -65,20 +71,23 @@ def environment(**settings):
     return environment | defaults | given
 
 
-# The horizon of an issue depends on the day of publication: here the day after the last figure.
-_ON_THE_NEXT_DAY = """
+# Sets the clock before anything imports it: to stand still, or to go on from a moment.
+_WITH_CLOCK = """
 import datetime, sys
+from service.core import clock
+start, real = datetime.datetime.fromisoformat(sys.argv.pop(1)), clock.utc_now
+begun = real() if sys.argv.pop(1) == "goes" else None
+clock.utc_now = lambda: start + (real() - begun) if begun else start
 from service.cli import main
-from service.core.declared_series import Route
-Route.day = lambda route, moment: datetime.date(2026, 1, 1)
 sys.argv[0] = "crossings"
 main()
 """
 
 
-def command_on_the_next_day(*arguments):
-    """Command line of the service, run as on the day after the last embedded figure."""
-    return [sys.executable, "-c", _ON_THE_NEXT_DAY, *arguments]
+def command_at(moment, *arguments, goes=False):
+    """Command line of the service, run as at `moment`; the clock stands still unless it `goes`."""
+    clock = [moment.isoformat(), "goes" if goes else "stands"]
+    return [sys.executable, "-c", _WITH_CLOCK, *clock, *arguments]
 
 
 def command(*arguments):
@@ -231,6 +240,12 @@ def drop_file_capabilities():
         _LIBC.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; fails unless root
 
 
+def date_issues_as_now(settings):
+    """Let the issues be new to commands, which have the real clock."""
+    with contextlib.closing(connect(settings.database)) as opened, opened.writing() as connection:
+        connection.execute(issues.update().values(issued_at=utc_now()))
+
+
 @contextlib.contextmanager
 def open_copy(store, settings):
     """Copy the SQLite file `store` to its place in `settings`, and open it."""
@@ -255,16 +270,17 @@ def free_port():
 
 
 @contextlib.contextmanager
-def run_server(settings, bound=False, stderr=subprocess.PIPE, **more):
+def run_server(settings, bound=False, stderr=subprocess.PIPE, since=NOW, **more):
     """Run a real server with these settings during the block; yield its address.
 
+    Its clock starts at `since`; None is now.
     If `bound`, file permissions apply even if it runs as root.
     """
     port = free_port()
     more = {"port": port, "log_level": "WARNING"} | more
     env = as_environment(settings) | environment(**more)
     with subprocess.Popen(
-        command("serve"),
+        command_at(since, "serve", goes=True) if since else command("serve"),
         env=env,
         cwd=ROOT,
         stderr=stderr,

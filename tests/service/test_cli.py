@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from service.core.settings import Settings
-from tests.service.support import ROOT, as_environment, run_server
+from tests.service.support import ROOT, as_environment, date_issues_as_now, run_server
 from tests.support.commands import run_command
 
 STEP = re.compile(r"```sh\n([^`]*)```\n```text\n([^`]*)```")
@@ -39,6 +39,7 @@ def run_step(folder, settings, step, expected, base=""):
 
 
 def test_tutorial(settings, tmp_path):
+    date_issues_as_now(settings)
     with run_server(settings) as base:
         for step, expected in read_steps("tutorial.md"):
             run_step(tmp_path, settings, step, expected, base)

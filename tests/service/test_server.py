@@ -15,10 +15,13 @@ import pytest
 
 from service import server
 from service.core.settings import Settings
-from tests.service.support import ROOT, as_environment, free_port, run_server
+from tests.service.support import NOW, ROOT, as_environment, free_port, run_server
 from tests.support.waiting import BOUND, PROCESS, wait_until
 
-SERVER = """
+SERVER = f"""
+import datetime
+from service.core import clock
+clock.utc_now = lambda: {NOW!r}
 from service import server
 from service.core import settings
 server._HEADER_MILLISECONDS, server._BODY_SECONDS = 2000, 2.0

@@ -119,7 +119,7 @@ def test_briefing_of_issue_uses_its_own_figures(context, loader, clock):
     assert before == briefing(loader, "people", view.issue.as_of)
     with context.database.writing() as connection:  # read later, and dated before the issue
         figures = [Figure(name, D(2025, 12, 31), 7, "test") for name in ("people", "boats")]
-        store_as_documents(connection, ROUTE, figures, utc(2026, 1, 1, 15))
+        store_as_documents(connection, ROUTE, figures, utc(2026, 1, 1, 13))
     loader = IssueLoader(context, clock)
     assert briefing(loader, "people", view.issue.as_of)["last_day"]["value"] == 7
     assert briefing_of(loader, loader.view("people", view.issue.issue_id)) == before

@@ -7,7 +7,15 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.issues import describe_issue, first_day, issue_id_of_day, list_issues
 from service.api.schemas import IssueRow
 from service.issues import note_store
-from tests.service.support import NOW, ManualClock, publish, random_paths, record_run, utc
+from tests.service.support import (
+    ISSUED_AT,
+    NOW,
+    ManualClock,
+    publish,
+    random_paths,
+    record_run,
+    utc,
+)
 
 D = dt.date
 
@@ -17,7 +25,7 @@ def test_issue_of_day_is_the_newest_at_its_end_or_the_last_hindcast(context):
         paths = {"climatology": random_paths(start, 28)}
         return publish(context.database, paths, 1, moment, kind=kind).issue_id
 
-    loader = IssueLoader(context)
+    loader = IssueLoader(context, ManualClock(ISSUED_AT))
     live = publish_paths("2025-07-10", utc(2025, 7, 10, 23, 30))  # 00:30 of the next UK day
     for day in (D(2025, 7, 11), D(2025, 8, 1)):
         assert issue_id_of_day(loader, "people", day) == live

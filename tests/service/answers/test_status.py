@@ -68,7 +68,7 @@ def test_reasons_of_all_series_are_listed_without_duplicates(context, clock):
             failures={"hurdle": reason},
             wanted="hurdle",
         )
-    clock.now = utc(2027, 2, 1)
+    clock.now = utc(2027, 4, 1)
     answer = status(IssueLoader(context, clock))
     assert answer["status"] == "degraded"
     models = {m["model"]: m["failure"] for m in answer["series"][0]["models"]}

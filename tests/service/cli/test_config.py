@@ -3,7 +3,7 @@ from pathlib import Path
 
 from service.core import settings as module
 from service.core.settings import Settings, variable_of
-from tests.service.support import command, environment, read_table
+from tests.service.support import command, date_issues_as_now, environment, read_table
 from tests.support.commands import run_command
 
 
@@ -73,6 +73,7 @@ def test_config_names_secret_files_and_those_without_effect(crossings, monkeypat
 
 
 def test_doctor_prints_findings_with_remedies(crossings, settings):
+    date_issues_as_now(settings)
     done = crossings("doctor")
     lines = done.stdout.splitlines()
     assert done.returncode == 0

@@ -13,19 +13,21 @@ from service.answers import state
 from service.cli import doctor as module
 from service.cli.doctor import clock, examine, space
 from service.core import request_store, sqlite
-from service.core.clock import utc_now
 from service.core.database import connect
 from service.core.locks import SCHEDULER, try_lock
 from service.core.settings import Settings
 from service.issues.declared_models import PROBLEMS
 from tests.service.mailbox import PASSWORD, mail_settings
-from tests.service.support import NOW, ROOT, ROUTE, declare_quick_models, record_run
+from tests.service.support import ISSUED_AT, NOW, ROOT, ROUTE, declare_quick_models, record_run
 from tests.support.sites import PAGE, SiteResponse
 from tests.support.waiting import BOUND
 
+LATER = NOW + dt.timedelta(days=9)
+"""When the embedded figures are out of date."""
 
-def diagnose(settings, now=None):
-    return {finding.check: finding for finding in examine(settings, lambda: now or utc_now())}
+
+def diagnose(settings, now=LATER):
+    return {finding.check: finding for finding in examine(settings, lambda: now)}
 
 
 def get_faults(findings):
@@ -123,7 +125,7 @@ def test_invalid_database_suggests_a_restore(healthy, context):
 
 
 def test_clock_before_the_latest_record(healthy):
-    findings = diagnose(healthy, NOW)
+    findings = diagnose(healthy, ISSUED_AT - dt.timedelta(hours=1))
     assert findings["clock"].state == "fail"
     assert "latest record is from" in findings["clock"].said
     assert clock(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).state == "fail"
@@ -137,7 +139,7 @@ def test_disk_space(free, state):
 
 
 def test_missing_scheduler_dead_run_and_forgotten_request(context):
-    now = utc_now()
+    now = LATER
     record_run(context.database, "once", now, job="renew")
     with context.database.writing() as connection:
         for job, minutes in (("ingest", 31), ("weather", 29)):
@@ -221,9 +223,9 @@ def test_mail_server(healthy, mailbox, ca_file, monkeypatch):
 
 
 def test_each_reason_of_the_forecast_has_its_remedy(healthy, context):
-    reason, now = "the site is down", utc_now()
-    record_run(context.database, "later", now, job="ingest", outcome="failed", reason=reason)
-    old, failed = [one for one in examine(healthy) if one.check == "forecast"]
+    reason = "the site is down"
+    record_run(context.database, "later", LATER, job="ingest", outcome="failed", reason=reason)
+    old, failed = [one for one in examine(healthy, lambda: LATER) if one.check == "forecast"]
     assert old.said.startswith("figures_old: ") and failed.said.startswith("ingest_failed: ")
     assert failed.said.endswith(reason)
     assert (old.state, old.remedy) == ("warn", "nothing, or read a live source")

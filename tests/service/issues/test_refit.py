@@ -22,11 +22,12 @@ from tests.service.sample_weather import CALM, ROUGH
 from tests.service.stored_issues import latest_issue, stored_paths, with_settings
 from tests.service.support import (
     DECLARED,
+    ISSUED_AT,
     NOW,
     ROOT,
     ROUTE,
     as_environment,
-    command_on_the_next_day,
+    command_at,
     declare_model,
     latest_run,
     utc,
@@ -187,7 +188,7 @@ def test_same_seed_in_another_process_gives_identical_issue(context, settings, p
     overrides = {"var_dir": var, "fitted_dir": var / "fitted", "fit_seconds": 0}
     fresh = settings.model_copy(update=overrides)
     env = as_environment(fresh) | {"PYTHONHASHSEED": "7"}
-    command_line = command_on_the_next_day("refit")
+    command_line = command_at(ISSUED_AT, "refit")
     subprocess.run(command_line, env=env, cwd=ROOT, check=True, capture_output=True)
     second = open_context(fresh)
     first, again = stored_paths(context), stored_paths(second)

@@ -17,7 +17,15 @@ from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import sample_weather
-from tests.service.support import NOW, ManualClock, publish, random_paths, record_run, utc
+from tests.service.support import (
+    ISSUE_HOURS,
+    NOW,
+    ManualClock,
+    publish,
+    random_paths,
+    record_run,
+    utc,
+)
 from tests.support.waiting import BOUND
 
 
@@ -47,7 +55,8 @@ def site(published, tmp_path_factory):
     """The published service with an earlier issue of people; fresh at `NOW`."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(published / "crossings.sqlite", folder)
-    context = open_context(Settings(var_dir=folder, fitted_dir=published / "fitted"))
+    folders = {"var_dir": folder, "fitted_dir": published / "fitted"}
+    context = open_context(Settings(**folders, refit_hours=ISSUE_HOURS))
     paths = {"climatology": random_paths("2025-12-25", 60)}
     earlier = publish(context.database, paths, 1, utc(2025, 12, 25, 15))
     with _serve(context) as site:

@@ -1,10 +1,11 @@
+import datetime as dt
 import re
 
 import pytest
 
 from tests.service.page.test_pages import visible_text
 from tests.service.page.test_templates import save_screenshot
-from tests.service.support import ROUTE
+from tests.service.support import NOW, ROUTE
 
 
 def test_form_keeps_choices_in_the_url(site, visit):
@@ -51,8 +52,8 @@ def test_invalid_choice_is_named_and_kept(site, query, name, value, words):
 
 
 def test_model_without_stored_days_is_named(site, monkeypatch):
-    issued_at = site.loader.view("people").issue.issued_at
-    monkeypatch.setattr(site.clock, "now", issued_at)
-    response = site.client.get(f"/compare?on1={ROUTE.day(issued_at)}&model1=seasonal_naive")
+    monkeypatch.setattr(site.clock, "now", NOW + dt.timedelta(days=60))
+    day = ROUTE.day(site.clock.now)
+    response = site.client.get(f"/compare?on1={day}&model1=seasonal_naive")
     assert response.status_code == 400
     assert "Forecast 1: the last day that seasonal_naive of issue" in response.text
