@@ -1,6 +1,6 @@
 """Weather for the models as known at a moment, from the database; or why there is none."""
 
-__all__ = ["LOOKBACK", "Drivers", "drivers_as_of", "drivers", "why_no_weather"]
+__all__ = ["Drivers", "drivers_as_of", "drivers", "why_no_weather"]
 
 import datetime as dt
 import logging
@@ -23,8 +23,7 @@ from service.data.weather_store import STALE_HOURS, WeatherReadings, get_last_re
 _LEAST_DAYS = 365
 # Past forecasts used: every day of the last 90 days, every week of the last 400.
 _DAILY_ISSUES, _ISSUE_DAYS = 90, 400
-LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
-"""Age of the oldest reading that may be needed at a moment."""
+_LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
 _LONGEST_GAP = 14
 _PRIOR_DAYS = 20.0  # weight of the prior that ensemble and reanalysis agree
 _ONE_DAY = dt.timedelta(days=1)
@@ -169,7 +168,7 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array
     """
     always = dt.datetime.min.replace(tzinfo=dt.UTC)
     archive = readings.between("archive", always, as_of)
-    recent = readings.between("recent", as_of - LOOKBACK, as_of)
+    recent = readings.between("recent", as_of - _LOOKBACK, as_of)
     both = archive + recent
     if not both:
         return as_of.date(), np.empty((0, len(WIND))), np.zeros(len(WIND))

@@ -6,7 +6,6 @@ __all__ = [
     "STALE_HOURS",
     "WeatherReadings",
     "get_last_read",
-    "prune_readings",
     "list_gaps",
     "save_reading",
 ]
@@ -128,14 +127,6 @@ def list_gaps(
             gaps.append((first, min(begin - _ONE_DAY, last)))
         first = max(first, end + _ONE_DAY)
     return [*gaps, (first, last)] if first <= last else gaps
-
-
-def prune_readings(connection: Connection, before: dt.datetime) -> int:
-    """Delete forecasts read `before`, except the newest of each kind; return their number."""
-    c = weather.c
-    old = sa.and_(c.kind != "archive", c.first_seen_at < before)
-    last = sa.select(sa.func.max(c.weather_id)).where(old).group_by(c.route, c.kind)
-    return int(connection.execute(weather.delete().where(old, c.weather_id.not_in(last))).rowcount)
 
 
 def _unpack(row: sa.Row[tuple[object, ...]]) -> WeatherReading:

@@ -19,7 +19,6 @@ __all__ = [
     "list_issues_by_origin",
     "load_paths",
     "make_id",
-    "oldest_live",
     "prune_issues",
     "trim_paths",
 ]
@@ -217,12 +216,6 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
     for table in (editions, issue_scores, issue_notes, issue_paths):
         connection.execute(table.delete().where(table.c.issue_id.in_(old)))
     return int(connection.execute(issues.delete().where(c.issue_id.in_(old))).rowcount)
-
-
-def oldest_live(connection: sa.Connection) -> dt.datetime | None:
-    """Return the earliest moment as of which a live issue still stored was made."""
-    query = sa.select(c.as_of).where(c.kind == "live").order_by(c.as_of).limit(1)
-    return connection.scalar(query)
 
 
 def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:

@@ -1,4 +1,4 @@
-"""Prune: delete issues, runs, weather forecasts, scores and raw documents no longer needed."""
+"""Prune: delete issues, runs, scores and raw documents no longer needed."""
 
 __all__ = ["KEEP_RAW_DAYS", "prune"]
 
@@ -8,12 +8,11 @@ from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
-from service.data import covariates, document_store, weather_store
+from service.data import document_store
 from service.issues import issue_store, model_score_store
 
 KEEP_RAW_DAYS = 90
 """Days to keep source documents in their original form."""
-_WEEK = dt.timedelta(weeks=1)
 _KEEP_RUNS = dt.timedelta(days=400)
 
 
@@ -27,12 +26,8 @@ def _prune(context: Context) -> Outcome:
     issues_before = now - dt.timedelta(days=settings.keep_issues_days)
     runs_before = now - _KEEP_RUNS
     with context.database.writing() as connection:
-        detail = {"issues": issue_store.prune_issues(connection, issues_before)}
-        oldest = min(issues_before, issue_store.oldest_live(connection) or issues_before)
-        # Comparisons need that of their first origin.
-        weather_before = oldest - covariates.LOOKBACK - (settings.champion_origins + 5) * _WEEK
-        detail |= {
-            "weather": weather_store.prune_readings(connection, weather_before),
+        detail = {
+            "issues": issue_store.prune_issues(connection, issues_before),
             "scores": model_score_store.prune_scores(connection, issues_before),
             "runs": run_store.prune_runs(connection, runs_before),
             "requests": request_store.prune_requests(connection, runs_before),

@@ -288,17 +288,6 @@ def test_past_forecast_is_the_last_before_its_origin_hour(database):
     assert len(weather.archive.origins) == 8
 
 
-def test_prune_keeps_readings_that_forecasts_need(database):
-    store_daily_readings(database, 410, bias=1.0)
-    with database.reading() as connection:
-        before = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
-    with database.writing() as connection:
-        assert weather_store.prune_readings(connection, NOON - covariates.LOOKBACK) > 0
-        after = covariates.drivers_as_of(connection, ROUTE, ORIGIN, NOON, 28)
-    assert before.detail["past_forecasts"] == 90 + 45
-    assert after.fingerprint == before.fingerprint
-
-
 def test_recent_days_and_members_are_adjusted_to_the_reanalysis(database):
     store_daily_readings(database, 1, bias=0.0)
     with database.reading() as connection:

@@ -1,7 +1,6 @@
 import datetime as dt
 
 import numpy as np
-import sqlalchemy as sa
 
 from service.data import weather_store
 from service.data.daily_weather import WeatherReading
@@ -91,18 +90,3 @@ def test_each_route_has_its_own_readings(database):
         assert weather_store.get_last_read(connection, other, "ensemble") == (SEEN, first.last)
         readings = WeatherReadings(connection, other).between("ensemble", SEEN - DAY, SEEN)
         assert [one.first for one in readings] == [first.first]
-    with database.writing() as connection:
-        assert weather_store.prune_readings(connection, SEEN + DAY) == 1, "the newest of each stay"
-
-
-def test_prune_keeps_the_archive_and_the_newest_forecast_before(database):
-    for day in (10, 11, 12, 13):
-        rows, read_at = [[float(day), 0.0]], utc(2023, 12, day, 5)
-        kinds = ("archive", "ensemble", "recent", "waves")
-        put(database, *(reading(kind, D(2023, 12, day), rows, read_at) for kind in kinds))
-    with database.writing() as connection:
-        assert weather_store.prune_readings(connection, utc(2023, 12, 1)) == 0
-        assert weather_store.prune_readings(connection, utc(2023, 12, 12, 12)) == 2 * 3
-        assert weather_store.prune_readings(connection, utc(2023, 12, 12, 12)) == 0
-        counts = connection.execute(sa.text("SELECT kind, count(*) FROM weather GROUP BY kind"))
-        assert dict(counts.all()) == {"archive": 4, "ensemble": 2, "recent": 2, "waves": 2}

@@ -1,12 +1,10 @@
 import datetime as dt
 
-import numpy as np
 import pytest
 
 from service.core import request_store
 from service.core.clock import utc_now
-from service.data import document_store, weather_store
-from service.data.daily_weather import WeatherReading
+from service.data import document_store
 from service.data.ingest import ingest
 from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
@@ -39,18 +37,6 @@ def test_old_issues_are_deleted_except_the_newest(filled, prune_after, days, exp
         issues = issue_store.list_issues(connection, "people", 10)
         assert len(issues) == expected
         assert issue_store.load_paths(connection, issues[0], issues[0].champion) is not None
-
-
-def test_weather_of_the_newest_issue_and_of_comparisons_is_kept(filled, prune_after):
-    """The 403 days before the issue and 31 weeks, without which they cannot be repeated."""
-    refit(filled)
-    needed = 403 + 7 * 31
-    with filled.database.writing() as connection:
-        for days in (needed + 2, needed + 1, needed - 1, 0):
-            seen = utc_now() - dt.timedelta(days=days)
-            reading = WeatherReading("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen)
-            weather_store.save_reading(connection, ROUTE, reading)
-    assert prune_after(3000)["weather"] == 1, "the newest before these days is needed too"
 
 
 def test_old_scores_requests_and_raw_documents_are_deleted(filled, prune_after):
