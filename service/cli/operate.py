@@ -212,28 +212,14 @@ def hindcast(context: Context, since: dt.datetime) -> str:
 
 
 @click.command()
-@click.option(
-    "--compact", is_flag=True, help="Then return the free space in SQLite's file to the disk."
-)
 @pass_context("prune")
-def prune(context: Context, compact: bool) -> None:
+def prune(context: Context) -> None:
     """Delete issues and raw files older than the settings keep, and runs older than 400 days.
 
-    Deleted rows free space for new rows but not on the disk: --compact returns it. Stop the
-    service first; it briefly needs twice the space of the remaining rows.
-
     \b
-    Examples:
+    Example:
       CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune
-      CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune --compact
     """
     from service.scheduler.prune import prune as job
 
     click.echo(job(context).reason)
-    if compact:
-        freed = context.database.compact()
-        click.echo(
-            "PostgreSQL manages its free space itself"
-            if freed is None
-            else f"{freed / 10**6:,.1f} MB returned to the disk"
-        )

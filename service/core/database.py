@@ -116,13 +116,6 @@ class Database:
             raise
         self._failed = None
 
-    def compact(self) -> int | None:
-        """Return free space to the disk; the bytes freed, or None if the server does it itself."""
-        if self._file is None:
-            return None
-        with self._remember_failed_write():
-            return sqlite.compact(self.engine)
-
     def migrate(self) -> None:
         """Migrate the schema to this version; do nothing if it is current."""
         now, head = self.pending()  # a read-only database is used as it is

@@ -4,7 +4,6 @@ __all__ = [
     "BUSY_MILLISECONDS",
     "FAULTS",
     "READ_ONLY",
-    "compact",
     "engine",
     "file_of",
     "find_write_problem",
@@ -75,20 +74,6 @@ def engine(url: sa.URL) -> sa.Engine:
     return opened
 
 
-def compact(opened: sa.Engine) -> int:
-    """Return free space to the disk; return the number of bytes freed.
-
-    Meanwhile the disk needs space for the rows twice more: in a copy and in the WAL.
-    """
-    file = Path(opened.url.database or "")
-    with opened.execution_options(is_vacuum=True).connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        before = file.stat().st_size
-        connection.exec_driver_sql("VACUUM")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    return before - file.stat().st_size
-
-
 def find_write_problem(file: Path) -> tuple[str, str] | None:
     """Reason code and message if writes would fail; a busy database is not a failure."""
     if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
@@ -99,8 +84,6 @@ def find_write_problem(file: Path) -> tuple[str, str] | None:
 
 def _begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("is_vacuum"):
-        return
     if "waits" not in options:  # to read
         connection.exec_driver_sql("BEGIN")
     elif options["waits"]:

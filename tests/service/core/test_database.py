@@ -144,24 +144,6 @@ def test_sqlite_file_is_set_up(tmp_path):
         }
 
 
-def test_compact_frees_disk_space(database):
-    with database.writing() as connection:
-        for number in range(300):
-            row = RUN | {"period": str(number), "detail": {"text": "x" * 10_000}}
-            connection.execute(runs.insert().values(**row))
-    with database.writing() as connection:
-        connection.execute(runs.delete().where(runs.c.period != "7"))
-    freed = database.compact()
-    if database.engine.dialect.name == "sqlite":
-        assert freed > 2_500_000
-        file = Path(str(database.engine.url.database))
-        assert file.stat().st_size < 1_000_000
-        assert database.compact() == 0
-    else:
-        assert freed is None
-    assert count_runs(database) == 1
-
-
 def test_uncreatable_folder_gives_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatabaseError, match=r"^[^\n]*file[^\n]*$"):
