@@ -56,9 +56,11 @@ class IssueLoader:
         self._find_problems = cached(
             TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
         )(find_problems)
-        self._write_problem = cached(TTLCache(1, _LOOK_SECONDS), lock=Lock())(
-            context.database.write_problem
-        )
+        self._write_problem = cached(
+            TTLCache(1, _LOOK_SECONDS),
+            key=lambda connection: (),  # noqa: ARG005
+            lock=Lock(),
+        )(context.database.write_problem)
 
     def each_route(self) -> Iterator[Self]:
         """Yield a loader for each enabled route; they share one cache."""
@@ -201,7 +203,7 @@ class IssueLoader:
             source = self.context.settings.source if job == "ingest" else None
             ended = run_store.list_ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
-        problems = self._write_problem(), self._find_problems(self.context)
+        problems = self._write_problem(connection), self._find_problems(self.context)
         facts = Facts(newest, last, new_at, unused, *problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
 

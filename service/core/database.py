@@ -74,14 +74,13 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def write_problem(self) -> tuple[str, str] | None:
+    def write_problem(self, connection: sa.Connection) -> tuple[str, str] | None:
         """Reason code and message if writes would fail; a busy database is not a failure."""
         if self._file is not None:
             problem = sqlite.find_write_problem(self._file)
         else:
-            with self.reading() as connection:
-                setting = sa.select(sa.func.current_setting("transaction_read_only"))
-                problem = sqlite.READ_ONLY if connection.scalar(setting) == "on" else None
+            setting = sa.select(sa.func.current_setting("transaction_read_only"))
+            problem = sqlite.READ_ONLY if connection.scalar(setting) == "on" else None
         if not problem and self._failed and time.monotonic() - self._failed[0] < _FAILED_SECONDS:
             message = f"the last write failed: {strip_folders(self._failed[1])}"
             return "database_not_written", message

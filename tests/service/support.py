@@ -246,6 +246,11 @@ def date_issues_as_now(settings):
         connection.execute(issues.update().values(issued_at=utc_now()))
 
 
+def write_problem_of(database):
+    with database.reading() as connection:
+        return database.write_problem(connection)
+
+
 @contextlib.contextmanager
 def open_copy(store, settings):
     """Copy the SQLite file `store` to its place in `settings`, and open it."""

@@ -8,7 +8,7 @@ import pytest
 
 from service.core import run_store, sqlite
 from service.core.database import Unavailable, connect
-from tests.service.support import NOW
+from tests.service.support import NOW, write_problem_of
 from tests.support.small_disk import fill, small_disk
 
 
@@ -43,13 +43,13 @@ def test_full_disk_stays_readable_and_recovers(small):
     for _ in range(3):
         assert periods(database) == ["1"]
         problem = ("database_not_written", "the disk of the database is full")
-        assert database.write_problem() == problem
+        assert write_problem_of(database) == problem
     with pytest.raises(Unavailable, match="^database: attempt to write a readonly database$"):
         claim_run(database, "2")
     ballast.unlink()
     claim_run(database, "2")
     assert periods(database) == ["1", "2"]
-    assert database.write_problem() is None
+    assert write_problem_of(database) is None
     database.close()
 
 
@@ -115,7 +115,7 @@ def test_reason_for_readers_names_the_file_without_folders(tmp_path):
             pass
         file.rmdir()
         (tmp_path / "away").rename(file)
-        problem = opened.write_problem()
+        problem = write_problem_of(opened)
     assert problem and problem[0] == "database_not_written"
     assert ": crossings.sqlite: expected a file" in problem[1]
     assert str(tmp_path) not in problem[1]
