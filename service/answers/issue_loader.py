@@ -44,23 +44,19 @@ class IssueLoader:
         self.route = context.route
         self.clock = clock
         self._compute_once = cached(
-            LRUCache(_CACHE_SIZE),
-            key=lambda key, make: key,  # noqa: ARG005
-            condition=Condition(),
-        )(lambda key, make: make())  # noqa: ARG005
+            LRUCache(_CACHE_SIZE), key=lambda key, _: key, condition=Condition()
+        )(lambda _, make: make())
         self._read_once = cached(
             TTLCache(_CACHE_SIZE, _READ_SECONDS),
-            key=lambda key, read: (key, context.database.commits),  # noqa: ARG005
+            key=lambda key, _: (key, context.database.commits),
             condition=Condition(),
-        )(lambda key, read: read())  # noqa: ARG005
+        )(lambda _, read: read())
         self._find_problems = cached(
             TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
         )(find_problems)
-        self._write_problem = cached(
-            TTLCache(1, _LOOK_SECONDS),
-            key=lambda connection: (),  # noqa: ARG005
-            lock=Lock(),
-        )(context.database.write_problem)
+        self._write_problem = cached(TTLCache(1, _LOOK_SECONDS), key=lambda _: (), lock=Lock())(
+            context.database.write_problem
+        )
 
     def each_route(self) -> Iterator[Self]:
         """Yield a loader for each enabled route; they share one cache."""

@@ -243,5 +243,5 @@ def register_answers(app: Flask) -> None:
     cache: LRUCache[Hashable, Rendered] = LRUCache(
         _MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024
     )
-    remember = cached(cache, key=lambda key, make: key, lock=Lock())  # noqa: ARG005
-    app.extensions["answers"] = remember(lambda key, make: make())  # noqa: ARG005
+    remember = cached(cache, key=lambda key, _: key, lock=Lock())
+    app.extensions["answers"] = remember(lambda _, make: make())

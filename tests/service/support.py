@@ -275,17 +275,16 @@ def free_port():
 
 
 @contextlib.contextmanager
-def run_server(settings, bound=False, stderr=subprocess.PIPE, since=NOW, **more):
+def run_server(settings, bound=False, stderr=subprocess.PIPE, **more):
     """Run a real server with these settings during the block; yield its address.
 
-    Its clock starts at `since`; None is now.
-    If `bound`, file permissions apply even if it runs as root.
+    Its clock starts at `NOW`. If `bound`, file permissions apply even if it runs as root.
     """
     port = free_port()
     more = {"port": port, "log_level": "WARNING"} | more
     env = as_environment(settings) | environment(**more)
     with subprocess.Popen(
-        command_at(since, "serve", goes=True) if since else command("serve"),
+        command_at(NOW, "serve", goes=True),
         env=env,
         cwd=ROOT,
         stderr=stderr,

@@ -1,5 +1,4 @@
 import datetime as dt
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import is_due, preview, warn
 from service.mail.weekly import send_due_mail
-from tests.service.mailbox import ALWAYS_DUE, add_readers, list_readers, read_body
+from tests.service.mailbox import add_readers, list_readers, read_body
+from tests.service.stored_issues import with_settings
 from tests.service.support import ManualClock, latest_run, publish, record_run, utc
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -183,6 +183,5 @@ def test_warnings_are_due_with_a_reader_and_pause_after_failure(mailer, mailbox,
     last = latest_run(mailer, "warn")
     assert last.outcome == "failed"
     # Runs begin by the real clock, so let warnings be due at any time of day.
-    update = {"digest_time": ALWAYS_DUE["digest_time"]}
-    always = replace(mailer, settings=mailer.settings.model_copy(update=update))
+    always = with_settings(mailer, digest_time="00:00")
     assert [is_due(always, last.started_at + dt.timedelta(minutes=m)) for m in (4, 5)] == [0, 1]
