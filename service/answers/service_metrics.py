@@ -36,9 +36,9 @@ def service_metrics(loader: IssueLoader) -> dict[str, Values]:
     series = {name: one for one in loader.each_route() for name in one.route.forecast}
     served = [route.name for route in loader.context.routes]  # others no longer run jobs
     with loader.context.database.reading() as connection:
-        done = service_metrics_store.get_last_successes(connection)
-        runs: Values = {(route, *ended): 0 for route in served for ended in _ENDED}
-        runs.update(service_metrics_store.count_ended_runs(connection).items())
+        ended = service_metrics_store.get_ended_runs(connection)
+        runs: Values = {(route, *labels): 0 for route in served for labels in _ENDED}
+        runs.update((labels, number) for labels, (number, _) in ended.items())
         mark = service_metrics_store.get_scores_token(connection)
     records: list[dict[str, Any]] = loader.compute_once(
         ("records", mark), lambda: [track_record(one, name) for name, one in series.items()]
@@ -77,7 +77,9 @@ def service_metrics(loader: IssueLoader) -> dict[str, Values]:
             if row[f"coverage{level}"] is not None
         },
         "job_last_success_timestamp_seconds": {
-            labels: moment.timestamp() for labels, moment in done.items() if labels[0] in served
+            (route, job): last.timestamp()
+            for (route, job, outcome), (_, last) in ended.items()
+            if outcome == "done" and route in served
         },
         "scheduler_running": {(): float(current["scheduler_running"])},
         "job_runs": runs,

@@ -13,7 +13,8 @@ from service.api import queries
 from service.api.media_types import JSON
 from service.api.responses import loader, question, render, reply, represent
 from service.api.schemas import Open
-from service.core import request_store
+from service.core import run_store
+from service.core.run_store import Run
 
 _MOST_IDS = 2**31
 blueprint = APIBlueprint(
@@ -46,14 +47,14 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
     context, now = loader().context, loader().clock()
     routes = [one.name for one in context.routes]
     route = query_data.route or routes[0]
-    for kind, name, known in (("jobs", job, request_store.JOBS), ("routes", route, routes)):
+    for kind, name, known in (("jobs", job, run_store.REQUESTABLE), ("routes", route, routes)):
         if name not in known:
             raise NotFound(f"expected one of the {kind} {', '.join(known)}, found {name[:40]!r}")
     with context.database.writing() as connection:
-        job_request = request_store.add_request(connection, job, g.key.name, now, route)
-    answer = reply(render(_row(job_request), JSON), "no-store")
+        run = run_store.request_run(connection, job, g.key.name, now, route)
+    answer = reply(render(_row(run), JSON), "no-store")
     answer.status_code = 202
-    answer.headers["Location"] = url_for("jobs.state", request_id=job_request.request_id)
+    answer.headers["Location"] = url_for("jobs.state", request_id=run.run_id)
     return answer
 
 
@@ -61,11 +62,15 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
 def state(request_id: int, query: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get the status of a job request: waiting, running, done, skipped or failed."""
     with loader().context.database.reading() as connection:
-        job_request = request_id < _MOST_IDS and request_store.get_request(connection, request_id)
-    if not job_request:
+        run = run_store.get_request(connection, request_id) if request_id < _MOST_IDS else None
+    if run is None:
         raise NotFound(f"no request {request_id} exists")
-    return represent(_row(job_request), table=False, cache="max-age=0")
+    return represent(_row(run), table=False, cache="max-age=0")
 
 
-def _row(job_request: request_store.JobRequest) -> dict[str, Any]:
-    return JobRequest.model_validate(vars(job_request)).model_dump(mode="json")
+def _row(run: Run) -> dict[str, Any]:
+    row = {name: getattr(run, name, None) for name in JobRequest.model_fields}
+    row |= {"request_id": run.run_id, "claimed_at": run.started_at}
+    if run.outcome in ("waiting", "stopped"):  # which is claimed again
+        row |= {"outcome": "waiting", "claimed_at": None, "finished_at": None, "reason": None}
+    return JobRequest.model_validate(row).model_dump(mode="json")

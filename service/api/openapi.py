@@ -15,7 +15,7 @@ from service.api.auth import OPEN, OPERATE
 from service.api.errors import ProblemDetails
 from service.api.media_types import CSV, JSON, NDJSON, PROBLEM, RECORDS
 from service.api.responses import loader, render
-from service.core.request_store import JOBS
+from service.core.run_store import REQUESTABLE
 
 _STATUSES = (304, 400, 401, 403, 404, 405, 406, 409, 413, 415, 429, 500, 503)
 _SCHEMES = {
@@ -35,7 +35,10 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "ID of an issue, from the list of issues.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     },
-    "job": {"description": "Name of the job.", "schema": {"type": "string", "enum": list(JOBS)}},
+    "job": {
+        "description": "Name of the job.",
+        "schema": {"type": "string", "enum": list(REQUESTABLE)},
+    },
     "request_id": {"description": "`request_id` from the answer to the job request."},
 }
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
-from service.core import locks, request_store, run_store, service_metrics_store, sqlite
+from service.core import locks, run_store, service_metrics_store, sqlite
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import UNKNOWN_REMEDY, Database, DatabaseError, connect
@@ -184,7 +184,7 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
         has_run = run_store.get_latest_run(connection, "renew") is not None
         dead = run_store.list_dead(connection)
-        overdue = request_store.list_overdue(connection, now - _LONGEST_WAIT)
+        overdue = run_store.list_overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
         message = (
             f"the latest record is from {format_instant(newest)}, but the time is "
@@ -197,9 +197,9 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
     for run in dead:
         message = f"its process died; it began at {format_instant(run.started_at)}"
         yield Finding(f"job {run.job}", message, "the scheduler runs it again", WARN)
-    for request in overdue:
-        message = f"requested at {format_instant(request.asked_at)} and still waiting"
-        yield Finding(f"job {request.job}", message, "start the scheduler again", WARN)
+    for run in overdue:
+        message = f"requested at {format_instant(run.started_at)} and still waiting"
+        yield Finding(f"job {run.job}", message, "start the scheduler again", WARN)
 
 
 def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:

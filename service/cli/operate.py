@@ -214,7 +214,7 @@ def hindcast(context: Context, since: dt.datetime) -> str:
 @click.command()
 @pass_context("prune")
 def prune(context: Context) -> None:
-    """Delete issues and raw files older than the settings keep, and runs older than 400 days.
+    """Delete issues older than the settings keep, and raw documents older than 90 days.
 
     \b
     Example:

@@ -1,6 +1,7 @@
 """Runs of jobs: claimed before the work, locked while running, ended with an outcome."""
 
 __all__ = [
+    "REQUESTABLE",
     "Claim",
     "Run",
     "claim_run",
@@ -11,21 +12,29 @@ __all__ = [
     "finish_run",
     "is_current",
     "get_latest_run",
+    "get_next_request",
+    "get_request",
+    "list_overdue",
     "lock_name",
-    "prune_runs",
     "list_recent",
+    "request_run",
 ]
 
 import datetime as dt
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from service.core import locks, service_metrics_store
+from service.core import locks
 from service.core.database import insert
-from service.core.tables import issues, runs
+from service.core.tables import runs
 
+REQUESTABLE = ("ingest", "refit", "compare")
+"""The jobs that can be requested over HTTP."""
+_CLAIMABLE = ("waiting", "stopped")  # after the last attempt it is failed
 _MOST_ATTEMPTS = 3  # of a run whose process dies or is stopped
 _RECENT = 20
 _DIED = "its process died before it finished"
@@ -44,7 +53,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: ``running``, ``done``, ``skipped``, ``failed``, or ``stopped``: claimable again."""
+    """One run: ``running``, ``done``, ``skipped``, ``failed``, or ``stopped``: claimable again.
+
+    A requested run is ``waiting`` until it is claimed; until then its start is that of the request.
+    """
 
     run_id: int
     job: str
@@ -56,6 +68,43 @@ class Run:
     detail: dict[str, Any]
     attempt: int = 1
     route: str = ""
+    asked_by: str | None = None
+    asked_at: dt.datetime | None = None
+
+
+def request_run(
+    connection: sa.Connection, job: str, asked_by: str, now: dt.datetime, route: str = ""
+) -> Run:
+    """Request a run of `job` for `route`; return the waiting one if there already is one."""
+    row = {"route": route, "job": job, "period": f"request {uuid.uuid4()}", "attempt": 0}
+    row |= {"asked_by": asked_by, "asked_at": now, "started_at": now}
+    query = insert(connection, runs).values(row | {"outcome": "waiting", "detail": {}})
+    query = query.on_conflict_do_update(
+        index_elements=["route", "job"],
+        index_where=sa.text("outcome = 'waiting'"),
+        set_={"outcome": "waiting"},  # changes nothing, but returns the row
+    )
+    return _read(connection, query.returning(runs))[0]
+
+
+def get_request(connection: sa.Connection, run_id: int) -> Run | None:
+    """Return the requested run `run_id`, or None."""
+    query = sa.select(runs).where(runs.c.run_id == run_id, runs.c.asked_at.is_not(None))
+    return next(iter(_read(connection, query)), None)
+
+
+def get_next_request(connection: sa.Connection, jobs: Sequence[str]) -> Run | None:
+    """Return the oldest requested run of `jobs` that can be claimed."""
+    c = runs.c
+    query = sa.select(runs).where(c.outcome.in_(_CLAIMABLE), c.asked_at.is_not(None))
+    pending = _read(connection, query.order_by(c.run_id))
+    return next((run for run in pending if run.job in jobs), None)
+
+
+def list_overdue(connection: sa.Connection, before: dt.datetime) -> list[Run]:
+    """Return the runs requested before that moment that are still waiting."""
+    query = sa.select(runs).where(runs.c.outcome == "waiting", runs.c.asked_at < before)
+    return _read(connection, query.order_by(runs.c.run_id))
 
 
 def claim_run(
@@ -69,7 +118,7 @@ def claim_run(
     query = query.on_conflict_do_update(
         index_elements=[c.route, c.job, c.period],
         set_=begun | {"attempt": c.attempt + 1},
-        where=c.outcome == "stopped",  # after the last attempt it is failed
+        where=c.outcome.in_(_CLAIMABLE),
     )
     row = connection.execute(query.returning(c.run_id, c.attempt)).first()
     return Claim(row.run_id, row.attempt) if row else None
@@ -145,21 +194,12 @@ def get_latest_run(
     return next(iter(list_recent(connection, job, route, outcome)), None)
 
 
-def prune_runs(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete runs that ended before `before`, except publishing runs and the newest of each job."""
-    c = runs.c
-    newest = sa.select(sa.func.max(c.run_id)).group_by(c.route, c.job, c.outcome)
-    published = sa.select(issues.c.run_id)
-    old = sa.and_(c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published))
-    service_metrics_store.add_to_counts(connection, old)
-    return int(connection.execute(runs.delete().where(old)).rowcount)
-
-
 def list_recent(
     connection: sa.Connection, job: str, route: str | None = None, outcome: str | None = None
 ) -> list[Run]:
-    """Return up to twenty runs of `job`, newest first, optionally with an `outcome`."""
-    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc())
+    """Return up to twenty runs of `job` that have begun, newest first, or with an `outcome`."""
+    query = sa.select(runs).where(runs.c.job == job, runs.c.outcome != "waiting")
+    query = query.order_by(runs.c.run_id.desc())
     if route is not None:
         query = query.where(runs.c.route == route)
     if outcome is not None:
@@ -167,7 +207,7 @@ def list_recent(
     return _read(connection, query.limit(_RECENT))
 
 
-def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
+def _read(connection: sa.Connection, query: sa.Executable) -> list[Run]:
     return [Run(**row._mapping) for row in connection.execute(query)]
 
 

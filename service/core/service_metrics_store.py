@@ -2,64 +2,34 @@
 
 __all__ = [
     "find_damage",
-    "get_last_successes",
     "get_newest_instant",
-    "add_to_counts",
-    "count_ended_runs",
+    "get_ended_runs",
     "get_scores_token",
     "get_server_time",
 ]
 
 import datetime as dt
-from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.database import insert
-from service.core.tables import issue_scores, issues, runs, runs_deleted
+from service.core.tables import issue_scores, issues, runs
 
-_PASSING = ("running", "stopped")
+_PASSING = ("waiting", "running", "stopped")
 
 
-def count_ended_runs(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
-    """Count all runs ever, by route, job and final outcome.
+def get_ended_runs(
+    connection: sa.Connection,
+) -> dict[tuple[str, str, str], tuple[int, dt.datetime]]:
+    """Return how many runs have ended and when the last did, by route, job and final outcome.
 
     Stopped runs are left out: they may be claimed again and the count would go down.
     """
-    both = sa.union_all(_counted(sa.true()), sa.select(runs_deleted)).subquery().c
-    key = (both.route, both.job, both.outcome)
-    query = sa.select(*key, sa.func.sum(both.number)).where(both.outcome.not_in(_PASSING))
-    rows = connection.execute(query.group_by(*key).order_by(*key))
-    return {(route, job, outcome): int(number) for route, job, outcome, number in rows}
-
-
-def add_to_counts(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
-    """Add the `old` runs, which are about to be deleted, to the remembered counts."""
-    key = ["route", "job", "outcome"]
-    query = insert(connection, runs_deleted).from_select([*key, "number"], _counted(old))
-    number = runs_deleted.c.number + query.excluded.number
-    connection.execute(query.on_conflict_do_update(index_elements=key, set_={"number": number}))
-
-
-def _counted(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     c = runs.c
-    return (
-        sa.select(c.route, c.job, c.outcome, sa.func.count().label("number"))
-        .where(condition)
-        .group_by(c.route, c.job, c.outcome)
-    )
-
-
-def get_last_successes(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
-    """Return when each job of each route last succeeded."""
-    c = runs.c
-    rows = connection.execute(
-        sa.select(c.route, c.job, sa.func.max(c.finished_at))
-        .where(c.outcome == "done", c.finished_at.is_not(None))
-        .group_by(c.route, c.job)
-        .order_by(c.route, c.job)
-    )
-    return {(row[0], row[1]): row[2] for row in rows}
+    key = (c.outcome, c.route, c.job)
+    query = sa.select(*key, sa.func.count(), sa.func.max(c.finished_at))
+    query = query.where(c.outcome.not_in(_PASSING)).group_by(*key).order_by(*key)
+    rows = connection.execute(query)
+    return {(route, job, outcome): (number, at) for outcome, route, job, number, at in rows}
 
 
 def get_scores_token(connection: sa.Connection) -> tuple[int, dt.datetime | None]:

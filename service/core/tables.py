@@ -11,14 +11,12 @@ __all__ = [
     "issue_paths",
     "issue_scores",
     "issues",
-    "job_requests",
     "keys",
     "metadata",
     "model_scores",
     "observations",
     "opt_ins",
     "runs",
-    "runs_deleted",
     "salts",
     "subscribers",
     "unsubscribed",
@@ -31,7 +29,8 @@ import sqlalchemy as sa
 
 from service.core.columns import Instant, metadata, table, unique_while
 
-# One row for each run of a job, claimed before the work.
+# One row for each run of a job, claimed before the work. One requested over HTTP waits until the
+# scheduler claims it.
 runs = table(
     "runs",
     sa.Column("run_id", sa.Integer, primary_key=True),
@@ -44,17 +43,13 @@ runs = table(
     sa.Column("reason", sa.Text),
     sa.Column("detail", sa.JSON, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("asked_by", sa.String(64)),
+    sa.Column("asked_at", Instant),
     sa.UniqueConstraint("route", "job", "period", name="uq_runs_route_job_period"),
     sa.Index("ix_runs_job_route_run_id", "job", "route", "run_id"),
-)
-
-# Counts of deleted runs, so that the counters never go down.
-runs_deleted = table(
-    "runs_deleted",
-    sa.Column("route", sa.String(32), primary_key=True, server_default=""),
-    sa.Column("job", sa.String(32), primary_key=True),
-    sa.Column("outcome", sa.String(16), primary_key=True),
-    sa.Column("number", sa.Integer, nullable=False),
+    sa.Index("ix_runs_outcome", "outcome", "route", "job", "finished_at"),
+    # At most one waits for each route and job; another request returns it.
+    unique_while("outcome = 'waiting'", "uq_runs_waiting", "route", "job"),
 )
 
 # Every accepted source document, complete; `observations` are parsed from them.
@@ -203,22 +198,6 @@ keys = table(
     sa.Column("expires_at", Instant),
     sa.Column("revoked_at", Instant),
     sa.Column("last_used_at", Instant),
-)
-
-# Jobs requested over HTTP; the scheduler claims them.
-job_requests = table(
-    "job_requests",
-    sa.Column("request_id", sa.Integer, primary_key=True),
-    sa.Column("route", sa.String(32), nullable=False, server_default=""),
-    sa.Column("job", sa.String(32), nullable=False),
-    sa.Column("asked_by", sa.String(64), nullable=False),
-    sa.Column("asked_at", Instant, nullable=False),
-    sa.Column("claimed_at", Instant),
-    sa.Column("finished_at", Instant),
-    sa.Column("outcome", sa.String(16), nullable=False),
-    sa.Column("reason", sa.Text),
-    # At most one pending request for each route and job; another request returns it.
-    unique_while("outcome = 'waiting'", "uq_job_requests_waiting", "route", "job"),
 )
 
 

@@ -1,6 +1,6 @@
 """Scores of declared models at past origins."""
 
-__all__ = ["Key", "get_scores", "prune_scores", "save_score"]
+__all__ = ["Key", "get_scores", "save_score"]
 
 import datetime as dt
 from collections.abc import Iterable
@@ -37,9 +37,3 @@ def save_score(
     """Store a score, unless another process has already stored the same."""
     row = key._asdict() | {"scores": scores, "computed_at": now}
     connection.execute(insert(connection, model_scores).values(row).on_conflict_do_nothing())
-
-
-def prune_scores(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete the scores computed before that moment; return how many."""
-    old = model_scores.c.computed_at < before
-    return int(connection.execute(model_scores.delete().where(old)).rowcount)

@@ -28,13 +28,13 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from itertools import takewhile
 
-from service.core import request_store, run_store
+from service.core import run_store
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError
 from service.core.job_runner import JobError, Outcome, run_job, stop_running_jobs
 from service.core.locks import SCHEDULER, ProcessLock
-from service.core.run_store import Run
+from service.core.run_store import Claim, Run
 from service.data.ingest import ingest
 from service.issues.compare import compare
 from service.issues.daily_pipeline import run_daily
@@ -206,39 +206,21 @@ def _run_item(context: Context, item: Scheduled, period: str) -> Outcome:
 
 
 def run_next_request(context: Context, jobs: Sequence[str]) -> None:
-    """Run the oldest request for one of `jobs`; log and record a failure.
-
-    Its run has its own row, so a request taken twice runs once; it ends as its run did.
-    """
+    """Run the oldest request for one of `jobs`, which ends as its run."""
     with context.database.reading() as connection:
-        request = request_store.get_next_open(connection, jobs)
-    if request is None:
+        run = run_store.get_next_request(connection, jobs)
+    if run is None:
         return
+    _log.info("%s of %s was requested by %s", run.job, run.route, run.asked_by)
+    routes = {one.route.name: one for one in context.each_route()}
+    if run.route in routes:
+        with suppress(JobError):  # the reason is logged and stored
+            _WORK[run.job](routes[run.route], period=run.period)
+        return
+    reason = f"expected one of the routes {', '.join(routes)}, found {run.route!r}"
+    claim = Claim(run.run_id, run.attempt)
     with context.database.writing() as connection:
-        request_store.update_request(
-            connection, request.request_id, "running", claimed_at=utc_now()
-        )
-    _log.info("%s of %s was requested by %s", request.job, request.route, request.asked_by)
-    period = request_store.period(request.request_id)
-    names = {one.route.name: one for one in context.each_route()}
-    outcome = "failed"
-    reason = f"expected one of the routes {', '.join(names)}, found {request.route!r}"
-    if request.route in names:
-        reason = ""
-        try:
-            _WORK[request.job](names[request.route], period=period)
-        except JobError as error:
-            reason = str(error)
-        with context.database.reading() as connection:
-            run = run_store.get_run(connection, request.job, period, request.route)
-        if run and run.outcome in ("running", "stopped"):
-            return
-        if run:  # else it could not begin
-            outcome, reason = run.outcome, run.reason or ""
-    with context.database.writing() as connection:
-        request_store.update_request(
-            connection, request.request_id, outcome, reason=reason, finished_at=utc_now()
-        )
+        run_store.finish_run(connection, claim, "failed", reason, {}, utc_now())
 
 
 def back_off(failures: int) -> dt.timedelta:

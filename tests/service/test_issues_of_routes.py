@@ -12,7 +12,7 @@ from service.answers.service_metrics import service_metrics
 from service.answers.status import status
 from service.answers.track_record import track_record
 from service.app import create_app
-from service.core import request_store, run_store
+from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import open_context
 from service.core.job_runner import Outcome, run_job
@@ -169,20 +169,16 @@ def test_each_route_has_its_champion(context):
 
 def test_job_request_is_for_one_route(context):
     with context.database.writing() as connection:
-        first = request_store.add_request(connection, "ingest", "a", utc_now(), "channel")
-        other = request_store.add_request(connection, "ingest", "a", utc_now(), "italy")
-        unknown = request_store.add_request(connection, "ingest", "a", utc_now(), "gone")
-    assert first.request_id != other.request_id
-    for _ in range(3):
+        requested = [
+            run_store.request_run(connection, "ingest", "a", utc_now(), route)
+            for route in ("channel", "italy", "gone")
+        ]
+    for _ in requested:
         run_next_request(context, ("ingest",))
     with context.database.reading() as connection:
-        period = request_store.period(other.request_id)
-        assert run_store.get_run(connection, "ingest", period, "italy") is not None
-        assert run_store.get_run(connection, "ingest", period, "channel") is None
-        done = request_store.get_request(connection, other.request_id)
-        failed = request_store.get_request(connection, unknown.request_id)
-    assert (done.outcome, failed.outcome) == ("done", "failed")
-    assert "expected one of the routes channel, italy, found 'gone'" in failed.reason
+        runs = [run_store.get_request(connection, run.run_id) for run in requested]
+    assert [run.outcome for run in runs] == ["done", "done", "failed"]
+    assert "expected one of the routes channel, italy, found 'gone'" in runs[2].reason
 
 
 def test_each_route_has_its_schedule_and_the_first_has_shared_jobs(context):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.answers import state
 from service.cli import doctor as module
 from service.cli.doctor import clock, examine, space
-from service.core import request_store, sqlite
+from service.core import run_store, sqlite
 from service.core.database import connect
 from service.core.locks import SCHEDULER, try_lock
 from service.core.settings import Settings
@@ -144,7 +144,7 @@ def test_missing_scheduler_dead_run_and_forgotten_request(context):
     with context.database.writing() as connection:
         for job, minutes in (("ingest", 31), ("weather", 29)):
             requested_at = now - dt.timedelta(minutes=minutes)
-            request_store.add_request(connection, job, "a key", requested_at, ROUTE.name)
+            run_store.request_run(connection, job, "a key", requested_at, ROUTE.name)
     findings = diagnose(context.settings, now)
     states = {"forecast": "warn", "scheduler": "fail", "job renew": "warn", "job ingest": "warn"}
     assert get_faults(findings) == states

@@ -1,8 +1,14 @@
 import datetime as dt
+import threading
+
+import pytest
+import sqlalchemy as sa
 
 from service.core import run_store
 from service.core.locks import ProcessLock
+from service.core.run_store import request_run
 from tests.service.support import NOW, run_concurrently
+from tests.support.waiting import BOUND, wait_until
 
 
 def begin(connection, period="monday"):
@@ -75,13 +81,55 @@ def test_superseded_claim_cannot_publish_or_finish(database):
         assert run_store.get_run(connection, "ingest", "monday").outcome == "done"
 
 
-def test_prune_keeps_newest_run_of_each_outcome(database):
-    late = NOW + dt.timedelta(days=500)
+def test_oldest_request_is_next_until_it_is_claimed(database):
     with database.writing() as connection:
-        for period, outcome in (("1", "done"), ("2", "failed"), ("3", "done"), ("4", "done")):
-            ended_at = late if period == "4" else NOW
-            run_store.finish_run(connection, begin(connection, period), outcome, None, {}, ended_at)
-        begin(connection, "5")
-        assert run_store.prune_runs(connection, NOW + dt.timedelta(days=1)) == 2
-        remaining = [p for p in "12345" if run_store.get_run(connection, "ingest", p)]
-    assert remaining == ["2", "4", "5"]
+        first, second = (request_run(connection, job, "a", NOW) for job in ("refit", "ingest"))
+        assert request_run(connection, "refit", "b", NOW) == first, "the waiting one"
+        begin(connection)  # by schedule
+        jobs = ("refit", "ingest")
+        assert run_store.get_next_request(connection, jobs[1:]) == second
+        for outcome, attempt in (("stopped", 1), ("done", 2)):
+            assert run_store.get_next_request(connection, jobs).run_id == first.run_id
+            claimed = run_store.claim_run(connection, "refit", first.period, NOW)
+            assert claimed == run_store.Claim(first.run_id, attempt)
+            assert run_store.get_next_request(connection, jobs) == second
+            assert request_run(connection, "refit", "b", NOW).run_id != first.run_id
+            run_store.finish_run(connection, claimed, outcome, None, {}, NOW)
+        ended = run_store.get_request(connection, first.run_id)
+    assert (ended.outcome, ended.asked_by, ended.asked_at) == ("done", "a", NOW)
+
+
+def test_waiting_request_is_overdue_in_the_end_and_no_run_yet(database):
+    later = NOW + dt.timedelta(seconds=1)
+    with database.writing() as connection:
+        claimed, waiting = begin(connection), request_run(connection, "ingest", "a", NOW)
+        assert run_store.get_latest_run(connection, "ingest").run_id == claimed.run_id
+        assert run_store.get_request(connection, claimed.run_id) is None
+        assert run_store.list_overdue(connection, later) == [waiting]
+        assert run_store.list_overdue(connection, NOW) == []
+        run_store.claim_run(connection, "ingest", waiting.period, NOW)
+        assert run_store.list_overdue(connection, later) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_request_begun_concurrently_is_not_reused(database):
+    requests = []
+
+    def leave():
+        with database.writing() as connection:
+            requests.append(request_run(connection, "refit", "c", NOW))
+
+    def is_blocked():
+        with database.reading() as connection:
+            return connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    with database.writing() as connection:
+        first = request_run(connection, "refit", "a", NOW)
+    with database.writing() as connection:
+        run_store.claim_run(connection, "refit", first.period, NOW)
+        thread = threading.Thread(target=leave)
+        thread.start()
+        wait_until(is_blocked, "the other transaction waits for this one")
+    thread.join(BOUND)
+    assert [(run.asked_by, run.outcome) for run in requests] == [("c", "waiting")]
+    assert requests[0].run_id != first.run_id

@@ -2,15 +2,12 @@ import datetime as dt
 
 import pytest
 
-from service.core import request_store
 from service.core.clock import utc_now
 from service.data import document_store
 from service.data.ingest import ingest
-from service.issues import issue_store, model_score_store
-from service.issues.model_score_store import Key
+from service.issues import issue_store
 from service.issues.refit import refit
 from service.scheduler.prune import KEEP_RAW_DAYS, prune
-from tests.service.support import NOW, ROUTE
 
 
 @pytest.fixture
@@ -32,24 +29,15 @@ def test_old_issues_are_deleted_except_the_newest(filled, prune_after, days, exp
     refit(filled, force=True)
     deleted = prune_after(days)
     assert deleted["issues"] == 2 * (2 - expected)  # of both series
-    assert deleted["runs"] == 1 + (2 - expected)  # a read, and a refit without an issue
     with filled.database.reading() as connection:
         issues = issue_store.list_issues(connection, "people", 10)
         assert len(issues) == expected
         assert issue_store.load_paths(connection, issues[0], issues[0].champion) is not None
 
 
-def test_old_scores_requests_and_raw_documents_are_deleted(filled, prune_after):
+def test_old_raw_documents_are_deleted(filled, prune_after):
     path = document_store.save_raw_document(filled.settings.var_dir, b"1", ".html")
     prune_after(KEEP_RAW_DAYS - 1)
     assert path.exists()
     prune_after(KEEP_RAW_DAYS + 1)
     assert not path.exists()
-    with filled.database.writing() as connection:
-        key = Key("people", "x", "spec", dt.date(2025, 12, 1), "h")
-        model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
-        for _ in range(2):
-            request = request_store.add_request(connection, "refit", "a", NOW, ROUTE.name)
-            request_store.update_request(connection, request.request_id, "done", finished_at=NOW)
-    deleted = prune_after(3000)
-    assert (deleted["scores"], deleted["requests"]) == (1, 1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.core import request_store, run_store
+from service.core import run_store
 from service.core.database import Unavailable
 from service.core.job_runner import JobError, Outcome
 from service.core.locks import try_lock
@@ -74,34 +74,21 @@ def test_run_of_another_process_is_repeated_once_it_is_stopped(empty):
     assert periods == [f"x {period}"]
 
 
-def test_request_ends_as_its_run_once_no_other_process_has_it(empty):
+def test_stopped_request_is_run_again_once_no_other_process_has_it(empty):
     with empty.database.writing() as connection:
-        number = request_store.add_request(connection, "refit", "a", NOON, ROUTE.name).request_id
-        period = request_store.period(number)
-        claimed = run_store.claim_run(connection, "refit", period, NOON, ROUTE.name)
+        run = run_store.request_run(connection, "refit", "a", NOON, ROUTE.name)
+        claimed = run_store.claim_run(connection, "refit", run.period, NOON, ROUTE.name)
         run_store.finish_run(connection, claimed, "stopped", None, {}, NOON)
 
     def run_request():
         run_next_request(empty, ("refit",))
         with empty.database.reading() as connection:
-            return request_store.get_request(connection, number)
+            return run_store.get_request(connection, run.run_id)
 
-    with try_lock(empty.database, run_store.lock_name(claimed.run_id)):
-        assert run_request().outcome == "running"
+    with try_lock(empty.database, run_store.lock_name(run.run_id)):
+        assert run_request().outcome == "stopped"
     ended = run_request()
     assert (ended.outcome, ended.reason.partition(":")[0]) == ("failed", "no figures are stored")
-    assert ended.finished_at is not None
-
-
-def test_request_that_cannot_begin_fails_with_the_reason(empty):
-    """A process of an earlier database still holds the lock of the run's number."""
-    with empty.database.writing() as connection:
-        number = request_store.add_request(connection, "refit", "a", NOON, ROUTE.name).request_id
-    with try_lock(empty.database, run_store.lock_name(1)):
-        run_next_request(empty, ("refit",))
-    with empty.database.reading() as connection:
-        ended = request_store.get_request(connection, number)
-    assert ended.outcome == "failed" and "still running in the process" in ended.reason
 
 
 def renew_again(context, periods):

@@ -1,9 +1,0 @@
-"""The first tables; a new database gets them from `service/core/tables.py` (record 0079)."""
-
-# Revisions below 0100 belong to unreleased versions; do not reuse them.
-revision = "0100"
-down_revision = None
-
-
-def upgrade() -> None:
-    pass
