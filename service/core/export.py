@@ -9,17 +9,6 @@ import sqlalchemy as sa
 from service.core.database import Database, connect
 from service.core.tables import metadata
 
-_SEQUENCE = "pg_get_serial_sequence(:table, :column)"
-_LAST = {
-    "sqlite": "SELECT seq FROM sqlite_sequence WHERE name = :table",
-    "postgresql": f"SELECT pg_sequence_last_value({_SEQUENCE}::regclass)",
-}
-_SET = {
-    "sqlite": "INSERT OR REPLACE INTO sqlite_sequence (rowid, name, seq) VALUES "
-    "((SELECT rowid FROM sqlite_sequence WHERE name = :table), :table, :last)",
-    "postgresql": f"SELECT setval({_SEQUENCE}, :last)",
-}
-
 
 def open_sqlite(file: str) -> closing[Database]:
     """Open the SQLite database `file`, created if missing; close it after the block."""
@@ -43,15 +32,9 @@ def copy_tables(source: Database, target: Database) -> dict[str, int]:
                 for rows in reading.execute(query, execution_options=options).partitions():
                     writing.execute(table.insert(), [row._asdict() for row in rows])
                     counts[table.name] += len(rows)
-                _continue_sequence(table, reading, writing)
+                number = table.autoincrement_column
+                if number is not None and writing.dialect.name == "postgresql":
+                    # SQLite numbers new rows after the highest by itself.
+                    sequence = sa.func.pg_get_serial_sequence(table.name, number.name)
+                    writing.execute(sa.select(sa.func.setval(sequence, sa.func.max(number))))
     return counts
-
-
-def _continue_sequence(table: sa.Table, reading: sa.Connection, writing: sa.Connection) -> None:
-    """Continue numbering after the last number that `table` used, even if its row is deleted."""
-    if (column := table.autoincrement_column) is None:
-        return
-    row = {"table": table.name, "column": column.name}
-    last = reading.scalar(sa.text(_LAST[reading.dialect.name]), row)
-    if last := last or reading.scalar(sa.select(sa.func.max(column))):
-        writing.execute(sa.text(_SET[writing.dialect.name]), row | {"last": last})
