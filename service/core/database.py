@@ -14,7 +14,6 @@ __all__ = [
 ]
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
@@ -28,7 +27,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from service.core import sqlite
-from service.core.secrets import strip_folders
 from service.core.tables import metadata, runs
 
 Connection = sa.Connection
@@ -36,9 +34,7 @@ Connection = sa.Connection
 _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_interval": 10}
 _PATIENCE |= {"keepalives_count": 3, "tcp_user_timeout": 20_000}
 _MIGRATING = 0x63726F7373  # any constant
-_FAILED_SECONDS = 3600.0  # how long a failed write counts
 _READ_ONLY = "25006"  # PostgreSQL's code
-_CANNOT_WRITE = (*sqlite.FAULTS, _READ_ONLY, "53100", "58030")  # no space, broken disk
 UNKNOWN_REMEDY = "run the version that made it, or name an empty database to start afresh"
 """What to do with a database whose migration is not in this version."""
 _log = logging.getLogger(__name__)
@@ -61,7 +57,7 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self._file = sqlite.file_of(engine.url)
-        self._failed: tuple[float, str] | None = None
+        self._is_failing = False
         self.commits = 0
         """Number of commits of this process."""
 
@@ -77,14 +73,9 @@ class Database:
     def write_problem(self, connection: sa.Connection) -> tuple[str, str] | None:
         """Reason code and message if writes would fail; a busy database is not a failure."""
         if self._file is not None:
-            problem = sqlite.find_write_problem(self._file)
-        else:
-            setting = sa.select(sa.func.current_setting("transaction_read_only"))
-            problem = sqlite.READ_ONLY if connection.scalar(setting) == "on" else None
-        if not problem and self._failed and time.monotonic() - self._failed[0] < _FAILED_SECONDS:
-            message = f"the last write failed: {strip_folders(self._failed[1])}"
-            return "database_not_written", message
-        return problem
+            return sqlite.find_write_problem(self._file)
+        setting = sa.select(sa.func.current_setting("transaction_read_only"))
+        return sqlite.READ_ONLY if connection.scalar(setting) == "on" else None
 
     @contextmanager
     def writing(self, waits: bool = True) -> Iterator[sa.Connection]:
@@ -92,28 +83,19 @@ class Database:
 
         Without `waits`, raise `Unavailable` at once if another writer holds the database.
         """
-        with self._remember_failed_write(), self.engine.connect() as connection:
-            with connection.execution_options(waits=waits).begin():
-                if not waits and self._file is None:
-                    connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0: no limit
-                yield connection
-        self.commits += 1
-
-    @contextmanager
-    def _remember_failed_write(self) -> Iterator[None]:
-        """Remember a write that failed on a full or read-only disk, until one succeeds."""
         try:
-            with one_line_errors():
-                yield
+            with one_line_errors(), self.engine.connect() as connection:
+                with connection.execution_options(waits=waits).begin():
+                    if not waits and self._file is None:
+                        connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0: no limit
+                    yield connection
         except Unavailable as error:
-            orig = getattr(error.__cause__, "orig", None)
-            text = f"{error} {getattr(orig, 'sqlstate', None) or ''}"
-            if any(words in text for words in _CANNOT_WRITE):
-                if self._failed is None:  # log once, not at each attempt
-                    _log.warning("the last write failed: %s", error)
-                self._failed = time.monotonic(), str(error)
+            if waits and not self._is_failing:  # log once, not at each attempt
+                _log.warning("writing failed: %s", error)
+                self._is_failing = True
             raise
-        self._failed = None
+        self._is_failing = False
+        self.commits += 1
 
     def migrate(self) -> None:
         """Migrate the schema to this version; do nothing if it is current."""

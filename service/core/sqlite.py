@@ -2,7 +2,6 @@
 
 __all__ = [
     "BUSY_MILLISECONDS",
-    "FAULTS",
     "READ_ONLY",
     "engine",
     "file_of",
@@ -25,7 +24,7 @@ BUSY_MILLISECONDS = 30_000
 READ_ONLY = "database_read_only", "the database is read-only"
 """Reason code and message for a read-only database."""
 
-FAULTS = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
+_FAULTS = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
 """Parts of SQLite's messages for a read-only, full or broken disk."""
 
 _LEAST_BYTES = 1_000_000
@@ -127,4 +126,4 @@ def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
     """Whether the file is complete and unreadable only because no WAL can be created."""
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0
-    return is_whole and file.is_file() and any(words in str(error) for words in FAULTS)
+    return is_whole and file.is_file() and any(words in str(error) for words in _FAULTS)
