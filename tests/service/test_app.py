@@ -33,7 +33,7 @@ PATHS_WITH_ETAG = [
 ]
 
 
-@pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])
+@pytest.mark.parametrize("encoding", ["identity", "br"])
 @pytest.mark.parametrize("path", PATHS_WITH_ETAG)
 def test_head_and_304_have_the_headers_of_get(client, path, encoding):
     def headers(response):
@@ -56,6 +56,6 @@ def test_no_path_redirects(client):
     rules = client.application.url_map.iter_rules()
     paths = {re.sub("<.*?>", "1", rule.rule).rstrip("/") for rule in rules} - {""}
     for path in sorted(path + end for path in paths for end in ("", "/", "//")):
-        for method in ("GET", "HEAD", "POST"):
+        for method in ("GET", "POST"):
             with client.open(path, method=method) as response:
                 assert not 300 <= response.status_code < 400, (method, path)

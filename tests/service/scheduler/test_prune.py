@@ -22,22 +22,14 @@ def prune_after(filled, monkeypatch):
     return prune_after
 
 
-@pytest.mark.parametrize(("days", "expected"), [(1800, 2), (1900, 1)])
-def test_old_issues_are_deleted_except_the_newest(filled, prune_after, days, expected):
+def test_old_issues_are_deleted_except_the_newest_and_raw_documents(filled, prune_after):
+    path = document_store.save_raw_document(filled.settings.var_dir, b"1", ".html")
     ingest(filled)
     refit(filled)
     refit(filled, force=True)
-    deleted = prune_after(days)
-    assert deleted["issues"] == 2 * (2 - expected)  # of both series
+    for days, deleted in ((KEEP_RAW_DAYS - 1, 0), (KEEP_RAW_DAYS + 1, 0), (1800, 0), (1900, 2)):
+        assert prune_after(days)["issues"] == deleted, "one of both series"
+        assert path.exists() == (days < KEEP_RAW_DAYS)
     with filled.database.reading() as connection:
-        issues = issue_store.list_issues(connection, "people", 10)
-        assert len(issues) == expected
-        assert issue_store.load_paths(connection, issues[0], issues[0].champion) is not None
-
-
-def test_old_raw_documents_are_deleted(filled, prune_after):
-    path = document_store.save_raw_document(filled.settings.var_dir, b"1", ".html")
-    prune_after(KEEP_RAW_DAYS - 1)
-    assert path.exists()
-    prune_after(KEEP_RAW_DAYS + 1)
-    assert not path.exists()
+        (issue,) = issue_store.list_issues(connection, "people", 10)
+        assert issue_store.load_paths(connection, issue, issue.champion) is not None
