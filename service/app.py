@@ -5,7 +5,6 @@ __all__ = ["create_app"]
 import datetime as dt
 from collections.abc import Callable
 from importlib import metadata
-from typing import Any
 
 from apiflask import APIFlask
 from flask_compress import Compress
@@ -45,16 +44,9 @@ _COMPRESSED = [
 ]
 
 
-class _App(APIFlask):
-    """Runs views and hooks as they are, instead of asking at each call whether one is async."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-
 def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> APIFlask:
     """Build the application over the database of `context`; it never starts jobs."""
-    app = _App(
+    app = APIFlask(
         __name__,
         title=context.route.forecast_title,
         version=metadata.version("channel-crossings-forecast"),

@@ -61,7 +61,6 @@ def run_job(
     not answer. The process holds a lock for the run, so that others notice when it dies. Every
     exception of `work` is recorded and becomes a `JobError`.
     """
-    is_again = period is not None  # a named period is retried after a stop
     period = period or f"asked {format_instant(utc_now())} {time.monotonic_ns():x}"
     with contextlib.ExitStack() as locked:
         with context.database.writing() as connection:
@@ -77,20 +76,20 @@ def run_job(
         with within_run(claimed.run_id), record_steps() as steps:
             _running[claimed] = time.perf_counter(), steps
             try:
-                return _run_claimed(context, job, work, claimed, is_again)
+                return _run_claimed(context, job, work, claimed)
             finally:
                 _running.pop(claimed)
 
 
 def _run_claimed(
-    context: Context, job: str, work: Callable[[Claim], Outcome], claimed: Claim, is_again: bool
+    context: Context, job: str, work: Callable[[Claim], Outcome], claimed: Claim
 ) -> Outcome:
     try:
         outcome = work(claimed)
     except Exception as error:
         is_named = isinstance(error, (JobError, DatabaseError))
         is_defect = not (is_named or isinstance(error, (RegistryError, OSError)))
-        is_stopped = is_again and isinstance(error, Unavailable)
+        end = "stopped" if isinstance(error, Unavailable) else "failed"
         reason = str(error)
         if isinstance(error, OSError) and error.filename is not None:
             reason = f"{error.filename}: {error.strerror}"
@@ -99,7 +98,7 @@ def _run_claimed(
         _log.error("%s failed: %s", job, reason, exc_info=is_defect)
         detail = error.detail if isinstance(error, JobError) else {}
         masked = Masker(context.settings.secrets())(reason)
-        _finish(context, claimed, Outcome("stopped" if is_stopped else "failed", masked, detail))
+        _finish(context, claimed, Outcome(end, masked, detail))
         if is_named:
             raise
         raise JobError(f"{job} failed: {reason}") from error

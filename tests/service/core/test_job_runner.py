@@ -51,27 +51,24 @@ def test_period_is_worked_on_once(empty):
 
 
 @pytest.mark.parametrize(
-    ("error", "period", "outcome", "reason", "message"),
+    ("error", "outcome", "reason", "message"),
     [
-        (JobError("/srv/x: of 203.0.113.7", {"n": 3}), None, "failed", "x: of ********", None),
-        (RegistryError("no file"), None, "failed", "no file", "test failed: no file"),
-        (OSError(28, "full", "/srv/x"), None, "failed", "x: full", "test failed: /srv/x: full"),
-        (ValueError("a\nb"), None, "failed", "ValueError: a", "test failed: ValueError: a"),
-        (DatabaseError("no answer"), "monday", "failed", "no answer", None),
-        # Only a period is repeated after the database did not answer.
-        (Unavailable("no answer"), "monday", "stopped", "no answer", None),
-        (Unavailable("no answer"), None, "failed", "no answer", None),
-        (KeyboardInterrupt(), None, "stopped", STOPPED, None),
-        (SystemExit(), None, "stopped", STOPPED, None),
-        (GeneratorExit(), None, "stopped", STOPPED, None),
+        (JobError("/srv/x: of 203.0.113.7", {"n": 3}), "failed", "x: of ********", None),
+        (RegistryError("no file"), "failed", "no file", "test failed: no file"),
+        (OSError(28, "full", "/srv/x"), "failed", "x: full", "test failed: /srv/x: full"),
+        (ValueError("a\nb"), "failed", "ValueError: a", "test failed: ValueError: a"),
+        (DatabaseError("no answer"), "failed", "no answer", None),
+        (Unavailable("no answer"), "stopped", "no answer", None),
+        (KeyboardInterrupt(), "stopped", STOPPED, None),
+        (SystemExit(), "stopped", STOPPED, None),
     ],
 )
-def test_error_is_recorded_in_one_line(empty, caplog, error, period, outcome, reason, message):
+def test_error_is_recorded_in_one_line(empty, caplog, error, outcome, reason, message):
     def work(_):
         raise error
 
     with pytest.raises(BaseException) as caught:
-        run_job(empty, "test", work, period)
+        run_job(empty, "test", work)
     if message is None:
         assert caught.value is error
     else:
