@@ -11,7 +11,6 @@ __all__ = [
 import os
 import shutil
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -99,7 +98,12 @@ def _begin(connection: sa.Connection) -> None:
 def _prepare(connection: Any) -> None:
     connection.isolation_level = None  # we begin transactions explicitly
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-    _switch_to_wal(connection)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")  # stays with the file
+    except sqlite3.OperationalError as error:
+        # It does not wait for another process, which switches the new file too.
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise
     for pragma in (
         "synchronous=NORMAL",
         "foreign_keys=ON",
@@ -107,19 +111,6 @@ def _prepare(connection: Any) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the WAL
-
-
-def _switch_to_wal(connection: Any) -> None:
-    """Use a WAL, for which SQLite does not wait if others are switching the new file too."""
-    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
 
 
 def _can_fall_back(file: Path, error: sqlite3.Error) -> bool:
