@@ -197,6 +197,7 @@ def test_killed_scheduler_is_resumed(scheduler, seconds, tmp_path, database_url,
     assert n_interrupted, "no kill interrupted a run"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_second_scheduler_takes_over_and_each_job_runs_once(scheduler, tmp_path, database_url):
     """Two web workers run beside them."""
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +34,6 @@ class ProcessLock:
     def __init__(self, database: Database, name: str) -> None:
         self._engine = database.engine
         self._name = name
-        self._guard = threading.Lock()
         self._session: sa.Connection | None = None
         self._file: int | None = None
 
@@ -45,7 +43,7 @@ class ProcessLock:
         A lock lost with its database session is acquired again if it is free. Raises `Unavailable`
         if the database does not answer or the lock file cannot be created.
         """
-        with self._guard, one_line_errors():
+        with one_line_errors():
             if self._engine.dialect.name == "postgresql":
                 return self._acquire_session()
             try:
@@ -55,17 +53,16 @@ class ProcessLock:
 
     def release(self) -> None:
         """Release the lock; do nothing if it is not held."""
-        with self._guard:
-            if self._session is not None:
-                # Unlock explicitly: the server takes a moment to end a session.
-                with contextlib.suppress(sa.exc.DBAPIError):
-                    self._session.execute(sa.select(sa.func.pg_advisory_unlock(_key(self._name))))
-                self._close_session(self._session)
-            if self._file is not None:
-                # Remove before unlocking; anyone who has opened it sees that it is gone.
-                _path(self._engine, self._name).unlink(missing_ok=True)
-                os.close(self._file)
-                self._file = None
+        if self._session is not None:
+            # Unlock explicitly: the server takes a moment to end a session.
+            with contextlib.suppress(sa.exc.DBAPIError):
+                self._session.execute(sa.select(sa.func.pg_advisory_unlock(_key(self._name))))
+            self._close_session(self._session)
+        if self._file is not None:
+            # Remove before unlocking; anyone who has opened it sees that it is gone.
+            _path(self._engine, self._name).unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
 
     def _acquire_session(self) -> bool:
         if self._session is not None:

@@ -7,7 +7,7 @@ from service.core import locks, run_store
 from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.files import RegistryError
-from service.core.job_runner import JobError, Outcome, run_in_parallel, run_job, stop_running_jobs
+from service.core.job_runner import JobError, Outcome, run_in_parallel, run_job
 from service.core.run_store import Claim
 from tests.service.support import NOW, ROUTE, latest_run
 from tests.support.waiting import BOUND
@@ -89,26 +89,6 @@ def test_interrupt_propagates_when_database_is_unavailable(empty):
         run_job(empty, "test", work)
 
 
-def test_abandon_stops_runs_of_other_threads(empty):
-    began, go = threading.Event(), threading.Event()
-
-    def work(_):
-        began.set()
-        assert go.wait(BOUND)
-        return Outcome("done", "after all")
-
-    thread = threading.Thread(target=run_job, args=(empty, "test", work))
-    thread.start()
-    assert began.wait(BOUND)
-    stop_running_jobs(empty)
-    assert latest_run(empty, "test").outcome == "stopped"
-    go.set()
-    thread.join()
-    for _ in range(2):
-        assert latest_run(empty, "test").outcome == "done"
-        stop_running_jobs(empty)
-
-
 def test_run_claimed_by_another_process_cannot_be_finished(empty, caplog):
     def work(claimed):
         with empty.database.writing() as connection:
@@ -148,7 +128,7 @@ def test_interrupted_side_by_side_does_not_wait_for_routes(empty):
     def long(_):
         began.set()
         go.wait(BOUND)
-        return Outcome("done", "too late")
+        return Outcome("done", "after all")
 
     def work(one):
         if one.route.name == "channel":
@@ -162,4 +142,5 @@ def test_interrupted_side_by_side_does_not_wait_for_routes(empty):
         results.throw(KeyboardInterrupt)
     assert latest_run(empty, "test").outcome == "stopped"
     go.set()
-    assert ended.wait(BOUND)  # before the fixture closes its database
+    assert ended.wait(BOUND)
+    assert latest_run(empty, "test").outcome == "done"
