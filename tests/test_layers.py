@@ -51,7 +51,7 @@ MAX_LINES = 350
 MEASURED = {".py", ".md", ".html", ".css", ".js", ".toml", ".yaml", ".yml", ".sh", ""}
 # Licences, lists, reference documents and third-party files.
 UNMEASURED = {"LICENSE", "CHANGELOG.md", "operations.md", "rapidoc.js"}
-TEXT = MEASURED | {".csv", ".json", ".mako", ".txt", ".svg", ".ini", ".cfg"}
+TEXT = MEASURED | {".csv", ".json", ".txt", ".svg", ".ini", ".cfg"}
 
 STIGMATISING = re.compile(
     r"\billegals?\b|\bmigrants? (?:caught|intercepted|seized)|\binvasion|\binvaders?\b|\bswarm"
