@@ -20,15 +20,15 @@ _BEGIN = dt.date(2018, 1, 1)
 _PART_DAYS = 366
 _ONE_DAY = dt.timedelta(days=1)
 _WEEK = 7 * _ONE_DAY  # the reanalysis of recent days is late
-Span = tuple[dt.date, dt.date]
 Ask = Callable[[], list[WeatherReading]]
 
 
 def weather(context: Context, period: str | None = None) -> Outcome:
-    """Fetch the forecast, and any past days not stored yet.
+    """Fetch the forecast, and the past days since the last stored one.
 
-    Each part is stored separately, and an invalid one does not stop the others; after a limit or no
-    answer there are no more requests this time. Raises `JobError` if any part failed.
+    Each part is stored separately, and an invalid one does not stop the others, but the archive is
+    read in order of its days. After a limit or no answer there are no more requests this time.
+    Raises `JobError` if any part failed.
     """
     if not context.reads_weather:
         return Outcome("skipped", why_no_weather(context))
@@ -37,12 +37,14 @@ def weather(context: Context, period: str | None = None) -> Outcome:
 
 def _weather(context: Context) -> Outcome:
     stored: dict[str, None] = {}
-    errors: list[SourceError] = []
+    errors: dict[str, SourceError] = {}
     for name, ask in _parts(context, context.route.day(utc_now())):
+        if name in errors:
+            continue
         try:
             readings = ask()
         except SourceError as error:
-            errors.append(error)
+            errors[name] = error
             if isinstance(error, Unreachable):
                 break  # further requests would prolong a limit
             continue
@@ -51,8 +53,8 @@ def _weather(context: Context) -> Outcome:
                 stored[name] = None
     result = f"{', '.join(stored)} stored" if stored else "nothing new"
     if errors:
-        reasons = "; ".join(dict.fromkeys(str(error) for error in errors))
-        raise JobError(f"{reasons} ({result})") from errors[0]
+        reasons = list(errors.values())
+        raise JobError(f"{'; '.join(map(str, reasons))} ({result})") from reasons[0]
     return Outcome("done", f"weather: {result}", {"stored": list(stored)})
 
 
@@ -60,24 +62,11 @@ def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     """Yield the requests: forecast inputs first, then the waves, which are only shown."""
     service = weather_service(context.settings, context.route)
     yield "ensemble", partial(openmeteo.ensemble, service)
-    yesterday = today - _ONE_DAY
     with context.database.reading() as connection:
-        gaps = store.list_gaps(connection, context.route, "archive", _BEGIN, yesterday)
-    for first, last in _archive_spans(gaps, yesterday):
-        yield "archive", partial(openmeteo.archive, service, first, last)
+        read = store.get_last_read(connection, context.route, "archive")
+    begin = read[1] if read else _BEGIN
+    for number in range(begin.toordinal(), today.toordinal(), _PART_DAYS):
+        day = dt.date.fromordinal(number)
+        last = min(day + (_PART_DAYS - 1) * _ONE_DAY, today - _ONE_DAY)
+        yield "archive", partial(openmeteo.archive, service, max(day - _WEEK, _BEGIN), last)
     yield "waves", partial(openmeteo.waves, service)
-
-
-def _archive_spans(gaps: list[Span], yesterday: dt.date) -> Iterator[Span]:
-    """Yield the `gaps` and yesterday, a year at a time and a week into its neighbours.
-
-    So the last week is always requested again, and days unknown to the source are stored as missing
-    once and for all.
-    """
-    if not gaps or gaps[-1][1] < yesterday:
-        gaps = [*gaps, (yesterday, yesterday)]
-    for first, last in gaps:
-        while first <= last:
-            end = min(first + (_PART_DAYS - 1) * _ONE_DAY, last)
-            yield max(first - _WEEK, _BEGIN), min(end + _WEEK, yesterday)
-            first = end + _ONE_DAY

@@ -6,7 +6,6 @@ __all__ = [
     "STALE_HOURS",
     "WeatherReadings",
     "get_last_read",
-    "list_gaps",
     "save_reading",
 ]
 
@@ -28,7 +27,6 @@ STALE_HOURS = 36
 """A weather forecast that has not changed for longer is old and not used."""
 
 _ENCODING = "float32-zlib"
-_ONE_DAY = dt.timedelta(days=1)
 
 
 class WeatherReadings:
@@ -113,20 +111,6 @@ def get_last_read(
     query = query.order_by(c.first_seen_at.desc(), c.weather_id.desc())
     row = connection.execute(query.limit(1)).first()
     return (row.first_seen_at, row.last_date) if row else None
-
-
-def list_gaps(
-    connection: Connection, route: Route, kind: str, first: dt.date, last: dt.date
-) -> list[tuple[dt.date, dt.date]]:
-    """Return each stretch from `first` to `last` for which the source of a kind was never asked."""
-    c = weather.c
-    query = sa.select(c.first_date, c.last_date).where(c.route == route.name, c.kind == kind)
-    gaps = []
-    for begin, end in connection.execute(query.distinct().order_by(c.first_date)):
-        if first < begin and first <= last:
-            gaps.append((first, min(begin - _ONE_DAY, last)))
-        first = max(first, end + _ONE_DAY)
-    return [*gaps, (first, last)] if first <= last else gaps
 
 
 def _unpack(row: sa.Row[tuple[object, ...]]) -> WeatherReading:

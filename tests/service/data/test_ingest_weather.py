@@ -8,8 +8,8 @@ import pytest
 
 from service.core.clock import utc_now
 from service.core.job_runner import JobError
-from service.data import ingest_weather, weather_store
-from service.data.daily_weather import WIND, WeatherReading
+from service.data import ingest_weather
+from service.data.daily_weather import WIND
 from service.data.ingest_weather import weather as read_weather
 from tests.service import sample_weather
 from tests.service.stored_issues import with_settings
@@ -33,7 +33,8 @@ def today(sites, monkeypatch):
 def test_every_part_is_stored_and_only_the_last_week_of_the_archive_read_again(
     reader, sites, today
 ):
-    """The source begins a few days late, lacking some hours, and a part is stored already."""
+    """The source begins a few days late, and lacks the last days; its first answer is invalid."""
+    usual = sites.replies[ARCHIVE]
 
     def reply(request):
         first, last = (
@@ -42,31 +43,32 @@ def test_every_part_is_stored_and_only_the_last_week_of_the_archive_read_again(
         hours = json.loads(hourly_weather(request, first, (last - first).days + 1))
         missing = 24 * max((today - 372 * DAY - first).days, 0)
         for point in hours:
-            point["hourly"]["wind_speed_10m"][:missing] = [None] * missing
+            values = point["hourly"]["wind_speed_10m"]
+            values[:missing] = [None] * missing
+            if last == today - DAY:
+                values[-120:] = [None] * 120
         return SiteResponse(json.dumps(hours).encode(), "application/json")
 
+    sites.replies[ARCHIVE] = SiteResponse(b"[]", "application/json")
+    with pytest.raises(JobError, match=r"\(ensemble, waves stored\)"):
+        read_weather(reader)
+    assert sites.times(ARCHIVE) == 1, "the days after an invalid part are not read before it"
     sites.replies[ARCHIVE] = reply
-    values = np.ones((1, 7, len(WIND)))
-    stored = WeatherReading("archive", WIND, today - 376 * DAY, values, utc_now())
-    with reader.database.writing() as connection:
-        weather_store.save_reading(connection, ROUTE, stored)
     outcome = read_weather(reader)
-    assert (outcome.outcome, outcome.detail["stored"]) == ("done", ["ensemble", "archive", "waves"])
-    assert sites.times(ARCHIVE) == 3, "before the stored part, and a year and a few days after it"
-    days = today - 381 * DAY, today
+    assert (outcome.outcome, outcome.detail["stored"]) == ("done", ["archive"])
+    assert sites.times(ARCHIVE) == 3, "a year, and a few days after it"
     with reader.database.reading() as connection:
-        gaps = weather_store.list_gaps(connection, ROUTE, "archive", *days)
         covariates = sample_weather.usable_weather(
             connection, np.datetime64(today - DAY), utc_now()
         )
-    assert gaps == [(day, day) for day in days]
-    assert covariates.history.shape == (376, len(WIND))
+    assert covariates.history.shape == (371, len(WIND))
     assert covariates.future.shape == (4, 15, len(WIND))
+    sites.replies[ARCHIVE] = usual
     sites.requests.clear()
     assert read_weather(reader).outcome == "done"
     assert [one.path for one in sites.requests] == [ENSEMBLE, ARCHIVE, MARINE]
     query = sites.requests[1].query
-    assert query["start_date"] == [(today - 9 * DAY).isoformat()]
+    assert query["start_date"] == [(today - 14 * DAY).isoformat()]
     assert query["end_date"] == [(today - DAY).isoformat()]
 
 

@@ -39,30 +39,6 @@ def test_reading_is_stored_once_and_read_as_of_a_time(database):
         assert sample_weather.newest_reading(connection, "waves") is None
 
 
-def test_gaps_are_days_without_a_reading(database):
-    row = [1.0, 2.0]
-    put(
-        database,
-        reading("archive", D(2023, 12, 11), [row, row]),
-        reading("archive", D(2023, 12, 1), [row, [np.nan, np.nan], row]),  # without day 2
-        reading("archive", D(2023, 12, 4), [row]),
-        reading("archive", D(2023, 12, 1), [row]),
-        reading("archive", D(2023, 12, 6), [row]),
-    )
-
-    def list_gaps(kind, first, last):
-        days = D(2023, 12, first), D(2023, 12, last)
-        with database.reading() as connection:
-            gaps = weather_store.list_gaps(connection, ROUTE, kind, *days)
-        return [(begin.day, end.day) for begin, end in gaps]
-
-    assert list_gaps("archive", 1, 14) == [(5, 5), (7, 10), (13, 14)]
-    assert list_gaps("archive", 1, 12) == [(5, 5), (7, 10)]
-    assert list_gaps("archive", 1, 8) == [(5, 5), (7, 8)], "nothing after the last"
-    assert list_gaps("archive", 1, 3) == []
-    assert list_gaps("ensemble", 1, 14) == [(1, 14)]
-
-
 def test_newest_reading_at_each_time_is_loaded_once(database):
     """The newest reading before each time, unless it is stale."""
     days = [D(2023, 12, day) for day in (1, 2, 5)]
@@ -85,8 +61,6 @@ def test_each_route_has_its_own_readings(database):
         assert weather_store.save_reading(connection, other, first)
     assert put(database, first, second) == [True, True], "the same was read for another route"
     with database.reading() as connection:
-        gaps = weather_store.list_gaps(connection, other, "ensemble", first.first, second.last)
-        assert gaps == [(second.first, second.last)]
         assert weather_store.get_last_read(connection, other, "ensemble") == (SEEN, first.last)
         readings = WeatherReadings(connection, other).between("ensemble", SEEN - DAY, SEEN)
         assert [one.first for one in readings] == [first.first]
