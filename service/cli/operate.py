@@ -91,8 +91,6 @@ def _show_changes(reading: Reading) -> None:
     click.echo(reading.describe_changes())
     for document, _ in reading.taken:
         click.echo(f"read: {document.name}, through {document.data_through}")
-    for address in reading.unchanged:
-        click.echo(f"unchanged: {address}")
     changes = reading.changes[-_MOST_ROWS:]
     if changes:
         rows = ((c.series_id, c.date, c.before, c.value, c.source) for c in changes)

@@ -42,13 +42,12 @@ _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 class Collected:
     """Result of reading a source: valid documents, and reasons for rejecting others.
 
-    `validators` are by URL; documents at the `unchanged` URLs are not among `documents`.
+    `validators` are by URL; unchanged documents are not among `documents`.
     """
 
     documents: list[Document] = field(default_factory=list)
     refusals: list[SourceError] = field(default_factory=list)
     validators: dict[str, Validators] = field(default_factory=dict)
-    unchanged: list[str] = field(default_factory=list)
 
 
 def collect_documents(
@@ -104,7 +103,6 @@ def fetch_documents(
             validators = earlier.get(url, (None, None))
             answer = how.get(url, form.media_types, form.largest_bytes, validators=validators)
             if answer.is_unchanged:
-                collected.unchanged.append(url)
                 continue
             keep(answer.content, form.suffix)
             collected.documents.append(form.parse(answer.content, url, today))

@@ -185,10 +185,7 @@ def _text(content: bytes, table: Table) -> str:
     """The `content` unpacked and decoded."""
     file = table.file
     if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gunzip(content, LARGEST_BYTES)
-        except ValueError as error:
-            raise SourceError(str(file), "a whole gzip file", str(error)) from error
+        content = gunzip(content, str(file), LARGEST_BYTES)
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":

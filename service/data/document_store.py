@@ -15,7 +15,6 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -180,17 +179,11 @@ def save_validators(
 
 
 def save_raw_document(var_dir: Path, content: bytes, suffix: str) -> Path:
-    """Keep `content` in a file named by its SHA-256, ending in `suffix`, and return its path.
-
-    An existing file is touched, so that it is not pruned.
-    """
+    """Keep `content` in a file named by its SHA-256, ending in `suffix`, and return its path."""
     name = hashlib.sha256(content).hexdigest()
     path = var_dir / _RAW_FOLDER / name[:2] / f"{name}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        os.utime(path)
-    else:
-        write_atomically(path, content)
+    write_atomically(path, content)  # again, so that it is not pruned
     return path
 
 

@@ -251,10 +251,7 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     if encoding != "gzip":
         expected = "a body compressed with gzip or uncompressed"
         raise SourceError(where, expected, repr(encoding[:80]))
-    try:
-        return gunzip(bytes(content), largest_bytes)
-    except ValueError as error:
-        raise SourceError(where, "a whole gzip body", str(error)) from error
+    return gunzip(bytes(content), where, largest_bytes)
 
 
 def _too_large(where: str, largest_bytes: int) -> SourceError:

@@ -31,7 +31,6 @@ class Reading:
     title: str
     taken: list[tuple[Document, list[Change]]]
     refusals: list[SourceError]
-    unchanged: list[str]
 
     @property
     def changes(self) -> list[Change]:
@@ -132,7 +131,7 @@ def read_source(
         if not is_stored:
             connection.rollback()
     title = route.source.title if source == "declared" and route.source else source
-    return Reading(title, taken, collected.refusals, collected.unchanged)
+    return Reading(title, taken, collected.refusals)
 
 
 def _store_valid(

@@ -145,13 +145,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return keys
 
 
-def gunzip(content: bytes, most_bytes: int) -> bytes:
-    """Decompress `content` to `most_bytes` at most; raises `ValueError`."""
+def gunzip(content: bytes, name: str, most_bytes: int) -> bytes:
+    """Decompress `content` to `most_bytes` at most; raises `SourceError`."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
             unpacked = stream.read(most_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(str(error)) from error
+        raise SourceError(name, "whole gzip data", str(error)) from error
     if len(unpacked) > most_bytes:
-        raise ValueError(f"over {most_bytes:,} bytes when unpacked")
+        raise SourceError(name, f"at most {most_bytes:,} bytes when unpacked", "more")
     return unpacked

@@ -142,8 +142,8 @@ def test_separator_is_that_of_the_date_column():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        *((gzip.compress(HEAD + GOOD)[:cut], "expected a whole gzip file") for cut in (12, -1)),
-        (gzip.compress(bytes(100_000)) * 11, "found over 1,000,000 bytes when unpacked"),
+        *((gzip.compress(HEAD + GOOD)[:cut], "expected whole gzip data") for cut in (12, -1)),
+        (gzip.compress(bytes(100_000)) * 11, "at most 1,000,000 bytes when unpacked"),
         (gzip.compress(HEAD + b"\n" * 1_001), "at most 1,000 rows"),
     ],
     ids=["cut at 12", "cut at the end", "too many bytes", "too many rows"],

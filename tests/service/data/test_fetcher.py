@@ -139,10 +139,10 @@ def test_redirect_to_another_site_or_invalid_address_is_rejected(
     ("content", "encoding", "message"),
     [
         (b"x" * 1001, "identity", "expected at most 1,000 bytes, found more"),
-        (gzip.compress(b"x" * 100_000), "gzip", "found over 1,000 bytes when unpacked"),
+        (gzip.compress(b"x" * 100_000), "gzip", "at most 1,000 bytes when unpacked"),
         (gzip.compress(PACKED), "gzip, gzip", "expected a body compressed with gzip or uncompress"),
         *(
-            (broken, "gzip", "expected a whole gzip body")
+            (broken, "gzip", "expected whole gzip data")
             for broken in (PACKED[:-4], PACKED + b"x", b"not packed")
         ),
     ],
