@@ -14,9 +14,9 @@ from tests.support import embedded
 CALM, ROUGH = 0.3, 2.2
 
 
-def newest_reading(connection, kind, as_of=dt.datetime.max):
-    """Return the last stored reading of a kind as of `as_of`, whatever its age."""
-    first, last = (moment.replace(tzinfo=dt.UTC) for moment in (dt.datetime.min, as_of))
+def newest_reading(connection, kind):
+    """Return the last stored reading of a kind, whatever its age."""
+    first, last = (one.replace(tzinfo=dt.UTC) for one in (dt.datetime.min, dt.datetime.max))
     readings = weather_store.WeatherReadings(connection, ROUTE).between(kind, first, last)
     return readings[-1] if readings else None
 

@@ -1,21 +1,16 @@
-"""The real files, ingested in any order, and hindcasts of past days."""
+"""The real files, ingested in any order."""
 
 import datetime as dt
 
 from service.data import observation_store
 from service.data.ingest import ingest
-from service.issues import issue_store
-from service.issues.hindcast import hindcast
-from service.issues.refit import refit
 from tests.service.stored_figures import (
-    Figure,
     current_figures,
     delete_figures,
     ingest_failure,
     list_rows,
-    store_as_documents,
 )
-from tests.service.support import ROUTE, utc
+from tests.service.support import utc
 from tests.support import shared
 
 
@@ -70,35 +65,3 @@ def test_real_files_give_the_embedded_figures_and_their_history(reader, figures)
     for source, path in [("figures", None), *files]:
         ingest(reader, source, path)
     assert list_rows(reader, "first_seen_at") == history
-
-
-def test_hindcast_of_a_past_day_equals_its_forecast(reader, figures, tmp_path, monkeypatch):
-    """Figures published later, including a revision, do not change it."""
-    origin = dt.date(2025, 12, 10)
-    file = tmp_path / "then.csv"
-    rows = zip(figures["people"].dates.tolist(), figures["people"].values.tolist(), strict=True)
-    text = "\n".join(f"{day},{count}" for day, count in rows if day <= origin)
-    file.write_text(f"date,people\n{text}\n")
-    ingest(reader, "csv", file)
-    refit(reader)
-    ingest(reader, "figures")
-    revised = Figure("people", origin, 5, "page", utc(2025, 12, 30, 13), is_marked=True)
-    other = Figure("people", dt.date(2025, 12, 9), 7, "test", utc(2025, 12, 30, 13))
-    with reader.database.writing() as connection:
-        store_as_documents(connection, ROUTE, [revised, other], utc(2025, 12, 30, 13))
-    models = ["climatology", "seasonal_naive"]
-    with reader.database.reading() as connection:
-        (issue,) = issue_store.list_issues_by_origin(connection, origin, "live")
-    monkeypatch.setattr("service.issues.hindcast._HORIZON", issue.horizon_days)
-    monkeypatch.setattr("service.issues.hindcast._PATHS", reader.settings.paths)
-    hindcast(reader, [origin])
-    with reader.database.reading() as connection:
-        hindcasts = {
-            one.series_id: one
-            for one in issue_store.list_issues_by_origin(connection, origin, "hindcast")
-        }
-        for model in models:
-            expected = issue_store.load_paths(connection, issue, model)
-            paths = issue_store.load_paths(connection, hindcasts["people"], model)
-            assert paths.start == expected.start
-            assert (paths.values == expected.values).all()

@@ -6,22 +6,9 @@ import zipfile
 from xml.sax.saxutils import escape, quoteattr
 
 MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
-DAILY = (
-    "Date",
-    "Migrants arrived",
-    "Boats arrived",
-    "Boats arrived - involved in uncontrolled landings",
-    "Notes",
-)
-WEEKLY = (
-    "Week ending",
-    "Migrants arrived",
-    "Boats arrived",
-    "Boats arrived - involved in uncontrolled landings",
-    "Migrants prevented",
-    "Events prevented",
-    "Notes",
-)
+COUNTS = ("Migrants arrived", "Boats arrived", "Boats arrived - involved in uncontrolled landings")
+DAILY = ("Date", *COUNTS, "Notes")
+WEEKLY = ("Week ending", *COUNTS, "Migrants prevented", "Events prevented", "Notes")
 MANIFEST = (
     '<?xml version="1.0"?>'
     '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
@@ -106,10 +93,7 @@ def workbook(days, saved=None, revised=()):
     return pack(parts(sheets(days, revised), saved))
 
 
-def some_days(first, n, seed=0):
+def some_days(first, n):
     """`n` days with boats on every third or so."""
-    days = []
-    for at in range(n):
-        boats = (at * 7 + seed) % 5 if (at + seed) % 3 == 0 else 0
-        days.append((first + dt.timedelta(days=at), boats * 50, boats))
-    return days
+    boats = [at * 7 % 5 if at % 3 == 0 else 0 for at in range(n)]
+    return [(first + dt.timedelta(days=at), 50 * some, some) for at, some in enumerate(boats)]

@@ -127,9 +127,9 @@ def with_etag(answer, etag):
     return reply
 
 
-def act_as_govuk(sites, workbook, page, name="31_December_2025_Small_boats_-_time_series.ods"):
+def act_as_govuk(sites, workbook, page):
     """Act as GOV.UK with one workbook and one page; return the path of the workbook."""
-    path = f"/media/6953c8a1c7e2b0a1f2d3e4f5/{name}"
+    path = "/media/6953c8a1c7e2b0a1f2d3e4f5/31_December_2025_Small_boats_-_time_series.ods"
     series = {"title": "Small boat arrivals: time series", "url": f"{sites.url}{path}"}
     last_days = {"title": "Small boat arrivals: last 7 days", "url": PAGE}
     item = {"details": {"attachments": [last_days, series]}}
@@ -139,16 +139,14 @@ def act_as_govuk(sites, workbook, page, name="31_December_2025_Small_boats_-_tim
     sites.replies |= {
         f"/api/content{PUBLICATION}": SiteResponse(json.dumps(item).encode(), "application/json"),
         PUBLICATION: SiteResponse(html.encode()),
-        path: SiteResponse(
-            workbook, ODS, headers={"Last-Modified": "Wed, 31 Dec 2025 13:29:00 GMT"}
-        ),
+        path: SiteResponse(workbook, ODS),
         PAGE: SiteResponse(page),
     }
     return path
 
 
-def hourly_weather(request, first, days, value=1.0, members=0):
-    """An Open-Meteo answer: `value` at every hour, slightly different by point and member."""
+def hourly_weather(request, first, days, members=0):
+    """An Open-Meteo answer: about 1 at every hour, slightly different by point and member."""
     variables = request.query["hourly"][0].split(",")
     points = len(request.query["latitude"][0].split(","))
     began = dt.datetime.combine(first, dt.time())
@@ -163,7 +161,7 @@ def hourly_weather(request, first, days, value=1.0, members=0):
                 key = variable if member == 0 else f"{variable}_member{member:02d}"
                 units[key] = unit
                 series[key] = [
-                    round(value + point + member / 100 + (at % 24) / 10, 3)
+                    round(1.0 + point + member / 100 + (at % 24) / 10, 3)
                     for at in range(len(times))
                 ]
         answers.append({"utc_offset_seconds": 0, "hourly_units": units, "hourly": series})

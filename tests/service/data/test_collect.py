@@ -57,17 +57,6 @@ def test_unchanged_documents_are_not_read_again(reader, sites):
     assert list_rows(reader) == before
 
 
-def test_workbook_is_stored_if_the_page_is_rejected(reader, sites):
-    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
-    page = pages.page(pages.table([*rows[:2], *rows[3:]]))
-    act_as_govuk(sites, WORKBOOK, page)
-    message = ingest_failure(reader)
-    assert "row 4: expected 2024-01-27, the day after 2024-01-26, found 2024-01-28" in message
-    assert "(the other published figures are stored: 55 new, 0 revised" in message
-    assert max(current_figures(reader)) == dt.date(2024, 1, 26)
-    assert page in list_raw_files(reader)
-
-
 @pytest.mark.parametrize(
     ("document", "answer", "message"),
     [
@@ -105,12 +94,14 @@ def test_jump_is_rejected_unless_marked_as_revised_or_accepted(reader, sites):
     assert current_figures(reader)[dt.date(2024, 1, 28)] == (90, "page")
 
 
-def test_rejected_document_is_requested_again_and_repairs_of_others_are_noted(reader, sites):
+def test_rejected_document_is_kept_and_requested_again_and_others_are_stored(reader, sites):
     rows = pages.week(dt.date(2024, 1, 28), COUNTS)
     rows[1][0] = "26 January 2023"
     path = act_as_govuk(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
     sites.replies[path] = with_etag(SiteResponse(b"PK not a workbook", ODS), '"w1"')
-    assert "the other published figures are stored" in ingest_failure(reader)
+    message = ingest_failure(reader)
+    assert message.endswith("stored: 8 new, 0 revised, 0 unchanged from GOV.UK, to 2024-01-28)")
+    assert b"PK not a workbook" in list_raw_files(reader)
     detail = latest_run(reader, "ingest").detail
     assert detail["notes"][0].endswith("taken as 2024")
     assert [document["source"] for document in detail["documents"]] == ["page"]

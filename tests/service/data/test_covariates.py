@@ -141,7 +141,8 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context):
     models = context.settings.models_dir
     declare_model(models, "climatology", "climatology", "champion")
     declare_model(models, "swell", "level_hurdle", "challenger")
-    sample_weather.store_weather(context.database, SEEN, [CALM] * 7)
+    fewest = dt.date(2025, 1, 1)  # 365 days
+    sample_weather.store_weather(context.database, SEEN, [CALM] * 7, fewest)
     outcome = refit(context)
     assert outcome.detail["weather"] == "off"
     note = read_note(context)
@@ -150,23 +151,6 @@ def test_weather_is_off_if_the_champion_does_not_read_it(context):
     (models / "swell.toml").unlink()
     outcome = refit(context)
     assert outcome.detail["weather_reason"] == "no declared model uses the weather"
-
-
-def test_weather_is_read_as_of_a_moment(empty):
-    fewest = dt.date(2025, 1, 1)  # 365 days
-    sample_weather.store_weather(empty.database, SEEN, [ROUGH] * 7, fewest, members=3)
-    sample_weather.store_weather(empty.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
-    with empty.database.reading() as connection:
-        earlier = sample_weather.usable_weather(connection, ORIGIN, NOON)
-        later = sample_weather.usable_weather(connection, ORIGIN, NOON + dt.timedelta(days=1))
-    assert (earlier.names, earlier.n_members, earlier.n_ahead) == (WIND, 3, 7)
-    assert (later.n_members, later.n_ahead) == (5, 8)
-    assert str(earlier.data_through) == str(later.data_through) == "2025-12-31"
-    assert earlier.future[:, 0, 0].min() > 10  # rough
-    # 1 January has passed: every member has the same values.
-    np.testing.assert_array_equal(later.future[:, 0], np.repeat(later.future[:1, 0], 5, axis=0))
-    assert later.future[:, 1, 0].max() < 2.5
-    assert earlier.fingerprint != later.fingerprint
 
 
 def test_hindcasts_and_comparisons_read_weather_as_of_their_origin(context, monkeypatch):

@@ -129,7 +129,7 @@ def test_any_cells_raise_only_source_error(sheet, edits):
 
 
 # The zip container: damaged files and zip bombs.
-VALID = ods.parts(ods.sheets(ods.some_days(dt.date(2024, 1, 1), 28)))
+VALID = ods.parts(ods.sheets(DAYS))
 CELL = '<table:table-cell office:value-type="float" office:value="1"/>'
 REPEATED = ' table:number-columns-repeated="16000"/>'
 ENTITIES = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))

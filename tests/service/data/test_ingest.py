@@ -12,7 +12,7 @@ from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
 from tests.service.core.test_route_files import ROUTE, declare
 from tests.service.data.test_collect import write_csv
-from tests.service.stored_figures import ingest_failure, list_rows
+from tests.service.stored_figures import current_figures, ingest_failure, list_rows
 from tests.service.support import declare_quick_models, utc
 from tests.support.sites import SiteResponse, endless
 from tests.support.waiting import BOUND
@@ -30,15 +30,18 @@ def test_embedded_figures_are_stored_once_and_revised_by_a_file(empty, tmp_path)
     second = ingest(empty)
     assert second.reason == "0 new, 0 revised, 5844 unchanged from figures, to 2025-12-31"
     assert list_rows(empty) == rows
-    file = write_csv(tmp_path, "2025-12-30,1,1", "2025-12-31,2,1", "2026-01-01,3,1")
+    repeated = "2025-12-29,0,0"
+    file = write_csv(tmp_path, repeated, "2025-12-30,1,1", "2025-12-31,2,1", "2026-01-01,3,1")
     outcome = ingest(empty, "csv", file)
     assert (outcome.detail["new"], outcome.detail["revised"]) == (2, 4)
     with empty.database.reading() as connection:
         people = observation_store.get_series(connection, "people")
-        before = observation_store.get_series(connection, "people", utc(2026, 1, 1, 14))
+        before = observation_store.get_series(connection, "people", utc(2026, 1, 2, 14))
     assert people.values[-3:].tolist() == [1, 2, 3]
-    assert str(before.data_through) == "2025-12-31"
-    assert before.values[-2:].tolist() != [1, 2]
+    sources = [source for _, source in current_figures(empty).values()]
+    assert sources[-4:] == ["figures", "csv", "csv", "csv"]
+    assert str(before.data_through) == "2026-01-01", "known from the next day on"
+    assert before.values[-3:-1].tolist() == [0, 0], "corrections are known from when they are read"
 
 
 def test_ingest_of_a_users_file_does_not_affect_status(context, clock, tmp_path):

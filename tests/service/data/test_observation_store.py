@@ -2,9 +2,7 @@
 
 import datetime as dt
 from functools import cache
-from itertools import permutations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,12 +24,6 @@ PAGE_2 = ("page", utc(2025, 12, 16, 13), {13: 737, 14: 50, 15: 0})
 WORKBOOK_1 = ("workbook", utc(2025, 12, 15, 9), {11: 0, 12: 0, 13: 730, 14: 52})
 WORKBOOK_2 = ("workbook", utc(2025, 12, 19, 14), {11: 0, 12: 0, 13: 737, 14: 52, 15: 0})
 ALL = (FIGURES, PAGE_1, PAGE_2, WORKBOOK_1, WORKBOOK_2)
-REPEATED = (
-    ("page", utc(2025, 12, 8), {4: 2}),
-    ("workbook", utc(2025, 12, 9), {4: 1}),
-    ("page", utc(2025, 12, 10), {4: 1}),  # not current, yet the next page revises it
-    ("page", utc(2025, 12, 11), {4: 2}),
-)
 
 
 def store(database, document, seen_at=SEEN, marked=()):
@@ -71,17 +63,6 @@ def test_current_figures_follow_source_rank_and_time(database):
         D(2999, 1, 1): workbook_2,
     }
     assert {as_of: read_current(database, as_of) for as_of in expected} == expected
-
-
-@pytest.mark.parametrize(("documents", "step"), [(ALL, 7), (REPEATED, 1)], ids=["all", "repeated"])
-def test_documents_in_any_order_give_the_same_rows(database, documents, step):
-    dumps = set()
-    for order in list(permutations(documents))[::step]:
-        delete_figures(database)
-        for document in order:
-            store(database, document)
-        dumps.add(tuple(list_rows(database)))
-    assert len(dumps) == 1
 
 
 @cache
@@ -143,16 +124,6 @@ def test_changes_are_returned_and_older_documents_add_history(database):
     # An older document adds history and changes no current figure.
     assert store(database, ("workbook", utc(2025, 12, 12, 9), {11: 3})) == []
     assert read_current(database, utc(2025, 12, 13)) == {11: (3, "workbook")}
-
-
-def test_csv_figures_are_known_from_when_they_were_read(database):
-    store(database, WORKBOOK_2)
-    changes = store(database, ("csv", None, {13: 700, 14: 52, 16: 74}))
-    assert [change.date.day for change in changes] == [13, 16]
-    assert read_current(database, SEEN - SECOND)[13] == (737, "workbook")
-    current = read_current(database)
-    assert [current[day] for day in (13, 14)] == [(700, "csv"), (52, "workbook")]
-    assert read_current(database, utc(2025, 12, 17, 14))[16] == (74, "csv")
 
 
 def test_series_ends_before_the_first_gap(database):

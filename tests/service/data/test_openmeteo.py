@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import json
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 
 from service.data import openmeteo
 from service.data.daily_weather import WAVES, WIND
-from service.data.fetcher import Fetcher
+from service.data.fetcher import Response
 from service.data.openmeteo import Service
 from service.data.source import SourceError
 from tests.service.support import ROUTE
-from tests.support.sites import SiteResponse, act_as_openmeteo, hourly_weather, run_sites
+from tests.support.sites import SiteResponse, act_as_openmeteo, hourly_weather
 
 TODAY = dt.date(2023, 12, 28)
 SPAN = (dt.date(2023, 12, 1), dt.date(2023, 12, 3))
@@ -149,12 +150,15 @@ def test_invalid_response_is_rejected(sites, service, change, message):
     assert message in str(caught.value)
 
 
-def test_error_response_is_rejected_with_its_reason(sites, service):
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("application/json", "2 points, found .*Data corrupted"), ("text/html", "found text/html")],
+)
+def test_error_or_page_in_place_of_hours_is_rejected(sites, service, kind, message):
     reason = b'{"error": true, "reason": "Data corrupted at path hourly."}'
-    for status, message in ((200, "2 points, found .*Data corrupted"), (400, "400 .*Data corr")):
-        sites.replies[MARINE] = SiteResponse(reason, "application/json", status)
-        with pytest.raises(SourceError, match=message):
-            openmeteo.waves(service)
+    sites.replies[MARINE] = SiteResponse(reason, kind)
+    with pytest.raises(SourceError, match=message):
+        openmeteo.waves(service)
 
 
 JSON = st.recursive(
@@ -166,23 +170,20 @@ KEYS = st.sampled_from(["hourly", "hourly_units", "utc_offset_seconds"])
 INNER = st.sampled_from(["time", "wind_gusts_10m", "wind_gusts_10m_member01", "wind_speed_10m"])
 
 
-def test_any_response_raises_only_source_error():
+@given(JSON, st.none() | KEYS, INNER)
+def test_any_response_raises_only_source_error(value, key, inner):
     """Any JSON replaces the response, one of its values or a value of a value."""
-    with run_sites() as sites:
-        service = Service(Fetcher(attempts=1), ROUTE.weather_points, f"{sites.url}/{{service}}")
 
-        @given(JSON, st.none() | KEYS, INNER)
-        def check(value, key, inner):
-            def change(hours):
-                if key is None:
-                    hours[:] = [value]
-                elif isinstance(hours[0][key], dict):
-                    hours[0][key][inner] = value
-                else:
-                    hours[0][key] = value
+    def get(url, kinds, largest_bytes, params):
+        request = Mock(query={name: [text] for name, text in params.items()})
+        hours = json.loads(hourly_weather(request, SPAN[0] - DAY, 4))
+        if key is None:
+            hours = [value]
+        elif isinstance(hours[0][key], dict):
+            hours[0][key][inner] = value
+        else:
+            hours[0][key] = value
+        return Response(url, json.dumps(hours).encode(), (None, None))
 
-            sites.replies[ARCHIVE] = hourly_reply(SPAN[0] - DAY, 4, change)
-            with contextlib.suppress(SourceError):
-                openmeteo.archive(service, *SPAN)
-
-        check()
+    with contextlib.suppress(SourceError):
+        openmeteo.archive(Service(Mock(get=get), ROUTE.weather_points), *SPAN)

@@ -15,7 +15,7 @@ from service.issues.hindcast import hindcast, origins, replay
 from service.issues.refit import refit
 from service.issues.score import score
 from tests.service.stored_figures import Figure, store_as_documents
-from tests.service.stored_issues import with_settings
+from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, utc
 
 WEEKS = 3
@@ -80,6 +80,33 @@ def test_hindcast_without_champion_is_not_in_its_record(filled, monkeypatch):
             connection, ROUTE, "people", "hindcast", days[0], champion_only=True
         )
     assert [(row.origin, row.model) for row in scores] == [(day, "climatology") for day in days]
+
+
+def test_hindcast_equals_the_forecast_of_its_day(filled, hand, monkeypatch):
+    """Figures published later, including a revision, do not change it."""
+    origin, later = dt.date(2025, 12, 10), utc(2025, 12, 30, 13)
+    hand.now = utc(2025, 12, 11, 15)
+    refit(filled)
+    revised = Figure("people", origin, 5, "page", later, is_marked=True)
+    other = Figure("people", dt.date(2025, 12, 9), 7, "test", later)
+    with filled.database.writing() as connection:
+        store_as_documents(connection, ROUTE, [revised, other], later)
+    monkeypatch.setattr(module, "_HORIZON", latest_issue(filled).horizon_days)
+    monkeypatch.setattr(module, "_PATHS", filled.settings.paths)
+    assert hindcast(filled, [origin]).detail["made"] == 1
+
+    def load_paths(kind):
+        with filled.database.reading() as connection:
+            return {
+                (issue.series_id, model): issue_store.load_paths(connection, issue, model)
+                for issue in issue_store.list_issues_by_origin(connection, origin, kind)
+                for model in ("climatology", "seasonal_naive")
+            }
+
+    live, again = load_paths("live"), load_paths("hindcast")
+    assert live.keys() == again.keys() and len(live) == 4
+    assert all(live[key].start == again[key].start for key in live)
+    assert all((live[key].values == again[key].values).all() for key in live)
 
 
 def hindcast_origins(context):
