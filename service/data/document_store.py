@@ -34,7 +34,7 @@ from service.data.source import Document, Validators
 Key = tuple[str, dt.date]
 _LONGEST_ADDRESS = 500
 _RAW_FOLDER = "raw"
-_HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint".split()
+_HEAD = "source published_at known_at first_seen_at fingerprint".split()
 """Columns that are stored unchanged as fields of `StoredDocument`."""
 
 
@@ -48,7 +48,6 @@ class StoredDocument:
     source: str
     published_at: dt.datetime | None
     known_at: dt.datetime | None
-    known_at_assumed: bool
     first_seen_at: dt.datetime
     fingerprint: str
     counts: dict[Key, int] = field(repr=False)
@@ -61,18 +60,15 @@ class StoredDocument:
         """Return its statements, of `keys` or of all; `route` gives default known times."""
         # Of two documents dated by reading within one second, the later read is newer; for
         # documents with publication times the order of reading must not decide.
-        is_dated = self.published_at is not None or self.known_at is None or self.known_at_assumed
+        is_dated = self.published_at is not None or self.known_at != self.first_seen_at
         tie = self.fingerprint if is_dated else f"~{self.document_id:012}"
         seen_at = self.first_seen_at
         for key, value in self.counts.items():
             if keys is not None and key not in keys:
                 continue
-            known_at, is_assumed = self.known_at, self.known_at_assumed
-            if known_at is None:
-                usual = route.assumed_known_at(key[1])
-                # A figure is known once seen, however early.
-                known_at, is_assumed = min(usual, seen_at), usual <= seen_at
-            stated = value, self.source, known_at, is_assumed, self.published_at, seen_at
+            # A figure is known once seen, however early.
+            known_at = self.known_at or min(route.assumed_known_at(key[1]), seen_at)
+            stated = value, self.source, known_at, self.published_at, seen_at
             yield key, Statement(*stated, key in self.marked, tie)
 
 
@@ -84,11 +80,10 @@ def to_store(
     since = published_at or known_at
     if since:
         since = min(since, seen_at)  # not known later than it was seen, whatever the clock says
-    is_assumed = published_at is None and known_at is not None and known_at < seen_at
     marked = document.revised.intersection(counts)
     text = f"{document.source} {format_instant(since) if since else ''} {_text(counts, marked)}"
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
-    head = document.source, published_at, since, is_assumed, seen_at, fingerprint
+    head = document.source, published_at, since, seen_at, fingerprint
     return StoredDocument(*head, counts, marked)
 
 

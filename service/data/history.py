@@ -21,7 +21,6 @@ class Statement:
     value: int
     source: str
     known_at: dt.datetime
-    known_at_assumed: bool
     published_at: dt.datetime | None
     first_seen_at: dt.datetime
     marked_revised: bool

@@ -26,8 +26,6 @@ from service.data.daily_weather import WeatherReading
 STALE_HOURS = 36
 """A weather forecast that has not changed for longer is old and not used."""
 
-_ENCODING = "float32-zlib"
-
 
 class WeatherReadings:
     """Weather readings, unpacked once for queries about many moments."""
@@ -93,7 +91,6 @@ def save_reading(connection: Connection, route: Route, reading: WeatherReading) 
             last_date=reading.last,
             n_members=len(reading.values),
             names=list(reading.names),
-            encoding=_ENCODING,
             content=zlib.compress(content, 6),
         ).returning(weather.c.weather_id)
     )

@@ -130,8 +130,8 @@ def test_unknown_revision_is_rejected(database):
 def test_one_observation_per_day_is_current(database):
     row = (
         "INSERT INTO observations (series_id, date, value, source, first_seen_at, known_at,"
-        " known_at_assumed, since, marked_revised) VALUES ('people', '2025-01-01', 1, 's',"
-        " '2025-01-02 14:00:00', '2025-01-02 14:00:00', false, '2025-01-02 14:00:00', false)"
+        " since, marked_revised) VALUES ('people', '2025-01-01', 1, 's',"
+        " '2025-01-02 14:00:00', '2025-01-02 14:00:00', '2025-01-02 14:00:00', false)"
     )
     with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
         connection.execute(sa.text(row))

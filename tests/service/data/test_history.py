@@ -12,7 +12,7 @@ HOUR = dt.timedelta(hours=1)
 
 def make_statement(value, source, hour, tie="a", marked=False):
     known_at = START + hour * HOUR
-    return Statement(value, source, known_at, False, known_at, known_at, marked, tie)
+    return Statement(value, source, known_at, known_at, known_at, marked, tie)
 
 
 STATEMENTS = st.lists(
