@@ -176,10 +176,10 @@ def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.dateti
         return False
     message = confirmation_message(context, opt_in.address, opt_in, token, now)
     sent = session.send(opt_in.address, message.as_bytes())
-    state = {"sent": "mailed", "later": "asked", "bounced": "refused"}[sent.state]
     wait = _LINK_RETRY * 2 ** min(opt_in.attempts, 8)
     with context.database.writing() as connection:
-        subscriber_store.postpone_opt_in(connection, opt_in, state, now + wait)
-    if state != "mailed":
+        next_at = now + wait if sent.state == "later" else None
+        subscriber_store.postpone_opt_in(connection, opt_in, next_at)
+    if sent.state != "sent":
         _log.warning("link of request %s: %s, code %s", opt_in.opt_in_id, sent.state, sent.code)
-    return state == "mailed"
+    return sent.state == "sent"

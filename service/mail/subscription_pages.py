@@ -13,6 +13,10 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask.blueprints import BlueprintSetupState
+from limits import RateLimitItemPerDay
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from service.answers.early_warnings import DAYS, warning_record
 from service.answers.errors import MOST_THRESHOLD
@@ -21,13 +25,20 @@ from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.database import Connection
 from service.mail import subscriber_store as store
-from service.mail.subscriber_store import EMAILS, OptIn, Preferences, Subscriber
+from service.mail.subscriber_store import EMAILS, Preferences, Subscriber
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
-_ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
+_LIMITS = "subscription_limits"
+_PER_ADDRESS, _PER_NETWORK = RateLimitItemPerDay(3), RateLimitItemPerDay(20)
 _LEVEL = 50  # per cent, the default
 _DAY_SECONDS = 24 * 3600
+
+
+@subscriptions.record
+def _count_in_memory(setup: BlueprintSetupState) -> None:
+    """Let each process count the requests it gets; nothing of them is stored."""
+    setup.app.extensions[_LIMITS] = FixedWindowRateLimiter(MemoryStorage())
 
 
 def _loader(route: str | None = None) -> IssueLoader:
@@ -69,18 +80,15 @@ def ask() -> Response:
         return form(400, "Enter an email address, like name@example.org.")
     except ValueError as error:
         return form(400, str(error))
-    network = f"network {addresses.network_of(request.remote_addr or '')}"
-    limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
-    now = _loader().clock()
-    with _loader().context.database.writing() as connection:
-        over = store.list_over_limit(connection, limits, now)
-        if not over:
-            store.save_opt_in(connection, address, preferences, now)
-    if network in over:
+    limits = current_app.extensions[_LIMITS]
+    if not limits.hit(_PER_NETWORK, addresses.network_of(request.remote_addr or "")):
         text = "There have been too many requests from your network. Try again tomorrow."
         answer = _message_page("Too many requests", text, preferences.route, 429)
         answer.headers["Retry-After"] = str(_DAY_SECONDS)
         return answer
+    if limits.hit(_PER_ADDRESS, address):
+        with _loader().context.database.writing() as connection:
+            store.save_opt_in(connection, address, preferences, _loader().clock())
     text = (
         f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
         "We will not send you forecasts until you open it and confirm."
@@ -92,9 +100,9 @@ def ask() -> Response:
 def show_confirmation(token: str) -> Response:
     """Show the confirm button; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
-        opt_in = store.find_opt_in(connection, token)
-    if opt_in is None or opt_in.expires_at <= _loader().clock():
-        return _dead_link(opt_in)
+        opt_in = store.find_opt_in(connection, token, _loader().clock())
+    if opt_in is None:
+        return _dead_link()
     # Confirm even if the route is no longer served: its emails start if it is served again.
     emails = opt_in.in_words(_loader(opt_in.route).route.lead)
     text = f"You will get {emails}. Every email has an unsubscribe link."
@@ -106,9 +114,9 @@ def show_confirmation(token: str) -> Response:
 def confirm(token: str) -> Response:
     """Subscribe the address of a request, once."""
     with _loader().context.database.writing() as connection:
-        opt_in = store.find_opt_in(connection, token)
-        if opt_in is None or not store.confirm_opt_in(connection, opt_in, _loader().clock()):
-            return _dead_link(opt_in)
+        opt_in = store.confirm_opt_in(connection, token, _loader().clock())
+    if opt_in is None:
+        return _dead_link()
     text = "You will get an email when the chance reaches your level."
     if opt_in.weekly:
         names = {name[:3].lower(): name for name in calendar.day_name}
@@ -123,7 +131,7 @@ def show_leaving(token: str) -> Response:
     with _loader().context.database.reading() as connection:
         subscriber = store.find_subscriber(connection, token=token)
         if subscriber is None:
-            return _former_link(connection, token)
+            return _ended()
         others = _others(connection, subscriber)
     everything = "Unsubscribe from all emails"
     if not others:
@@ -141,10 +149,10 @@ def leave(token: str) -> Response:
     with _loader().context.database.writing() as connection:
         subscriber = store.find_subscriber(connection, token=token)
         if subscriber is None:
-            return _former_link(connection, token)
+            return _ended()
         others, ends_all = _others(connection, subscriber), "all" in request.form
         for one in [subscriber, *(others if ends_all else [])]:
-            store.remove_subscriber(connection, one, _loader().clock())
+            store.remove_subscriber(connection, one)
     text = "We have deleted your address and everything recorded with it."
     if others and not ends_all:
         text = f"We have deleted this subscription. {_still(others)}"
@@ -206,21 +214,21 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
     return int(text)
 
 
-def _former_link(connection: Connection, token: str) -> Response:
-    """Answer a link to unsubscribe of nobody, or of someone who has unsubscribed."""
-    if store.is_unsubscribed(connection, token):
-        return _message_page("You have unsubscribed", "We have deleted this subscription.")
-    return _dead_link()
+def _ended() -> Response:
+    """Answer a link to unsubscribe that belongs to nobody; it may have been used before."""
+    text = (
+        "There is no subscription for this link: you have unsubscribed, or the link is "
+        "incomplete. If you still get emails, use the link at the end of the latest one."
+    )
+    return _message_page("You are not subscribed", text)
 
 
-def _dead_link(expired: OptIn | None = None) -> Response:
-    if expired:
-        text = "Subscribe again to get a new link."
-        return _message_page("This link has expired", text, expired.route, 410)
+def _dead_link() -> Response:
+    """Answer a link to confirm that belongs to no request."""
     text = (
         "It may have been used or replaced, have expired, or be incomplete. Nothing has changed. "
-        "If you have already confirmed, you are subscribed. To unsubscribe, use the link at the "
-        "end of the latest email."
+        "If you have already confirmed, you are subscribed; otherwise subscribe again to get a "
+        "new link."
     )
     return _message_page("This link does not work", text, status=404)
 

@@ -207,20 +207,11 @@ def test_link_is_mailed_once_and_token_hashed(asked, mailbox):
     assert mailbox.readers() == ["new@example.org"]
     (token,) = LINK.findall(mailbox.messages()[0].get_content())
     with asked.database.reading() as connection:
-        opt_in = subscriber_store.find_opt_in(connection, token)
-    assert opt_in.state == "mailed" and opt_in.threshold == 400
+        opt_in = subscriber_store.find_opt_in(connection, token, NOW)
+    assert opt_in.threshold == 400
     assert token not in str(list_requests(asked))
-    mail_links(asked, ManualClock(NOW + 3 * DAY))
+    mail_links(asked, ManualClock(NOW + 2 * DAY))
     assert list_requests(asked) == [], "not confirmed"
-
-
-@pytest.mark.parametrize("reply", [None, "550 no such mailbox"])
-def test_request_that_was_never_mailed_is_deleted_too(asked, mailbox, reply):
-    if reply:
-        mailbox.rcpt = lambda _: reply
-        assert mail_links(asked, ManualClock(NOW)) == 0
-    mail_links(asked, ManualClock(NOW + 3 * DAY))
-    assert list_requests(asked) == []
 
 
 @pytest.mark.parametrize(

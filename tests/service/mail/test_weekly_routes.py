@@ -176,8 +176,6 @@ def test_one_click_unsubscribes_from_one_route(channel, italy, client, mailbox, 
     assert list(tokens) == ["channel"]
     assert mail_links(italy) == 0, "the pending request of the route is deleted"
     assert mail_links(channel) == 1
-    for page in (client.get(link).text, client.post(link).text):
-        assert "You have unsubscribed" in page and "your address" not in page
     assert "We have deleted your address" in client.post(f"/u/{tokens['channel']}").text
     assert not tokens_by_route(channel)
 
