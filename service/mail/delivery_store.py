@@ -122,7 +122,7 @@ def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[D
             s.state == "active",
             s.weekly if of.kind == "weekly" else is_current,
         )
-        .order_by(d.subscriber_id)
+        .order_by(d.attempts, d.subscriber_id)  # first those that no failure has delayed
     )
     return [Due(**row._mapping) for row in rows]
 

@@ -5,11 +5,11 @@ __all__ = ["GIVE_UP", "Clock", "failed_recently", "mail_links", "run_exclusively
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer
-from service.core import addresses, run_store
+from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
@@ -25,11 +25,9 @@ from service.mail.subscriber_store import OptIn
 GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 _LINK_RETRY = dt.timedelta(minutes=2)
-_SILENT_MOST = 3  # consecutive emails without an answer from the server
-_FAILED_MOST = 5  # failures that end a run if the server is at fault
+_FAILED_MOST = 5  # consecutive failures of the server that end a run
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
-Result = tuple[Due, SendResult]
 
 
 def run_exclusively(context: Context, job: str, work: Callable[[Session], Outcome]) -> Outcome:
@@ -70,62 +68,37 @@ def send_edition(
 ) -> Outcome:
     """Send the due emails of an edition, with `at_once` also those that wait for their next try.
 
-    Failures are held back until the server accepts an email; then they are the recipients' fault.
-    Otherwise all emails may be rejected, which must not count towards a suspension: they are
-    retried. Raises `MailError` if the server is at fault.
+    A refusal counts as a bounce once the server has accepted another email of the edition. Until
+    then the server may refuse all, so the email is tried again.
+
+    Raises `MailError` if the server accepts none of several emails.
     """
     with context.database.reading() as connection:
         until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
-        waiting = delivery_store.list_due(connection, edition, until)
+        due = delivery_store.list_due(connection, edition, until)
         counts = delivery_store.count_emails(connection, edition.period, edition.route)
-    is_accepting = "sent" in counts
-    held: list[Result] = []
+    is_accepting, n_failed = "sent" in counts, 0
     done: Counter[str] = Counter()
-
-    def record_held(is_fault: bool = False) -> None:
-        for email, sent in held:
-            result = SendResult("later", sent.code) if is_fault else sent
-            done[_record(context, email, result, clock())] += 1
-        held.clear()
-
-    n_silent = 0
-    try:
-        for email in waiting:
-            with context.database.writing() as connection:
-                if not delivery_store.claim_email(connection, email, clock()):
-                    continue
-            held.append((email, SendResult("later", None)))  # if the session fails
-            sent = session.send(email.address, message(email).as_bytes())
-            held[-1] = (email, sent)
-            is_accepting = is_accepting or sent.state == "sent"
-            if is_accepting:
-                record_held()
-            elif len(held) >= _FAILED_MOST and _server_fault(held):
-                break
-            n_silent = n_silent + 1 if sent.code is None else 0
-            if n_silent == _SILENT_MOST:
-                raise MailError(f"the SMTP server left {n_silent} emails in a row unanswered")
-        fault = _server_fault(held)
-    except MailError as error:
-        fault = str(error)
-    record_held(is_fault=bool(fault))
-    if fault:
-        raise MailError(fault)
+    for email in due:
+        with context.database.writing() as connection:
+            if not delivery_store.claim_email(connection, email, clock()):
+                continue
+        sent = session.send(email.address, message(email).as_bytes())
+        if sent.state == "sent":
+            is_accepting, n_failed = True, 0
+        elif sent.code is None or not is_accepting:
+            sent, n_failed = SendResult("later", sent.code), n_failed + 1
+        done[_record(context, email, sent, clock())] += 1
+        if n_failed == _FAILED_MOST:
+            break
+    if n_failed > 1:
+        reply = sent.code or "no answer"
+        raise MailError(f"the SMTP server accepted none of the last {n_failed} emails ({reply})")
     summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
     with context.database.reading() as connection:
         counts = delivery_store.count_emails(connection, edition.period, edition.route)
     reason = f"{edition.period}: {summary or 'nobody to send to'}"
     return Outcome("done", reason, {"period": edition.period} | counts)
-
-
-def _server_fault(failures: Sequence[Result]) -> str:
-    """Say that the server refuses the content, or fails at two domains: one may be gone."""
-    domains = {addresses.domain_of(email.address) for email, _ in failures}
-    if not failures or not (len(domains) > 1 or all(sent.of_content for _, sent in failures)):
-        return ""
-    code = failures[-1][1].code or "no answer"
-    readers = "1 reader" if len(failures) == 1 else f"{len(failures)} readers"
-    return f"the SMTP server accepts none of our emails, for {readers} ({code})"
 
 
 def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) -> str:

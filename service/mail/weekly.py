@@ -7,9 +7,9 @@ import datetime as dt
 from email.message import EmailMessage
 
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import format_instant, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome
+from service.core.job_runner import Outcome
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
 from service.mail.delivery_store import Edition, Reader
@@ -29,22 +29,15 @@ from service.mail.subscriber_store import list_subscribers
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
 
 
-def digest(
-    context: Context, week: str | None = None, clock: Clock = utc_now, at_once: bool = False
-) -> Outcome:
-    """Send the email of an ISO week, by default the current one, to subscribers who lack it.
-
-    It is not begun before it is due, as its content is frozen then. Other weeks can be resumed but
-    not begun.
-    """
-    chosen, loader = week or iso_week(context.route, clock()), IssueLoader(context, clock)
-    if not context.settings.mail_fault:  # otherwise the run below fails with it
-        _require_begun_or_due(loader, chosen)
+def digest(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
+    """Send the email that was due last to subscribers who lack it; its content is frozen now."""
+    loader = IssueLoader(context, clock)
+    week, _ = due_week(context, clock())
 
     def work(session: Session) -> Outcome:
-        edition, route = _get_edition(loader, chosen), context.route.name
+        edition, route = _get_edition(loader, week), context.route.name
         if edition is None:
-            edition = build_edition(loader, chosen)
+            edition = build_edition(loader, week)
             with context.database.writing() as connection:
                 readers = list_subscribers(connection, state="active", weekly=True, route=route)
                 mails = dict.fromkeys(reader.subscriber_id for reader in readers)
@@ -90,7 +83,7 @@ def send_due_mail(context: Context, period: str, clock: Clock = utc_now) -> None
         early_warnings.warn(context, clock)
     week, moment = due_week(context, clock())
     if _is_due(context, week, moment, clock()):
-        digest(context, week, clock)
+        digest(context, clock)
 
 
 def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
@@ -102,18 +95,6 @@ def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) 
             newest = issue_store.get_latest_issue(connection, context.route.leading)
             return newest is not None and now - moment < _BEGIN_WITHIN
         return now - moment < GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
-
-
-def _require_begun_or_due(loader: IssueLoader, week: str) -> None:
-    """Raise `JobError` if the email of `week` can be neither begun nor resumed."""
-    last, _ = due_week(loader.context, loader.clock())
-    if week == last or _get_edition(loader, week):
-        return
-    due = f", due at {format_instant(_moment(loader.context, week))}" if week > last else ""
-    raise JobError(
-        f"week: expected {last}, the last whose email was due, found {week}{due}; "
-        "use --to or --dry-run for a copy"
-    )
 
 
 def _get_edition(loader: IssueLoader, week: str) -> Edition | None:
