@@ -1,6 +1,6 @@
 """Send editions, each email claimed first, and confirmation links."""
 
-__all__ = ["GIVE_UP", "Clock", "failed_recently", "mail_links", "run_exclusively", "send_edition"]
+__all__ = ["Clock", "failed_recently", "mail_links", "run_exclusively", "send_edition"]
 
 import datetime as dt
 import logging
@@ -22,9 +22,7 @@ from service.mail.render import confirmation_message
 from service.mail.smtp import MailError, SendResult, Session
 from service.mail.subscriber_store import OptIn
 
-GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
-_LINK_RETRY = dt.timedelta(minutes=2)
 _FAILED_MOST = 5  # consecutive failures of the server that end a run
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
@@ -103,11 +101,7 @@ def send_edition(
 
 def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) -> str:
     """Record the result of an email; return a description without personal data."""
-    state, next_at = sent.state, now
-    if state == "later":
-        next_at = now + min(_RETRY_FIRST * 3 ** min(email.attempts, 10), _RETRY_MOST)
-        if next_at - email.began_at > GIVE_UP:
-            state = "given up"
+    state, next_at = sent.state, now + _pause(email.attempts)
     with context.database.writing() as connection:
         suspended = delivery_store.finish_email(connection, email, state, sent.code, now, next_at)
     if state != "sent":
@@ -116,6 +110,12 @@ def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) ->
     if suspended:
         _log.warning("subscriber %s is suspended: their email bounces", email.subscriber_id)
     return state
+
+
+def _pause(attempts: int) -> dt.timedelta:
+    """Return how long to wait after a failure that `attempts` others preceded."""
+    pause: dt.timedelta = _RETRY_FIRST * 3 ** min(attempts, 10)
+    return min(pause, _RETRY_MOST)
 
 
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
@@ -149,9 +149,8 @@ def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.dateti
         return False
     message = confirmation_message(context, opt_in.address, opt_in, token, now)
     sent = session.send(opt_in.address, message.as_bytes())
-    wait = _LINK_RETRY * 2 ** min(opt_in.attempts, 8)
+    next_at = now + _pause(opt_in.attempts) if sent.state == "later" else None
     with context.database.writing() as connection:
-        next_at = now + wait if sent.state == "later" else None
         subscriber_store.postpone_opt_in(connection, opt_in, next_at)
     if sent.state != "sent":
         _log.warning("link of request %s: %s, code %s", opt_in.opt_in_id, sent.state, sent.code)

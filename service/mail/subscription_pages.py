@@ -23,9 +23,8 @@ from service.answers.errors import MOST_THRESHOLD
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
-from service.core.database import Connection
 from service.mail import subscriber_store as store
-from service.mail.subscriber_store import EMAILS, Preferences, Subscriber
+from service.mail.subscriber_store import EMAILS, Preferences
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
@@ -130,39 +129,24 @@ def show_leaving(token: str) -> Response:
     """Show the unsubscribe buttons; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find_subscriber(connection, token=token)
-        if subscriber is None:
-            return _ended()
-        others = _others(connection, subscriber)
-    everything = "Unsubscribe from all emails"
-    if not others:
-        text = "We will delete your address and everything recorded with it immediately."
-        return _message_page(everything, text, subscriber.route, button="Unsubscribe")
+    if subscriber is None:
+        return _ended()
     title = f"Unsubscribe from {_title(subscriber)}"
-    text = f"We will delete this subscription immediately. {_still(others)}"
-    buttons = {"button": "Unsubscribe", "button_for_all": everything}
-    return _message_page(title, text, subscriber.route, 200, **buttons)
+    text = "We will delete this subscription and everything recorded with it immediately."
+    return _message_page(title, text, subscriber.route, button="Unsubscribe")
 
 
 @subscriptions.post("/u/<token>")
 def leave(token: str) -> Response:
-    """Delete the subscriber of a token, or all of the address (idempotent)."""
+    """Delete the subscriber of a token (idempotent)."""
     with _loader().context.database.writing() as connection:
         subscriber = store.find_subscriber(connection, token=token)
         if subscriber is None:
             return _ended()
-        others, ends_all = _others(connection, subscriber), "all" in request.form
-        for one in [subscriber, *(others if ends_all else [])]:
-            store.remove_subscriber(connection, one)
-    text = "We have deleted your address and everything recorded with it."
-    if others and not ends_all:
-        text = f"We have deleted this subscription. {_still(others)}"
-    return _message_page("You have unsubscribed", text, subscriber.route)
-
-
-def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
-    """Return the same reader's subscriptions to other routes."""
-    everything = store.list_subscribers(connection, address=subscriber.address)
-    return [one for one in everything if one.route != subscriber.route]
+        store.remove_subscriber(connection, subscriber)
+    title = f"You have unsubscribed from {_title(subscriber)}"
+    text = "We have deleted this subscription and everything recorded with it."
+    return _message_page(title, text, subscriber.route)
 
 
 def _title(chosen: Preferences) -> str:
@@ -174,10 +158,6 @@ def _title(chosen: Preferences) -> str:
 def _to(chosen: Preferences) -> str:
     """Name the route in a heading if there are several."""
     return f" to {_title(chosen)}" if len(_loader().context.routes) > 1 else ""
-
-
-def _still(rest: list[Subscriber]) -> str:
-    return f"You will still get emails from {' and '.join(map(_title, rest))}."
 
 
 def _preferences() -> Preferences:

@@ -16,7 +16,6 @@ from service.mail.delivery_store import Edition, Reader
 from service.mail.edition import build_edition, iso_week, monday
 from service.mail.render import weekly_messages
 from service.mail.sending import (
-    GIVE_UP,
     Clock,
     failed_recently,
     mail_links,
@@ -27,6 +26,7 @@ from service.mail.smtp import Session
 from service.mail.subscriber_store import list_subscribers
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
+_GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 
 
 def digest(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
@@ -94,7 +94,7 @@ def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) 
         if frozen is None:
             newest = issue_store.get_latest_issue(connection, context.route.leading)
             return newest is not None and now - moment < _BEGIN_WITHIN
-        return now - moment < GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
+        return now - moment < _GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
 
 
 def _get_edition(loader: IssueLoader, week: str) -> Edition | None:

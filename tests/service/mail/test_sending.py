@@ -208,14 +208,14 @@ def test_link_is_mailed_once_and_token_hashed(asked, mailbox):
     ("reply", "n_sent"), [("451 4.7.1 greylisted", 1), ("550 no such mailbox", 0)]
 )
 def test_link_is_mailed_later_if_deferred_but_not_if_refused(asked, mailbox, hand, reply, n_sent):
-    """Deferred twice, it waits 2 and then 4 minutes."""
+    """Deferred twice, it waits 5 and then 15 minutes."""
     hand.now = NOW
     mailbox.rcpt = lambda _: reply
     assert mail_links(asked, hand) == 0
-    hand.now += 2 * MINUTE
+    hand.now += 5 * MINUTE
     assert mail_links(asked, hand) == 0
     mailbox.rcpt = lambda _: None
-    for minutes, expected in ((3, 0), (1, n_sent)):
+    for minutes, expected in ((14, 0), (1, n_sent)):
         hand.now += minutes * MINUTE
         assert mail_links(asked, hand) == expected
 

@@ -205,7 +205,8 @@ def test_one_click_unsubscribe_is_idempotent(web, mailer):
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["X-Robots-Tag"] == "noindex"
     assert len(list_readers(mailer)) == 2, "the page alone changes nothing"
-    for title in ("You have unsubscribed", *["You are not subscribed"] * 2):
+    left = "You have unsubscribed from Channel crossings forecast"
+    for title in (left, *["You are not subscribed"] * 2):
         response = web.post(f"/u/{token}", data={"List-Unsubscribe": "One-Click"})
         assert response.status_code == 200
         assert "Location" not in response.headers and "Set-Cookie" not in response.headers

@@ -60,19 +60,17 @@ def test_deferred_email_is_retried_with_the_same_content(mailer, mailbox, hand):
     assert count_deliveries(mailer) == {"sent": 5}
 
 
-def test_retry_delays_grow_and_end(mailer, mailbox, hand):
+def test_retry_delays_grow(mailer, mailbox, hand):
     add_readers(mailer, "a")
     attempts = []
     mailbox.rcpt = lambda address: attempts.append(address) or "451 4.7.1 greylisted"
     send_due_mail(mailer, "", hand)
-    for number, minutes in enumerate((5, 15, 45, 135, *[360] * 19), start=1):
+    for number, minutes in enumerate((5, 15, 45, 135, 360, 360), start=1):
         assert count_deliveries(mailer) == {"later": 1}
         for wait, n_attempts in ((minutes - 1, number), (1, number + 1)):
             hand.now += dt.timedelta(minutes=wait)
             send_due_mail(mailer, "", hand)
             assert len(attempts) == n_attempts, hand.now
-    assert count_deliveries(mailer) == {"given up": 1}, "after 5 days"
-    assert [reader.state for reader in list_readers(mailer)] == ["active"]
 
 
 def test_concurrent_run_is_skipped(mailer, mailbox, hand):
