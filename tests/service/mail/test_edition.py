@@ -92,14 +92,6 @@ def test_weather_is_attributed_when_used(mailer):
     assert WEATHER in build(mailer, NOW).content["attribution"]
 
 
-def test_edition_as_of_a_time_ignores_newer_issues(mailer):
-    first = build(mailer, NOW).content
-    publish_issue(mailer.database, dt.date(2026, 1, 1), seed=5)
-    newer, older = build(mailer, NOW).content, build(mailer, NOW, as_of=NOW).content
-    for name in ("days", "followers"):
-        assert newer[name] != first[name] == older[name]
-
-
 def test_edition_without_boats_has_no_followers(mailer):
     publish(mailer.database, {"climatology": random_paths("2025-12-21", 60)}, 1, utc(2025, 12, 22))
     now = utc(2025, 12, 23)
