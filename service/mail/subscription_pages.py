@@ -105,7 +105,7 @@ def show_confirmation(token: str) -> Response:
     # Confirm even if the route is no longer served: its emails start if it is served again.
     emails = opt_in.in_words(_loader(opt_in.route).route.lead)
     text = f"You will get {emails}. Every email has an unsubscribe link."
-    title = f"Confirm your subscription{_to(opt_in)}"
+    title = f"Confirm your subscription to {_title(opt_in)}"
     return _message_page(title, text, opt_in.route, button="Confirm")
 
 
@@ -121,12 +121,12 @@ def confirm(token: str) -> Response:
         names = {name[:3].lower(): name for name in calendar.day_name}
         day = names[_loader().context.settings.digest_day]
         text = f"You will get the next weekly email on {day}."
-    return _message_page(f"You are subscribed{_to(opt_in)}", text, opt_in.route)
+    return _message_page(f"You are subscribed to {_title(opt_in)}", text, opt_in.route)
 
 
 @subscriptions.get("/u/<token>")
 def show_leaving(token: str) -> Response:
-    """Show the unsubscribe buttons; opening the page alone changes nothing."""
+    """Show the unsubscribe button; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find_subscriber(connection, token=token)
     if subscriber is None:
@@ -153,11 +153,6 @@ def _title(chosen: Preferences) -> str:
     """Return the title of the emails; for a route no longer served, its name."""
     titles = {one.name: one.forecast_title for one in _loader().context.routes}
     return titles.get(chosen.route, chosen.route)
-
-
-def _to(chosen: Preferences) -> str:
-    """Name the route in a heading if there are several."""
-    return f" to {_title(chosen)}" if len(_loader().context.routes) > 1 else ""
 
 
 def _preferences() -> Preferences:
@@ -214,9 +209,10 @@ def _dead_link() -> Response:
 
 
 def _message_page(
-    title: str, text: str, route: str | None = None, status: int = 200, **buttons: str
+    title: str, text: str, route: str | None = None, status: int = 200, button: str = ""
 ) -> Response:
-    return _answer("message.html", status, _loader(route), title=title, text=text, **buttons)
+    values = {"title": title, "text": text, "button": button}
+    return _answer("message.html", status, _loader(route), **values)
 
 
 def _answer(template: str, status: int, loader: IssueLoader, **values: Any) -> Response:
