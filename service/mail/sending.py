@@ -121,16 +121,13 @@ def _pause(attempts: int) -> dt.timedelta:
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
-    A link that may or may not have arrived is not sent twice: a new one replaces it. A failed run
-    is repeated even without links, so that the status shows when the fault is over.
+    A link that may or may not have arrived is not sent twice: a new one replaces it.
     """
     route = context.route.name
     with context.database.writing() as connection:
         if failed_recently(connection, "confirmations", clock(), route):
             return 0
-        last = run_store.get_latest_run(connection, "confirmations", route=route)
-        has_failed = last is not None and last.outcome == "failed"
-        if not (has_failed or subscriber_store.list_due_opt_ins(connection, clock(), route)):
+        if not subscriber_store.list_due_opt_ins(connection, clock(), route):
             return 0
 
     def work(session: Session) -> Outcome:

@@ -224,14 +224,6 @@ def test_failure_is_a_run_and_the_next_try_waits(asked, mailbox, hand, caplog):
     assert "@example.org" not in caplog.text
 
 
-def test_failure_is_over_when_no_link_waits(asked, mailbox):
-    fail(asked, mailbox)
-    with asked.database.writing() as connection:
-        connection.execute(opt_ins.delete())
-    assert mail_links(asked, ManualClock(utc_now() + 11 * MINUTE)) == 0
-    assert get_job(asked)[0] == "done"
-
-
 def test_clock_set_back_does_not_stop_links(asked, mailbox):
     fail(asked, mailbox)
     assert mail_links(asked, ManualClock(NOW)) == 1
