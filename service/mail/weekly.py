@@ -30,7 +30,7 @@ _GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 
 
 def digest(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
-    """Send the email that was due last to subscribers who lack it; its content is frozen now."""
+    """Send the email that was due last to subscribers who lack it; the first run freezes it."""
     loader = IssueLoader(context, clock)
     week, _ = due_week(context, clock())
 
@@ -81,12 +81,12 @@ def send_due_mail(context: Context, period: str, clock: Clock = utc_now) -> None
     mail_links(context, clock)
     if early_warnings.is_due(context, clock()):
         early_warnings.warn(context, clock)
-    week, moment = due_week(context, clock())
-    if _is_due(context, week, moment, clock()):
+    if _is_due(context, clock()):
         digest(context, clock)
 
 
-def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
+def _is_due(context: Context, now: dt.datetime) -> bool:
+    week, moment = due_week(context, now)
     with context.database.reading() as connection:
         if failed_recently(connection, "digest", now, context.route.name):
             return False
