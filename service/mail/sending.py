@@ -78,6 +78,7 @@ def send_edition(
     is_accepting, n_failed = "sent" in counts, 0
     done: Counter[str] = Counter()
     for email in due:
+        session.open()  # a server that cannot be reached costs no attempt
         with context.database.writing() as connection:
             if not delivery_store.claim_email(connection, email, clock()):
                 continue

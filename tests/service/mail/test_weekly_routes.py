@@ -5,11 +5,13 @@ import re
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from service.app import create_app
 from service.core.clock import utc_now
 from service.core.context import open_context
 from service.core.job_runner import JobError
+from service.core.tables import deliveries
 from service.data.ingest import ingest
 from service.issues import explain_issue
 from service.issues.refit import refit
@@ -85,6 +87,8 @@ def test_each_reader_gets_one_weekly_email_per_chosen_route(channel, italy, mail
     unreachable = channel.settings.model_copy(update={"smtp_port": 1})
     with pytest.raises(JobError):
         digest(replace(channel, settings=unreachable))
+    with channel.database.reading() as connection:
+        assert set(connection.scalars(sa.select(deliveries.c.attempts))) == {0}
     assert digest(italy).outcome == "done", "the failure of one route does not affect the other"
     digest(italy)
     assert mailbox.readers() == ["both@reader.example.org", "one@reader.example.org"]
