@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--week", help="ISO week, such as 2026-W02. Default: the current one.")
+@click.option("--week", help="ISO week of a copy, such as 2026-W02. Default: the current one.")
 @click.option("--to", help="Send one copy to this address only.")
 @click.option("--dry-run", is_flag=True, help="Send nothing; write the email to files.")
 @click.option(
@@ -38,7 +38,7 @@ def digest(
     out: Path | None,
     route: str,
 ) -> None:
-    """Send each route's weekly email, once due, to all who have not had it; or send one copy.
+    """Send each route's last due weekly email to all who have not had it; or send one copy.
 
     \b
     Examples:
@@ -54,6 +54,8 @@ def digest(
     if out and not dry_run:
         raise click.UsageError("--out needs --dry-run")
     if week:
+        if not (to or dry_run):
+            raise click.UsageError("--week needs --to or --dry-run")
         monday(week)  # raises an error before any run
     address = clean_address(to) if to else "reader@example.org"
 
@@ -65,7 +67,7 @@ def digest(
             return _write_preview(folder, chosen, weekly.copy_for(_preview(one), chosen, address))
         if to:
             return _send_copy(one, chosen, address)
-        return weekly.digest(one, week, at_once=True).reason
+        return weekly.digest(one, at_once=True).reason
 
     run_each_route(context, work, route)
 

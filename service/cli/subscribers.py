@@ -75,8 +75,7 @@ def _subscribe_or_change(
     """
     from service.mail import subscriber_store as store
 
-    which = {"address": address, "route": one.route.name}
-    old = store.find_subscriber(connection, is_locked=True, **which)
+    old = store.find_subscriber(connection, address=address, route=one.route.name)
     before = old or store.Preferences(one.route.lead.day_threshold, route=one.route.name)
     preferences = store.Preferences(**before.columns() | given)
     if preferences.warn_level is None:
@@ -144,7 +143,7 @@ def remove(context: Context, address: str, names: tuple[str, ...]) -> None:
             of = f" of {' and '.join(names)}" if names else ""
             raise click.ClickException(f"this address is not on the list{of}")
         for name in {*names} or listed:
-            store.remove_subscriber(connection, listed[name], utc_now())
+            store.remove_subscriber(connection, listed[name])
     click.echo("removed")
 
 

@@ -1,7 +1,6 @@
 """The tables of the database."""
 
 __all__ = [
-    "asks",
     "deliveries",
     "documents",
     "early_warnings",
@@ -17,9 +16,7 @@ __all__ = [
     "observations",
     "opt_ins",
     "runs",
-    "salts",
     "subscribers",
-    "unsubscribed",
     "weather",
 ]
 
@@ -225,41 +222,19 @@ subscribers = table(
     sqlite_autoincrement=True,  # ids of deleted subscribers are not reused
 )
 
-# Unconfirmed subscriptions; deleted on confirmation or soon after they expire.
+# Unconfirmed subscriptions; deleted on confirmation or when they expire.
 opt_ins = table(
     "opt_ins",
     sa.Column("opt_in_id", sa.Integer, primary_key=True),
     sa.Column("address", sa.String(254), nullable=False),
     *_preferences(),
-    sa.Column("state", sa.String(16), nullable=False),
     sa.Column("token_hash", sa.String(64)),
-    sa.Column("asked_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("next_at", Instant),  # when to mail the link; none if sent or refused
     sa.UniqueConstraint("address", "route", name="uq_opt_ins_address_route"),
     sa.UniqueConstraint("token_hash", name="uq_opt_ins_token_hash"),
     sqlite_autoincrement=True,
-)
-
-# Hashed tokens of former subscribers, so that their links still confirm that they left.
-unsubscribed = table(
-    "unsubscribed",
-    sa.Column("token_hash", sa.String(64), primary_key=True),
-    sa.Column("left_at", Instant, nullable=False),
-)
-
-# Hashes of today's subscription requests; their salt is deleted daily.
-asks = table(
-    "asks",
-    sa.Column("ask_id", sa.Integer, primary_key=True),
-    sa.Column("who", sa.String(64), nullable=False),
-    sa.Index("ix_asks_who", "who"),
-)
-salts = table(
-    "salts",
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("salt", sa.String(64), nullable=False),
 )
 
 # Content of a week's email or a day's early warnings of a route: the same for all readers,

@@ -31,26 +31,24 @@ def connect(address: str) -> Any:
     """
     try:
         distributed = import_module("distributed")
-        # Without certificates, a client of TLS prints a traceback when it is deleted.
-        arguments = distributed.Security().get_connection_args("client")
-        if address.startswith("tls:") and arguments["ssl_context"] is None:
-            raise ClusterError(f"{address}: expected certificates for TLS, found none")
         with ThreadPoolExecutor(1) as thread:  # in this one an event loop may be running
-            thread.submit(asyncio.run, _greet(distributed, address, arguments)).result()
+            thread.submit(asyncio.run, _greet(distributed, address)).result()
         client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except ImportError as error:
         raise ClusterError(
             "a Dask cluster needs the package `distributed`: install the extra `cluster`"
         ) from error
-    except (OSError, ValueError, MemoryError) as error:  # another server's text, read as a length
+    # TypeError: TLS without certificates; MemoryError: another server's text, read as a length.
+    except (OSError, ValueError, TypeError, MemoryError) as error:
         message = f"{address}: expected a Dask scheduler, found none ({error or 'no answer'})"
         raise ClusterError(message) from error
     _wait_for_worker(client, address)
     return client
 
 
-async def _greet(distributed: Any, address: str, arguments: dict[str, Any]) -> None:
+async def _greet(distributed: Any, address: str) -> None:
     """Connect once: a client would wait forever for a server of another kind."""
+    arguments = distributed.Security().get_connection_args("client")
     async with asyncio.timeout(_SECONDS_TO_CONNECT):
         comm = await distributed.comm.connect(address, **arguments)
     await comm.close()

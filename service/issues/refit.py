@@ -25,7 +25,7 @@ from service.data import observation_store
 from service.data.covariates import drivers, drivers_as_of
 from service.issues import issue_store, note_store
 from service.issues.champion import choose_champion, last_comparison
-from service.issues.declared_models import declared, find_problems
+from service.issues.declared_models import declared
 from service.issues.explain_issue import changes, explanation
 from service.issues.fitted_models import prune
 from service.issues.issue_store import Issue
@@ -81,9 +81,8 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         days = inputs.horizon_days
         weather = drivers(connection, context, specs, origin, now, horizon=days)
     inputs = replace(inputs, weather=weather)
-    problems = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
     if newest and not force and (current := _why_current(context, newest, inputs, now)):
-        return Outcome("skipped", current + problems)
+        return Outcome("skipped", current)
     fits = fit_all(inputs, settings, progress)
     if not fits.successful:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
@@ -105,7 +104,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         "weather": note["status"],
         "weather_reason": note["reason"],
     }
-    return Outcome("done", reason + problems, detail)
+    return Outcome("done", reason, detail)
 
 
 def _publish(

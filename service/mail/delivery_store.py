@@ -55,7 +55,6 @@ class Due(Reader):
     period: str
     subscriber_id: int
     attempts: int
-    began_at: dt.datetime  # when its edition was frozen
     content: dict[str, Any] | None  # content of this reader's early warning
 
 
@@ -110,7 +109,7 @@ def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[D
     is_current = sa.and_(s.warn_level.is_not(None), d.began_at >= s.changed_at)
     rows = connection.execute(
         sa.select(
-            *(d.period, d.subscriber_id, d.attempts, d.began_at, d.content),
+            *(d.period, d.subscriber_id, d.attempts, d.content),
             *(s.address, s.threshold, s.token),
         )
         .join(subscribers, s.subscriber_id == d.subscriber_id)
@@ -122,7 +121,7 @@ def list_due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[D
             s.state == "active",
             s.weekly if of.kind == "weekly" else is_current,
         )
-        .order_by(d.subscriber_id)
+        .order_by(d.attempts, d.subscriber_id)  # first those that no failure has delayed
     )
     return [Due(**row._mapping) for row in rows]
 
@@ -143,7 +142,7 @@ def finish_email(
 ) -> bool:
     """Record the result of an email; return True if this suspends its subscriber.
 
-    `state` is ``sent``, ``later``, ``bounced`` or ``given up``; `code` is the server's reply.
+    `state` is ``sent``, ``later`` or ``bounced``; `code` is the server's reply.
     """
     d, s = deliveries.c, subscribers.c
     ended = None if state == "later" else now

@@ -130,63 +130,50 @@ def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
 def _last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """Compare the seven days of the previous email with the published figures.
 
-    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None if unpublished;
-    ``is_older`` says that they are of a week before the last. Empty if the source has ended.
+    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None if unpublished. Empty if
+    the source has ended.
     """
     if loader.route.is_closed:
-        return {"sentence": "", "rows": [], "is_older": False}
+        return {"sentence": "", "rows": []}
     if previous is None:
-        rows: list[dict[str, Any]] = []
-        sentence, last = _last_hindcast(loader)
-    else:
-        days = previous.content["days"][:_WEEK_DAYS]
-        first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-        published = figures(loader, loader.route.leading, first, last)
-        arrivals = {row["date"]: row["value"] for row in published}
-        rows = [
-            {name: day[name] for name in ("date", "median", "lo80", "hi80")}
-            | {"came": arrivals.get(day["date"])}
-            for day in days
-        ]
-        forecast, came = previous.content["headline"], [*arrivals.values()]
-        unit = unit_of(previous.content, forecast["median"])
-        total = sum(came) if len(came) == _WEEK_DAYS else None
-        sentence = _compare("The last email forecast", forecast, unit, outcome(came), total)
-    is_older = (loader.today() - last).days > _WEEK_DAYS
-    return {"sentence": sentence, "rows": rows, "is_older": is_older}
+        return {"sentence": _last_hindcast(loader), "rows": []}
+    days = previous.content["days"][:_WEEK_DAYS]
+    first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
+    published = figures(loader, loader.route.leading, first, last)
+    arrivals = {row["date"]: row["value"] for row in published}
+    rows = [
+        {name: day[name] for name in ("date", "median", "lo80", "hi80")}
+        | {"came": arrivals.get(day["date"])}
+        for day in days
+    ]
+    forecast, came = previous.content["headline"], [*arrivals.values()]
+    unit = unit_of(previous.content, forecast["median"])
+    total = sum(came) if len(came) == _WEEK_DAYS else None
+    sentence = _compare("The last email forecast", forecast, unit, outcome(came), total)
+    return {"sentence": sentence, "rows": rows}
 
 
 def _changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
-    """Return one sentence for each change since the previous email; none in the first."""
+    """Say how the forecast changed since the previous email, and why; nothing in the first."""
     if previous is None:
         return []
     before, unit = previous.content, view.declared.unit
     if before["issue_id"] == view.issue.issue_id:
         return ["There has been no new forecast since the last email."]
-    sentences = []
-    days = (view.issue.data_through - dt.date.fromisoformat(before["data_through"])).days
-    if days:
-        plural = "day" if days == 1 else "days"
-        sentences.append(f"Figures for {days} more {plural} are available.")
-    if before["model"] != view.entry.title:
-        sentences.append(f"The forecast now uses another model: {view.entry.title}.")
     try:
         comparison = changes.changes(loader, view, before["issue_id"])
     except NoAnswer:
-        return sentences or ["There is no earlier forecast of these days to compare with."]
+        return ["There is no earlier forecast of these days to compare with."]
+    sentences = []
     for total in comparison["totals"][:1]:
-        same_days = f"the same {total['days']} days"
-        old, new = (f"{total[key]:,.0f}" for key in ("before", "after"))
         causes = ", ".join(
             f"{changes.CAUSE_NAMES.get(cause, cause)} {signed(total[cause])}"
             for cause in comparison["causes"]
         )
-        if old == new:
-            sentences.append(f"The mean forecast for {same_days} is still {new} {unit}.")
-        else:
-            sentences.append(
-                f"For {same_days}, the mean forecast changed from {old} to {new} {unit}: {causes}."
-            )
+        sentences.append(
+            f"For the same {total['days']} days, the mean forecast was {total['before']:,.0f} and "
+            f"is now {total['after']:,.0f} {unit}: {causes}."
+        )
     return sentences
 
 
@@ -217,17 +204,16 @@ def _scores(loader: IssueLoader, kind: str) -> dict[str, Any]:
     return track_record.track_record(loader, loader.route.leading, _RECORD_WEEKS, kind=kind)
 
 
-def _last_hindcast(loader: IssueLoader) -> tuple[str, dt.date]:
-    """Say in a first email how the last hindcast of a week compared, and when its week ended."""
+def _last_hindcast(loader: IssueLoader) -> str:
+    """Say in a first email how the last hindcast of a week compared."""
     first = "This is the first email, so there is no earlier forecast to check."
     weeks = _scores(loader, "hindcast")["weeks"]
     if not weeks:
-        return first, loader.today()
+        return first
     week = weeks[-1]
     unit, total = loader.route.lead.unit_of(week["median"]), week["truth"]
     made = f"{first} A hindcast, a forecast {_AFTERWARDS}, was"
-    sentence = _compare(made, week, unit, f"{total:,} arrived", total)
-    return sentence, dt.date.fromisoformat(week["to"])
+    return _compare(made, week, unit, f"{total:,} arrived", total)
 
 
 def _compare(

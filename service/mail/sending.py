@@ -1,15 +1,15 @@
 """Send editions, each email claimed first, and confirmation links."""
 
-__all__ = ["GIVE_UP", "Clock", "failed_recently", "mail_links", "run_exclusively", "send_edition"]
+__all__ = ["Clock", "failed_recently", "mail_links", "run_exclusively", "send_edition"]
 
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer
-from service.core import addresses, run_store
+from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
@@ -22,14 +22,10 @@ from service.mail.render import confirmation_message
 from service.mail.smtp import MailError, SendResult, Session
 from service.mail.subscriber_store import OptIn
 
-GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
-_LINK_RETRY = dt.timedelta(minutes=2)
-_SILENT_MOST = 3  # consecutive emails without an answer from the server
-_FAILED_MOST = 5  # failures that end a run if the server is at fault
+_FAILED_MOST = 5  # consecutive failures of the server that end a run
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
-Result = tuple[Due, SendResult]
 
 
 def run_exclusively(context: Context, job: str, work: Callable[[Session], Outcome]) -> Outcome:
@@ -70,47 +66,33 @@ def send_edition(
 ) -> Outcome:
     """Send the due emails of an edition, with `at_once` also those that wait for their next try.
 
-    Failures are held back until the server accepts an email; then they are the recipients' fault.
-    Otherwise all emails may be rejected, which must not count towards a suspension: they are
-    retried. Raises `MailError` if the server is at fault.
+    A refusal counts as a bounce once the server has accepted another email of the edition. Until
+    then the server may refuse all, so the email is tried again.
+
+    Raises `MailError` if the server accepts none of several emails.
     """
     with context.database.reading() as connection:
         until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
-        waiting = delivery_store.list_due(connection, edition, until)
+        due = delivery_store.list_due(connection, edition, until)
         counts = delivery_store.count_emails(connection, edition.period, edition.route)
-    is_accepting = "sent" in counts
-    held: list[Result] = []
+    is_accepting, n_failed = "sent" in counts, 0
     done: Counter[str] = Counter()
-
-    def record_held(is_fault: bool = False) -> None:
-        for email, sent in held:
-            result = SendResult("later", sent.code) if is_fault else sent
-            done[_record(context, email, result, clock())] += 1
-        held.clear()
-
-    n_silent = 0
-    try:
-        for email in waiting:
-            with context.database.writing() as connection:
-                if not delivery_store.claim_email(connection, email, clock()):
-                    continue
-            held.append((email, SendResult("later", None)))  # if the session fails
-            sent = session.send(email.address, message(email).as_bytes())
-            held[-1] = (email, sent)
-            is_accepting = is_accepting or sent.state == "sent"
-            if is_accepting:
-                record_held()
-            elif len(held) >= _FAILED_MOST and _server_fault(held):
-                break
-            n_silent = n_silent + 1 if sent.code is None else 0
-            if n_silent == _SILENT_MOST:
-                raise MailError(f"the SMTP server left {n_silent} emails in a row unanswered")
-        fault = _server_fault(held)
-    except MailError as error:
-        fault = str(error)
-    record_held(is_fault=bool(fault))
-    if fault:
-        raise MailError(fault)
+    for email in due:
+        session.open()  # a server that cannot be reached costs no attempt
+        with context.database.writing() as connection:
+            if not delivery_store.claim_email(connection, email, clock()):
+                continue
+        sent = session.send(email.address, message(email).as_bytes())
+        if sent.state == "sent":
+            is_accepting, n_failed = True, 0
+        elif sent.code is None or not is_accepting:
+            sent, n_failed = SendResult("later", sent.code), n_failed + 1
+        done[_record(context, email, sent, clock())] += 1
+        if n_failed == _FAILED_MOST:
+            break
+    if n_failed > 1:
+        reply = sent.code or "no answer"
+        raise MailError(f"the SMTP server accepted none of the last {n_failed} emails ({reply})")
     summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
     with context.database.reading() as connection:
         counts = delivery_store.count_emails(connection, edition.period, edition.route)
@@ -118,23 +100,9 @@ def send_edition(
     return Outcome("done", reason, {"period": edition.period} | counts)
 
 
-def _server_fault(failures: Sequence[Result]) -> str:
-    """Say that the server refuses the content, or fails at two domains: one may be gone."""
-    domains = {addresses.domain_of(email.address) for email, _ in failures}
-    if not failures or not (len(domains) > 1 or all(sent.of_content for _, sent in failures)):
-        return ""
-    code = failures[-1][1].code or "no answer"
-    readers = "1 reader" if len(failures) == 1 else f"{len(failures)} readers"
-    return f"the SMTP server accepts none of our emails, for {readers} ({code})"
-
-
 def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) -> str:
     """Record the result of an email; return a description without personal data."""
-    state, next_at = sent.state, now
-    if state == "later":
-        next_at = now + min(_RETRY_FIRST * 3 ** min(email.attempts, 10), _RETRY_MOST)
-        if next_at - email.began_at > GIVE_UP:
-            state = "given up"
+    state, next_at = sent.state, now + _pause(email.attempts)
     with context.database.writing() as connection:
         suspended = delivery_store.finish_email(connection, email, state, sent.code, now, next_at)
     if state != "sent":
@@ -145,19 +113,22 @@ def _record(context: Context, email: Due, sent: SendResult, now: dt.datetime) ->
     return state
 
 
+def _pause(attempts: int) -> dt.timedelta:
+    """Return how long to wait after a failure that `attempts` others preceded."""
+    pause: dt.timedelta = _RETRY_FIRST * 3 ** min(attempts, 10)
+    return min(pause, _RETRY_MOST)
+
+
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
     """Mail a link to everyone who requested the route and has none; return the number sent.
 
-    A link that may or may not have arrived is not sent twice: a new one replaces it. A failed run
-    is repeated even without links, so that the status shows when the fault is over.
+    A link that may or may not have arrived is not sent twice: a new one replaces it.
     """
     route = context.route.name
     with context.database.writing() as connection:
         if failed_recently(connection, "confirmations", clock(), route):
             return 0
-        last = run_store.get_latest_run(connection, "confirmations", route=route)
-        has_failed = last is not None and last.outcome == "failed"
-        if not (has_failed or subscriber_store.list_due_opt_ins(connection, clock(), route)):
+        if not subscriber_store.list_due_opt_ins(connection, clock(), route):
             return 0
 
     def work(session: Session) -> Outcome:
@@ -176,10 +147,9 @@ def _mail_link(context: Context, session: Session, opt_in: OptIn, now: dt.dateti
         return False
     message = confirmation_message(context, opt_in.address, opt_in, token, now)
     sent = session.send(opt_in.address, message.as_bytes())
-    state = {"sent": "mailed", "later": "asked", "bounced": "refused"}[sent.state]
-    wait = _LINK_RETRY * 2 ** min(opt_in.attempts, 8)
+    next_at = now + _pause(opt_in.attempts) if sent.state == "later" else None
     with context.database.writing() as connection:
-        subscriber_store.postpone_opt_in(connection, opt_in, state, now + wait)
-    if state != "mailed":
+        subscriber_store.postpone_opt_in(connection, opt_in, next_at)
+    if sent.state != "sent":
         _log.warning("link of request %s: %s, code %s", opt_in.opt_in_id, sent.state, sent.code)
-    return state == "mailed"
+    return sent.state == "sent"

@@ -24,7 +24,6 @@ class SendResult:
 
     state: str  # sent; later if deferred or disconnected; bounced if refused
     code: int | None  # the server's reply code; None if disconnected
-    of_content: bool = False  # whether the recipient was accepted but the content refused
 
 
 class Session(contextlib.AbstractContextManager["Session"]):
@@ -66,8 +65,9 @@ class Session(contextlib.AbstractContextManager["Session"]):
         if code is None or code < 500:
             return SendResult("later", code)
         if isinstance(error, smtplib.SMTPSenderRefused):
-            raise MailError(f"the SMTP server refuses the sender: {_reply(error)}") from error
-        return SendResult("bounced", code, isinstance(error, smtplib.SMTPDataError))
+            reply = f"{code} {error.smtp_error!r}"
+            raise MailError(f"the SMTP server refuses the sender: {reply}") from error
+        return SendResult("bounced", code)
 
     def _throttle(self) -> None:
         now = monotonic()
@@ -82,7 +82,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
                 self._smtp = self._connect()
             except OSError as error:
                 server = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
-                raise MailError(f"the SMTP server {server} {_describe(error)}") from error
+                raise MailError(f"the SMTP server {server} cannot be used: {error}") from error
         return self._smtp
 
     def _connect(self) -> smtplib.SMTP:
@@ -130,22 +130,3 @@ def check_server(settings: Settings) -> str:
         session.open()
     who = " and accepts the login" if settings.smtp_user else ", without a login"
     return f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
-
-
-def _describe(error: OSError) -> str:
-    """Describe a server error, to end a sentence."""
-    if isinstance(error, ssl.SSLError):
-        return f"failed the TLS check: {error}"
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return f"refuses the login of CROSSINGS_SMTP_USER ({error.smtp_code})"
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"cannot be used: {_reply(error)}"
-    return f"cannot be used: {error.strerror or error}"
-
-
-def _reply(error: smtplib.SMTPResponseException) -> str:
-    """Return a server's reply as one line of plain text."""
-    reply = error.smtp_error
-    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return f"{error.smtp_code} {' '.join(text.split())[:200]}"

@@ -14,19 +14,16 @@ __all__ = [
     "confirm_opt_in",
     "list_subscribers",
     "find_subscriber",
-    "is_unsubscribed",
     "find_opt_in",
     "postpone_opt_in",
     "remove_subscriber",
     "create_token",
-    "list_over_limit",
     "list_due_opt_ins",
 ]
 
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -35,14 +32,12 @@ import sqlalchemy as sa
 from service.answers.early_warnings import DAYS, WEEK
 from service.core.database import insert
 from service.core.declared_series import Series
-from service.core.tables import asks, opt_ins, salts, subscribers, unsubscribed
+from service.core.tables import opt_ins, subscribers
 
 EMAILS = ("weekly", "warnings", "both")
 """The choices of the form."""
 CONFIRM_HOURS = 48
-_RETENTION = dt.timedelta(hours=24)  # so that a late click gets an explanation
 _TOKEN_BYTES = 16  # 22 characters: keeps the link under 78, where mail is folded
-_ASKING = 0x61736B73  # any constant
 
 
 @dataclass(frozen=True)
@@ -96,12 +91,10 @@ class OptIn(Preferences):
 
     opt_in_id: int
     address: str
-    state: str  # asked; mailed if the link was sent; refused if the server refused it
     token_hash: str | None
-    asked_at: dt.datetime
     expires_at: dt.datetime
     attempts: int
-    next_at: dt.datetime
+    next_at: dt.datetime | None  # when to mail the link; None if sent or refused
 
 
 def add_subscriber(
@@ -119,17 +112,12 @@ def add_subscriber(
     connection.execute(query)
 
 
-def list_subscribers(
-    connection: sa.Connection, *, is_locked: bool = False, **values: Any
-) -> list[Subscriber]:
+def list_subscribers(connection: sa.Connection, **values: Any) -> list[Subscriber]:
     """Return all subscribers, or those with these column values, in order of joining.
 
-    An address has one subscriber per route. If `is_locked`, nobody else changes them until the
-    transaction ends.
+    An address has one subscriber per route.
     """
     query = sa.select(subscribers).filter_by(**values).order_by(subscribers.c.subscriber_id)
-    if is_locked:
-        query = query.with_for_update()
     return [Subscriber(**row._mapping) for row in connection.execute(query)]
 
 
@@ -138,20 +126,12 @@ def find_subscriber(connection: sa.Connection, **values: Any) -> Subscriber | No
     return next(iter(list_subscribers(connection, **values)), None)
 
 
-def remove_subscriber(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
-    """Delete a route's subscriber and all records; the hash of the token is kept."""
+def remove_subscriber(connection: sa.Connection, subscriber: Subscriber) -> None:
+    """Delete a route's subscriber and all records."""
     o, c = opt_ins.c, subscribers.c
     same = sa.and_(o.address == subscriber.address, o.route == subscriber.route)
     connection.execute(opt_ins.delete().where(same))
     connection.execute(subscribers.delete().where(c.subscriber_id == subscriber.subscriber_id))
-    row = {"token_hash": _hash(subscriber.token), "left_at": now}
-    connection.execute(insert(connection, unsubscribed).values(row).on_conflict_do_nothing())
-
-
-def is_unsubscribed(connection: sa.Connection, token: str) -> bool:
-    """Whether `token` belonged to a former subscriber."""
-    query = sa.select(unsubscribed.c.left_at).where(unsubscribed.c.token_hash == _hash(token))
-    return connection.execute(query).first() is not None
 
 
 def save_opt_in(
@@ -161,23 +141,18 @@ def save_opt_in(
     c = opt_ins.c
     same = sa.and_(c.address == address, c.route == preferences.route)
     connection.execute(opt_ins.delete().where(same))
-    values = preferences.columns() | {"address": address, "state": "asked", "attempts": 0}
-    values |= {"asked_at": now, "next_at": now}
+    values = preferences.columns() | {"address": address, "attempts": 0, "next_at": now}
     values["expires_at"] = now + dt.timedelta(hours=CONFIRM_HOURS)
     # Of two concurrent requests either will do.
     connection.execute(insert(connection, opt_ins).values(values).on_conflict_do_nothing())
 
 
 def list_due_opt_ins(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
-    """Return requests for `route` whose link is due; delete long-expired ones."""
+    """Return requests for `route` whose link is due; delete expired ones."""
     c = opt_ins.c
-    connection.execute(opt_ins.delete().where(c.expires_at <= now - _RETENTION))
-    rows = connection.execute(
-        sa.select(opt_ins)
-        .where(c.route == route, c.state == "asked", c.next_at <= now, c.expires_at > now)
-        .order_by(c.opt_in_id)
-    )
-    return [OptIn(**row._mapping) for row in rows]
+    connection.execute(opt_ins.delete().where(c.expires_at <= now))
+    query = sa.select(opt_ins).where(c.route == route, c.next_at <= now).order_by(c.opt_in_id)
+    return [OptIn(**row._mapping) for row in connection.execute(query)]
 
 
 def create_token(connection: sa.Connection, opt_in: OptIn) -> str | None:
@@ -188,58 +163,31 @@ def create_token(connection: sa.Connection, opt_in: OptIn) -> str | None:
     return token if connection.execute(change).rowcount else None
 
 
-def postpone_opt_in(
-    connection: sa.Connection, opt_in: OptIn, state: str, next_at: dt.datetime
-) -> None:
-    """Record the state of a request's email, and when to retry."""
+def postpone_opt_in(connection: sa.Connection, opt_in: OptIn, next_at: dt.datetime | None) -> None:
+    """Record when to mail the link again, if ever."""
     change = opt_ins.update().where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
-    connection.execute(change.values(state=state, next_at=next_at))
+    connection.execute(change.values(next_at=next_at))
 
 
-def find_opt_in(connection: sa.Connection, token: str) -> OptIn | None:
-    """Return the request that `token` confirms, expired or not."""
-    query = sa.select(opt_ins).where(opt_ins.c.token_hash == _hash(token))
-    row = connection.execute(query).first()
+def find_opt_in(connection: sa.Connection, token: str, now: dt.datetime) -> OptIn | None:
+    """Return the request that `token` confirms, unless it has expired."""
+    row = connection.execute(sa.select(opt_ins).where(*_confirmed_by(token, now))).first()
     return OptIn(**row._mapping) if row else None
 
 
-def confirm_opt_in(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
-    """Turn an unexpired request into a subscriber, once."""
-    deleted = connection.execute(
-        opt_ins.delete().where(opt_ins.c.opt_in_id == opt_in.opt_in_id, opt_ins.c.expires_at > now)
-    )
-    if not deleted.rowcount:
-        return False
+def confirm_opt_in(connection: sa.Connection, token: str, now: dt.datetime) -> OptIn | None:
+    """Turn the request that `token` confirms into a subscriber, once; return it."""
+    query = opt_ins.delete().where(*_confirmed_by(token, now)).returning(opt_ins)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    opt_in = OptIn(**row._mapping)
     add_subscriber(connection, opt_in.address, opt_in, now)
-    return True
+    return opt_in
 
 
-def list_over_limit(
-    connection: sa.Connection, who: Mapping[str, int], now: dt.datetime
-) -> list[str]:
-    """Count a request for each of `who` with its daily limit; return those over the limit.
-
-    Stores only hashes, with a salt that lasts a day.
-    """
-    if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ASKING)))
-    salt = _salt(connection, now.astimezone(dt.UTC).date())
-    digests = {name: hashlib.sha256(f"{salt} {name}".encode()).hexdigest() for name in who}
-    query = sa.select(asks.c.who, sa.func.count()).where(asks.c.who.in_(digests.values()))
-    counted: dict[str, int] = dict(connection.execute(query.group_by(asks.c.who)).all())
-    over = [name for name, digest in digests.items() if counted.get(digest, 0) >= who[name]]
-    if not over:
-        connection.execute(asks.insert(), [{"who": digest} for digest in digests.values()])
-    return over
-
-
-def _salt(connection: sa.Connection, day: dt.date) -> str:
-    """Return the salt of `day`; a new day deletes the previous salt and counts."""
-    if connection.execute(salts.delete().where(salts.c.day != day)).rowcount:
-        connection.execute(asks.delete())
-    fresh = {"day": day, "salt": secrets.token_hex(32)}
-    connection.execute(insert(connection, salts).values(fresh).on_conflict_do_nothing())
-    return str(connection.scalar(sa.select(salts.c.salt)))
+def _confirmed_by(token: str, now: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return opt_ins.c.token_hash == _hash(token), opt_ins.c.expires_at > now
 
 
 def _hash(token: str) -> str:

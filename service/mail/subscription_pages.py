@@ -13,21 +13,31 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask.blueprints import BlueprintSetupState
+from limits import RateLimitItemPerDay
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from service.answers.early_warnings import DAYS, warning_record
 from service.answers.errors import MOST_THRESHOLD
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
-from service.core.database import Connection
 from service.mail import subscriber_store as store
-from service.mail.subscriber_store import EMAILS, OptIn, Preferences, Subscriber
+from service.mail.subscriber_store import EMAILS, Preferences
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
-_ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
+_LIMITS = "subscription_limits"
+_PER_ADDRESS, _PER_NETWORK = RateLimitItemPerDay(3), RateLimitItemPerDay(20)
 _LEVEL = 50  # per cent, the default
 _DAY_SECONDS = 24 * 3600
+
+
+@subscriptions.record
+def _count_in_memory(setup: BlueprintSetupState) -> None:
+    """Let each process count the requests it gets; nothing of them is stored."""
+    setup.app.extensions[_LIMITS] = FixedWindowRateLimiter(MemoryStorage())
 
 
 def _loader(route: str | None = None) -> IssueLoader:
@@ -69,18 +79,15 @@ def ask() -> Response:
         return form(400, "Enter an email address, like name@example.org.")
     except ValueError as error:
         return form(400, str(error))
-    network = f"network {addresses.network_of(request.remote_addr or '')}"
-    limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
-    now = _loader().clock()
-    with _loader().context.database.writing() as connection:
-        over = store.list_over_limit(connection, limits, now)
-        if not over:
-            store.save_opt_in(connection, address, preferences, now)
-    if network in over:
+    limits = current_app.extensions[_LIMITS]
+    if not limits.hit(_PER_NETWORK, addresses.network_of(request.remote_addr or "")):
         text = "There have been too many requests from your network. Try again tomorrow."
         answer = _message_page("Too many requests", text, preferences.route, 429)
         answer.headers["Retry-After"] = str(_DAY_SECONDS)
         return answer
+    if limits.hit(_PER_ADDRESS, address):
+        with _loader().context.database.writing() as connection:
+            store.save_opt_in(connection, address, preferences, _loader().clock())
     text = (
         f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
         "We will not send you forecasts until you open it and confirm."
@@ -92,13 +99,13 @@ def ask() -> Response:
 def show_confirmation(token: str) -> Response:
     """Show the confirm button; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
-        opt_in = store.find_opt_in(connection, token)
-    if opt_in is None or opt_in.expires_at <= _loader().clock():
-        return _dead_link(opt_in)
+        opt_in = store.find_opt_in(connection, token, _loader().clock())
+    if opt_in is None:
+        return _dead_link()
     # Confirm even if the route is no longer served: its emails start if it is served again.
     emails = opt_in.in_words(_loader(opt_in.route).route.lead)
     text = f"You will get {emails}. Every email has an unsubscribe link."
-    title = f"Confirm your subscription{_to(opt_in)}"
+    title = f"Confirm your subscription to {_title(opt_in)}"
     return _message_page(title, text, opt_in.route, button="Confirm")
 
 
@@ -106,70 +113,46 @@ def show_confirmation(token: str) -> Response:
 def confirm(token: str) -> Response:
     """Subscribe the address of a request, once."""
     with _loader().context.database.writing() as connection:
-        opt_in = store.find_opt_in(connection, token)
-        if opt_in is None or not store.confirm_opt_in(connection, opt_in, _loader().clock()):
-            return _dead_link(opt_in)
+        opt_in = store.confirm_opt_in(connection, token, _loader().clock())
+    if opt_in is None:
+        return _dead_link()
     text = "You will get an email when the chance reaches your level."
     if opt_in.weekly:
         names = {name[:3].lower(): name for name in calendar.day_name}
         day = names[_loader().context.settings.digest_day]
         text = f"You will get the next weekly email on {day}."
-    return _message_page(f"You are subscribed{_to(opt_in)}", text, opt_in.route)
+    return _message_page(f"You are subscribed to {_title(opt_in)}", text, opt_in.route)
 
 
 @subscriptions.get("/u/<token>")
 def show_leaving(token: str) -> Response:
-    """Show the unsubscribe buttons; opening the page alone changes nothing."""
+    """Show the unsubscribe button; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find_subscriber(connection, token=token)
-        if subscriber is None:
-            return _former_link(connection, token)
-        others = _others(connection, subscriber)
-    everything = "Unsubscribe from all emails"
-    if not others:
-        text = "We will delete your address and everything recorded with it immediately."
-        return _message_page(everything, text, subscriber.route, button="Unsubscribe")
+    if subscriber is None:
+        return _ended()
     title = f"Unsubscribe from {_title(subscriber)}"
-    text = f"We will delete this subscription immediately. {_still(others)}"
-    buttons = {"button": "Unsubscribe", "button_for_all": everything}
-    return _message_page(title, text, subscriber.route, 200, **buttons)
+    text = "We will delete this subscription and everything recorded with it immediately."
+    return _message_page(title, text, subscriber.route, button="Unsubscribe")
 
 
 @subscriptions.post("/u/<token>")
 def leave(token: str) -> Response:
-    """Delete the subscriber of a token, or all of the address (idempotent)."""
+    """Delete the subscriber of a token (idempotent)."""
     with _loader().context.database.writing() as connection:
         subscriber = store.find_subscriber(connection, token=token)
         if subscriber is None:
-            return _former_link(connection, token)
-        others, ends_all = _others(connection, subscriber), "all" in request.form
-        for one in [subscriber, *(others if ends_all else [])]:
-            store.remove_subscriber(connection, one, _loader().clock())
-    text = "We have deleted your address and everything recorded with it."
-    if others and not ends_all:
-        text = f"We have deleted this subscription. {_still(others)}"
-    return _message_page("You have unsubscribed", text, subscriber.route)
-
-
-def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
-    """Return the same reader's subscriptions to other routes."""
-    everything = store.list_subscribers(connection, address=subscriber.address)
-    return [one for one in everything if one.route != subscriber.route]
+            return _ended()
+        store.remove_subscriber(connection, subscriber)
+    title = f"You have unsubscribed from {_title(subscriber)}"
+    text = "We have deleted this subscription and everything recorded with it."
+    return _message_page(title, text, subscriber.route)
 
 
 def _title(chosen: Preferences) -> str:
     """Return the title of the emails; for a route no longer served, its name."""
     titles = {one.name: one.forecast_title for one in _loader().context.routes}
     return titles.get(chosen.route, chosen.route)
-
-
-def _to(chosen: Preferences) -> str:
-    """Name the route in a heading if there are several."""
-    return f" to {_title(chosen)}" if len(_loader().context.routes) > 1 else ""
-
-
-def _still(rest: list[Subscriber]) -> str:
-    return f"You will still get emails from {' and '.join(map(_title, rest))}."
 
 
 def _preferences() -> Preferences:
@@ -206,29 +189,30 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
     return int(text)
 
 
-def _former_link(connection: Connection, token: str) -> Response:
-    """Answer a link to unsubscribe of nobody, or of someone who has unsubscribed."""
-    if store.is_unsubscribed(connection, token):
-        return _message_page("You have unsubscribed", "We have deleted this subscription.")
-    return _dead_link()
+def _ended() -> Response:
+    """Answer a link to unsubscribe that belongs to nobody; it may have been used before."""
+    text = (
+        "There is no subscription for this link: you have unsubscribed, or the link is "
+        "incomplete. If you still get emails, use the link at the end of the latest one."
+    )
+    return _message_page("You are not subscribed", text)
 
 
-def _dead_link(expired: OptIn | None = None) -> Response:
-    if expired:
-        text = "Subscribe again to get a new link."
-        return _message_page("This link has expired", text, expired.route, 410)
+def _dead_link() -> Response:
+    """Answer a link to confirm that belongs to no request."""
     text = (
         "It may have been used or replaced, have expired, or be incomplete. Nothing has changed. "
-        "If you have already confirmed, you are subscribed. To unsubscribe, use the link at the "
-        "end of the latest email."
+        "If you have already confirmed, you are subscribed; otherwise subscribe again to get a "
+        "new link."
     )
     return _message_page("This link does not work", text, status=404)
 
 
 def _message_page(
-    title: str, text: str, route: str | None = None, status: int = 200, **buttons: str
+    title: str, text: str, route: str | None = None, status: int = 200, button: str = ""
 ) -> Response:
-    return _answer("message.html", status, _loader(route), title=title, text=text, **buttons)
+    values = {"title": title, "text": text, "button": button}
+    return _answer("message.html", status, _loader(route), **values)
 
 
 def _answer(template: str, status: int, loader: IssueLoader, **values: Any) -> Response:

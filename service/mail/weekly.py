@@ -7,16 +7,15 @@ import datetime as dt
 from email.message import EmailMessage
 
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import format_instant, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome
+from service.core.job_runner import Outcome
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
 from service.mail.delivery_store import Edition, Reader
 from service.mail.edition import build_edition, iso_week, monday
 from service.mail.render import weekly_messages
 from service.mail.sending import (
-    GIVE_UP,
     Clock,
     failed_recently,
     mail_links,
@@ -27,24 +26,18 @@ from service.mail.smtp import Session
 from service.mail.subscriber_store import list_subscribers
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
+_GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 
 
-def digest(
-    context: Context, week: str | None = None, clock: Clock = utc_now, at_once: bool = False
-) -> Outcome:
-    """Send the email of an ISO week, by default the current one, to subscribers who lack it.
-
-    It is not begun before it is due, as its content is frozen then. Other weeks can be resumed but
-    not begun.
-    """
-    chosen, loader = week or iso_week(context.route, clock()), IssueLoader(context, clock)
-    if not context.settings.mail_fault:  # otherwise the run below fails with it
-        _require_begun_or_due(loader, chosen)
+def digest(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
+    """Send the email that was due last to subscribers who lack it; the first run freezes it."""
+    loader = IssueLoader(context, clock)
+    week, _ = due_week(context, clock())
 
     def work(session: Session) -> Outcome:
-        edition, route = _get_edition(loader, chosen), context.route.name
+        edition, route = _get_edition(loader, week), context.route.name
         if edition is None:
-            edition = build_edition(loader, chosen)
+            edition = build_edition(loader, week)
             with context.database.writing() as connection:
                 readers = list_subscribers(connection, state="active", weekly=True, route=route)
                 mails = dict.fromkeys(reader.subscriber_id for reader in readers)
@@ -88,12 +81,12 @@ def send_due_mail(context: Context, period: str, clock: Clock = utc_now) -> None
     mail_links(context, clock)
     if early_warnings.is_due(context, clock()):
         early_warnings.warn(context, clock)
-    week, moment = due_week(context, clock())
-    if _is_due(context, week, moment, clock()):
-        digest(context, week, clock)
+    if _is_due(context, clock()):
+        digest(context, clock)
 
 
-def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
+def _is_due(context: Context, now: dt.datetime) -> bool:
+    week, moment = due_week(context, now)
     with context.database.reading() as connection:
         if failed_recently(connection, "digest", now, context.route.name):
             return False
@@ -101,19 +94,7 @@ def _is_due(context: Context, week: str, moment: dt.datetime, now: dt.datetime) 
         if frozen is None:
             newest = issue_store.get_latest_issue(connection, context.route.leading)
             return newest is not None and now - moment < _BEGIN_WITHIN
-        return now - moment < GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
-
-
-def _require_begun_or_due(loader: IssueLoader, week: str) -> None:
-    """Raise `JobError` if the email of `week` can be neither begun nor resumed."""
-    last, _ = due_week(loader.context, loader.clock())
-    if week == last or _get_edition(loader, week):
-        return
-    due = f", due at {format_instant(_moment(loader.context, week))}" if week > last else ""
-    raise JobError(
-        f"week: expected {last}, the last whose email was due, found {week}{due}; "
-        "use --to or --dry-run for a copy"
-    )
+        return now - moment < _GIVE_UP and bool(delivery_store.list_due(connection, frozen, now))
 
 
 def _get_edition(loader: IssueLoader, week: str) -> Edition | None:

@@ -216,7 +216,7 @@ def test_mail_server(healthy, mailbox, ca_file, monkeypatch):
     assert not mailbox.taken
     wrong = settings.model_copy(update={"smtp_password": type(settings.smtp_password)("wrong")})
     finding = diagnose(wrong)["mail"]
-    assert (finding.state, "refuses the login" in finding.said) == ("fail", True)
+    assert (finding.state, "credentials invalid" in finding.said) == ("fail", True)
     assert PASSWORD not in repr(finding)
     monkeypatch.setattr(module, "check_server", lambda _: f"it repeats {PASSWORD}")
     assert diagnose(settings)["mail"].said == "it repeats ********"

@@ -73,6 +73,7 @@ def test_digest_copy_is_sent_to_one_address(run, mailer, mailbox):
     [
         (["--to", "nobody"], "expected one plain email address"),
         (["--out", "x"], "--out needs --dry-run"),
+        (["--week", "2026-W02"], "--week needs --to or --dry-run"),
     ],
 )
 def test_digest_rejects_invalid_options(arguments, message, crossings):

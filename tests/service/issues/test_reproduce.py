@@ -17,13 +17,11 @@ from tests.service.stored_issues import latest_issue, with_settings
 from tests.service.support import ROUTE, declare_model, utc
 
 
-@pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])
-def test_past_issue_is_reproduced_despite_newer_data(filled, hand, tmp_path, is_read):
+def test_past_issue_is_reproduced_despite_newer_data(filled, hand, tmp_path):
     context = sample_weather.with_weather(filled)
     # Longer than the paths stored for models that are not the champion.
     context = with_settings(context, horizon=40)
-    if is_read:
-        sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
+    sample_weather.store_weather(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)
     first = latest_issue(context)
     revised_at = utc(2026, 1, 1, 15)

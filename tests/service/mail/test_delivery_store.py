@@ -47,7 +47,7 @@ def finish(database, email, state, now):
 
 def unsubscribe(connection, address):
     subscriber = subscriber_store.find_subscriber(connection, address=address)
-    subscriber_store.remove_subscriber(connection, subscriber, NOW)
+    subscriber_store.remove_subscriber(connection, subscriber)
 
 
 def test_email_is_due_until_sent(database):

@@ -146,7 +146,7 @@ def test_preview_stores_nothing_and_unsubscribing_cancels_a_warning(mailer, mail
 
     def unsubscribe(_):
         with mailer.database.writing() as connection:
-            subscriber_store.remove_subscriber(connection, list_readers(mailer)[1], hand.now)
+            subscriber_store.remove_subscriber(connection, list_readers(mailer)[1])
 
     mailbox.data = unsubscribe
     warn(mailer, hand)

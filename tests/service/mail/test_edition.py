@@ -8,10 +8,8 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
 from service.issues import issue_store, note_store
 from service.mail import delivery_store, edition
-from service.mail.delivery_store import Reader
 from service.mail.edition import build_edition, iso_week, monday
-from service.mail.render import weekly_messages
-from tests.service.mailbox import issue_time, publish_issue, read_body
+from tests.service.mailbox import issue_time, publish_issue
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, utc
 
 LAST, PREVIOUS = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
@@ -94,14 +92,6 @@ def test_weather_is_attributed_when_used(mailer):
     assert WEATHER in build(mailer, NOW).content["attribution"]
 
 
-def test_edition_as_of_a_time_ignores_newer_issues(mailer):
-    first = build(mailer, NOW).content
-    publish_issue(mailer.database, dt.date(2026, 1, 1), seed=5)
-    newer, older = build(mailer, NOW).content, build(mailer, NOW, as_of=NOW).content
-    for name in ("days", "followers"):
-        assert newer[name] != first[name] == older[name]
-
-
 def test_edition_without_boats_has_no_followers(mailer):
     publish(mailer.database, {"climatology": random_paths("2025-12-21", 60)}, 1, utc(2025, 12, 22))
     now = utc(2025, 12, 23)
@@ -128,7 +118,6 @@ def test_first_email_reports_the_last_hindcast(loader, monkeypatch, truth, posit
             f"{truth:,} arrived, {position} that range."
         ),
         "rows": [],
-        "is_older": True,
     }
 
 
@@ -149,54 +138,24 @@ def test_last_week_compares_forecast_and_arrivals(loader, previous):
     assert last_week["sentence"].endswith("on the 3 of 7 days with published figures.")
 
 
-@pytest.mark.parametrize(
-    ("day", "heading"),
-    [
-        (7, "LAST WEEK’S FORECAST AND WHAT ARRIVED"),
-        (8, "AN EARLIER WEEK: FORECAST AND WHAT ARRIVED"),
-    ],
-)
-@pytest.mark.usefixtures("plain_chart", "previous")
-def test_heading_tells_last_week_from_an_earlier_one(mailer, day, heading):
-    """The week of the previous email ends on 31 December."""
-    loader = IssueLoader(mailer, ManualClock(utc(2026, 1, day, 12)))
-    message = weekly_messages(loader, build_edition(loader, "2026-W02"))
-    assert f"\n{heading}\n" in read_body(message(Reader("a@example.org", 500)))
-
-
-@pytest.mark.parametrize(
-    ("after", "causes", "expected"),
-    [
-        (
-            13.0,
-            {"model": 0.0, "revision": -1.0, "weather": -2.0, "new_figures": 6.0},
-            (
-                "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
-                "revised figures −7, the weather forecast −14, new figures +42."
-            ),
-        ),
-        (
-            10.06,
-            {"model": 1.0, "new_figures": -1.0},
-            "The mean forecast for the same 7 days is still 70 people.",
-        ),
-    ],
-)
-def test_changes_list_causes(mailer, loader, previous, after, causes, expected):
-    """The mean forecast of each day changes from 10 to `after`, by its causes."""
+def test_changes_list_causes(mailer, loader, previous):
     view = loader.view("people")
+    causes = {"model": 0.0, "revision": -1.0, "weather": -2.0, "new_figures": 6.0}
     note = {
         "since": previous.issue_id,
         "since_issued_at": "2025-12-26T12:00:00Z",
         "from": "2026-01-01",
         "before": [10.0] * 30,
-        "after": [after] * 30,
+        "after": [13.0] * 30,
         "causes": {name: [value] * 30 for name, value in causes.items()},
     }
     with mailer.database.writing() as connection:
         note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
-    new_figures = "Figures for 8 more days are available."
-    assert edition._changes(loader, view, previous) == [new_figures, expected]
+    expected = (
+        "For the same 7 days, the mean forecast was 70 and is now 91 people: the model 0, revised "
+        "figures −7, the weather forecast −14, new figures +42."
+    )
+    assert edition._changes(loader, view, previous) == [expected]
 
 
 def test_changes_without_causes(loader, previous):
@@ -205,15 +164,8 @@ def test_changes_without_causes(loader, previous):
     same = build_edition(loader, "2025-W52")
     expected = ["There has been no new forecast since the last email."]
     assert edition._changes(loader, view, same) == expected
-    new_figures = "Figures for 8 more days are available."
-    assert edition._changes(loader, view, previous) == [new_figures]
-    previous.content["data_through"] = str(LAST)
     expected = ["There is no earlier forecast of these days to compare with."]
     assert edition._changes(loader, view, previous) == expected
-    previous.content.update(model="another", data_through="2025-12-30")
-    new_figures, model = edition._changes(loader, view, previous)
-    assert new_figures == "Figures for 1 more day are available."
-    assert model == f"The forecast now uses another model: {view.entry.title}."
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,6 @@ def test_subscription_pages_are_accessible(mail_site, visit, mailbox):
     with mail_site.context.database.reading() as connection:
         (reader,) = subscriber_store.list_subscribers(connection)
     page.goto(f"{mail_site.url}/u/{reader.token}")
-    check_page("leave", "Unsubscribe from all emails")
+    check_page("leave", "Unsubscribe from Channel crossings forecast")
     page.click("form button")
-    check_page("left", "You have unsubscribed")
+    check_page("left", "You have unsubscribed from Channel crossings forecast")

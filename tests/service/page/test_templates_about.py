@@ -26,7 +26,7 @@ def test_pages_set_no_cookie_and_load_nothing_from_others(site, path):
 
 
 def test_what_is_said_about_emails_is_true(site, mail_site):
-    retention = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._RETENTION
+    retention = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS)
     about, form = (visible_text(mail_site.client.get(path)) for path in ("/about", "/subscribe"))
     mail = (ROOT / "service" / "mail" / "templates" / "confirm.txt").read_text("utf-8")
     assert all(f"after {retention.days} days" in text for text in (about, form, mail))
