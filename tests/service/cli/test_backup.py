@@ -9,7 +9,7 @@ from tests.service.support import record_run
 
 
 def test_backup_and_restore_commands(crossings, settings, tmp_path):
-    archive = str(tmp_path / "crossings.tar.gz")
+    archive = str(tmp_path / "crossings.zip")
     backup = crossings("backup", archive)
     assert backup.returncode == 0
     assert "2 issues" in backup.stdout
@@ -21,7 +21,7 @@ def test_backup_and_restore_commands(crossings, settings, tmp_path):
 
 
 def test_missing_database_does_not_overwrite_a_backup(crossings, tmp_path):
-    archive, empty = tmp_path / "crossings.tar.gz", tmp_path / "empty"
+    archive, empty = tmp_path / "crossings.zip", tmp_path / "empty"
     archive.write_bytes(b"the good one")
     for _ in range(2):  # no folder, then a file without tables
         done = crossings("backup", str(archive), "--overwrite", var_dir=empty)
@@ -53,7 +53,7 @@ def test_backup_follows_a_link_and_rejects_a_pipe(context, tmp_path):
 
 
 def test_backup_and_restore_errors(crossings, settings, tmp_path):
-    archive = tmp_path / "crossings.tar.gz"
+    archive = tmp_path / "crossings.zip"
     archive.write_bytes(b"not a backup")
     for arguments, status, message in (
         (["backup", str(archive)], 1, "already exists; use --overwrite to replace it"),
@@ -70,7 +70,7 @@ def test_backup_and_restore_errors(crossings, settings, tmp_path):
 
 
 def test_restore_is_rejected_while_a_scheduler_runs(crossings, context, tmp_path):
-    back_up(context, archive := tmp_path / "crossings.tar.gz")
+    back_up(context, archive := tmp_path / "crossings.zip")
     record_run(context.database, job="later")
     for is_running in (True, False):
         with try_lock(context.database, "scheduler" if is_running else "other"):

@@ -49,7 +49,7 @@ def test_unknown_database_revision_is_rejected(crossings, filled):
     with filled.database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     for name in COMMANDS:
-        options = (str(filled.settings.var_dir / "to.tar.gz"),) if name == "backup" else ()
+        options = (str(filled.settings.var_dir / "to.zip"),) if name == "backup" else ()
         done = crossings(name, *options, var_dir=filled.settings.var_dir)
         assert (name, done.returncode, done.stdout) == (name, 1, "")
         assert done.stderr == (

@@ -33,7 +33,7 @@ def test_full_disk_leaves_no_partial_file(mailer, tmp_path):
     add_readers(mailer, "a")
     folder = tmp_path / "out"
     folder.mkdir()
-    backup, scores, paths = (f"{folder}/{n}" for n in ("x.tar.gz", "scores.json", "paths.npz"))
+    backup, scores, paths = (f"{folder}/{n}" for n in ("x.zip", "scores.json", "paths.npz"))
     options = ["--data", FIGURES, "--paths", "10", "--horizon", "28"]
     commands = [
         (100_000, ["backup", backup]),
