@@ -70,9 +70,3 @@ def test_tutorial_of_your_own_series(tmp_path):
     with run_server(settings) as base:
         for step, expected in steps[3:]:
             run_step(tmp_path, settings, step, expected, base)
-
-
-def test_shape_ignores_numbers_other_than_dates():
-    assert shape("median,1,148\n298") == shape("median,0\n7")
-    assert shape("median,1") != shape("mean,1")
-    assert shape("2026-01-01,0.5") == shape("2026-01-01,12") != shape("2026-11-30,12")

@@ -20,19 +20,6 @@ def test_backup_and_restore_commands(crossings, settings, tmp_path):
     assert "people-20251231" in crossings("status", **target).stdout
 
 
-def test_missing_database_does_not_overwrite_a_backup(crossings, tmp_path):
-    archive, empty = tmp_path / "crossings.zip", tmp_path / "empty"
-    archive.write_bytes(b"the good one")
-    for _ in range(2):  # no folder, then a file without tables
-        done = crossings("backup", str(archive), "--overwrite", var_dir=empty)
-        assert (done.returncode, done.stdout) == (1, "")
-        place = f"sqlite:///{empty / 'crossings.sqlite'}"
-        assert done.stderr == f"Error: {place}: no database to back up\n"
-        empty.mkdir(exist_ok=True)
-        (empty / "crossings.sqlite").touch()
-    assert archive.read_bytes() == b"the good one"
-
-
 def test_backup_follows_a_link_and_rejects_a_pipe(context, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()

@@ -45,14 +45,23 @@ def test_unreachable_cluster_is_reported_once_before_any_fit(crossings, monkeypa
     [
         *(["status"], ["status", "--check"], ["keys", "list"], ["keys", "revoke", "planner"]),
         *(["subscribers", "list"], ["subscribers", "remove", "a@example.org"], ["prune"]),
+        ["backup", "crossings.zip", "--overwrite"],
     ],
     ids=" ".join,
 )
-def test_reading_or_deleting_creates_no_database(crossings, tmp_path, arguments):
-    done = crossings(*arguments)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to \w+\n", done.stderr)
-    assert not (tmp_path / "var").exists()
+def test_missing_or_empty_database_is_left_as_it_is(crossings, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    backup, var = tmp_path / "crossings.zip", tmp_path / "var"
+    backup.write_bytes(b"the good one")
+    for files in ([], [var / "crossings.sqlite"]):
+        for file in files:
+            var.mkdir()
+            file.touch()
+        done = crossings(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to [\w ]+\n", done.stderr)
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == [backup, *files]
+    assert backup.read_bytes() == b"the good one"
 
 
 def test_spreadsheet_csv_gives_the_same_forecast(crossings, monkeypatch):

@@ -97,6 +97,7 @@ def test_scheduler_stops_during_a_job(start, filled):
     assert latest_run(filled, "renew").outcome == "stopped"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_run_reads_weather_unless_it_is_recent(reader, sites, monkeypatch, capsys):
     with pytest.raises(JobError):  # which is no reason not to start
         run_module._weather(reader)
