@@ -1,11 +1,12 @@
 import contextlib
+import itertools
 import json
 import shutil
-import threading
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import sqlalchemy as sa
 
 from service.api import key_store
 from service.app import create_app
@@ -150,33 +151,23 @@ def test_unwritable_folder_stops_restore_before_database_changes(name, archive, 
     assert read_tree(target.fitted_folder) == before
 
 
-def test_backup_contains_only_whole_transactions(context, target, tmp_path):
-    """A writer commits a run with two subscribers at a time; no backup has half of them."""
-    stop = threading.Event()
+def test_backup_is_of_one_moment(context, tmp_path):
+    """Between any two of its statements, somebody adds a run and two subscribers."""
+    numbers = itertools.count()
+    with contextlib.closing(connect(context.settings.database)) as writer:
 
-    def write():
-        database = connect(context.settings.database)
-        number = 0
-        while not stop.is_set():
-            number += 1
-            with database.writing() as connection:
-                claimed = run_store.claim_run(connection, "refit", f"pair {number}", NOW)
-                run_store.finish_run(connection, claimed, "done", "x" * 5000, {}, NOW)
-                for address in (f"a{number}@reader.example.org", f"b{number}@reader.example.org"):
+        def write(*_):
+            number = next(numbers)
+            record_run(writer, f"{number}", outcome="done")
+            with writer.writing() as connection:
+                for name in "ab":
+                    address = f"{name}{number}@reader.example.org"
                     subscriber_store.add_subscriber(connection, address, Preferences(1), NOW)
-        database.close()
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for number in range(2):
-            archive = tmp_path / f"{number}.zip"
-            rows = back_up(context, archive).rows
-            assert rows["subscribers"] == 2 * (rows["runs"] - 2)
-    finally:
-        stop.set()
-        writer.join()
-    restore(target, tmp_path / "1.zip")
+        sa.event.listen(context.database.engine, "before_cursor_execute", write)
+        rows = back_up(context, tmp_path / "backup.zip").rows
+    assert rows["subscribers"] == 2 * (rows["runs"] - 2)
+    assert next(numbers) > len(rows)
 
 
 def unpack(archive):
