@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import psutil
 import pytest
@@ -22,7 +20,7 @@ from service.core.settings import Settings
 from service.data import ingest_weather as weather_module
 from service.issues import fit_task
 from service.issues.hindcast import replay
-from tests.service.support import ROOT, ROUTE, declare_quick_models, environment, latest_run
+from tests.service.support import ROUTE, declare_quick_models, latest_run
 from tests.support.sites import act_as_openmeteo
 from tests.support.waiting import BOUND, wait_until
 
@@ -116,19 +114,6 @@ def test_run_reads_weather_unless_it_is_recent(reader, sites, monkeypatch, capsy
     assert (len(sites.requests), capsys.readouterr().out) == (number, "")
 
 
-def test_child_ends_when_its_input_closes():
-    script = "from service.cli import run; import signal; run.exit_with_stdin(); signal.pause()"
-    read_end, write_end = os.pipe()
-    child = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=read_end, env=environment(), cwd=ROOT
-    )
-    os.close(read_end)
-    os.write(write_end, b"input alone does not end it")
-    assert child.poll() is None
-    os.close(write_end)
-    assert child.wait(BOUND) == -signal.SIGTERM
-
-
 _carry_out = fit_task.run_fit_task
 
 
@@ -167,19 +152,6 @@ def test_first_start_serves_the_other_route_when_one_fails(tmp_path, monkeypatch
         assert client.get("/readyz").status_code == 200
         assert client.get("/v1/series/people/forecast").status_code == 200
         assert client.get("/v1/series/italy_people/forecast").status_code == 503
-
-
-def test_hindcast_continues_when_one_route_has_no_figures(crossings, tmp_path):
-    models, routes = declare_quick_models(tmp_path / "models"), "italy,channel"
-    assert crossings("ingest", routes=routes).returncode == 0
-    options = ("hindcast", "--since", "2025-12-24")
-    done = crossings(*options, routes=routes, models_dir=models, fit_seconds=0)
-    assert done.returncode == 1
-    assert "italy: --since: expected a day with figures after it" in done.stderr
-    assert "1 hindcasts made" in done.stdout
-    status = crossings("status", routes=routes).stdout
-    assert "ingest of italy" in status
-    assert "ingest of channel" in status
 
 
 def test_server_starts_once_the_first_route_is_published(tmp_path, capsys, monkeypatch):

@@ -47,29 +47,17 @@ def run(work, mapper, progress=lambda: None):
     return rows, declined
 
 
-DEADLY = """
-import os, signal
 class Deadly:
-    def fit(self, series, covariates=None):
+    """A model that kills its process."""
+
+    def fit(self, *_):
         os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
-@pytest.fixture
-def killing_work(figures, tmp_path, monkeypatch):
-    """Work that kills every worker."""
-    (tmp_path / "deadly_model.py").write_text(DEADLY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    import deadly_model
-
+def test_task_that_kills_every_process_is_named(figures):
     config = BacktestConfig("2024-01-01", "2024-01-01", paths=20, series="people")
-    return Work({"deadly": deadly_model.Deadly()}, figures, config)
-
-
-def test_task_that_kills_every_process_is_named(killing_work):
     with pytest.raises(click.ClickException, match="4 workers in a row died on deadly at"):
-        run(killing_work, on_processes(2))
+        run(Work({"deadly": Deadly()}, figures, config), on_processes(2))
 
 
 @pytest.fixture(scope="module")
