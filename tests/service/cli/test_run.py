@@ -1,4 +1,4 @@
-"""``crossings run``, serve and scheduler as processes; and commands of two routes."""
+"""``crossings run``, serve and scheduler as processes; and a first start with two routes."""
 
 import contextlib
 import datetime as dt
