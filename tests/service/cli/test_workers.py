@@ -96,7 +96,7 @@ def test_tasks_of_killed_workers_are_retried(work, serial_run, kind, request):
 
 
 BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))
-WEEKS = ("--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology")
+WEEKS = ("--first", "2024-01-01", "--last", "2024-02-01", "--models", "climatology")
 
 
 def test_backtest_command_prints_the_same_scores_with_workers(crossings, cluster):
