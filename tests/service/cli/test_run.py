@@ -1,36 +1,32 @@
 """``crossings run``, serve and scheduler as processes; and a first start with two routes."""
 
 import contextlib
-import datetime as dt
 import json
 import os
 import signal
 import socket
 
 import psutil
-import pytest
-from pydantic import SecretStr
 
 from service.app import create_app
 from service.cli import run as run_module
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
-from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.data import ingest_weather as weather_module
 from service.issues import fit_task
 from service.issues.hindcast import replay
 from tests.service.support import ROUTE, declare_quick_models, latest_run
-from tests.support.sites import act_as_openmeteo
 from tests.support.waiting import BOUND, wait_until
 
 
 def test_run_starts_while_the_source_is_down_and_stops_cleanly(start, monkeypatch):
     down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    down |= {"weather": "openmeteo", "weather_url": "http://127.0.0.1:9/{service}"}
     service = start(**down, fit_seconds=300)
     service.wait_for("stop with Ctrl-C")
     for text in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
         assert text in service.output
+    assert "weather   from Open-Meteo without a key, for non-commercial use only" in service.output
     assert f"ready     {service.url}/" in service.output
 
     assert service.get("/readyz")[0] == 200
@@ -44,7 +40,7 @@ def test_run_starts_while_the_source_is_down_and_stops_cleanly(start, monkeypatc
     service.wait_for("GOV.UK could not be reached; the figures read before are served")
     # The log line precedes the end of the run.
     wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status reports it")
-    assert service.output.count("could not be reached") == 1
+    assert service.output.count("GOV.UK could not be reached") == 1
     assert len(service.children()) >= 3  # the server, its worker, the scheduler
     service.stop(signal.SIGINT)
 
@@ -93,25 +89,6 @@ def test_scheduler_stops_during_a_job(start, filled):
     wait_until(lambda: latest_run(filled, "renew"), "the daily cycle starts")
     service.stop()
     assert latest_run(filled, "renew").outcome == "stopped"
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_run_reads_weather_unless_it_is_recent(reader, sites, monkeypatch, capsys):
-    with pytest.raises(JobError):  # which is no reason not to start
-        run_module._weather(reader)
-    assert capsys.readouterr().out == f"weather   {run_module.FREE_WEATHER}\n"
-    today = ROUTE.day(utc_now())
-    monkeypatch.setattr(weather_module, "_BEGIN", today - dt.timedelta(days=20))
-    act_as_openmeteo(sites, today)
-    assert "weather: ensemble, archive, waves stored" in run_module._weather(reader)
-    number = len(sites.requests)
-    capsys.readouterr()
-    with_key = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
-    recent = run_module._weather(Context(with_key, reader.database))
-    assert recent == "read in the last 12 hours"
-    off = reader.settings.model_copy(update={"weather": "off"})
-    assert run_module._weather(Context(off, reader.database)) == "off"
-    assert (len(sites.requests), capsys.readouterr().out) == (number, "")
 
 
 _carry_out = fit_task.run_fit_task
