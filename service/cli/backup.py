@@ -28,7 +28,7 @@ def backup(context: Context, file: Path, overwrite: bool) -> None:
 
     \b
     Example:
-      crossings backup /var/backups/crossings.tar.gz --overwrite
+      crossings backup /var/backups/crossings.zip --overwrite
     """
     from service.cli import backup_archive as archive
 
@@ -48,8 +48,8 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
 
     \b
     Examples:
-      crossings restore --check crossings.tar.gz
-      CROSSINGS_DATABASE_URL=postgresql://crossings@db/crossings crossings restore crossings.tar.gz
+      crossings restore --check crossings.zip
+      CROSSINGS_DATABASE_URL=postgresql://crossings@db/crossings crossings restore crossings.zip
     """
     from service.cli import backup_archive as archive
 
@@ -60,4 +60,4 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
 
 def _describe(head: Head) -> str:
     total = f"{sum(head.rows.values()):,} rows in {len(head.rows)} tables"
-    return f"{total}, {head.rows.get('issues', 0):,} issues, {len(head.sha256) - 1:,} files"
+    return f"{total}, {head.rows.get('issues', 0):,} issues, {len(head.models):,} files"

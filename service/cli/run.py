@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["CHILD", "exit_with_stdin", "run", "scheduler", "serve"]
 
 import contextlib
-import datetime as dt
 import os
 import signal
 import socket
@@ -14,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
@@ -28,7 +26,6 @@ from service.cli.options import (
     pass_settings,
 )
 from service.cli.output import fit_progress
-from service.core.clock import utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -42,8 +39,7 @@ The parent holds the other end of the pipe; the system closes it however the par
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_LATELY = dt.timedelta(hours=12)
-FREE_WEATHER = (
+_FREE_WEATHER = (
     "from Open-Meteo without a key, for non-commercial use only; CROSSINGS_WEATHER=off reads none"
 )
 
@@ -136,7 +132,7 @@ def _prepare(context: Context, serve: Callable[[str], object]) -> None:
 
     def prepare(one: Context) -> None:
         of = f" for {one.route.name}" if len(context.routes) > 1 else ""
-        for name, work in (("figures", _ingest), ("weather", _weather), ("forecast", _refit)):
+        for name, work in (("figures", _ingest), ("forecast", _refit)):
             try:
                 _print(f"{name:10}{work(one)}")
             except Exception as error:
@@ -155,28 +151,10 @@ def _prepare(context: Context, serve: Callable[[str], object]) -> None:
 
 
 def _ingest(context: Context) -> str:
-    """Store the embedded figures, the base of all others; the scheduler reads newer ones."""
+    """Store the embedded figures, the base; the scheduler reads newer ones, and the weather."""
     from service.data.ingest import ingest
 
     return ingest(context, "figures").reason
-
-
-def _weather(context: Context) -> str:
-    """Read the weather once, unless a recent reading exists."""
-    from service.data import weather_store
-    from service.data.ingest_weather import weather
-
-    settings = context.settings
-    if not context.reads_weather:
-        return "off"
-    if not settings.weather_key.get_secret_value():
-        _print(f"weather   {FREE_WEATHER}")
-    with context.database.reading() as connection:
-        read = weather_store.get_last_read(connection, context.route, "ensemble")
-    if read is not None and utc_now() - read[0] < _LATELY:
-        return "read in the last 12 hours"
-    once = settings.model_copy(update={"fetch_attempts": 1})
-    return weather(replace(context, settings=once)).reason
 
 
 def _refit(context: Context) -> str:
@@ -213,6 +191,9 @@ def _serve(context: Context) -> None:
     try:
         url = context.database.engine.url.render_as_string(hide_password=True)
         _print(f"database  {url}")
+        is_read = any(one.reads_weather for one in context.each_route())
+        if is_read and not settings.weather_key.get_secret_value():
+            _print(f"weather   {_FREE_WEATHER}")
         _prepare(context, serve)
         context.database.close()
         start("scheduler")

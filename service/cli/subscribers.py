@@ -4,11 +4,11 @@ from __future__ import annotations
 
 __all__ = ["subscribers"]
 
-import csv
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -169,23 +169,27 @@ def list_(context: Context) -> None:
 
 
 @subscribers.command("import")
-@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@click.argument("file", type=click.Path(path_type=Path))
 @_email_options
-def import_(context: Context, routes: list[Context], given: dict[str, Any], file: TextIO) -> None:
+def import_(context: Context, routes: list[Context], given: dict[str, Any], file: Path) -> None:
     """Add the addresses of FILE, a CSV `address[,threshold][,route]`, all or none.
 
     A row without a route is added to the given routes, or to the first. For existing subscribers
     only what the row or an option gives changes; suspended ones stay suspended.
     """
+    from service.data.csv_rows import CsvFile, names, read_table
+
+    table = read_table(CsvFile(file, "utf-8"), date="address")
+    if not {*table.header} <= {*_COLUMNS}:
+        expected = "expected the columns address[,threshold][,route]"
+        raise click.UsageError(f"{table.file}, row 1: {expected}, found {names(table.header)}")
     additions: list[tuple[str, Context, dict[str, Any]]] = []
     errors = []
-    for line, row in _read_rows(file):
+    for line, row in table.rows:
         try:
-            address, threshold, route = (row.get(name) for name in _COLUMNS)
-            if None in row:
-                raise click.UsageError("more fields than columns")
-            cleaned = clean_address(address or "")
-            own = {"threshold": THRESHOLD.convert(threshold, None, None)} if threshold else {}
+            address, threshold, route = (row.get(name, "").strip() for name in _COLUMNS)
+            cleaned = clean_address(address)
+            own = {"threshold": THRESHOLD(threshold)} if threshold else {}
             chosen = select_contexts(context, (route,)) if route else routes
             additions += [(cleaned, one, given | own) for one in chosen]
         except (AddressError, click.UsageError) as error:
@@ -198,19 +202,3 @@ def import_(context: Context, routes: list[Context], given: dict[str, Any], file
     text = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "unchanged"))
     suspended = sum(is_suspended for _, _, is_suspended in done)
     click.echo(text + (f"; {suspended} stay suspended" if suspended else ""))
-
-
-def _read_rows(file: TextIO) -> list[tuple[int, dict[str | None, Any]]]:
-    """Return the line and the fields of each row; those beyond the columns are under None."""
-    reader: csv.DictReader[Any] = csv.DictReader(file, strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        where = f"{file.name}, after line {reader.line_num}"
-        raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
-    names = reader.fieldnames or ()
-    is_known = {*names} <= {*_COLUMNS} and len({*names}) == len(names)
-    if "address" not in names or not is_known:
-        expected = "expected a CSV whose first line is address[,threshold][,route]"
-        raise click.UsageError(f"{file.name}: {expected}, found {', '.join(map(repr, names)):.100}")
-    return rows

@@ -1,38 +1,34 @@
 """Parallel backtests: processes of this machine, or the workers of a Dask cluster.
 
-Each worker receives the shared data once, then one task at a time. Tasks that a dead worker left
-undone are tried again; the outcomes are bit-identical.
+Tasks that a dead process left undone are tried again; the outcomes are bit-identical.
 """
 
 __all__ = ["choose_mapper", "on_cluster", "on_processes"]
 
-import multiprocessing
-import signal
+import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from forecast.backtest import Mapper, Outcome, Task, Work, attempt, in_turn
-from service.core.processes import end_with_parent
+from service.core.setting_types import DaskScheduler
+from service.issues.resource_limits import LimitError, Limits, run_limited
 
 _MOST_TRIES = 4
+_UNLIMITED = 1_000_000  # seconds, megabytes
 
 
 def choose_mapper(workers: int, dask: str | None) -> Mapper:
     """Return the mapper for these options: a cluster, processes, or sequential."""
     if not dask:
         return on_processes(workers) if workers > 1 else in_turn
-    # Not above: each process of `on_processes` would load these libraries too.
-    from pydantic import TypeAdapter, ValidationError
-
-    from service.core.setting_types import DaskScheduler
-
     if workers > 1:
         raise click.UsageError("expected --workers or --dask, found both")
     try:
@@ -43,59 +39,22 @@ def choose_mapper(workers: int, dask: str | None) -> Mapper:
 
 
 def on_processes(count: int) -> Mapper:
-    """Run the tasks on `count` processes of this machine."""
+    """Run `count` tasks at once, each in a process of this machine."""
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-        remaining, n_fruitless = dict(enumerate(tasks)), 0
-        while remaining:
-            before = len(remaining)
-            # After a pool that finished nothing, one process takes the tasks in order: if it dies,
-            # the first is to blame.
-            for place, outcome in _on_pool(1 if n_fruitless else count, work, dict(remaining)):
-                del remaining[place]
-                yield place, outcome
-            n_fruitless = n_fruitless + 1 if len(remaining) == before else 0
-            if n_fruitless == _MOST_TRIES:
-                raise _task_error(tasks[min(remaining)])
+        modules = sorted(name for name in sys.modules if name.startswith("forecast."))
+        limits = Limits(_UNLIMITED, _UNLIMITED, tuple(modules))
+
+        def run(place: int) -> tuple[int, Outcome]:
+            for _ in range(_MOST_TRIES):
+                with suppress(LimitError):
+                    return place, run_limited(partial(attempt, work), tasks[place], limits)
+            raise _task_error(tasks[place])
+
+        with ThreadPool(count) as threads:
+            yield from threads.imap_unordered(run, range(len(tasks)))
 
     return mapper
-
-
-def _on_pool(count: int, work: Work, tasks: dict[int, Task]) -> Iterator[tuple[int, Outcome]]:
-    """Yield the outcomes until a process dies, which breaks the pool."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(count, len(tasks)), context, _receive, (work,))
-    futures: dict[Future[Outcome], int] = {}
-    try:
-        # Ignore Ctrl-C during the imports of the new processes, so that no traceback is printed.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with suppress(BrokenProcessPool):
-                for place, task in tasks.items():
-                    futures[pool.submit(_attempt, task)] = place
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for future in as_completed(futures):
-            with suppress(BrokenProcessPool):
-                yield futures[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_work: Work
-
-
-def _receive(work: Work) -> None:
-    """Initialise a worker: store the shared data, and end when the parent ends."""
-    global _work
-    _work = work
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    end_with_parent()
-
-
-def _attempt(task: Task) -> Outcome:
-    return attempt(_work, task)
 
 
 def on_cluster(address: str) -> Mapper:
@@ -103,7 +62,6 @@ def on_cluster(address: str) -> Mapper:
 
     Raises `ClusterError` if it cannot be reached.
     """
-    # Not above: each process of `on_processes` would load the database's libraries too.
     from service.issues.cluster import ClusterError, connect, run_locked
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:

@@ -116,7 +116,7 @@ def read_table(file: CsvFile | Path, content: bytes | None = None, date: str = "
     if len(filled) < len(lines):
         table.note("without blank rows")
     if len(filled) < 2:
-        raise SourceError(f"{table.file}, row 2", "a row such as 2024-10-18,647,10", "no rows")
+        raise SourceError(f"{table.file}, row 2", f"a row of {names(table.header)}", "no rows")
     for line, cells in filled[1:]:
         if len(cells) != len(stated):
             where = f"{table.file}, row {line}"

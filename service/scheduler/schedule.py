@@ -69,6 +69,15 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
     reads = (*_crons(route.read_times), *_crons(route.read_times_weekend, _WEEKEND))
     again = (*_again(route.read_times), *_again(route.read_times_weekend, _WEEKEND))
     items = (
+        # First: at a start, what is learned from new figures uses the weather.
+        Scheduled(
+            "read-weather",
+            zone,
+            _crons(_WEATHER_TIMES) if settings.reads_weather and route.weather_points else (),
+            run_after_weather,
+            "read the weather, and refit if it changes the forecast",
+            fits=True,
+        ),
         Scheduled(
             "renew",
             zone,
@@ -84,14 +93,6 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
             run_daily,
             "the same, while the figure of the day before is missing",
             _lacks_day_before,
-            fits=True,
-        ),
-        Scheduled(
-            "read-weather",
-            zone,
-            _crons(_WEATHER_TIMES) if settings.reads_weather and route.weather_points else (),
-            run_after_weather,
-            "read the weather, and refit if it changes the forecast",
             fits=True,
         ),
         Scheduled(

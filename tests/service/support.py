@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tarfile
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -305,9 +304,3 @@ def run_server(settings, bound=False, stderr=subprocess.PIPE, **more):
         finally:
             server.terminate()
             server.communicate(timeout=BOUND)
-
-
-def unpack(archive):
-    """Return the members of a tar archive by name."""
-    with tarfile.open(archive) as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar}

@@ -45,12 +45,10 @@ def test_tutorial(settings, tmp_path):
             run_step(tmp_path, settings, step, expected, base)
 
 
-def declare_quick_pool(folder):
-    """Copy the declared models, but pool only the member that is quick to fit."""
+def declare_quick_champion(folder):
+    """Copy the declared models, but let the champion be quick to fit."""
     shutil.copytree(ROOT / "models", folder, ignore=shutil.ignore_patterns("fitted"))
-    pool = folder / "pool.toml"
-    lines = pool.read_text("utf-8").splitlines(keepends=True)
-    pool.write_text("".join(line for line in lines if not line.startswith("level_hurdle")), "utf-8")
+    (folder / "calibrated_pool.toml").write_text('family = "level_hurdle"\nrole = "champion"\n')
     return folder
 
 
@@ -62,7 +60,7 @@ def test_tutorial_of_your_own_series(tmp_path):
     assert declaration
     (folder / "strait.toml").write_text(declaration[1])
     folders = {"series_dir": folder, "var_dir": folder / "var", "fitted_dir": folder / "fitted"}
-    models = declare_quick_pool(tmp_path / "models")
+    models = declare_quick_champion(tmp_path / "models")
     settings = Settings(**folders, models_dir=models, paths=200, fit_seconds=0, source="declared")
     steps = read_steps("your-own-series.md")
     for step, expected in steps[:3]:
@@ -70,9 +68,3 @@ def test_tutorial_of_your_own_series(tmp_path):
     with run_server(settings) as base:
         for step, expected in steps[3:]:
             run_step(tmp_path, settings, step, expected, base)
-
-
-def test_shape_ignores_numbers_other_than_dates():
-    assert shape("median,1,148\n298") == shape("median,0\n7")
-    assert shape("median,1") != shape("mean,1")
-    assert shape("2026-01-01,0.5") == shape("2026-01-01,12") != shape("2026-11-30,12")

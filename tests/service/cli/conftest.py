@@ -1,6 +1,5 @@
 """Commands in this process with given settings, and as processes that run until stopped."""
 
-import contextlib
 import signal
 import subprocess
 
@@ -66,16 +65,6 @@ class Service:
     def get(self, path):
         response = httpx.get(self.url + path, timeout=BOUND, trust_env=False)
         return response.status_code, response.text
-
-    def wait_until_it_answers(self):
-        """Return the status and text of the readiness check."""
-
-        def ask():
-            assert self.process.poll() is None, self.output
-            with contextlib.suppress(httpx.TransportError):
-                return self.get("/readyz")
-
-        return wait_until(ask, "the server answers")
 
     def children(self):
         return psutil.Process(self.process.pid).children(recursive=True)

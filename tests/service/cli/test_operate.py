@@ -14,7 +14,7 @@ from tests.support.sites import SiteResponse, act_as_govuk
 WORKBOOK = ods.workbook(ods.some_days(dt.date(2024, 1, 1), 14), "2024-01-15T13:00:00Z")
 
 
-def test_ingest_refit_and_status(crossings, tmp_path):
+def test_ingest_refit_status_and_hindcast(crossings, tmp_path):
     models = declare_quick_models(tmp_path / "models")
     settings = {"models_dir": models, "fit_seconds": 0, "stale_after_days": 3650}
     done = crossings("ingest", **settings)
@@ -29,6 +29,8 @@ def test_ingest_refit_and_status(crossings, tmp_path):
     report = crossings("status", "--format", "json", **settings)
     assert (report.returncode, json.loads(report.stdout)["status"]) == (0, "fresh")
     assert "climatology" in crossings("status", **settings).stdout
+    done = crossings("hindcast", "--since", "2025-12-24", **settings)
+    assert done.stdout.startswith("1 hindcasts made of 1 origins\n"), done.stderr
 
 
 def test_ingest_of_a_file_requires_one_route(crossings, tmp_path):
@@ -49,7 +51,7 @@ def test_unknown_database_revision_is_rejected(crossings, filled):
     with filled.database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     for name in COMMANDS:
-        options = (str(filled.settings.var_dir / "to.tar.gz"),) if name == "backup" else ()
+        options = (str(filled.settings.var_dir / "to.zip"),) if name == "backup" else ()
         done = crossings(name, *options, var_dir=filled.settings.var_dir)
         assert (name, done.returncode, done.stdout) == (name, 1, "")
         assert done.stderr == (

@@ -1,5 +1,6 @@
 import datetime as dt
 import gzip
+import io
 import json
 import re
 
@@ -11,24 +12,24 @@ from service.core.context import open_context
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
 from service.core.settings import Settings
-from tests.service.support import ROOT, command, environment
-from tests.support.commands import run_command
+from tests.service.support import ROOT
 
 
 @pytest.mark.parametrize("error", [JobError, RegistryError, click.UsageError])
-def test_failure_of_a_route_is_raised_after_the_others(tmp_path, error):
-    context, done = open_context(Settings(var_dir=tmp_path, routes="channel,italy")), []
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_failure_of_a_route_is_raised_after_the_others(tmp_path, capsys, error, in_parallel):
+    context = open_context(Settings(var_dir=tmp_path, routes="channel,italy", workers=2))
 
     def work(one):
         if one.route.name == "channel":
             raise error("broken")
-        done.append(one.route.name)
-        return ""
+        return "done"
 
     with pytest.raises(JobError, match="^channel: broken$"):
-        run_each_route(context, work)
+        run_each_route(context, work, in_parallel=in_parallel)
+    titles = [f"{route.title}:" for route in context.routes]
     context.database.close()
-    assert done == ["italy"]
+    assert capsys.readouterr().out.splitlines() == [*titles, "done"]
 
 
 def test_unreachable_cluster_is_reported_once_before_any_fit(crossings, monkeypatch):
@@ -44,31 +45,39 @@ def test_unreachable_cluster_is_reported_once_before_any_fit(crossings, monkeypa
     [
         *(["status"], ["status", "--check"], ["keys", "list"], ["keys", "revoke", "planner"]),
         *(["subscribers", "list"], ["subscribers", "remove", "a@example.org"], ["prune"]),
+        ["backup", "crossings.zip", "--overwrite"],
     ],
     ids=" ".join,
 )
-def test_reading_or_deleting_creates_no_database(crossings, tmp_path, arguments):
-    done = crossings(*arguments)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to \w+\n", done.stderr)
-    assert not (tmp_path / "var").exists()
+def test_missing_or_empty_database_is_left_as_it_is(crossings, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    backup, var = tmp_path / "crossings.zip", tmp_path / "var"
+    backup.write_bytes(b"the good one")
+    for files in ([], [var / "crossings.sqlite"]):
+        for file in files:
+            var.mkdir()
+            file.touch()
+        done = crossings(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(r"Error: [^\n]*crossings\.sqlite: no database to [\w ]+\n", done.stderr)
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == [backup, *files]
+    assert backup.read_bytes() == b"the good one"
 
 
-def test_spreadsheet_csv_gives_the_same_forecast():
+def test_spreadsheet_csv_gives_the_same_forecast(crossings, monkeypatch):
     """British dates, semicolons, decimals, a note, and the newest first."""
     figures = ROOT / "service" / "data" / "figures.csv"
     rows = [line.split(",") for line in reversed(figures.read_text().splitlines()[1:])]
     lines = [f"{dt.date.fromisoformat(day):%d/%m/%Y};{n}.0;{boats};café" for day, n, boats in rows]
     content = gzip.compress("\n".join(["Date;People;Boats;Note", *lines, "", ""]).encode("l1"))
-    forecast = ("forecast", "--model", "climatology", "--paths", "50", "--format", "json")
+    forecast = ("forecast", "--model", "climatology", "--paths", "50", "--format", "json", "--data")
     options = ("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst")
-    plain = run_command(*command(*forecast, "--data", figures), env=environment())
-    piped = run_command(
-        *command(*forecast, "--data", "-", *options), env=environment(), input=content, text=False
-    )
+    plain = crossings(*forecast, str(figures))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    piped = crossings(*forecast, "-", *options)
     assert json.loads(piped.stdout) == json.loads(plain.stdout)
     assert plain.stderr == ""
-    (note,) = piped.stderr.decode().splitlines()
+    (note,) = piped.stderr.splitlines()
     assert note.startswith("standard input is read with ';' between columns, ")
 
 

@@ -1,52 +1,43 @@
 """Output to files and terminals; a limit on file size stands in for a full disk."""
 
-import json
 import os
 import pty
+import resource
 import select
 import sys
 from pathlib import Path
 
 from service.cli.output import count_progress, fit_progress, write_out
 from tests.service.mailbox import add_readers
-from tests.service.support import ROOT, as_environment
-from tests.support.commands import run_command
+from tests.service.support import ROOT
 from tests.support.waiting import BOUND
 
 FIGURES = str(ROOT / "service/data/figures.csv")
 BACKTEST = ("--first", "2025-06-01", "--last", "2025-06-08", "--models", "climatology")
-SCRIPT = """
-import json, resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from service.cli import main
-for max_bytes, arguments in json.loads(sys.argv.pop()):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, resource.RLIM_INFINITY))
-    sys.argv[1:] = arguments
-    try:
-        main()
-    except SystemExit as end:
-        print(end.code, flush=True)
-"""
 
 
-def test_full_disk_leaves_no_partial_file(mailer, tmp_path):
+def test_full_disk_leaves_no_partial_file(crossings, mailer, tmp_path, monkeypatch):
     add_readers(mailer, "a")
     folder = tmp_path / "out"
     folder.mkdir()
-    backup, scores, paths = (f"{folder}/{n}" for n in ("x.tar.gz", "scores.json", "paths.npz"))
+    backup, scores, paths = (f"{folder}/{n}" for n in ("x.zip", "scores.json", "paths.npz"))
     options = ["--data", FIGURES, "--paths", "10", "--horizon", "28"]
-    commands = [
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    errors = []
+    for largest, command in (
         (100_000, ["backup", backup]),
         (100, ["backtest", *options, *BACKTEST, "--out", scores]),
         (100, ["forecast", *options, "--model", "climatology", "--paths-out", paths]),
         (100, ["digest", "--week", "2026-W01", "--dry-run", "--out", str(folder)]),
-    ]
-    env = as_environment(mailer.settings) | {"PYTHONDONTWRITEBYTECODE": "1"}
-    script = (sys.executable, "-c", SCRIPT, json.dumps(commands))
-    done = run_command(*script, env=env, check=True)
-    assert done.stdout.splitlines() == ["1"] * 4
-    assert "Traceback" not in done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    ):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
+        try:
+            done = crossings(*command, **mailer.settings.model_dump(exclude_defaults=True))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert done.returncode == 1
+        errors += [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert errors[:3] == [
         f"Error: {backup} is not written: database: disk I/O error",
         f"Error: {scores}: File too large",

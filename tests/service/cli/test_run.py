@@ -1,42 +1,32 @@
-"""``crossings run``, serve and scheduler as processes; and commands of two routes."""
+"""``crossings run``, serve and scheduler as processes; and a first start with two routes."""
 
 import contextlib
-import datetime as dt
 import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import psutil
-import pytest
-from pydantic import SecretStr
 
 from service.app import create_app
 from service.cli import run as run_module
-from service.cli.options import run_each_route
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
-from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.data import ingest_weather as weather_module
-from service.data.ingest import ingest
 from service.issues import fit_task
-from service.issues.compare import compare
 from service.issues.hindcast import replay
-from service.issues.refit import refit
-from tests.service.support import ROOT, ROUTE, declare_quick_models, environment, latest_run
-from tests.support.sites import act_as_openmeteo
+from tests.service.support import ROUTE, declare_quick_models, latest_run
 from tests.support.waiting import BOUND, wait_until
 
 
-def test_run_publishes_serves_and_stops_cleanly(start, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # not used for our own port
-    service = start(fit_seconds=300)
+def test_run_starts_while_the_source_is_down_and_stops_cleanly(start, monkeypatch):
+    down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    down |= {"weather": "openmeteo", "weather_url": "http://127.0.0.1:9/{service}"}
+    service = start(**down, fit_seconds=300)
     service.wait_for("stop with Ctrl-C")
     for text in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
         assert text in service.output
+    assert "weather   from Open-Meteo without a key, for non-commercial use only" in service.output
     assert f"ready     {service.url}/" in service.output
 
     assert service.get("/readyz")[0] == 200
@@ -47,19 +37,23 @@ def test_run_publishes_serves_and_stops_cleanly(start, monkeypatch):
     assert json.loads(body)["rows"][0]["date"] in today
     assert "<svg" in service.get("/")[1]
 
+    service.wait_for("GOV.UK could not be reached; the figures read before are served")
+    # The log line precedes the end of the run.
+    wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status reports it")
+    assert service.output.count("GOV.UK could not be reached") == 1
     assert len(service.children()) >= 3  # the server, its worker, the scheduler
     service.stop(signal.SIGINT)
 
-    # The second start refits nothing. When one child ends, all end.
+    # The second start refits nothing. No handler can stop the children of a killed process.
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # not used for our own port
     service = start()
     service.wait_for("stop with Ctrl-C")
     assert "fitting" not in service.output
     assert "is current" in service.output
     children = service.children()
-    (scheduler,) = [child for child in children if child.cmdline()[-1:] == ["scheduler"]]
-    scheduler.kill()
-    assert service.process.wait(BOUND) == 1
-    service.wait_for("Error: the scheduler process ended with status -9")
+    assert len(children) >= 3
+    service.process.kill()
+    service.process.wait(BOUND)
     assert not psutil.wait_procs(children, timeout=BOUND)[1]
 
 
@@ -90,69 +84,11 @@ def test_port_in_use_stops_before_any_work(crossings, tmp_path):
 
 
 def test_scheduler_stops_during_a_job(start, filled):
-    service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
+    service = start("scheduler", var_dir=filled.settings.var_dir)
     service.wait_for("next at")
-    wait_until(lambda: latest_run(filled, "compare"), "the comparison starts")
+    wait_until(lambda: latest_run(filled, "renew"), "the daily cycle starts")
     service.stop()
-    assert latest_run(filled, "compare").outcome == "stopped"
-
-
-def test_server_without_a_forecast_is_live_but_not_ready(start, filled):
-    service = start("serve", var_dir=filled.settings.var_dir, workers=2)
-    status, body = service.wait_until_it_answers()
-    assert status == 503
-    assert json.loads(body)["detail"].startswith("nothing is published yet")
-    assert service.get("/livez")[0] == 200
-    # The first worker may respond before the second is started.
-    wait_until(lambda: len(service.children()) == 2, "both workers are started")
-    service.stop()
-
-
-def test_run_starts_while_the_source_is_down_and_children_end_with_it(start):
-    service = start(source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
-    service.wait_for("stop with Ctrl-C")
-    assert "figures   5844 new" in service.output
-    service.wait_for("GOV.UK could not be reached; the figures read before are served")
-    # The log line precedes the end of the run.
-    wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status reports it")
-    assert service.output.count("could not be reached") == 1
-    # SIGKILL: no handler can stop the children.
-    children = service.children()
-    assert len(children) >= 3
-    service.process.kill()
-    service.process.wait(BOUND)
-    assert not psutil.wait_procs(children, timeout=BOUND)[1]
-
-
-def test_run_reads_weather_unless_it_is_recent(reader, sites, monkeypatch, capsys):
-    with pytest.raises(JobError):  # which is no reason not to start
-        run_module._weather(reader)
-    assert capsys.readouterr().out == f"weather   {run_module.FREE_WEATHER}\n"
-    today = ROUTE.day(utc_now())
-    monkeypatch.setattr(weather_module, "_BEGIN", today - dt.timedelta(days=20))
-    act_as_openmeteo(sites, today)
-    assert "weather: ensemble, archive, waves stored" in run_module._weather(reader)
-    number = len(sites.requests)
-    capsys.readouterr()
-    with_key = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
-    recent = run_module._weather(Context(with_key, reader.database))
-    assert recent == "read in the last 12 hours"
-    off = reader.settings.model_copy(update={"weather": "off"})
-    assert run_module._weather(Context(off, reader.database)) == "off"
-    assert (len(sites.requests), capsys.readouterr().out) == (number, "")
-
-
-def test_child_ends_when_its_input_closes():
-    script = "from service.cli import run; import signal; run.exit_with_stdin(); signal.pause()"
-    read_end, write_end = os.pipe()
-    child = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=read_end, env=environment(), cwd=ROOT
-    )
-    os.close(read_end)
-    os.write(write_end, b"input alone does not end it")
-    assert child.poll() is None
-    os.close(write_end)
-    assert child.wait(BOUND) == -signal.SIGTERM
+    assert latest_run(filled, "renew").outcome == "stopped"
 
 
 _carry_out = fit_task.run_fit_task
@@ -181,46 +117,22 @@ def open_two_routes(folder, **more):
         yield Context(settings, database)
 
 
-@pytest.fixture
-def italy_killed(tmp_path, monkeypatch, request):
-    """A context without a forecast, in which the first route's fits are killed.
-
-    The parameter is the number of workers.
-    """
+def test_first_start_serves_the_other_route_when_one_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fit_task, "run_fit_task", _carry_out_except_italy)
-    with open_two_routes(tmp_path, workers=request.param) as context:
-        yield context
+    with open_two_routes(tmp_path, workers=2) as context:
+        served = []
+        run_module._prepare(context, served.append)
+        assert served == ["people"]
+        reason = "no model could be fitted: climatology: its process ended"
+        assert f"forecast  not updated for italy: {reason}" in capsys.readouterr().err
+        client = create_app(context, utc_now).test_client()
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/v1/series/people/forecast").status_code == 200
+        assert client.get("/v1/series/italy_people/forecast").status_code == 503
 
 
-@pytest.mark.parametrize("italy_killed", [1, 2], indirect=True)
-def test_first_start_serves_the_other_route_when_one_fails(italy_killed, capsys):
-    served = []
-    run_module._prepare(italy_killed, served.append)
-    assert served == ["people"]
-    message = (
-        "forecast  not updated for italy: no model could be fitted: climatology: its process ended"
-    )
-    assert message in capsys.readouterr().err
-    client = create_app(italy_killed, utc_now).test_client()
-    assert client.get("/readyz").status_code == 200
-    assert client.get("/v1/series/people/forecast").status_code == 200
-    assert client.get("/v1/series/italy_people/forecast").status_code == 503
-
-
-def test_hindcast_continues_when_one_route_has_no_figures(crossings, tmp_path):
-    models, routes = declare_quick_models(tmp_path / "models"), "italy,channel"
-    assert crossings("ingest", routes=routes).returncode == 0
-    options = ("hindcast", "--since", "2025-12-24")
-    done = crossings(*options, routes=routes, models_dir=models, fit_seconds=0)
-    assert done.returncode == 1
-    assert "italy: --since: expected a day with figures after it" in done.stderr
-    assert "1 hindcasts made" in done.stdout
-    status = crossings("status", routes=routes).stdout
-    assert "ingest of italy" in status
-    assert "ingest of channel" in status
-
-
-def test_server_starts_once_the_first_route_is_published(tmp_path, capsys):
+def test_server_starts_once_the_first_route_is_published(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
     with open_two_routes(tmp_path, fit_seconds=0) as context:
         client, at_start = create_app(context, utc_now).test_client(), []
 
@@ -235,25 +147,5 @@ def test_server_starts_once_the_first_route_is_published(tmp_path, capsys):
         printed = []
         run_module._prepare(context, lambda _: printed.append(capsys.readouterr().out))
         assert printed == [""], "it starts once, before any work, with the last forecast"
-
-
-def test_replayed_weeks_cover_both_routes(tmp_path, monkeypatch):
-    monkeypatch.setattr("service.issues.hindcast.ORIGINS", 2)
-    with open_two_routes(tmp_path, fit_seconds=0) as context:
-        run_module._prepare(context, lambda _: None)
         for one in context.each_route():
             assert [replay(one).outcome for _ in range(2)] == ["done", "skipped"], one.route.name
-
-
-@pytest.mark.parametrize("italy_killed", [2], indirect=True)
-def test_fits_in_parallel_run_all_routes_despite_a_failure(italy_killed, capsys):
-    for context in italy_killed.each_route():
-        ingest(context)
-    with pytest.raises(JobError, match=r"^italy: no model could be fitted: .*its process ended"):
-        run_each_route(italy_killed, lambda context: refit(context).reason, in_parallel=True)
-    lines = capsys.readouterr().out.splitlines()
-    italy, channel = (route.title for route in italy_killed.routes)
-    assert lines[:2] == [f"{italy}:", f"{channel}:"]
-    assert lines[2].startswith("published people-20251231")
-    run_each_route(italy_killed, lambda context: compare(context).outcome, in_parallel=True)
-    assert capsys.readouterr().out.splitlines() == [f"{italy}:", "done", f"{channel}:", "done"]

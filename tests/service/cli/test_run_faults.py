@@ -7,9 +7,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
+from service.app import create_app
+from service.core.clock import utc_now
 from service.core.context import open_context
 from service.core.settings import Settings
 from service.data.ingest import ingest
@@ -17,7 +20,9 @@ from service.issues.refit import refit
 from tests.service.stored_issues import latest_issue
 from tests.service.support import declare_quick_models, free_port
 from tests.support.small_disk import fill, mount, small_disk
-from tests.support.waiting import wait_until
+from tests.support.waiting import BOUND, wait_until
+
+FORECAST = "/v1/series/people/forecast"
 
 
 def publish_issue(settings):
@@ -35,9 +40,9 @@ def home(tmp_path):
     return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
 
 
-def read_reasons(service, issue_id):
+def read_reasons(answer, issue_id):
     """The names of the reasons given with the issue, which must be served."""
-    status, body = service.get("/v1/series/people/forecast")
+    status, body = answer
     assert status == 200
     forecast = json.loads(body)
     assert forecast["issue_id"] == issue_id
@@ -62,18 +67,18 @@ def test_run_serves_the_last_forecast_on_a_full_disk(start, small, home):
     service = start(var_dir=settings.var_dir, refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
     assert "forecast  not updated, the last forecast is served: " in service.output
-    assert "database_not_written" in read_reasons(service, issue_id)
+    assert "database_not_written" in read_reasons(service.get(FORECAST), issue_id)
     assert service.get("/readyz")[0] == 200
     ballast.unlink()
 
     def has_new_issue():
-        return json.loads(service.get("/v1/series/people/forecast")[1])["issue_id"] != issue_id
+        return json.loads(service.get(FORECAST)[1])["issue_id"] != issue_id
 
     wait_until(has_new_issue, "the scheduler publishes once there is space")
     service.stop()
 
 
-def test_run_serves_from_a_read_only_disk(start, home):
+def test_run_serves_from_a_read_only_disk_and_ends_with_a_child(start, home):
     issue_id = publish_issue(home)
     var = str(home.var_dir)
     mount("--bind", var, var)
@@ -81,8 +86,13 @@ def test_run_serves_from_a_read_only_disk(start, home):
         mount("-o", "remount,bind,ro", var)
         service = start()
         service.wait_for("stop with Ctrl-C")
-        assert "database_read_only" in read_reasons(service, issue_id)
-        service.stop()
+        assert "database_read_only" in read_reasons(service.get(FORECAST), issue_id)
+        children = service.children()
+        (scheduler,) = [child for child in children if child.cmdline()[-1:] == ["scheduler"]]
+        scheduler.kill()
+        assert service.process.wait(BOUND) == 1
+        service.wait_for("Error: the scheduler process ended with status -9")
+        assert not psutil.wait_procs(children, timeout=BOUND)[1]
     finally:
         subprocess.run(["umount", "--lazy", var], check=True)
 
@@ -101,14 +111,16 @@ def set_read_only(database_url, value):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_server_serves_from_read_only_postgresql(start, home, database_url):
-    issue_id = publish_issue(home.model_copy(update={"database_url": database_url}))
+def test_last_forecast_is_served_from_read_only_postgresql(home, database_url):
+    settings = home.model_copy(update={"database_url": database_url})
+    issue_id = publish_issue(settings)
     try:
         set_read_only(database_url, "on")
-        service = start("serve", database_url=database_url)
-        assert service.wait_until_it_answers()[0] == 200
-        assert "database_read_only" in read_reasons(service, issue_id)
-        service.stop()
+        context = open_context(settings)
+        with contextlib.closing(context.database):
+            response = create_app(context, utc_now).test_client().get(FORECAST)
+            answer = response.status_code, response.text
+        assert "database_read_only" in read_reasons(answer, issue_id)
     finally:
         set_read_only(database_url, "off")
 
@@ -131,7 +143,7 @@ def test_run_serves_the_last_forecast_with_broken_models(start, home):
             file.write_text(text)
 
         def is_served_with(reason=reason):
-            status, body = service.get("/v1/series/people/forecast")
+            status, body = service.get(FORECAST)
             return status == 200 and reason in get_reasons(body)
 
         wait_until(is_served_with, reason, 0.2)

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from service.cli.options import exit_status
 from service.core import settings as settings_module
 from service.core.context import open_context
 from service.core.database import connect
@@ -125,34 +126,33 @@ def test_add_but_not_import_activates_a_suspended_subscriber(run, tmp_path):
     assert [(s.state, s.threshold) for s in read_subscribers()] == [("active", 7)]
 
 
-COLUMNS = ": expected a CSV whose first line is address[,threshold][,route], found "
-
-
 @pytest.mark.parametrize(
     ("content", "messages"),
     [
         (
-            b"address,threshold,route\na@b.org,5,\nnobody,7,\nb@b.org,many,\nc@b.org,5,gone\nd@b.org,,,x",
+            b"address,threshold,route\na@b.org,5,\nnobody,7,\nb@b.org,many,\nc@b.org,5,gone\n",
             [
                 "line 3: expected one plain email address",
                 "line 4: 'many' is not a valid integer range",
                 "line 5: expected one of the routes channel, italy, found 'gone'",
-                "line 6: more fields than columns",
             ],
         ),
-        (b"address,rout\na@example.org,italy\n", [f"{COLUMNS}'address', 'rout'\n"]),
-        (b"address,address\na@b.org,c@d.org\n", [f"{COLUMNS}'address', 'address'\n"]),
-        (b"a@example.org\nb@example.org\n", [f"{COLUMNS}'a@example.org'\n"]),
-        (b"", [COLUMNS]),
-        (b"address\na@b.org\nJos\xe9@b.org\n", ["after line", "can't decode byte 0xe9"]),
-        (b'address\na@b.org\n"a@b.org\n', ["after line", "unexpected end of data"]),
+        (b"address,route\na@b.org,italy\nb@b.org,italy,5\n", ["row 3: expected 2 values, found 3"]),
+        (
+            b"address,rout\na@example.org,italy\n",
+            ["row 1: expected the columns address[,threshold][,route], found address,rout\n"],
+        ),
+        (b"a@example.org\nb@example.org\n", ["a column 'address', found a@example.org"]),
+        (b"", ["a column 'address', found nothing"]),
+        (b"address\na@b.org\nJos\xe9@b.org\n", ["line 3: expected text in UTF-8, found the byte"]),
     ],
-    ids=["rows", "column", "repeated", "no-header", "empty", "encoding", "quotes"],
+    ids=["rows", "fields", "column", "no-header", "empty", "encoding"],
 )
 def test_import_of_an_invalid_file_stores_nothing(run, tmp_path, content, messages):
     file = tmp_path / "list.csv"
     file.write_bytes(content)
     result = run("import", str(file))
-    assert result.exit_code == 2
-    assert [message for message in messages if message not in result.output] == [], result.output
+    assert 2 in (result.exit_code, exit_status(result.exception))
+    output = result.output + str(result.exception)
+    assert [message for message in messages if message not in output] == [], output
     assert list_subscriptions() == []

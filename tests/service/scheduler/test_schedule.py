@@ -77,7 +77,7 @@ def test_times_of_a_repeated_hour_come_in_order():
 def test_only_enabled_jobs_are_scheduled():
     assert list(jobs()) == ["renew", "tidy"]
     enabled = jobs(source="declared", weather="openmeteo", smtp_host="mail.example.org")
-    assert list(enabled) == ["renew", "renew-again", "read-weather", "tidy", "post"]
+    assert list(enabled) == ["read-weather", "renew", "renew-again", "tidy", "post"]
     assert enabled["read-weather"].crons == tuple(f"25 {at} * * *" for at in (5, 11, 17, 23))
     unread = {"read_times": "", "read_times_weekend": ""}
     assert list(jobs(source="declared", route=unread)) == ["tidy"]
