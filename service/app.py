@@ -20,8 +20,8 @@ from service.api.media_types import NDJSON, RECORDS
 from service.api.metrics import register_metrics
 from service.api.middleware import register_middleware
 from service.api.openapi import complete_document
+from service.api.questions import register_answers
 from service.api.request_log import register_request_log
-from service.api.responses import register_answers
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.mail.subscription_pages import subscriptions

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import Values, service_metrics
-from service.api import queries
+from service.api.questions import Query
 from service.api.request_log import route
 from service.core.database import Unavailable
 
@@ -66,8 +66,8 @@ _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @blueprint.get("/metrics")
-@blueprint.input(queries.NoQuery, location="query")
-def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+@blueprint.input(Query, location="query")
+def metrics(query_data: Query) -> Response:  # noqa: ARG001
     """Return every metric of all workers."""
     _forget_dead_workers()
     registry: CollectorRegistry = current_app.extensions["metrics"]
