@@ -56,10 +56,13 @@ def revise(context):
 
 
 @pytest.mark.parametrize(
-    ("change", "path"),
-    [(fail_a_job, FORECAST), (publish_later, FORECAST), (revise, OBSERVATIONS)],
+    ("change", "path", "accept"),
+    [
+        (fail_a_job, FORECAST, "text/csv"),
+        (publish_later, FORECAST, "application/json"),
+        (revise, OBSERVATIONS, "text/csv"),
+    ],
 )
-@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 def test_change_of_the_store_changes_the_etag(client, context, accept, change, path):
     cached = client.get(path, headers={"Accept": accept}).headers["ETag"]
     assert cached.startswith('"'), "a strong ETag"
