@@ -13,14 +13,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from service.answers.issue_loader import IssueLoader
 from service.api import grafana, health, issues, jobs, metrics, reference, series
 from service.api.auth import register_auth
-from service.api.errors import ProblemDetails, register_errors
+from service.api.errors import register_errors
 from service.api.limits import Limits
 from service.api.media_types import NDJSON, RECORDS
 from service.api.metrics import register_metrics
 from service.api.middleware import register_middleware
 from service.api.openapi import complete_document
+from service.api.questions import register_answers
 from service.api.request_log import register_request_log
-from service.api.responses import register_answers
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.mail.subscription_pages import subscriptions
@@ -46,6 +46,7 @@ _COMPRESSED = [
 
 def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> APIFlask:
     """Build the application over the database of `context`; it never starts jobs."""
+    settings = context.settings
     app = APIFlask(
         __name__,
         title=context.route.forecast_title,
@@ -56,11 +57,12 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     )
     app.config.update(
         VALIDATION_ERROR_STATUS_CODE=400,
-        VALIDATION_ERROR_DESCRIPTION="A parameter is invalid",
-        VALIDATION_ERROR_SCHEMA=ProblemDetails.model_json_schema(),
-        HTTP_ERROR_SCHEMA=ProblemDetails.model_json_schema(),
-        AUTO_SERVERS=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_404_RESPONSE=False,
         DESCRIPTION=_DESCRIPTION.strip(),
+        LICENSE={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        CONTACT={"name": settings.contact or app.title, "url": f"{settings.address}/about"},
+        SERVERS=[{"url": "/", "description": "This service"}],  # relative: behind any proxy
         COMPRESS_MIMETYPES=_COMPRESSED,
         COMPRESS_STREAMS=False,  # streaming leaves the file of a 304 open
     )
@@ -68,18 +70,18 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     app.jinja_env.globals["zone"] = context.route.zone
     app.extensions["loader"] = IssueLoader(context, clock)
     register_answers(app)
-    proxies = context.settings.trusted_proxies
+    proxies = settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
-    register_request_log(app, context.settings)
-    if context.settings.tracing == "otlp":
+    register_request_log(app, settings)
+    if settings.tracing == "otlp":
         from service.api.spans import instrument  # imported here: the extra `otel` may be missing
 
         instrument(app)
     register_metrics(app, app.extensions["loader"])
     register_errors(app)
-    register_middleware(app, context.settings)
-    register_auth(app, Limits(context.settings))
+    register_middleware(app, settings)
+    register_auth(app, Limits(settings))
     for room in (series, issues, jobs, health, metrics, reference, grafana, pages, downloads):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(subscriptions)

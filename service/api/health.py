@@ -3,16 +3,15 @@
 __all__ = ["blueprint"]
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from apiflask import APIBlueprint
-from flask import Response
 from pydantic import Field
 
 from service.answers import status as answers
 from service.answers.errors import NotReady
-from service.api import queries
-from service.api.responses import loader, question, represent
+from service.api.questions import question
+from service.api.responses import loader
 from service.api.schemas import Open, Standing, StatusName
 
 blueprint = APIBlueprint(
@@ -112,21 +111,21 @@ class Health(Open):
     status: str
 
 
-@question(blueprint, "/v1/status", queries.NoQuery, Status)
-def status(query: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/v1/status", Status, cache="max-age=0")
+def status() -> dict[str, Any]:
     """Get data freshness, problems and job status."""
-    return represent(answers.status(loader()), table=False, cache="max-age=0")
+    return answers.status(loader())
 
 
-@question(blueprint, "/livez", queries.NoQuery, Health)
-def livez(query: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/livez", Health, cache="max-age=0")
+def livez() -> dict[str, Any]:
     """Liveness check."""
-    return represent({"status": "alive"}, table=False, cache="max-age=0")
+    return {"status": "alive"}
 
 
-@question(blueprint, "/readyz", queries.NoQuery, Health)
-def readyz(query: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/readyz", Health, cache="max-age=0")
+def readyz() -> dict[str, Any]:
     """Readiness check: database reachable and a forecast exists."""
     if answers.published_series(loader()) is None:
         raise NotReady
-    return represent({"status": "ready"}, table=False, cache="max-age=0")
+    return {"status": "ready"}

@@ -3,10 +3,9 @@
 __all__ = ["blueprint"]
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
-from flask import Response, request
+from flask import Response
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from service.answers import exceedance, scenario, status
@@ -15,22 +14,17 @@ from service.answers import panel as panels
 from service.answers.ahead import MOST_HORIZON
 from service.answers.bands import Level
 from service.answers.issue_loader import IssueView
-from service.api import answer_schemas, queries, query_types, schemas
+from service.api import answer_schemas, query_types, schemas
 from service.api.media_types import JSON
+from service.api.questions import Query, WhichQuery, question, question_of_issue
 from service.api.responses import (
-    answer_about_issue,
     choose_format,
-    horizon_of,
     issue_fields,
     loader,
-    question,
-    question_of_issue,
     render,
     reply,
-    represent,
     series_fields,
 )
-from service.data import observation_store
 
 blueprint = APIBlueprint(
     "published",
@@ -39,51 +33,63 @@ blueprint = APIBlueprint(
     tag={"name": "Issues", "description": "Published forecasts; charts, alerts and scenarios."},
 )
 
+_IMMUTABLE = "max-age=31536000, immutable"
+_BEGIN = "First day. Default: 60 days before the last figure."
+_END = "Default: the 28th day from today."
 
-@question(blueprint, "/<series_id>/issues", queries.IssuesQuery, schemas.Issues)
-def issues(series_id: str, query: queries.IssuesQuery) -> Response:
+
+@question(blueprint, "/<series_id>/issues", schemas.Issues)
+def issues(
+    series_id: str,
+    limit: Annotated[int, Field(ge=1, le=500, description="Issues per page.")] = 100,
+    after: Annotated[
+        query_types.Name | None, Field(description="`next` of the previous page.")
+    ] = None,
+) -> dict[str, Any]:
     """List the published forecasts of a series, newest first, one page at a time."""
-    rows, after = issue_answers.list_issues(loader(), series_id, query.limit, query.after)
-    body = series_fields(series_id) | {"next": after, "rows": rows}
-    answer = represent(body, columns=schemas.IssueRow.model_fields)
-    if after:
-        following = urlencode(request.args.to_dict() | {"after": after})
-        answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
-    return answer
+    rows, following = issue_answers.list_issues(loader(), series_id, limit, after)
+    return series_fields(series_id) | {"next": following, "rows": rows}
 
 
-@question(blueprint, "/<series_id>/issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
-def issue(series_id: str, issue_id: str, query: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/<series_id>/issues/<issue_id>", schemas.IssueDetails, cache=_IMMUTABLE)
+def issue(series_id: str, issue_id: str) -> dict[str, Any]:
     """Get one published forecast, without its paths (immutable)."""
-    body = series_fields(series_id) | issue_answers.describe_issue(loader(), series_id, issue_id)
-    return represent(body, table=False, cache="max-age=31536000, immutable")
+    return series_fields(series_id) | issue_answers.describe_issue(loader(), series_id, issue_id)
 
 
-@question(blueprint, "/<series_id>/panel", queries.PanelQuery, answer_schemas.Panel)
-def panel(series_id: str, query: queries.PanelQuery) -> Response:
+@question_of_issue(blueprint, "panel", answer_schemas.Panel, WhichQuery, panels.COLUMNS)
+def panel(
+    view: IssueView,
+    as_of: query_types.KnownAt = None,
+    model: query_types.ModelName = "champion",  # noqa: ARG001  # the view is of it
+    begin: Annotated[query_types.DayOf | None, Field(alias="from", description=_BEGIN)] = None,
+    end: Annotated[query_types.DayOf | None, Field(alias="to", description=_END)] = None,
+) -> dict[str, Any]:
     """Return past figures and forecast days in one table, for charts."""
-
-    def answer(view: IssueView) -> dict[str, Any]:
-        return {"rows": panels.panel(loader(), view, query.begin, query.end, query.as_of)}
-
-    version = loader().read_recent("figures", observation_store.get_version)
-    return answer_about_issue(series_id, query, answer, columns=panels.COLUMNS, extra_key=version)
+    return {"rows": panels.panel(loader(), view, begin, end, as_of)}
 
 
-@question_of_issue(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
-def chance(view: IssueView, query: queries.ChanceQuery) -> dict[str, Any]:
+@question_of_issue(blueprint, "gauges/chance", answer_schemas.Chance)
+def chance(
+    view: IssueView,
+    horizon: query_types.Horizon = 7,
+    last: query_types.To = None,
+    threshold: query_types.Threshold = None,
+    window: query_types.Window = 7,
+) -> dict[str, Any]:
     """Return the chance that a run of days exceeds a threshold, in one row for alerts."""
-    threshold = view.declared.week_threshold if query.threshold is None else query.threshold
-    return {"rows": [exceedance.chance(view, threshold, query.window, horizon_of(query, view))]}
+    threshold = view.declared.week_threshold if threshold is None else threshold
+    horizon = view.ahead.horizon_to(last) if last else horizon
+    return {"rows": [exceedance.chance(view, threshold, window, horizon)]}
 
 
-@question(blueprint, "/<series_id>/gauges/age", queries.TableQuery, answer_schemas.Age)
-def age(series_id: str, query: queries.TableQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/<series_id>/gauges/age", answer_schemas.Age, cache="max-age=0")
+def age(series_id: str) -> dict[str, Any]:
     """Return the age of the latest forecast and figures, in one row for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address
     rows = [status.age(view, loader().clock()) | {"page": address}]
-    return represent(issue_fields(view) | {"rows": rows}, cache="max-age=0")
+    return issue_fields(view) | {"rows": rows}
 
 
 def _integer(value: Any) -> Any:
@@ -102,7 +108,7 @@ def _each_once(levels: tuple[int, ...]) -> tuple[int, ...]:
     return levels
 
 
-class ScenarioBody(queries.NoQuery):
+class ScenarioBody(Query):
     """Assumptions, at least one."""
 
     model_config = ConfigDict(extra="forbid")
@@ -135,10 +141,10 @@ class ScenarioBody(queries.NoQuery):
 
 
 @blueprint.post("/<series_id>/scenarios")
-@blueprint.input(queries.NoQuery, location="query")
+@blueprint.input(Query, location="query")
 @blueprint.input(ScenarioBody, location="json", arg_name="inputs")
 @blueprint.output(answer_schemas.ScenarioAnswer)
-def scenarios(series_id: str, inputs: ScenarioBody, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+def scenarios(series_id: str, inputs: ScenarioBody, query_data: Query) -> Response:  # noqa: ARG001
     """Compute a what-if beside the unchanged forecast; nothing is stored."""
     choose_format(table=False)
     view = loader().view(series_id, inputs.issue, inputs.model, inputs.as_of, inputs.first)

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from flask import Response, g, url_for
+from pydantic import Field
 
 from service.answers.errors import NotFound
-from service.api import queries
 from service.api.media_types import JSON
-from service.api.responses import loader, question, render, reply, represent
+from service.api.query_types import Name
+from service.api.questions import Query, question
+from service.api.responses import loader, render, reply
 from service.api.schemas import Open
 from service.core import run_store
 from service.core.run_store import Run
@@ -39,10 +41,16 @@ class JobRequest(Open):
     reason: str | None
 
 
+class JobQuery(Query):
+    """The route of a job request."""
+
+    route: Name = Field("", description="An enabled route. Default: the first.")
+
+
 @blueprint.post("/<job>")
-@blueprint.input(queries.JobQuery, location="query")
+@blueprint.input(JobQuery, location="query")
 @blueprint.output(JobRequest, status_code=202)
-def ask(job: str, query_data: queries.JobQuery) -> Response:
+def ask(job: str, query_data: JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
     context, now = loader().context, loader().clock()
     routes = [one.name for one in context.routes]
@@ -58,14 +66,14 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
     return answer
 
 
-@question(blueprint, "/requests/<int:request_id>", queries.NoQuery, JobRequest)
-def state(request_id: int, query: queries.NoQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "/requests/<int:request_id>", JobRequest, cache="max-age=0")
+def state(request_id: int) -> dict[str, Any]:
     """Get the status of a job request: waiting, running, done, skipped or failed."""
     with loader().context.database.reading() as connection:
         run = run_store.get_request(connection, request_id) if request_id < _MOST_IDS else None
     if run is None:
         raise NotFound(f"no request {request_id} exists")
-    return represent(_row(run), table=False, cache="max-age=0")
+    return _row(run)
 
 
 def _row(run: Run) -> dict[str, Any]:

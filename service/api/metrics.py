@@ -10,18 +10,17 @@ import os
 import time
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, current_app, g, request
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import Values, service_metrics
-from service.api import queries
+from service.api.questions import Query
 from service.api.request_log import route
 from service.core.database import Unavailable
 
@@ -30,8 +29,6 @@ blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-_MEMORY_SECONDS = 5.0
-_STATM = Path("/proc/self/statm")
 # Labels and description of each metric that is read from the database.
 _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
     "build_info": (("version",), "The program."),
@@ -66,10 +63,9 @@ _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @blueprint.get("/metrics")
-@blueprint.input(queries.NoQuery, location="query")
-def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+@blueprint.input(Query, location="query")
+def metrics(query_data: Query) -> Response:  # noqa: ARG001
     """Return every metric of all workers."""
-    _forget_dead_workers()
     registry: CollectorRegistry = current_app.extensions["metrics"]
     answer = Response(generate_latest(registry), content_type=_CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"
@@ -91,53 +87,22 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
         ("route", "status"),
         registry=worker_registry,
     )
-    memory = Gauge(
-        "crossings_worker_memory_bytes",
-        "Resident memory of each web worker.",
-        ("worker",),
-        registry=worker_registry,
-        multiprocess_mode="livemax",
-    )
-    measured = 0.0
 
     def end(answer: Response) -> Response:
-        nonlocal measured
-        now = time.perf_counter()
         # Unknown paths and arbitrary methods would create unlimited label values.
         method = request.method if request.method in _METHODS else "other"
         rule, status = route(), str(answer.status_code)
         requests.labels(method, rule, status).inc()
-        seconds.labels(rule, status).observe(now - g.began)
-        if now - measured > _MEMORY_SECONDS:
-            measured = now
-            _measure(memory)
+        seconds.labels(rule, status).observe(time.perf_counter() - g.began)
         return answer
 
     app.after_request(end)
-    _measure(memory)
     registry = worker_registry
     if os.environ.get(_SHARED):  # set by our server: workers count into files there
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(_Store(loader))
     app.extensions["metrics"] = registry
-
-
-def _forget_dead_workers() -> None:
-    """Remove the gauges of dead workers; their counters stay."""
-    folder = os.environ.get(_SHARED)
-    for path in Path(folder).glob("gauge_live*_*.db") if folder else ():
-        pid = int(path.stem.rpartition("_")[2])
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
-def _measure(memory: Gauge) -> None:
-    if _STATM.exists():  # else it is not Linux
-        pages = int(_STATM.read_text("ascii").split()[1])
-        memory.labels(str(os.getpid())).set(pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 class _Store(Collector):

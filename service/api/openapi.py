@@ -26,7 +26,6 @@ _SCHEMES = {
         "allowed, reading needs no key.",
     }
 }
-_LICENCE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 _STORED = ("series.observations", "series.revisions")
 """Endpoints that also serve series without a forecast."""
 
@@ -46,14 +45,6 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 def complete_document(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     """Add what all operations share, and define each schema once."""
     assert isinstance(spec, dict)  # a string only for YAML
-    settings = loader().context.settings
-    contact = settings.contact or spec["info"]["title"]
-    spec["info"] |= {
-        "license": _LICENCE,
-        "contact": {"name": contact, "url": f"{settings.address}/about"},
-    }
-    # Relative to the document's own URL, which works behind any proxy.
-    spec["servers"] = [{"url": "/", "description": "This service"}]
     spec["components"] = _components(spec["components"]["schemas"])
     endpoints = {
         (re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule), method.lower()): rule.endpoint
@@ -89,7 +80,6 @@ def _components(generated: dict[str, Any]) -> dict[str, Any]:
     stored = [name for route in routes for name in route.stored]
     forecast = [name for route in routes for name in route.forecast]
     schemas = {name.rpartition(".")[2]: schema for name, schema in generated.items()}
-    del schemas["HTTPError"], schemas["ValidationError"]  # replaced by our problems
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs") | {
         "ProblemDetails": problem,
@@ -125,7 +115,7 @@ def _examples() -> dict[str, Any]:
 
 
 def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str) -> None:
-    """Add the problems that the operation can have, without the framework's own."""
+    """Add the problems that the operation can have."""
     # 409 of a series: the model covers fewer days, or the issue has other models.
     is_of_issue = "{series_id}" in path and endpoint not in _STORED
     others = {
@@ -136,8 +126,7 @@ def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str)
         409: method == "post" or is_of_issue,
         415: method == "post",
     }
-    good = {status: one for status, one in operation["responses"].items() if int(status) < 400}
-    operation["responses"] = good | {
+    operation["responses"] |= {
         str(status): {"$ref": f"#/components/responses/{_name(status)}"}
         for status in _STATUSES
         if others.get(status, True)

@@ -16,6 +16,7 @@ __all__ = [
     "OurShare",
     "Periods",
     "Threshold",
+    "To",
     "Weeks",
     "Window",
 ]
@@ -101,21 +102,36 @@ Weeks = Annotated[
     int,
     _read("weeks from 1w to 520w", {f"{weeks}w": weeks for weeks in range(1, 521)}.__getitem__),
     _text("26w", "([1-9][0-9]?|[1-4][0-9]{2}|5[01][0-9]|520)w"),
+    Field(
+        description="Number of weeks up to the newest scored issue, such as 26w.",
+        json_schema_extra={"default": "26w"},
+    ),
 ]
-Days = Annotated[
+_Days = Annotated[
     tuple[dt.date, ...],
     _read_list("dates such as 2024-10-18,2024-11-15", parse_date),
     _text("2024-10-18,2024-11-15", f"{_DATE}(,{_DATE}){{0,{MOST_FORECASTS - 1}}}"),
     Field(max_length=MOST_FORECASTS),
 ]
+_DAYS = (
+    f"Up to {MOST_FORECASTS} days: for each the latest forecast at its end, or a hindcast before "
+    "the first forecast. Default: days 4 weeks apart."
+)
+Days = Annotated[_Days | None, Field(description=_DAYS)]
 Models = Annotated[
     tuple[str, ...],
     _read_list("names", str),
     _text("champion,climatology", "[a-z0-9_]+(,[a-z0-9_]+)*"),
+    Field(
+        description="One model for all `days`, or one for each; `champion` is the published one.",
+        json_schema_extra={"default": "champion"},
+    ),
 ]
-Periods = Annotated[
+_Periods = Annotated[
     tuple[str, ...], _some_of(PERIODS), _list_of(PERIODS, "next_7_days,calendar_year")
 ]
+_PERIODS = f"Names of periods: {', '.join(PERIODS)}. Default: all."
+Periods = Annotated[_Periods | None, Field(description=_PERIODS)]
 Levels = Annotated[
     tuple[Level, ...],
     _some_of(LEVELS),
@@ -131,10 +147,12 @@ IssueName = Annotated[Name, Field(description="ID of an issue, or `latest`.")]
 ModelName = Annotated[Name, Field(description="A model of the forecast, or `champion`.")]
 _FROM = "First day of the answer. Default: today; of a past issue, the day after its figures."
 From = Annotated[Day | None, Field(alias="from", description=_FROM)]
+_TO = "Last day, instead of `horizon`, or the nearest day that can be answered."
+To = Annotated[DayOf | None, Field(alias="to", description=_TO)]
 _AS_OF = "A date: figures or forecast at the end of it. An instant: what was known then."
 KnownAt = Annotated[Moment | None, Field(description=_AS_OF)]
-_DAYS = "Number of days from `from` on, at most 400."
-Horizon = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_DAYS)]
+_HORIZON = "Number of days from `from` on, at most 400."
+Horizon = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_HORIZON)]
 _WINDOW = "Number of days in a row to add up, at most the horizon."
 Window = Annotated[int, Field(ge=1, le=MOST_HORIZON, description=_WINDOW)]
 _MORE_THAN = "Arrivals to exceed. Default: the declared threshold."

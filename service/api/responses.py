@@ -1,47 +1,33 @@
-"""Answers over HTTP: their format, ETag and lifetime, their common fields, and a cache of bytes."""
+"""Answers over HTTP: their format, ETag and lifetime, and their common fields."""
 
 __all__ = [
     "STATE_HEADERS",
     "Rendered",
-    "answer_about_issue",
     "choose_format",
     "compute_etag",
-    "horizon_of",
     "issue_fields",
     "loader",
-    "question",
-    "question_of_issue",
-    "register_answers",
     "render",
     "reply",
-    "represent",
     "series_fields",
 ]
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import wraps
-from threading import Lock
 from typing import Any
 
-from apiflask import APIBlueprint
-from cachetools import LRUCache, cached
-from cachetools.keys import hashkey
-from flask import Flask, Response, current_app, request
-from pydantic import BaseModel
+from flask import Response, current_app, request
 from werkzeug.http import quote_etag
 
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.api.errors import Problem
 from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred_type
-from service.api.schemas import Open
 from service.core.clock import format_instant
 from service.core.files import csv_text
 
-_MOST_BYTES = 32 * 1024 * 1024
 _FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
 STATE_HEADERS = {
@@ -67,20 +53,6 @@ def loader() -> IssueLoader:
     """Return the loader of the requested series' route, or of the first route."""
     issue_loader: IssueLoader = current_app.extensions["loader"]
     return issue_loader.for_series((request.view_args or {}).get("series_id", ""))
-
-
-def represent(
-    body: dict[str, Any],
-    table: bool = True,
-    cache: str = "max-age=60",
-    columns: Iterable[str] = (),
-) -> Response:
-    """Return `body` in the preferred format, or 304 if the client already has it.
-
-    The rows of a `table` are shown alone in all formats but JSON; `columns` are its headings, for
-    when it has no rows.
-    """
-    return reply(render(body, choose_format(table), columns), cache)
 
 
 def choose_format(table: bool) -> str:
@@ -164,43 +136,6 @@ def series_fields(series_id: str) -> dict[str, str]:
     return {"series_id": series_id, "unit": unit, "attribution": route.attribution}
 
 
-def question(
-    blueprint: APIBlueprint, path: str, query_schema: type[BaseModel], answer_schema: type[Open]
-) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Decorate a function of ``query`` and the path's parameters to answer GET for `path`."""
-
-    def register(view: Callable[..., Response]) -> Callable[..., Response]:
-        view = blueprint.output(answer_schema)(view)
-        view = blueprint.input(query_schema, location="query", arg_name="query")(view)
-        endpoint = view.__name__.removeprefix("get_")
-        return blueprint.get(path, endpoint=endpoint)(view)
-
-    return register
-
-
-def question_of_issue(
-    blueprint: APIBlueprint, path: str, query_schema: type[BaseModel], answer_schema: type[Open]
-) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
-    """Decorate a function of a view and the query to answer GET for `path` with its keys.
-
-    The answer may depend on nothing else; `answer_about_issue` adds common fields and caches it.
-    """
-
-    def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:
-        @wraps(of_view)
-        def view(series_id: str, query: Any) -> Response:
-            return answer_about_issue(series_id, query, lambda view: of_view(view, query))
-
-        return question(blueprint, f"/<series_id>/{path}", query_schema, answer_schema)(view)
-
-    return register
-
-
-def horizon_of(query: Any, view: IssueView) -> int:
-    """Return the horizon of the answer in days."""
-    return view.ahead.horizon_to(query.last) if query.last else query.horizon
-
-
 def issue_fields(view: IssueView) -> dict[str, Any]:
     """Return the common fields of all answers about an issue."""
     issue = view.issue
@@ -216,32 +151,3 @@ def issue_fields(view: IssueView) -> dict[str, Any]:
         "issued_at": format_instant(issue.issued_at),
         **view.state.to_dict(),
     }
-
-
-def answer_about_issue(
-    series_id: str,
-    query: Any,
-    answer: Callable[[IssueView], dict[str, Any]],
-    columns: Iterable[str] = (),
-    extra_key: Hashable = None,
-) -> Response:
-    """Return the issue's answer, cached by query, issue and `extra_key`: all that it depends on."""
-    model, first = getattr(query, "model", "champion"), getattr(query, "first", None)
-    view = loader().view(series_id, query.issue, model, query.as_of, first)
-    kind = choose_format(table=True)
-    days = view.today, view.first
-    issue_id = view.issue.issue_id
-    key = hashkey(request.path, query, kind, issue_id, view.entry, view.state, days, extra_key)
-    rendered = current_app.extensions["answers"](
-        key, lambda: render(issue_fields(view) | answer(view), kind, columns=columns)
-    )
-    return reply(rendered)
-
-
-def register_answers(app: Flask) -> None:
-    """Add a cache limited by the bytes of its answers, with about 1 KB for each key."""
-    cache: LRUCache[Hashable, Rendered] = LRUCache(
-        _MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024
-    )
-    remember = cached(cache, key=lambda key, _: key, lock=Lock())
-    app.extensions["answers"] = remember(lambda _, make: make())

@@ -5,11 +5,10 @@ import fcntl
 import json
 import re
 
-import httpx
 import pytest
 import yaml
 
-from tests.service.support import ROOT, ROUTE, run_server
+from tests.service.support import ROOT, ROUTE
 from tests.support.commands import run_command
 from tests.support.waiting import BOUND
 from tests.test_docs import anchors
@@ -185,13 +184,11 @@ def test_dashboard_and_rules_match_grafana_types(tools):
     assert rejected == set(mistakes) - {"whole"}, str(caught.value)[:2000]
 
 
-def test_panels_render_in_grafana_components(tools, browser, settings, tmp_path):
+def test_panels_render_in_grafana_components(tools, browser, shared, tmp_path):
     answers = {}
-    with run_server(settings) as base:
-        for panel, target in targets():
-            body = httpx.get(base + address(target), timeout=BOUND).json()
-            table = rows(body, target["root_selector"])
-            answers.setdefault(panel["id"], {})[target["refId"]] = table
+    for panel, target in targets():
+        table = rows(shared.get(address(target)).json, target["root_selector"])
+        answers.setdefault(panel["id"], {})[target["refId"]] = table
     page = browser.new_page(viewport={"width": 1200, "height": 1600})
     page.set_default_timeout(1000 * BOUND)
     page.goto(bundle_page(tools, answers, tmp_path).as_uri())

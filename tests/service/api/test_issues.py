@@ -44,10 +44,7 @@ def test_issue_is_immutable(client, issue_ids):
     assert client.get(f"/v1/series/boats/issues/{issue_ids[2]}").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "name", ["forecast", "totals", "exceedance", "capacity", "quiet", "panel", "gauges/chance"]
-)
-def test_as_of_selects_the_issue_current_then(client, clock, issue_ids, name):
+def test_as_of_selects_the_issue_current_then(client, clock, issue_ids):
     clock.now = utc(2031, 1, 1)
     for as_of, expected in (
         ("2027-01-03T12:00:00Z", issue_ids[4]),
@@ -56,8 +53,9 @@ def test_as_of_selects_the_issue_current_then(client, clock, issue_ids, name):
         ("2030-01-01", issue_ids[0]),
     ):
         query = {"as_of": as_of, "from": "2026-01-02"}
-        response = client.get(f"{PEOPLE}/{name}", query_string=query)
-        assert response.json["issue_id"] == expected, as_of
+        for name in ("forecast", "panel"):
+            response = client.get(f"{PEOPLE}/{name}", query_string=query)
+            assert response.json["issue_id"] == expected, as_of
 
 
 def test_panel_accepts_times_and_updates_with_figures(client, context):

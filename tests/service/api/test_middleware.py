@@ -39,9 +39,9 @@ def test_cors_allows_the_configured_origins(client_with):
 
 
 @pytest.fixture
-def any_client(database_url, tmp_path, clock):
-    """The service with mail, on SQLite and on PostgreSQL."""
-    opened = open_context(mail_settings(tmp_path, free_port(), database_url=database_url))
+def any_client(tmp_path, clock):
+    """The service with mail."""
+    opened = open_context(mail_settings(tmp_path, free_port()))
     publish_sample(opened)
     yield create_app(opened, clock).test_client()
     opened.database.close()

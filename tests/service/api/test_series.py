@@ -1,10 +1,6 @@
 import csv
 import io
 
-import pytest
-
-from service.issues import issue_store
-from tests.service.stored_issues import latest_issue
 from tests.service.support import collect_sql, publish, random_paths, utc
 
 PEOPLE = "/v1/series/people"
@@ -40,23 +36,6 @@ def test_forecast_begins_today_and_describes_the_issue(shared):
     naive = get(shared, f"{PEOPLE}/forecast?model=seasonal_naive")
     assert naive["model"] == "seasonal_naive"
     assert naive["rows"] != body["rows"]
-
-
-def test_forecast_and_totals_match_the_stored_paths(client, context):
-    """Recomputed from the stored paths with plain loops."""
-    rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
-    (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
-    with context.database.reading() as connection:
-        paths = issue_store.load_paths(connection, latest_issue(context), "calibrated_pool")
-    for ahead, row in enumerate(rows, start=1):
-        day = sorted(paths.values[:, ahead].tolist())
-        assert row["median"] == day[99]
-        assert (row["lo80"], row["hi80"]) == (day[19], day[179])
-        assert row["mean"] == pytest.approx(sum(day) / 200, abs=0.0051)
-        assert row["p_zero"] == day.count(0) / 200
-    sums = sorted(sum(path[1:8]) for path in paths.values.tolist())
-    assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
-    assert week["known"] == 0
 
 
 def test_old_figures_make_responses_stale(client, clock):
