@@ -8,7 +8,7 @@ __all__ = ["IssueLoader", "IssueView"]
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterator
 from copy import copy
-from threading import Condition, Lock
+from threading import Condition
 from typing import Self, TypeVar
 
 from cachetools import LRUCache, TTLCache, cached
@@ -16,7 +16,7 @@ from cachetools import LRUCache, TTLCache, cached
 from forecast.joint import Joint
 from service.answers.ahead import IssueView
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
-from service.answers.state import STATE_JOBS, Facts, State, state_of
+from service.answers.state import NEEDED_JOBS, Facts, State, state_of
 from service.core import run_store
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
@@ -30,7 +30,6 @@ from service.issues import fitted_models, issue_store, note_store
 from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
-_LOOK_SECONDS = 5.0  # how long a check of files and disks stays valid
 _READ_SECONDS = 1.0  # the clock shows whole seconds
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
@@ -51,12 +50,6 @@ class IssueLoader:
             key=lambda key, _: (key, context.database.commits),
             condition=Condition(),
         )(lambda _, read: read())
-        self._find_problems = cached(
-            TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
-        )(find_problems)
-        self._write_problem = cached(TTLCache(1, _LOOK_SECONDS), key=lambda _: (), lock=Lock())(
-            context.database.write_problem
-        )
 
     def each_route(self) -> Iterator[Self]:
         """Yield a loader for each enabled route; they share one cache."""
@@ -195,12 +188,14 @@ class IssueLoader:
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last: dict[str, Run | None] = {}
-        for job in STATE_JOBS:  # an ingest counts only if it read the configured source
+        for job in NEEDED_JOBS:  # an ingest counts only if it read the configured source
             source = self.context.settings.source if job == "ingest" else None
             ended = run_store.list_ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
-        problems = self._write_problem(connection), self._find_problems(self.context)
-        facts = Facts(newest, last, new_at, unused, *problems)
+        key = ("problems", self.route.name)
+        of_models = self._read_once(key, lambda: find_problems(self.context))
+        of_database = self.context.database.write_problem(connection)
+        facts = Facts(newest, last, new_at, unused, of_database, of_models)
         return state_of(issue, facts, now, self.context.settings, self.route)
 
     def latest_state(self, series_id: str) -> State:

@@ -2,8 +2,8 @@
 
 __all__ = [
     "LASTING",
+    "NEEDED_JOBS",
     "OLD_FIGURES",
-    "STATE_JOBS",
     "Facts",
     "Reason",
     "State",
@@ -23,12 +23,11 @@ from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
 from service.issues.issue_store import Issue
 
-STATE_JOBS = ("ingest", "weather", "refit")  # their runs affect the state
+NEEDED_JOBS = ("ingest", "refit")  # their failure degrades; old weather has its own reason
 OLD_FIGURES = ("figures_old", "source_late")
 LASTING = "champion_failed"
 """The only reason about an issue itself; all others are about the present."""
 
-_NEEDED = ("ingest", "refit")  # jobs whose failure degrades; old weather has its own reason
 _ISSUE_HOURS = 36  # a day, plus the night after a day with late figures
 
 
@@ -97,7 +96,7 @@ def _reasons(
             yield Reason(LASTING, detail)
         if settings.reads_weather and route.weather_points:
             yield from _weather(facts, now)
-    for job in _NEEDED:
+    for job in NEEDED_JOBS:
         run = facts.last_runs.get(job)
         if run is not None and run.outcome == "failed":
             yield Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
