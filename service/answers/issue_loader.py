@@ -187,11 +187,10 @@ class IssueLoader:
             new_at = read[0] if read else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
-        last: dict[str, Run | None] = {}
+        last: list[Run] = []
         for job in NEEDED_JOBS:  # an ingest counts only if it read the configured source
             source = self.context.settings.source if job == "ingest" else None
-            ended = run_store.list_ended(connection, job, source, self.route.name)
-            last[job] = ended[0] if ended else None
+            last += run_store.list_ended(connection, job, source, self.route.name)[:1]
         key = ("problems", self.route.name)
         of_models = self._read_once(key, lambda: find_problems(self.context))
         of_database = self.context.database.write_problem(connection)

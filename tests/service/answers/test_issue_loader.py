@@ -87,12 +87,6 @@ def test_second_view_reads_no_paths(loader, context):
     assert not any("issue_paths" in s or "observations" in s for s in queries)
 
 
-def test_error_is_not_cached(loader):
-    with pytest.raises(ZeroDivisionError):
-        loader.compute_once("x", lambda: 1 // 0)
-    assert loader.compute_once("x", lambda: 1) == loader.compute_once("x", lambda: 2) == 1
-
-
 def test_concurrent_callers_wait_for_one_read(loader, monkeypatch):
     models = []
     load_paths = issue_store.load_paths
