@@ -138,7 +138,7 @@ class IssueLoader:
         observed = self.compute_once(
             ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
         )
-        state = self.state(connection, issue.series_id, issue, now)
+        state = self.state(connection, issue.series_id, now, issue)
         today = max(day, issue.data_through + _DAY)
         first = first or today
         is_past, entry = first < self.route.day(now), by_model[model]
@@ -177,9 +177,9 @@ class IssueLoader:
                 raise BadQuestion("as_of", f"today, {today}, or before", as_of)
 
     def state(
-        self, connection: Connection, series_id: str, issue: Issue | None, now: dt.datetime
+        self, connection: Connection, series_id: str, now: dt.datetime, issue: Issue | None = None
     ) -> State:
-        """Return the state of `issue`, or of a series without one, at `now`."""
+        """Return the state of `issue`, by default the newest of the series, if any, at `now`."""
         newest = issue_store.get_latest_issue(connection, series_id)
         new_at, unused = None, ""
         if self.context.reads_weather:
@@ -195,14 +195,13 @@ class IssueLoader:
         of_models = self._read_once(key, lambda: find_problems(self.context))
         of_database = self.context.database.write_problem(connection)
         facts = Facts(newest, last, new_at, unused, of_database, of_models)
-        return state_of(issue, facts, now, self.context.settings, self.route)
+        return state_of(issue or newest, facts, now, self.context.settings, self.route)
 
     def latest_state(self, series_id: str) -> State:
         """Return the state of the newest issue of a series, or of the leading one."""
         series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
-            issue = issue_store.get_latest_issue(connection, series_id)
-            return self.state(connection, series_id, issue, self.clock())
+            return self.state(connection, series_id, self.clock())
 
     def read_recent(self, key: Hashable, read: Callable[[Connection], T]) -> T:
         """Return a result of `read` at most a second old, and after all commits of this process."""

@@ -47,7 +47,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
                 name: issue_store.get_latest_issue(connection, name) for name in route.forecast
             }
             for name, issue in newest.items():
-                state = one.state(connection, name, issue, now)
+                state = one.state(connection, name, now)
                 if issue:
                     series.append(_issue(one, connection, issue, state, now))
                 if issue or not any(newest.values()):
