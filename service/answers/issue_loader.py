@@ -28,7 +28,7 @@ from service.data import weather_store
 from service.data.observation_store import AsOf
 from service.issues import fitted_models, issue_store, note_store
 from service.issues.declared_models import find_problems
-from service.issues.issue_store import Entry, Issue
+from service.issues.issue_store import Issue
 
 _READ_SECONDS = 1.0  # the clock shows whole seconds
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
@@ -125,7 +125,8 @@ class IssueLoader:
         first: dt.date | None,
         now: dt.datetime,
     ) -> IssueView:
-        by_model = {entry.model: entry for entry in self.entries(connection, issue)}
+        entries = issue_store.list_entries(connection, issue.issue_id)
+        by_model = {entry.model: entry for entry in entries}
         model = issue.champion if model == "champion" else model
         if model not in by_model:
             allowed = ", ".join(["champion", *by_model])
@@ -230,10 +231,3 @@ class IssueLoader:
         """Return `make()`, computed once per key while recently used; concurrent callers wait."""
         result: T = self._compute_once(key, make)
         return result
-
-    def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
-        """Return the models of `issue`."""
-        return self.compute_once(
-            ("entries", issue.issue_id),
-            lambda: issue_store.list_entries(connection, issue.issue_id),
-        )
