@@ -5,6 +5,7 @@ __all__ = ["blueprint"]
 import json
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template
@@ -117,16 +118,21 @@ def _attachment(shown: PageView, file: str, kind: str, content: str | bytes) -> 
 def _entries(params: PageParams) -> list[dict[str, Any]]:
     """Return the last forecasts and corrections of a series, newest first.
 
-    Each has ``updated``, and ``revision`` or ``issue_id`` with its ``headline``, None if it is too
-    short to have one: its numbers never change, but its sentence does as figures arrive.
+    Each has ``updated``, and ``revision`` or ``issue_id`` with its ``headline``: only the numbers
+    of that never change. It is None if the forecast is too short to have one.
     """
     loader, series_id = params.loader, params.series_id
     rows: list[dict[str, Any]] = []
     for issue in list_issues(loader, series_id, _FEED_ISSUES)[0]:
-        row: dict[str, Any] = {**issue, "updated": issue["issued_at"], "headline": None}
-        with suppress(NoAnswer):
-            row["headline"] = headline(loader, replace(params, issue_id=issue["issue_id"]).view)
-        rows.append(row)
+        of_issue = replace(params, issue_id=issue["issue_id"])
+        numbers = loader.compute_once(("feed", issue["issue_id"]), partial(_headline, of_issue))
+        rows.append({**issue, "updated": issue["issued_at"], "headline": numbers})
     revised = [row for row in revisions(loader, series_id)["rows"] if row["ruled"]]
     rows += [{"updated": row["known_at"], "revision": row} for row in revised[-_FEED_CORRECTIONS:]]
     return sorted(rows, key=lambda row: str(row["updated"]), reverse=True)
+
+
+def _headline(params: PageParams) -> dict[str, Any] | None:
+    with suppress(NoAnswer):
+        return headline(params.loader, params.view)
+    return None
