@@ -6,7 +6,7 @@ An alarm means that someone should investigate; it changes no number and no stat
 __all__ = ["CHANCE", "WEEKS", "alarms", "record_alarms"]
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -35,44 +35,10 @@ _LEAST = 8  # minimum number of issues, or weeks
 _DAY, _WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 
 Alarm = dict[str, Any]
-"""``name series_id detail since numbers``; those about the service have no series."""
+"""``name series_id detail since numbers``; those about the service have no series.
 
-
-class _Record:
-    """Scored live issues of a series, at least one, ordered by origin."""
-
-    def __init__(self, series_id: str, scored: Sequence[Scored]) -> None:
-        self.series_id = series_id
-        self.last = max(row.origin + row.days_known * _DAY for row in scored)
-        scored = [row for row in scored if row.origin + 2 * _WINDOW >= self.last]
-        following = [row.origin for row in scored[1:]] + [dt.date.max]
-        # Each day by the last issue made before it: the day before the first, and the PIT.
-        self._days = [
-            (row.origin, row.content["days"]["pit"][: (until - row.origin).days][: row.days_known])
-            for row, until in zip(scored, following, strict=True)
-        ]
-        # The first issue from each Sunday on, so that the days forecast begin on Monday.
-        first: dict[int, Scored] = {}
-        for row in scored:
-            if "total_7" in row.content["totals"]:
-                first.setdefault(row.origin.toordinal() // 7, row)
-        self._weeks = without_overlap(first.values(), 7, lambda row: row.origin.toordinal())
-
-    def days(self, end: dt.date) -> list[list[float]]:
-        """Return the PIT of the window's days, one list per issue."""
-        first, windows = end - _WINDOW, []
-        for origin, pits in self._days:
-            if origin < end and origin + len(pits) * _DAY > first:
-                windows.append(pits[max((first - origin).days, 0) : (end - origin).days])
-        return windows
-
-    def weeks(self, end: dt.date) -> list[float]:
-        """Return the PIT of the window's non-overlapping 7-day totals."""
-        return [
-            row.content["totals"]["total_7"]["pit"]
-            for row in self._weeks
-            if end - _WINDOW <= row.origin <= end - _WEEK
-        ]
+``since`` is the first day of the tested window, or the day after a missed week or a limit.
+"""
 
 
 def alarms(loader: IssueLoader) -> list[Alarm]:
@@ -101,8 +67,9 @@ def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list
         )
     raised = _last_week_alarms(loader, series_id, monday)
     if rows:
-        record = _Record(series_id, rows)
-        raised = _pit_alarms(record) + _coverage_alarms(record) + raised
+        last = max(row.origin + row.days_known * _DAY for row in rows)
+        tested = _day_alarms(series_id, rows, last) + _week_alarms(series_id, rows, last)
+        raised = tested + raised
     return raised
 
 
@@ -114,72 +81,79 @@ def _alarm(
     return head | {"since": since.isoformat(), "numbers": numbers}
 
 
-def _pit_alarms(record: _Record) -> list[Alarm]:
+def _day_alarms(series_id: str, scored: Sequence[Scored], last: dt.date) -> list[Alarm]:
     """Check whether the mean and the spread of the days' PIT are as expected."""
-    raised = []
-    for name, p_of in (("pit_mean", "p_mean"), ("pit_spread", "p_spread")):
-        since = _since(record, partial(_p_of_days, record, p_of))
-        if since is None:
-            continue
-        moments = pit_moments(record.days(record.last))
-        numbers = {key: round(value, 4) for key, value in vars(moments).items()}
-        if name == "pit_mean":
-            side = "lower" if moments.mean < 0.5 else "higher"
-            what = f"were {side} than forecast by more than chance allows: "
-            what += f"mean PIT {moments.mean:.2f}, expected 0.50"
-        else:
-            side = "narrow" if moments.spread > 1 else "wide"
-            what = f"show that the ranges are too {side}: "
-            what += f"the PIT varies {moments.spread:.2f} times as much as expected"
-        detail = (
-            f"the {moments.n_days} days of the last {WEEKS} weeks {what} "
-            f"({_format_p(getattr(moments, p_of))})"
-        )
-        raised.append(_alarm(name, record.series_id, detail, since, numbers))
-    return raised
-
-
-def _p_of_days(record: _Record, name: str, end: dt.date) -> float:
-    days = record.days(end)
-    return float(getattr(pit_moments(days), name)) if len(days) >= _LEAST else 1.0
-
-
-def _coverage_alarms(record: _Record) -> list[Alarm]:
-    """Check whether the coverage of weekly totals is as expected."""
-    since = _since(record, lambda end: min(_p_of_weeks(record, end).values(), default=1.0))
-    if since is None:
+    days = _day_pits(scored, last)
+    if len(days) < _LEAST:
         return []
-    pits = record.weeks(record.last)
-    chances = _p_of_weeks(record, record.last)
+    moments = pit_moments(days)
+    numbers = {key: round(value, 4) for key, value in vars(moments).items()}
+    side = "lower" if moments.mean < 0.5 else "higher"
+    width = "narrow" if moments.spread > 1 else "wide"
+    mean = (
+        f"were {side} than forecast by more than chance allows: mean PIT {moments.mean:.2f}, "
+        "expected 0.50"
+    )
+    spread = (
+        f"show that the ranges are too {width}: the PIT varies {moments.spread:.2f} times as much "
+        "as expected"
+    )
+    tests = (("pit_mean", moments.p_mean, mean), ("pit_spread", moments.p_spread, spread))
+    since, span = last - _WINDOW + _DAY, f"the {moments.n_days} days of the last {WEEKS} weeks"
+    return [
+        _alarm(name, series_id, f"{span} {what} ({_format_p(p)})", since, numbers)
+        for name, p, what in tests
+        if p < CHANCE
+    ]
+
+
+def _day_pits(scored: Sequence[Scored], last: dt.date) -> list[list[float]]:
+    """Return the PIT of each day of the window by the last issue before it, one list per issue."""
+    before, windows = last - _WINDOW, []
+    for row, until in zip(scored, [*(row.origin for row in scored[1:]), last], strict=True):
+        pits = row.content["days"]["pit"][: (until - row.origin).days][: row.days_known]
+        if row.origin + len(pits) * _DAY > before:
+            windows.append(pits[max((before - row.origin).days, 0) :])
+    return windows
+
+
+def _week_alarms(series_id: str, scored: Sequence[Scored], last: dt.date) -> list[Alarm]:
+    """Check whether the coverage of weekly totals is as expected."""
+    pits = _week_pits(scored, last)
+    if len(pits) < _LEAST:
+        return []
+    chances = {n: coverage_p(_count_hits(pits, n), len(pits), n) for n in DAY_LEVELS}
     level = min(chances, key=lambda level: chances[level])
-    hits = _count_hits(pits, level)
+    if chances[level] >= CHANCE:
+        return []
     numbers: dict[str, Any] = {"n_weeks": len(pits)}
     for each, p in chances.items():
         numbers |= {f"held_{each}": _count_hits(pits, each), f"p_{each}": round(p, 5)}
     detail = (
-        f"{hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were within the {level}% "
-        f"range; {level * len(pits) / 100:.0f} were expected ({_format_p(chances[level])})"
+        f"{_count_hits(pits, level)} of {len(pits)} weekly totals of the last {WEEKS} weeks were "
+        f"within the {level}% range; {level * len(pits) / 100:.0f} were expected "
+        f"({_format_p(chances[level])})"
     )
-    return [_alarm("weekly_coverage", record.series_id, detail, since, numbers)]
+    return [_alarm("weekly_coverage", series_id, detail, last - _WINDOW + _DAY, numbers)]
 
 
-def _p_of_weeks(record: _Record, end: dt.date) -> dict[int, float]:
-    pits = record.weeks(end)
-    if len(pits) < _LEAST:
-        return {}
-    return {level: coverage_p(_count_hits(pits, level), len(pits), level) for level in DAY_LEVELS}
+def _week_pits(scored: Sequence[Scored], last: dt.date) -> list[float]:
+    """Return the PIT of the window's 7-day totals, which do not overlap."""
+    # The first issue from each Sunday on, so that the days forecast begin on Monday.
+    first: dict[int, Scored] = {}
+    for row in scored:
+        if "total_7" in row.content["totals"]:
+            first.setdefault(row.origin.toordinal() // 7, row)
+    weeks = without_overlap(first.values(), 7, lambda row: row.origin.toordinal())
+    return [
+        row.content["totals"]["total_7"]["pit"]
+        for row in weeks
+        if last - _WINDOW <= row.origin <= last - _WEEK
+    ]
 
 
 def _count_hits(pits: Sequence[float], level: int) -> int:
     return int(covered_by_pit(pits, level).sum())
-
-
-def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
-    """Return the first day of the latest unbroken run of p-values below `CHANCE`."""
-    day, since = record.last, None
-    while day > record.last - _WINDOW and p_at(day) < CHANCE:
-        since, day = day, day - _DAY
-    return since
 
 
 def _last_week_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:

@@ -19,6 +19,7 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import first_day, issue_id_of_day
 from service.answers.totals import periods
+from service.issues import issue_store
 
 MOST_FORECASTS = 4  # for a readable chart
 _HORIZON = 28
@@ -85,7 +86,8 @@ def list_models(loader: IssueLoader, series_id: str) -> dict[str, str]:
     """Return the titles of the latest forecast's models, by name."""
     issue = loader.view(series_id).issue
     with loader.context.database.reading() as connection:
-        return {entry.model: entry.title for entry in loader.entries(connection, issue)}
+        entries = issue_store.list_entries(connection, issue.issue_id)
+    return {entry.model: entry.title for entry in entries}
 
 
 def default_days(loader: IssueLoader, series_id: str) -> list[dt.date]:

@@ -8,7 +8,7 @@ __all__ = ["IssueLoader", "IssueView"]
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterator
 from copy import copy
-from threading import Condition, Lock
+from threading import Condition
 from typing import Self, TypeVar
 
 from cachetools import LRUCache, TTLCache, cached
@@ -16,7 +16,7 @@ from cachetools import LRUCache, TTLCache, cached
 from forecast.joint import Joint
 from service.answers.ahead import IssueView
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
-from service.answers.state import STATE_JOBS, Facts, State, state_of
+from service.answers.state import NEEDED_JOBS, Facts, State, state_of
 from service.core import run_store
 from service.core.clock import format_instant, utc_now
 from service.core.context import Context
@@ -28,9 +28,8 @@ from service.data import weather_store
 from service.data.observation_store import AsOf
 from service.issues import fitted_models, issue_store, note_store
 from service.issues.declared_models import find_problems
-from service.issues.issue_store import Entry, Issue
+from service.issues.issue_store import Issue
 
-_LOOK_SECONDS = 5.0  # how long a check of files and disks stays valid
 _READ_SECONDS = 1.0  # the clock shows whole seconds
 _CACHE_SIZE, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
@@ -51,12 +50,6 @@ class IssueLoader:
             key=lambda key, _: (key, context.database.commits),
             condition=Condition(),
         )(lambda _, read: read())
-        self._find_problems = cached(
-            TTLCache(_CACHE_SIZE, _LOOK_SECONDS), key=lambda one: one.route.name, lock=Lock()
-        )(find_problems)
-        self._write_problem = cached(TTLCache(1, _LOOK_SECONDS), key=lambda _: (), lock=Lock())(
-            context.database.write_problem
-        )
 
     def each_route(self) -> Iterator[Self]:
         """Yield a loader for each enabled route; they share one cache."""
@@ -132,7 +125,8 @@ class IssueLoader:
         first: dt.date | None,
         now: dt.datetime,
     ) -> IssueView:
-        by_model = {entry.model: entry for entry in self.entries(connection, issue)}
+        entries = issue_store.list_entries(connection, issue.issue_id)
+        by_model = {entry.model: entry for entry in entries}
         model = issue.champion if model == "champion" else model
         if model not in by_model:
             allowed = ", ".join(["champion", *by_model])
@@ -145,7 +139,7 @@ class IssueLoader:
         observed = self.compute_once(
             ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
         )
-        state = self.state(connection, issue.series_id, issue, now)
+        state = self.state(connection, issue.series_id, now, issue)
         today = max(day, issue.data_through + _DAY)
         first = first or today
         is_past, entry = first < self.route.day(now), by_model[model]
@@ -184,9 +178,9 @@ class IssueLoader:
                 raise BadQuestion("as_of", f"today, {today}, or before", as_of)
 
     def state(
-        self, connection: Connection, series_id: str, issue: Issue | None, now: dt.datetime
+        self, connection: Connection, series_id: str, now: dt.datetime, issue: Issue | None = None
     ) -> State:
-        """Return the state of `issue`, or of a series without one, at `now`."""
+        """Return the state of `issue`, by default the newest of the series, if any, at `now`."""
         newest = issue_store.get_latest_issue(connection, series_id)
         new_at, unused = None, ""
         if self.context.reads_weather:
@@ -194,21 +188,21 @@ class IssueLoader:
             new_at = read[0] if read else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
-        last: dict[str, Run | None] = {}
-        for job in STATE_JOBS:  # an ingest counts only if it read the configured source
+        last: list[Run] = []
+        for job in NEEDED_JOBS:  # an ingest counts only if it read the configured source
             source = self.context.settings.source if job == "ingest" else None
-            ended = run_store.list_ended(connection, job, source, self.route.name)
-            last[job] = ended[0] if ended else None
-        problems = self._write_problem(connection), self._find_problems(self.context)
-        facts = Facts(newest, last, new_at, unused, *problems)
-        return state_of(issue, facts, now, self.context.settings, self.route)
+            last += run_store.list_ended(connection, job, source, self.route.name)[:1]
+        key = ("problems", self.route.name)
+        of_models = self._read_once(key, lambda: find_problems(self.context))
+        of_database = self.context.database.write_problem(connection)
+        facts = Facts(newest, last, new_at, unused, of_database, of_models)
+        return state_of(issue or newest, facts, now, self.context.settings, self.route)
 
     def latest_state(self, series_id: str) -> State:
         """Return the state of the newest issue of a series, or of the leading one."""
         series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
-            issue = issue_store.get_latest_issue(connection, series_id)
-            return self.state(connection, series_id, issue, self.clock())
+            return self.state(connection, series_id, self.clock())
 
     def read_recent(self, key: Hashable, read: Callable[[Connection], T]) -> T:
         """Return a result of `read` at most a second old, and after all commits of this process."""
@@ -237,10 +231,3 @@ class IssueLoader:
         """Return `make()`, computed once per key while recently used; concurrent callers wait."""
         result: T = self._compute_once(key, make)
         return result
-
-    def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
-        """Return the models of `issue`."""
-        return self.compute_once(
-            ("entries", issue.issue_id),
-            lambda: issue_store.list_entries(connection, issue.issue_id),
-        )

@@ -67,7 +67,7 @@ def describe_issue(loader: IssueLoader, series_id: str, issue_id: str) -> dict[s
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
         issue = loader.issue(connection, series_id, issue_id)
-        entries = loader.entries(connection, issue)
+        entries = issue_store.list_entries(connection, issue_id)
         weather = note_store.get_note(connection, issue_id, note_store.WEATHER)
     models = [asdict(entry) for entry in entries]
     failures = [{"model": name, "reason": why} for name, why in issue.failures.items()]

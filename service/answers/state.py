@@ -2,8 +2,8 @@
 
 __all__ = [
     "LASTING",
+    "NEEDED_JOBS",
     "OLD_FIGURES",
-    "STATE_JOBS",
     "Facts",
     "Reason",
     "State",
@@ -12,8 +12,8 @@ __all__ = [
 ]
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.core.clock import format_age, format_instant
@@ -23,12 +23,11 @@ from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
 from service.issues.issue_store import Issue
 
-STATE_JOBS = ("ingest", "weather", "refit")  # their runs affect the state
+NEEDED_JOBS = ("ingest", "refit")  # their failure degrades; old weather has its own reason
 OLD_FIGURES = ("figures_old", "source_late")
 LASTING = "champion_failed"
 """The only reason about an issue itself; all others are about the present."""
 
-_NEEDED = ("ingest", "refit")  # jobs whose failure degrades; old weather has its own reason
 _ISSUE_HOURS = 36  # a day, plus the night after a day with late figures
 
 
@@ -57,7 +56,7 @@ class Facts:
     """Inputs to the state, apart from the requested issue; problems have a name and a detail."""
 
     newest: Issue | None = None  # of the same series; None: the requested issue
-    last_runs: Mapping[str, Run | None] = field(default_factory=dict)  # last ended run of each job
+    last_runs: Sequence[Run] = ()  # the last that ended of each needed job
     weather_new_at: dt.datetime | None = None  # when a new weather forecast was first read
     weather_unused: str = ""  # why the newest issue lacks expected weather
     write_problem: tuple[str, str] | None = None  # why the database is not writable
@@ -97,10 +96,9 @@ def _reasons(
             yield Reason(LASTING, detail)
         if settings.reads_weather and route.weather_points:
             yield from _weather(facts, now)
-    for job in _NEEDED:
-        run = facts.last_runs.get(job)
-        if run is not None and run.outcome == "failed":
-            yield Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
+    for run in facts.last_runs:
+        if run.outcome == "failed":
+            yield Reason(f"{run.job}_failed", f"the last {run.job} job failed: {run.reason}")
     for problem in (facts.write_problem, *facts.model_problems):
         if problem:
             yield Reason(*problem)

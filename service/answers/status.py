@@ -47,7 +47,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
                 name: issue_store.get_latest_issue(connection, name) for name in route.forecast
             }
             for name, issue in newest.items():
-                state = one.state(connection, name, issue, now)
+                state = one.state(connection, name, now)
                 if issue:
                     series.append(_issue(one, connection, issue, state, now))
                 if issue or not any(newest.values()):
@@ -132,7 +132,8 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
 def _issue(
     loader: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
-    fitted = [asdict(e) | {"failure": None} for e in loader.entries(connection, issue)]
+    entries = issue_store.list_entries(connection, issue.issue_id)
+    fitted = [asdict(entry) | {"failure": None} for entry in entries]
     failed = [
         {"model": name, "title": name, "role": None, "version": None, "failure": reason}
         for name, reason in issue.failures.items()

@@ -59,7 +59,7 @@ def track_record(
             connection, loader.route, series_id, kind, dt.date.min
         )
         newest = issue_store.get_latest_issue(connection, series_id)
-        entries = loader.entries(connection, newest) if newest else []
+        entries = issue_store.list_entries(connection, newest.issue_id) if newest else []
     models = {"champion", *(row.model for row in everything), *(one.model for one in entries)}
     if model not in models:
         raise NotFound(

@@ -90,14 +90,14 @@ def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
     return [approximate(numbers[name], lo, hi) for name in ("median", "lo80", "hi80")]
 
 
-def range_chance(lo: float | str, hi: float | str, level: int = 80, known: int = 0) -> str:
-    """Say the chance of a central range in words: nothing can be below what is `known`."""
+def range_chance(lo: float | str, hi: float | str, known: int = 0) -> str:
+    """Say the chance of an 80% range in words: nothing can be below what is `known`."""
     lo, hi = (one if isinstance(one, str) else f"{one:,}" for one in (lo, hi))
     if hi == f"{known:,}":
-        return f"at least a {(100 + level) // 2}% chance of {hi}"
+        return f"at least a 90% chance of {hi}"
     if lo == f"{known:,}":
-        return f"{(100 + level) // 2}% chance of at most {hi}"
-    return f"{level}% chance of between {lo} and {hi}"
+        return f"90% chance of at most {hi}"
+    return f"80% chance of between {lo} and {hi}"
 
 
 def status_name(status: str) -> str:

@@ -3,6 +3,7 @@
 __all__ = ["blueprint"]
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from service.answers.figures import revisions
 from service.answers.headline import headline
 from service.answers.issues import list_issues
 from service.core.files import csv_text
-from service.page.exhibits import Exhibit, icon_png, metadata_of, png_of
+from service.page.exhibits import Exhibit, metadata_of, png_of
 from service.page.page_params import PageParams, read_page_params
 from service.page.pages import PageView, read_view, with_etag
 
@@ -92,15 +93,6 @@ def feed() -> Response:
     return with_etag(Response(text, content_type="application/atom+xml; charset=utf-8"))
 
 
-@blueprint.get("/favicon.ico")
-@blueprint.get("/apple-touch-icon.png")
-def icon() -> Response:
-    """Send the icon as PNG, for browsers that request these names."""
-    answer = with_etag(Response(icon_png(), content_type="image/png"))
-    answer.headers["Cache-Control"] = "public, max-age=86400"
-    return answer
-
-
 def _exhibit(view: str, name: str) -> tuple[PageView, Exhibit]:
     shown = read_view(view)
     for field, detail in shown.context["errors"].items():
@@ -126,27 +118,21 @@ def _attachment(shown: PageView, file: str, kind: str, content: str | bytes) -> 
 def _entries(params: PageParams) -> list[dict[str, Any]]:
     """Return the last forecasts and corrections of a series, newest first.
 
-    Each has ``updated``; and ``issue_id`` with its ``headline``, None if it is too short to have
-    one, or ``revision``.
+    Each has ``updated``, and ``revision`` or ``issue_id`` with its ``headline``: only the numbers
+    of that never change. It is None if the forecast is too short to have one.
     """
     loader, series_id = params.loader, params.series_id
     rows: list[dict[str, Any]] = []
     for issue in list_issues(loader, series_id, _FEED_ISSUES)[0]:
         of_issue = replace(params, issue_id=issue["issue_id"])
-        summary = loader.compute_once(("feed", issue["issue_id"]), partial(_summary, of_issue))
-        rows.append({**issue, "updated": issue["issued_at"], "headline": summary})
+        numbers = loader.compute_once(("feed", issue["issue_id"]), partial(_headline, of_issue))
+        rows.append({**issue, "updated": issue["issued_at"], "headline": numbers})
     revised = [row for row in revisions(loader, series_id)["rows"] if row["ruled"]]
     rows += [{"updated": row["known_at"], "revision": row} for row in revised[-_FEED_CORRECTIONS:]]
     return sorted(rows, key=lambda row: str(row["updated"]), reverse=True)
 
 
-def _summary(params: PageParams) -> dict[str, Any] | None:
-    """Return the numbers of a headline without its sentence, which changes as figures arrive."""
-    try:
-        numbers = headline(params.loader, params.view)
-    except NoAnswer:
-        return None
-    names = ("from", "to", "median", "lo80", "hi80")
-    return {name: numbers[name] for name in names} | {
-        "data_through": params.view.issue.data_through
-    }
+def _headline(params: PageParams) -> dict[str, Any] | None:
+    with suppress(NoAnswer):
+        return headline(params.loader, params.view)
+    return None

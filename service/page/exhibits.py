@@ -4,7 +4,7 @@ Pictures are drawn from the same SVG and style sheet as on the page. `columns.cs
 columns.
 """
 
-__all__ = ["BAND_KEYS", "LEVELS", "RANGES", "Exhibit", "icon_png", "metadata_of", "png_of"]
+__all__ = ["BAND_KEYS", "LEVELS", "RANGES", "Exhibit", "metadata_of", "png_of"]
 
 import csv
 import re
@@ -118,15 +118,6 @@ def png_of(exhibit: Exhibit, source: str) -> bytes:
             font_family="DejaVu Sans",
         )
     )
-
-
-@cache
-def icon_png() -> bytes:
-    """Return the icon of the page, 180 pixels wide."""
-    import resvg_py
-
-    svg = (_STATIC / "icon.svg").read_text("utf-8")
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=180, height=180))
 
 
 @cache

@@ -2,7 +2,6 @@
 
 __all__ = ["PageView", "blueprint", "read_view", "with_etag"]
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,8 @@ from flask import (
 )
 
 from service.answers.alarms import record_alarms
-from service.answers.issues import first_day, list_issues
-from service.answers.wording import FILTERS, short_day, status_name
+from service.answers.issues import first_day
+from service.answers.wording import FILTERS, status_name
 from service.core.clock import format_day
 from service.page.compare import compare_context
 from service.page.exhibits import Exhibit
@@ -45,7 +44,6 @@ _CONTEXTS: dict[str, Callable[[PageParams, Mapping[str, str]], dict[str, Any]]] 
     "compare": compare_context,
 }
 _STATIC = Path(__file__).parent / "static"
-_RECENT = 8
 
 for _name, _filter in FILTERS.items():
     blueprint.add_app_template_filter(_filter, _name)
@@ -76,6 +74,13 @@ def static(filename: str) -> Response:
     return answer
 
 
+@blueprint.get("/favicon.ico")
+@blueprint.get("/apple-touch-icon.png")
+def icon() -> Response:
+    """Send the icon as PNG, for browsers that request these names."""
+    return static("icon.png")
+
+
 @blueprint.get("/about")
 def about() -> Response:
     """Show the page About, which needs no forecast."""
@@ -100,7 +105,6 @@ def page() -> Response:
         unit=view.declared.unit,
         today=loader.today(),
         first_day=first_day(loader, params.series_id),
-        recent=_recent(params),
         alarms=[] if params.is_past else record_alarms(loader, params.series_id),
         links=shown.links,
         cite=shown.cite,
@@ -108,18 +112,6 @@ def page() -> Response:
         **shown.context,
     )
     return with_etag(make_response(text, 400 if shown.context["errors"] else 200))
-
-
-def _recent(params: PageParams) -> list[tuple[str, str]]:
-    """Return ID and day of the last forecasts; also the time if a day has several."""
-    zone, year = params.loader.route.zone, params.loader.today().year
-    issues = list_issues(params.loader, params.series_id, _RECENT)[0]
-    moments = [dt.datetime.fromisoformat(one["issued_at"]).astimezone(zone) for one in issues]
-    days = [short_day(one.date(), one.year != year) for one in moments]
-    return [
-        (issue["issue_id"], f"{day}, {moment:%H:%M}" if days.count(day) > 1 else day)
-        for issue, day, moment in zip(issues, days, moments, strict=True)
-    ]
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def test_weather_missing_or_older_than_36_hours_is_reported(age, expected):
 
 
 def runs_with(outcome, *jobs):
-    return {job: Run(1, job, "p", NOW, NOW, outcome, "the reason", {}) for job in jobs}
+    return [Run(1, job, "p", NOW, NOW, outcome, "the reason", {}) for job in jobs]
 
 
 @pytest.mark.parametrize("job", ["ingest", "refit"])

@@ -13,20 +13,6 @@ from tests.service.stored_figures import Figure, store_as_documents
 from tests.service.support import NOW, ROUTE, ManualClock, publish, random_paths, record_run, utc
 
 
-def test_last_year_is_the_sum_of_the_same_days(site):
-    totals = site.client.get("/v1/series/people/totals").json["rows"]
-    page = site.client.get("/").text
-    for row in totals:
-        first, last = (dt.date.fromisoformat(row[end]) for end in ("from", "to"))
-        span = {"from": first.replace(year=first.year - 1), "to": last.replace(year=last.year - 1)}
-        days = site.client.get("/v1/series/people/observations", query_string=span).json
-        is_complete = len(days["rows"]) == (span["to"] - span["from"]).days + 1
-        expected = sum(day["value"] for day in days["rows"]) if is_complete else None
-        assert row["last_year"] == expected
-        if expected is not None:
-            assert f"<td>{expected:,}</td>" in page
-
-
 def test_arrivals_after_a_gap_are_shown_on_their_days(context, client):
     paths = {"climatology": random_paths("2026-01-01", 28)}
     issue_id = publish(context.database, paths, 1, issued_at=NOW).issue_id

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from service.answers.alarms import record_alarms
-from tests.service.support import ROUTE, publish, random_paths, record_run, utc
+from tests.service.support import ROUTE, publish, random_paths, utc
 
 
 def visible_text(response):
@@ -20,6 +20,12 @@ def test_responses_are_compressed(site, path):
     packed = site.client.get(path, headers=accept, buffered=True)
     assert packed.headers["Content-Encoding"] == "br"
     assert len(packed.data) < len(plain.data) / 1.5
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/apple-touch-icon.png"])
+def test_icon_is_sent_under_the_names_that_browsers_request(site, path):
+    response = site.client.get(path, buffered=True)
+    assert (response.status_code, response.mimetype) == (200, "image/png")
 
 
 def test_input_is_escaped(site):
@@ -92,14 +98,3 @@ def test_alarm_is_shown_on_now_and_record(degraded_site):
     past = visible_text(degraded_site.client.get("/?on=2025-12-21"))
     assert "job failed" not in past, "a past issue has no reasons about the present"
     assert degraded_site.client.get("/v1/status").json["alarms"] == [alarm]
-
-
-def test_forecasts_of_one_day_are_listed_with_their_times(site):
-    paths = {"climatology": random_paths("2025-12-24", 60)}
-    for hour in (9, 16):
-        moment = utc(2025, 12, 24, hour)
-        run_id = record_run(site.context.database, f"at {hour}", moment)
-        publish(site.context.database, paths, run_id, moment)
-    page = site.client.get("/").text
-    assert re.findall(r">(24 Dec[^<]*)<", page) == ["24 Dec 2025, 16:00", "24 Dec 2025, 09:00"]
-    assert ">25 Dec 2025<" in page
