@@ -30,7 +30,7 @@ OPEN = frozenset(
     {
         *("health.livez", "health.readyz"),
         *("openapi.spec", "docs.page", "docs.reference", "docs.static", "page.static"),
-        *("page.about", "downloads.icon"),
+        *("page.about", "page.icon"),
         *("subscriptions.form", "subscriptions.ask"),
         *("subscriptions.show_confirmation", "subscriptions.confirm"),
         *("subscriptions.show_leaving", "subscriptions.leave"),

@@ -65,8 +65,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         if code is None or code < 500:
             return SendResult("later", code)
         if isinstance(error, smtplib.SMTPSenderRefused):
-            reply = f"{code} {error.smtp_error!r}"
-            raise MailError(f"the SMTP server refuses the sender: {reply}") from error
+            raise MailError(f"the SMTP server refuses the sender: {_words(error)}") from error
         return SendResult("bounced", code)
 
     def _throttle(self) -> None:
@@ -82,7 +81,9 @@ class Session(contextlib.AbstractContextManager["Session"]):
                 self._smtp = self._connect()
             except OSError as error:
                 server = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
-                raise MailError(f"the SMTP server {server} cannot be used: {error}") from error
+                raise MailError(
+                    f"the SMTP server {server} cannot be used: {_words(error)}"
+                ) from error
         return self._smtp
 
     def _connect(self) -> smtplib.SMTP:
@@ -107,6 +108,15 @@ class Session(contextlib.AbstractContextManager["Session"]):
             with contextlib.suppress(OSError):
                 self._smtp.quit()
             self._smtp = None
+
+
+def _words(error: OSError) -> str:
+    """The server's reply in one line, or else the words of the system."""
+    if not isinstance(error, smtplib.SMTPResponseException):
+        return str(error)
+    # Escape control characters: the text is printed on terminals.
+    reply = repr(error.smtp_error).removeprefix("b").strip("'\"").replace("\\n", " ")
+    return f"{error.smtp_code} {reply}"
 
 
 def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:

@@ -35,7 +35,8 @@ def test_every_route_needs_a_key_unless_listed_as_open(closed):
         view = {"view": "now"} if "view" in rule.arguments else {}
         path = rule.build(dict.fromkeys(rule.arguments, "1") | view)[1]
         for method in rule.methods - {"OPTIONS"}:
-            status = closed.open(path, method=method).status_code
+            with closed.open(path, method=method) as response:
+                status = response.status_code
             if rule.endpoint in OPEN:
                 assert status != 401, rule
             else:

@@ -235,5 +235,5 @@ def test_each_reason_of_the_forecast_has_its_remedy(healthy, context):
 def test_every_reason_has_a_remedy():
     source = inspect.getsource(state)
     named = {*re.findall(r'Reason\("(\w+)"', source), state.LASTING, *PROBLEMS}
-    named |= {sqlite.READ_ONLY[0], sqlite._FULL[0], *(f"{job}_failed" for job in state._NEEDED)}
+    named |= {sqlite.READ_ONLY[0], sqlite._FULL[0], *(f"{job}_failed" for job in state.NEEDED_JOBS)}
     assert set(module._REMEDIES) == named
