@@ -1,6 +1,7 @@
 import contextlib
 import re
 import shutil
+import signal
 from urllib.request import urlopen
 
 import psutil
@@ -176,10 +177,12 @@ def test_workers_report_one_sum_and_are_replaced(settings, tmp_path, monkeypatch
         assert {count_requests() for _ in range(12)} == {20}, "the same sum from every worker"
         (folder,) = temporary.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
-        killed, ended = workers = server.children()
+        killed = server.children()[0]
         killed.kill()
-        ended.terminate()
-        wait_until(lambda: not {*workers} & {*server.children()}, "the workers have ended")
+        wait_until(lambda: len({*server.children()} - {killed}) == 2, "it is replaced")
+        workers = {*server.children()}
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: not workers & {*server.children()}, "all workers are replaced")
         wait_until(lambda: count_requests() == 20, "others report the counts of those before")
     assert not list(temporary.iterdir()), "the metrics folder is removed"
 
