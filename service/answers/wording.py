@@ -117,8 +117,7 @@ def likelihoods(declared: Series) -> str:
 
 def unit_of(content: Mapping[str, Any], number: float | str) -> str:
     """Return the unit after `number` in an email: singular after 1."""
-    # An edition that was frozen by an earlier version has no singular.
-    return str(content.get("unit_one" if str(number) == "1" else "unit", content["unit"]))
+    return str(content["unit_one" if str(number) == "1" else "unit"])
 
 
 def week_name(week: str, created_at: str, zone: ZoneInfo) -> str:

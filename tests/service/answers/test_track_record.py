@@ -208,7 +208,7 @@ def test_weeks_that_begin_seven_days_apart_are_separate():
     week = {"lo80": 1, "truth": 2, "hi80": 3}
     for day, apart in ((7, 1), (8, 2)):
         weeks = [week | {"from": "2025-06-01"}, week | {"from": f"2025-06-0{day}"}]
-        assert count_inside(weeks) == (apart, apart)
+        assert count_inside(weeks) == count_inside(weeks[::-1]) == (apart, apart)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +246,7 @@ def test_interval_of_skill_allows_for_days_that_overlap(empty, every, overlaps):
         (-0.11, -0.2, -0.02, "11% worse than"),
         (0.004, 0.001, 0.008, "under 1% better than"),
         (0.11, -0.01, 0.2, "not clearly better or worse than"),
+        (0.11, 0.0, 0.2, "not clearly better or worse than"),
         (0.11, None, None, "not clearly better or worse than"),
     ],
 )
