@@ -192,6 +192,9 @@ def import_(context: Context, routes: list[Context], given: dict[str, Any], file
             own = {"threshold": THRESHOLD(threshold)} if threshold else {}
             chosen = select_contexts(context, (route,)) if route else routes
             additions += [(cleaned, one, given | own) for one in chosen]
+        except click.BadParameter:
+            expected = f"expected a whole number from 0 to {MOST_THRESHOLD:,}"
+            errors.append(f"line {line}, threshold: {expected}, found {threshold!r:.40}")
         except (AddressError, click.UsageError) as error:
             errors.append(f"line {line}: {error}")
     if errors:

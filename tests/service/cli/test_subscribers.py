@@ -133,7 +133,7 @@ def test_add_but_not_import_activates_a_suspended_subscriber(run, tmp_path):
             b"address,threshold,route\na@b.org,5,\nnobody,7,\nb@b.org,many,\nc@b.org,5,gone\n",
             [
                 "line 3: expected one plain email address",
-                "line 4: 'many' is not a valid integer range",
+                "line 4, threshold: expected a whole number from 0 to 1,000,000, found 'many'",
                 "line 5: expected one of the routes channel, italy, found 'gone'",
             ],
         ),
