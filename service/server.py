@@ -184,7 +184,6 @@ def _shared_metrics(bind: str) -> Iterator[None]:
     It is named after the address `bind`, so that the next server removes what a killed one left.
     Its end is random: others may write to the same place, and must not foresee it.
     """
-    parent = os.getpid()
     name = re.sub(r"[^\w.]", "-", f"crossings-metrics-{os.getuid()}-{platform.node()}-{bind}-")
     # In memory unless TMPDIR is set: a mapped page on a full disk kills the process.
     memory = Path("/dev/shm")
@@ -197,5 +196,4 @@ def _shared_metrics(bind: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if os.getpid() == parent:  # workers exit through here too
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
