@@ -116,8 +116,7 @@ def _problem(error: Exception) -> Problem:
 def _invalid_input(error: HTTPError) -> Problem:
     """Convert the framework's validation errors of parameters and bodies."""
     cause = error.__cause__
-    if not isinstance(cause, ValidationError):
-        return Problem(error.status_code, error.message or "")
+    assert isinstance(cause, ValidationError)  # nothing else here raises such an error
     place = "body" if "json" in error.detail else "query"
     errors = [
         {

@@ -76,7 +76,9 @@ def judge(current: str, specs: Mapping[str, Spec], record: Mapping[str, Scores])
             return Verdict(name, reason, ratios)
     reason = f"{current} stays champion on {len(reference)} origins"
     if rivals:
-        reason += f"; nearest is {rivals[0]} at {_shown(intervals[rivals[0]])}"
+        has_interval = len(shared[rivals[0]]) >= _FEWEST_FOR_INTERVAL
+        score = _shown(intervals[rivals[0]]) if has_interval else f"{ratios[rivals[0]]:.3f}"
+        reason += f"; nearest is {rivals[0]} at {score}"
     return Verdict(current, reason, ratios)
 
 

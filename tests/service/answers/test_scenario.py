@@ -13,7 +13,7 @@ from service.issues.refit import refit
 from tests.service import sample_weather
 from tests.service.answers.conftest import ISSUED_AT, open_copy
 from tests.service.stored_issues import with_settings
-from tests.service.support import ManualClock
+from tests.service.support import NOW, ManualClock, publish, random_paths, record_run
 
 DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
@@ -68,6 +68,18 @@ def test_more_people_per_boat_keep_the_number_of_boats(loader, horizon):
         totals[series_id] = sum(row["mean"] for row in answer["rows"])
     assert totals["people"] / totals["boats"] == pytest.approx(2 * load, rel=0.005)
     assert totals["boats"] == pytest.approx(paths[1].mean().sum())
+
+
+def test_people_per_boat_need_boats_drawn_with_the_people(filled):
+    publish(
+        filled.database,
+        {"climatology": random_paths("2025-12-31", 60)},
+        record_run(filled.database),
+        NOW,
+    )
+    alone = IssueLoader(filled, ManualClock(NOW))
+    with pytest.raises(NotPossible, match="no boats are drawn with the people of this issue"):
+        scenario(alone, alone.view("people"), 28, (80,), people_per_boat=40)
 
 
 def test_weather_outside_horizon_or_of_model_without_it_is_rejected(loader):

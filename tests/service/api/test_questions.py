@@ -36,6 +36,7 @@ BAD = [
     ("/forecast?levels=" + ",".join(["50"] * 10_000), "levels", "each once"),
     ("/forecast?issue=" + "x" * 65, "issue", "64"),
     ("/forecast?format=xml", "format", "'json', 'csv', 'records', 'ndjson' or 'hubverse'"),
+    ("/forecast?format=hubverse&from=2026-01-03", "from", "none with format=hubverse"),
     ("/totals?format=hubverse", "format", "'json', 'csv', 'records' or 'ndjson', found"),
     ("/forecast?format[]=csv", "format[]", "expected only format"),
     ("/forecast?horizn=28", "horizn", "format, issue, as_of, model, from, horizon, levels"),

@@ -18,6 +18,11 @@ def test_config_shows_each_setting_with_its_source(crossings):
     assert list(values) == [variable_of(name) for name in Settings.model_fields]
     assert values["CROSSINGS_PORT"] == ("8123", "environment")
     assert values["CROSSINGS_HOST"] == ("127.0.0.1", "default")
+    assert done.stdout.endswith("No site is read for figures.\n")
+    *_, sites, times, agent = crossings("config", source="declared").stdout.splitlines()
+    assert sites.startswith("Figures: read from https://www.gov.uk and ")
+    assert "(cron, local time) renew 50 13 * * *, 40 9 * * sat,sun; renew-again " in times
+    assert agent.startswith("User-Agent: channel-crossings-forecast/")
 
 
 def test_config_masks_secrets_in_every_format(crossings):

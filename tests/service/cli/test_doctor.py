@@ -67,6 +67,12 @@ def test_missing_database_is_not_created(tmp_path):
     assert not settings.var_dir.exists()
 
 
+def test_unknown_route_does_not_stop_the_other_checks(healthy):
+    findings = diagnose(healthy.model_copy(update={"routes": "gone"}))
+    assert (findings["routes"].state, "found gone" in findings["routes"].said) == ("fail", True)
+    assert findings["migrations"].state == "ok"
+
+
 def test_database_without_tables_is_not_migrated(database_url, tmp_path):
     settings = Settings(database_url=database_url, var_dir=tmp_path, fitted_dir=tmp_path / "x")
     connect(database_url).close()

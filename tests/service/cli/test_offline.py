@@ -145,6 +145,25 @@ def test_backtest_table_fits_80_columns_and_agrees_with_csv(crossings):
         assert float(values["seconds_per_origin"]) > 0
 
 
+def test_backtest_names_origins_that_are_left_out_or_declined(crossings):
+    def run(*days, models="all"):
+        options = ("--every", "20", "--paths", "10", "--models", models)
+        done = crossings(
+            "backtest", "--data", FIGURES, "--first", days[0], "--last", days[1], *options
+        )
+        assert done.returncode == 0
+        return done.stderr.splitlines()
+
+    (line,) = run("2025-11-01", "2025-12-20", models="climatology")
+    assert line.startswith("1 of 3 origins are left out: ")
+    declined = run("2018-01-20", "2018-01-20")
+    assert (
+        "climatology declined at 2018-01-20: climatology needs at least 60 days, found 20"
+        in declined
+    )
+    assert len(declined) == len(list((ROOT / "models").glob("*.toml")))
+
+
 @pytest.mark.parametrize(
     ("first", "last"), [("2025-12-20", "2025-12-31"), ("2025-10-01", "2025-01-01")]
 )

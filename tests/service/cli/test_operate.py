@@ -17,6 +17,8 @@ WORKBOOK = ods.workbook(ods.some_days(dt.date(2024, 1, 1), 14), "2024-01-15T13:0
 def test_ingest_refit_status_and_hindcast(crossings, tmp_path):
     models = declare_quick_models(tmp_path / "models")
     settings = {"models_dir": models, "fit_seconds": 0, "stale_after_days": 3650}
+    preview = crossings("ingest", "--dry-run", **settings).stdout
+    assert preview.endswith("and 5,784 more before these\nnothing was stored\n")
     done = crossings("ingest", **settings)
     assert done.stdout == "5844 new, 0 revised, 0 unchanged from figures, to 2025-12-31\n"
     first = crossings("status", **settings)
@@ -31,6 +33,10 @@ def test_ingest_refit_status_and_hindcast(crossings, tmp_path):
     assert "climatology" in crossings("status", **settings).stdout
     done = crossings("hindcast", "--since", "2025-12-24", **settings)
     assert done.stdout.startswith("1 hindcasts made of 1 origins\n"), done.stderr
+    assert crossings("score", **settings).stdout.startswith("0 scores computed, ")
+    first, *ratios = crossings("compare", **settings, champion_origins=4).stdout.splitlines()
+    assert first.startswith("climatology stays champion on 4 origins")
+    assert ratios[0] == "   1.000  climatology" and ratios[1].endswith("  seasonal_naive")
 
 
 def test_ingest_of_a_file_requires_one_route(crossings, tmp_path):

@@ -77,6 +77,12 @@ def test_invalid_members_are_rejected(tmp_path, rows, message):
         read(write_covariates(tmp_path, rows))
 
 
+def test_column_of_numbers_is_required(tmp_path):
+    (tmp_path / "c.csv").write_text("date,member\n2024-01-01,\n")
+    with pytest.raises(SourceError, match="expected a column of numbers beside date and member"):
+        read(tmp_path / "c.csv")
+
+
 def test_other_csv_forms_are_read_and_reported(tmp_path):
     history, forecasts = tmp_path / "history.csv", tmp_path / "forecasts.csv"
     history.write_text("date;wind_ms\n02/01/2024;4.5\n01/01/2024;3\n")

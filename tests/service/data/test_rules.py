@@ -34,6 +34,17 @@ def test_jump_is_rejected_unless_marked_as_revised(series_id, before, accepted, 
     assert message.endswith(f'or a note "Revised", found {rejected}')
 
 
+def test_weekly_totals_are_sums_of_whole_weeks():
+    def check(*people):
+        rows = [rules.Row(f"day {n}", SUNDAY - n * ONE_DAY, 9, 1) for n in range(10)][::-1]
+        weeks = zip((SUNDAY - 7 * ONE_DAY, SUNDAY), people, strict=True)
+        rules.check_weeks([rules.Row(f"week {day}", day, n, 7) for day, n in weeks], rows)
+
+    check(99, 63)  # the days before the first row are unknown
+    with pytest.raises(SourceError, match="week 2025-12-21: expected 63 people, the sum of the"):
+        check(99, 64)
+
+
 @pytest.mark.parametrize(
     ("note", "expected"),
     [("Revised", True), (" revised ", True), ("Unrevised", False), ("", False)],

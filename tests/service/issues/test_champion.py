@@ -70,6 +70,12 @@ def test_challenger_that_may_be_better_by_chance_is_not_chosen():
     assert judge("now", SPECS, record).champion == "solid"
 
 
+@pytest.mark.parametrize(("origins", "score"), [(9, "0.980"), (10, "0.980 (0.980 to 0.980)")])
+def test_interval_is_stated_if_there_are_enough_origins(origins, score):
+    record = {"now": scores(range(origins), 1), "other": scores(range(origins), 0.98)}
+    assert judge("now", SPECS, record).reason.endswith(f"; nearest is other at {score}")
+
+
 @pytest.mark.parametrize(
     ("ratio", "spread", "origins", "is_worse"),
     [

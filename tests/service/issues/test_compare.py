@@ -1,5 +1,6 @@
 import datetime as dt
 
+from forecast.forecasters.base import FitError
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.core.job_runner import Outcome, run_job
@@ -17,6 +18,18 @@ def test_origins_are_scored_once_unless_a_fit_exceeds_its_limit(filled, caplog):
     first, again = compare(quick).detail, compare(quick).detail
     assert (first["computed"], again["computed"]) == (2 * 4, 0), "models x origins"
     assert again["ratios"] == first["ratios"]
+
+
+def test_model_that_declines_is_not_asked_again(filled, monkeypatch):
+    def decline(*_):
+        raise FitError("too few days")
+
+    quick = with_settings(filled, champion_origins=4)
+    with monkeypatch.context() as patch:
+        patch.setattr("service.issues.compare.score_origin", decline)
+        detail = compare(quick).detail
+    assert (detail["computed"], detail["ratios"]) == (2 * 4, {})
+    assert compare(quick).detail["computed"] == 0
 
 
 def test_better_challenger_is_served_until_champion_is_redeclared(filled):

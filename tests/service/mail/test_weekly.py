@@ -44,6 +44,7 @@ def test_each_reader_gets_one_email_a_week(mailer, mailbox, hand, plain_chart):
     assert digest(mailer, clock=hand).reason == "2026-W01: nobody to send to"
     hand.now += dt.timedelta(days=1)
     assert digest(mailer, clock=hand).reason == "2026-W02: 3 sent"
+    assert edition_for(IssueLoader(mailer, hand), "2026-W01").made_at == FRIDAY
 
 
 def test_deferred_email_is_retried_with_the_same_content(mailer, mailbox, hand):

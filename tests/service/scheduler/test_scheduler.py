@@ -74,6 +74,13 @@ def test_run_of_another_process_is_repeated_once_it_is_stopped(empty):
     assert periods == [f"x {period}"]
 
 
+def test_run_of_a_dead_process_is_closed(empty, caplog):
+    record_run(empty.database, "the last", NOON, job="x")
+    scheduler.close_dead(empty)
+    assert read_outcome(empty, "the last") == "stopped"
+    assert "x of the last is closed: its process has died" in caplog.text
+
+
 def test_stopped_request_is_run_again_once_no_other_process_has_it(empty):
     with empty.database.writing() as connection:
         run = run_store.request_run(connection, "refit", "a", NOON, ROUTE.name)

@@ -3,9 +3,10 @@ import datetime as dt
 import pytest
 
 from service.core import run_store
-from service.core.clock import utc_now
-from service.core.job_runner import JobError
+from service.core.clock import format_instant, utc_now
+from service.core.job_runner import JobError, Outcome
 from service.issues.refit import refit
+from service.scheduler import scheduler
 from service.scheduler.scheduler import back_off, read_source_again, refit_again
 from tests.service.stored_issues import with_settings
 from tests.service.support import ROUTE, declare_quick_models, latest_run, record_run
@@ -23,7 +24,7 @@ def test_pause_doubles_up_to_three_hours(failures, minutes):
     assert back_off(failures) == minutes * MINUTE
 
 
-def test_unreachable_source_is_retried_with_longer_pauses(filled):
+def test_unreachable_source_is_retried_with_longer_pauses(filled, monkeypatch):
     context = with_settings(
         filled, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1
     )
@@ -38,6 +39,22 @@ def test_unreachable_source_is_retried_with_longer_pauses(filled):
     assert count_runs(context, "ingest") == before + 3, "the clock was set back"
     read_source_again(context, later, later)  # a new process does not wait
     assert count_runs(context, "ingest") == before + 4
+    works = []
+
+    def work(_, period):
+        works.append(period)
+        return Outcome("done", "")
+
+    for name in ("ingest", "run_daily"):
+        monkeypatch.setattr(scheduler, name, work)
+    read_source_again(context, later, later)
+    period = f"renew-again again {format_instant(later)}"
+    assert works == [period] * 2, "once the source answers, the whole cycle follows"
+    with filled.database.reading() as connection:
+        assert run_store.get_run(connection, "renew-again", period, ROUTE.name)
+    record_run(filled.database, "later", later, job="ingest", outcome="done")
+    read_source_again(context, later, later + 60 * MINUTE)
+    assert len(works) == 2
 
 
 @pytest.mark.parametrize(
