@@ -209,6 +209,8 @@ def test_source_and_weather_sites(healthy, sites):
     sites.replies[PAGE] = SiteResponse(b"<h1>Here</h1>")
     assert diagnose(settings)["source of channel"].state == "ok"
     assert sites.times(PAGE) == 2, "one request per check"
+    source = diagnose(settings.model_copy(update={"routes": "italy"}))["source of italy"]
+    assert (source.state, source.said) == ("ok", "a file, so no site is read")
 
 
 def test_mail_server(healthy, mailbox, ca_file, monkeypatch):

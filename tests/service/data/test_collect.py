@@ -14,7 +14,7 @@ from tests.service.stored_figures import (
     list_raw_files,
     list_rows,
 )
-from tests.service.support import latest_run, run_concurrently
+from tests.service.support import ROUTE, latest_run, run_concurrently
 from tests.support import ods, pages
 from tests.support.sites import ODS, PAGE, SiteResponse, act_as_govuk, endless, with_etag
 
@@ -55,6 +55,14 @@ def test_unchanged_documents_are_not_read_again(reader, sites):
     before = list_rows(reader)
     assert ingest(reader).reason == "nothing new was published at GOV.UK"
     assert list_rows(reader) == before
+
+
+def test_series_that_the_route_does_not_declare_are_rejected(reader, sites):
+    act_as_govuk(sites, WORKBOOK, make_page())
+    series = {name: ROUTE.series[name] for name in ("people", "boats")}
+    message = ingest_failure(reader.for_route(ROUTE.model_copy(update={"series": series})))
+    assert "expected the declared series people, boats, found people, boats, prev" in message
+    assert dt.date(2024, 1, 28) in current_figures(reader), "the page is stored"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,9 @@ def test_too_large_or_invalid_body_is_rejected(fetcher, sites, content, encoding
         fetch(fetcher, sites)
 
 
-@pytest.mark.parametrize("url", ["nowhere", "gopher://127.0.0.1/", "http://127.0.0.1/\ud800"])
+@pytest.mark.parametrize(
+    "url", ["nowhere", "gopher://127.0.0.1/", "http://127.0.0.1/\ud800", "http://[::1/"]
+)
 def test_invalid_address_is_rejected(fetcher, url):
     with pytest.raises(SourceError) as caught:
         replace(fetcher, attempts=1, sites=()).get(url, HTML, 1000)

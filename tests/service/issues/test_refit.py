@@ -13,6 +13,7 @@ from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import open_context
 from service.core.job_runner import JobError
+from service.core.tables import issue_paths
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.model_fits import fit_all
@@ -216,3 +217,6 @@ def test_new_weather_leads_to_issue_only_if_chances_move(filled, hand):
     assert refit_after(23, [1.0] * 5 + [CALM + 0.001]).outcome == "done"
     assert refit_after(1, [1.0] * 5 + [CALM + 0.002]).outcome == "skipped"
     assert refit_after(1, [1.0] * 5 + [CALM + 0.003], force=True).outcome == "done"
+    with filled.database.writing() as connection:
+        connection.execute(issue_paths.update().values(content=b"damaged"))
+    assert refit_after(1, [1.0] * 5 + [CALM + 0.004]).outcome == "done", "nothing to compare with"
