@@ -96,11 +96,12 @@ class Sheet:
         )
 
     def mark(self, at: float, name: str) -> str:
-        """Draw a labelled mark below the axis."""
+        """Draw a labelled mark below the axis; a label at the edge is moved inwards to fit."""
         x, y = self.x(at), self.y(0)
-        anchor = "end" if x + _HALF_LETTER * len(name) > self.width else "middle"
         line = element("line", "mark", x1=x, x2=x, y1=y, y2=y + 5)
-        return line + self.text(x, self.height - 8, name, anchor)
+        return line + self.text(
+            min(x, self.width - _HALF_LETTER * len(name)), self.height - 8, name
+        )
 
     def svg(self, title: str, parts: Sequence[str], **data: int) -> Markup:
         """Return the drawing with its text alternative, and `data` for the script."""

@@ -94,8 +94,8 @@ def test_bars_of_shares_have_a_line_at_the_expected_height():
 
 def test_axis_labels_have_room():
     """A mark at the right edge is at 413 or 427 of 460 units; half of its label takes 45."""
-    for at, anchor in ((27, "middle"), (28, "end")):
-        assert f'text-anchor="{anchor}"' in Sheet("small", 30, 100).mark(at, "4 Jan 2027")
+    for at, middle in ((27, 414.2), (28, 415.0)):
+        assert f'<text class="tick" x="{middle}"' in Sheet("small", 30, 100).mark(at, "4 Jan 2027")
     lefts = [Sheet("narrow", 10, top).left for top in (40, 1_000, 16_000, 160_000)]
     assert lefts == [56, 56, 63, 72]
 
