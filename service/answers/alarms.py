@@ -63,7 +63,7 @@ def record_alarms(loader: IssueLoader, only: str | None = None) -> list[Alarm]:
 def _series_alarms(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     with loader.context.database.reading() as connection:
         rows = issue_score_store.list_current_scores(
-            connection, loader.route, series_id, "live", dt.date.min, True
+            connection, loader.route, series_id, "live", champion_only=True
         )
     raised = _last_week_alarms(loader, series_id, monday)
     if rows:

@@ -56,7 +56,7 @@ def track_record(
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
         everything = issue_score_store.list_current_scores(
-            connection, loader.route, series_id, kind, dt.date.min
+            connection, loader.route, series_id, kind
         )
         newest = issue_store.get_latest_issue(connection, series_id)
         entries = issue_store.list_entries(connection, newest.issue_id) if newest else []

@@ -114,11 +114,10 @@ def list_current_scores(
     route: Route,
     series_id: str,
     kind: str,
-    since: dt.date,
     champion_only: bool = False,
 ) -> list[Scored]:
-    """Return the current scores of counted issues, for origins from `since`, by origin."""
-    counts = _counted(connection, route, series_id, since)
+    """Return the current scores of counted issues, by origin."""
+    counts = _counted(connection, route, series_id)
     i, s = issues.c, issue_scores.c
     # A hindcast without the champion names another of its models instead.
     is_champion = sa.and_(i.champion == s.model, sa.or_(i.kind == "live", i.champion == i.wanted))
@@ -126,9 +125,7 @@ def list_current_scores(
         sa.select(i.kind, i.issue_id, s.model, i.origin, i.issued_at)
         .add_columns(is_champion, s.days_known, s.content)
         .join(issue_scores, s.issue_id == i.issue_id)
-        .where(
-            i.series_id == series_id, i.kind == kind, i.origin >= since, s.superseded_at.is_(None)
-        )
+        .where(i.series_id == series_id, i.kind == kind, s.superseded_at.is_(None))
         .order_by(i.origin, i.issued_at, i.run_id)
     )
     if champion_only:
@@ -142,9 +139,9 @@ def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
 
 
 def _counted(
-    connection: sa.Connection, route: Route, series_id: str, since: dt.date
+    connection: sa.Connection, route: Route, series_id: str, since: dt.date = dt.date.min
 ) -> Callable[[Any], bool]:
-    """Return whether a row of an issue and a model counts."""
+    """Return whether a row of an issue and a model, for an origin from `since`, counts."""
     i, model = issues.c, issue_paths.c.model
     query = (
         sa.select(i.issue_id, i.kind, i.origin, i.issued_at, model)

@@ -29,9 +29,7 @@ def list_pending(connection):
 
 
 def list_scores(connection, **options):
-    return issue_score_store.list_current_scores(
-        connection, ROUTE, "people", "live", LONG_AGO, **options
-    )
+    return issue_score_store.list_current_scores(connection, ROUTE, "people", "live", **options)
 
 
 @pytest.mark.parametrize(
