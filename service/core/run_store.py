@@ -204,7 +204,14 @@ def list_recent(
         query = query.where(runs.c.route == route)
     if outcome is not None:
         query = query.where(runs.c.outcome == outcome)
-    return _read(connection, query.limit(_RECENT))
+    rows = _read(connection, query.limit(_RECENT))
+    # Ids follow the beginnings, whatever the clock says, but for runs that had a row before.
+    had_rows = [run for run in rows if run.asked_at or run.attempt > 1]
+    recent = [run for run in rows if run not in had_rows]
+    for run in reversed(had_rows):
+        earlier = (at for at, one in enumerate(recent) if one.started_at <= run.started_at)
+        recent.insert(next(earlier, len(recent)), run)
+    return recent
 
 
 def _read(connection: sa.Connection, query: sa.Executable) -> list[Run]:

@@ -35,6 +35,23 @@ def test_latest_run_can_be_selected_by_outcome(database):
         assert run_store.get_latest_run(connection, "refit") is None
 
 
+@pytest.mark.parametrize("is_requested", [True, False])
+def test_latest_run_is_the_one_that_began_last(database, is_requested):
+    with database.writing() as connection:
+        if is_requested:
+            period = request_run(connection, "ingest", "a key", NOW).period
+        else:
+            period = "stopped"
+            run_store.finish_run(connection, begin(connection, period), period, None, {}, NOW)
+        for minute, name in ((1, "before"), (2, period), (3, "after")):
+            moment = NOW + dt.timedelta(minutes=minute)
+            claimed = run_store.claim_run(connection, "ingest", name, moment)
+            run_store.finish_run(connection, claimed, "done", None, {}, moment)
+            assert run_store.get_latest_run(connection, "ingest").period == name
+        began = [run.period for run in run_store.list_ended(connection, "ingest")]
+    assert began == ["after", period, "before"]
+
+
 def test_only_stopped_run_can_be_claimed_again(database):
     with database.writing() as connection:
         for outcome in ("done", "failed", "stopped"):
