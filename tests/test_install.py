@@ -122,20 +122,16 @@ def read_error(done):
 
 
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    "variables",
     [
-        ({"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}, "the package index was not reached"),
-        (
-            {"PIP_INDEX_URL": "https://packages.invalid/simple", "PIP_PROXY": "http://127.0.0.1:9"},
-            "the proxy to the package index does not answer",
-        ),
+        {"PIP_INDEX_URL": "http://127.0.0.1:9/simple"},
+        {"PIP_INDEX_URL": "https://packages.invalid/simple", "PIP_PROXY": "http://127.0.0.1:9"},
     ],
 )
-def test_unreachable_index_is_logged_and_reported_in_one_line(project, wheels, variables, message):
+def test_unreachable_index_is_logged_and_reported_in_one_line(project, wheels, variables):
     lock = build_wheel(wheels, "models", "1.0")
     done = install(project, lock, PIP_RETRIES="1", **variables)
-    assert message in read_error(done)
-    assert "Installing the lock failed: " in done.stderr
+    assert "failed: the package index was not reached; check the network, " in read_error(done)
     assert (project / "var/logs/installing-the-lock.log").stat().st_size > 0
 
 
