@@ -32,6 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from forecast.series import ONE_DAY
+
 Array = npt.NDArray[np.float64]
 
 RESAMPLES, LEVEL, _SEED = 5000, 95, 20180101
@@ -67,7 +69,8 @@ def fewest_origins(overlap: int = 1) -> int:
 def count_overlap(origins: Sequence[dt.date | str], horizon: int) -> int:
     """Count the most of the sorted days `origins` whose next `horizon` days overlap; at least 1."""
     days = np.asarray(origins, dtype="datetime64[D]")
-    return int(np.max(np.searchsorted(days, days + horizon) - np.arange(len(days)), initial=1))
+    ends = np.searchsorted(days, days + horizon * ONE_DAY)
+    return int(np.max(ends - np.arange(len(days)), initial=1))
 
 
 def resample(

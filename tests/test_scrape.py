@@ -10,11 +10,11 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-import sqlalchemy as sa
 import yaml
 
 from service.api import key_store
 from service.core import run_store
+from service.core.tables import runs
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, ROUTE, run_server
 from tests.support.waiting import BOUND, wait_until
@@ -80,10 +80,8 @@ def test_alerts_name_the_job(context, tmp_path):
     now = dt.datetime.now(dt.UTC)
     with context.database.writing() as connection:
         key = key_store.create_key(connection, "prometheus", "read", now)
-        connection.execute(
-            sa.text("UPDATE runs SET finished_at = :then WHERE job = 'ingest'"),
-            {"then": now - dt.timedelta(hours=27)},
-        )
+        then = now - dt.timedelta(hours=27)
+        connection.execute(runs.update().where(runs.c.job == "ingest").values(finished_at=then))
     (tmp_path / "key").write_text(key)
     with run_server(context.settings, anonymous_reading="no") as base:
         config = read_config(base.removeprefix("http://"), tmp_path / "key")
