@@ -3,15 +3,13 @@ import pytest
 
 from bench import scale
 from service.core.route_files import enabled_routes
-from tests.support import embedded
 
 
-def test_synthetic_series_resembles_real_one():
-    real = embedded.read()["people"]
+def test_synthetic_series_resembles_real_one(people):
     synthetic = scale.synthetic(7)
-    assert len(synthetic.values) == len(real.values)
-    quiet = np.mean(np.asarray(synthetic.values) == 0)
-    assert quiet == pytest.approx(np.mean(np.asarray(real.values) == 0), abs=0.02)
+    assert len(synthetic) == len(people)
+    quiet = (synthetic.values == 0).mean()
+    assert quiet == pytest.approx((people.values == 0).mean(), abs=0.02)
     assert not np.array_equal(synthetic.values, scale.synthetic(8).values)
 
 

@@ -29,16 +29,6 @@ PEERS = {
 }
 
 
-def test_best_peer_is_chosen_per_column():
-    assert targets.best_peers(PEERS) == {
-        "day_1": "auto_arima",
-        "days_1_7": "auto_arima",
-        "total_7": "auto_ets",
-        "total_28": "auto_ets",
-    }
-    assert targets.best_peers({"climatology": CHAMPION}) == {}
-
-
 def test_ratios_are_to_best_peer():
     by_column = {target.column: target for target in targets.against_peers(CHAMPION, PEERS)}
     assert {column: target.result.value for column, target in by_column.items()} == {
@@ -49,6 +39,7 @@ def test_ratios_are_to_best_peer():
     }
     assert all(target.met and target.sure for target in by_column.values())
     assert by_column["total_7"].note == "auto_ets"
+    assert targets.best_peers({"climatology": CHAMPION}) == {}
 
 
 def test_peers_cut_at_zero_have_separate_targets():
@@ -71,21 +62,10 @@ def test_peer_is_compared_on_origins_it_did_not_decline():
 def test_people_and_coverage_are_bounded():
     assert all(target.met for target in targets.within(CHAMPION) if not target.stretch)
     worse = make_measured(51.1, 70, 72.8, 266, 618, cover_7=0.65, cover_28=0.95)
-    results = {(target.group, target.column): target.met for target in targets.within(worse)}
-    assert results == {
-        ("in people, at most", "day_1"): False,
-        ("in people, at most", "days_1_7"): True,
-        ("in people, at most", "total_7"): False,
-        ("in people, at most", "total_28"): True,
-        ("coverage between", "cover_80_total_7"): False,
-        ("coverage between", "cover_80_total_28"): False,
-        ("stretch: in people, at most", "day_1"): False,
-        ("stretch: in people, at most", "days_1_7"): False,
-        ("stretch: in people, at most", "total_7"): False,
-        ("stretch: in people, at most", "total_28"): False,
-        ("stretch: coverage between", "cover_80_total_7"): False,
-        ("stretch: coverage between", "cover_80_total_28"): False,
-    }
+    results = targets.within(worse)
+    met = [(target.group, target.column) for target in results if target.met]
+    assert met == [("in people, at most", "days_1_7"), ("in people, at most", "total_28")]
+    assert [target.stretch for target in results] == [False] * 6 + [True] * 6
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,84 +18,38 @@ from forecast.backtest import (
     summary,
 )
 from forecast.covariates import CovariateTable
-from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
-from forecast.forecasters.seasonal_naive import SeasonalNaive
-from forecast.paths import Paths
 from forecast.scores import crps
-from forecast.series import ONE_DAY, DailySeries, Day
+from forecast.series import ONE_DAY
+from tests.forecast.plain import Constant
 
 CONFIG = BacktestConfig(
     "2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3, series="people"
 )
 
 
-@dataclass
-class Spy:
-    """Forecasts a fixed number; records the last day of each series it is fitted to."""
-
-    value: int = 5
-    seen: list[Day] = field(default_factory=list)
-
-    def fit(self, series, covariates=None):
-        self.seen.append(series.data_through)
-        return self
-
-    def simulate(self, horizon, n_paths, rng):
-        return Paths(self.seen[-1] + ONE_DAY, np.full((n_paths, horizon), self.value))
-
-    def to_state(self):
-        return {}, {}
-
-
-class Declining(Spy):
-    def fit(self, series, covariates=None):
-        raise FitError("never")
-
-
 @pytest.mark.parametrize(
-    ("first", "last", "every", "horizon", "expected"),
+    ("first", "last", "options", "expected"),
     [
-        ("2023-01-01", "2023-01-29", 14, 28, ["2023-01-01", "2023-01-15", "2023-01-29"]),
-        ("2023-01-01", "2023-01-28", 14, 28, ["2023-01-01", "2023-01-15"]),
-        ("2025-11-20", "2025-12-31", 7, 28, ["2025-11-20", "2025-11-27"]),
-        ("2025-12-04", "2025-12-31", 7, 28, []),
-        ("2025-12-03", "2025-12-31", 7, 28, ["2025-12-03"]),
-        ("2024-02-28", "2024-03-01", 1, 1, ["2024-02-28", "2024-02-29", "2024-03-01"]),
+        ("2023-01-01", "2023-01-29", (14, 28), ["2023-01-01", "2023-01-15", "2023-01-29"]),
+        ("2023-01-01", "2023-01-28", (14, 28), ["2023-01-01", "2023-01-15"]),
+        ("2025-11-20", "2025-12-31", (7, 28), ["2025-11-20", "2025-11-27"]),
+        ("2025-12-04", "2025-12-31", (7, 28), []),
+        ("2025-12-03", "2025-12-31", (7, 28), ["2025-12-03"]),
+        ("2025-11-19", "2025-12-31", (), ["2025-11-19", "2025-12-03"]),
+        ("2024-02-28", "2024-03-01", (1, 1), ["2024-02-28", "2024-02-29", "2024-03-01"]),
     ],
 )
-def test_origins_leave_a_full_horizon_of_data(first, last, every, horizon, expected):
-    config = BacktestConfig(first, last, every, horizon, series="people")
+def test_origins_leave_a_full_horizon_of_data(first, last, options, expected):
+    config = BacktestConfig(first, last, *options, series="people")
     assert [str(origin) for origin in config.origins(np.datetime64("2025-12-31"))] == expected
 
 
-def test_default_backtest_has_77_origins():
-    config = BacktestConfig("2023-01-01", "2025-12-01", series="people")
-    origins = config.origins(np.datetime64("2025-12-31"))
-    assert (len(origins), str(origins[0]), str(origins[-1])) == (77, "2023-01-01", "2025-11-30")
-
-
 def test_model_is_fitted_up_to_each_origin(figures):
-    spy = Spy()
-    rolling_origin({"spy": spy}, figures, CONFIG)
-    assert spy.seen == CONFIG.origins(figures["people"].data_through)
-    assert len(spy.seen) == 5
-
-
-def test_data_after_horizon_does_not_change_scores(figures):
-    origin = np.datetime64("2023-01-15", "D")
-    end = origin + CONFIG.horizon * ONE_DAY
-    changed = {}
-    for name, series in figures.items():
-        values = series.values.copy()
-        values[series.index(end) + 1 :] = 1
-        changed[name] = DailySeries(name, series.start, values)
-    for forecaster in (Climatology(), SeasonalNaive()):
-        one, two = (
-            replace(score_origin("m", forecaster, f, origin, CONFIG), seconds=0.0)
-            for f in (figures, changed)
-        )
-        assert repr(one) == repr(two)
+    model = Constant(5)
+    rolling_origin({"m": model}, figures, CONFIG)
+    assert [day for day, _ in model.fits] == CONFIG.origins(figures["people"].data_through)
+    assert len(model.fits) == 5
 
 
 def test_scores_match_plain_loop(figures):
@@ -132,11 +86,11 @@ def test_scores_are_of_the_configured_series(figures):
 
 def test_declined_origins_are_reported(figures):
     ticks = []
-    models = {"spy": Spy(), "declines": Declining()}
+    models = {"fits": Constant(5), "declines": Constant(5, least_days=9999)}
     scores, declined = rolling_origin(models, figures, CONFIG, progress=lambda: ticks.append(1))
     assert len(ticks) == 10
-    assert (len(scores["spy"]), len(scores["declines"])) == (5, 0)
-    assert declined["declines"][0] == "2023-01-01: never"
+    assert (len(scores["fits"]), len(scores["declines"])) == (5, 0)
+    assert declined["declines"][0] == "2023-01-01: declined to fit"
     table = json.loads(json.dumps(summary(CONFIG, scores, declined), allow_nan=False))
     averages = table["models"]["declines"]
     assert (averages["origins"], averages["crps"]["day_1"]) == (0, None)
@@ -145,15 +99,15 @@ def test_declined_origins_are_reported(figures):
 
 def test_origin_before_first_data_is_declined(figures):
     config = replace(CONFIG, first="2017-12-20", last="2018-01-05")
-    scores, declined = rolling_origin({"spy": Spy()}, figures, config)
-    assert declined["spy"] == ["2017-12-20: no figures up to 2017-12-20"]
-    assert [str(score.origin) for score in scores["spy"]] == ["2018-01-03"]
+    scores, declined = rolling_origin({"m": Constant(5)}, figures, config)
+    assert declined["m"] == ["2017-12-20: no figures up to 2017-12-20"]
+    assert [str(score.origin) for score in scores["m"]] == ["2018-01-03"]
 
 
 def test_summary_averages_over_origins_and_days(figures):
     """The CRPS of a point forecast is its absolute error."""
     people = {"people": figures["people"]}
-    scores, declined = rolling_origin({"spy": Spy(value=5)}, people, CONFIG)
+    scores, declined = rolling_origin({"m": Constant(5)}, people, CONFIG)
     table = summary(CONFIG, scores, declined)
     errors = np.array(
         [
@@ -161,7 +115,7 @@ def test_summary_averages_over_origins_and_days(figures):
             for origin in CONFIG.origins(people["people"].data_through)
         ]
     )
-    averages = table["models"]["spy"]
+    averages = table["models"]["m"]
     assert averages["origins"] == 5
     assert averages["crps"]["day_1"] == pytest.approx(errors[:, 0].mean())
     assert averages["crps"]["days_1_7"] == pytest.approx(errors[:, :7].mean())
@@ -186,8 +140,8 @@ def test_summary_averages_over_origins_and_days(figures):
 )
 def test_measures_beyond_horizon_are_null(figures, horizon, measures):
     config = replace(CONFIG, horizon=horizon, last="2023-01-15")
-    scores, declined = rolling_origin({"spy": Spy()}, {"people": figures["people"]}, config)
-    averages = summary(config, scores, declined)["models"]["spy"]
+    scores, declined = rolling_origin({"m": Constant(5)}, {"people": figures["people"]}, config)
+    averages = summary(config, scores, declined)["models"]["m"]
     assert {name for name, value in averages["crps"].items() if value is not None} == measures
     assert (averages["coverage"]["total_28"]["80"] is None) == ("total_28" not in measures)
 

@@ -1,4 +1,4 @@
-"""Spread estimated from past errors: scores, stretch and the effect on coverage."""
+"""Spread estimated from past errors: scores, stretch and rescaled paths."""
 
 import math
 import statistics
@@ -41,7 +41,7 @@ def test_stretch_is_bounded_and_needs_six_origins():
     assert estimate_stretch(np.full(6, 9.0), 1.0, 0.0) == 0.4
 
 
-@pytest.mark.parametrize("stretch", [0.3, -0.2])
+@pytest.mark.parametrize("stretch", [0.3, -0.2, 0.0])
 @pytest.mark.parametrize("with_guide", [False, True])
 def test_paths_are_rescaled_by_window(stretch, with_guide):
     rng = np.random.default_rng(1)
@@ -57,31 +57,3 @@ def test_paths_are_rescaled_by_window(stretch, with_guide):
                 count = int(paths[path, day])
                 expected = max(round(count * factor), 1) if count else 0
                 assert rescaled[path, day] == expected
-
-
-def test_zero_stretch_leaves_paths_unchanged():
-    paths = np.arange(12, dtype=np.int32).reshape(3, 4)
-    np.testing.assert_array_equal(rescale_spread(paths, 0.0, 2), paths)
-
-
-def test_stretch_of_narrow_forecasts_restores_coverage():
-    """Forecasts have three quarters of the true spread of logs."""
-    rng = np.random.default_rng(3)
-    scale = 1000.0
-
-    def paths(n):
-        return np.rint(scale * np.exp(0.25 * rng.standard_normal((n, 1)))).astype(np.int32)
-
-    def truth():
-        return round(scale * float(np.exp(0.33 * rng.standard_normal())))
-
-    scores = np.array([normal_score(paths(300)[:, 0], truth()) for _ in range(200)])
-    stretch = estimate_stretch(scores, 1.0, 13.0)
-    covered = {0.0: 0, stretch: 0}
-    for _ in range(400):
-        forecast, observed = paths(300), truth()
-        for by in covered:
-            low, high = np.quantile(rescale_spread(forecast, by, 1), [0.1, 0.9])
-            covered[by] += bool(low <= observed <= high)
-    assert covered[0.0] / 400 < 0.70
-    assert 0.75 < covered[stretch] / 400 < 0.85

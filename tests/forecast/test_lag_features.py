@@ -5,6 +5,7 @@ import pytest
 from scipy.signal import lfilter
 
 from forecast.lag_features import Memory, MemoryState, level_of, winsorise
+from tests.forecast.plain import weighted_mean
 
 MEMORY = Memory(level_half_lives=(5.0, 20.0), share_half_lives=(3.0,), lags=3)
 COUNTS = np.where(np.arange(40) % 3 == 0, 0, np.random.default_rng(1).integers(1, 900, 40)).astype(
@@ -13,17 +14,11 @@ COUNTS = np.where(np.arange(40) % 3 == 0, 0, np.random.default_rng(1).integers(1
 LONG = np.random.default_rng(1).poisson(100, 900) * np.random.default_rng(2).integers(0, 2, 900)
 
 
-def reference_level(values, half_life):
-    """Weighted mean of all `values`, the last at age 0."""
-    weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
-    return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
-
-
 def reference_features(past):
     """Features of `MEMORY` at the end of the last day of `past`."""
     busy = [float(v > 0) for v in past]
-    row = [np.log(1.0 + reference_level(past, days)) for days in (5.0, 20.0)]
-    row.append(reference_level(busy, 3.0))
+    row = [np.log(1.0 + weighted_mean(past, days)) for days in (5.0, 20.0)]
+    row.append(weighted_mean(busy, 3.0))
     row += [busy[-k] if k <= len(past) else 0.0 for k in (1, 2, 3)]
     row += [np.log(1.0 + past[-k]) if k <= len(past) else 0.0 for k in (1, 2, 3)]
     return row
@@ -34,13 +29,6 @@ def test_features_of_history_match_plain_loop():
     features = MEMORY.features(MEMORY.states(COUNTS))
     assert features.shape == (40, MEMORY.width) == (40, 9)
     np.testing.assert_allclose(features, expected)
-
-
-def test_state_is_levels_shares_and_last_counts_newest_first():
-    past = COUNTS.tolist()
-    busy = [float(v > 0) for v in past]
-    means = [reference_level(past, 5.0), reference_level(past, 20.0), reference_level(busy, 3.0)]
-    np.testing.assert_allclose(MEMORY.states(COUNTS)[:, -1], [*means, past[-1], past[-2], past[-3]])
 
 
 def test_features_along_path_match_those_of_history():
@@ -97,13 +85,3 @@ def test_level_equals_scipy_filter_exactly(half_life):
     weighted = lfilter([1 - keep], [1, -keep], counts)
     expected = weighted / (1 - keep ** np.arange(1, len(counts) + 1))
     assert (level_of(counts, half_life) == expected).all()
-
-
-def test_state_does_not_depend_on_later_days():
-    memory, counts = Memory(lags=3), LONG.astype(np.float64)
-    states = memory.states(counts)
-    assert states.shape == (memory.n_means + 3, 900)
-    for n in (3, 4, 500):
-        assert (memory.states(counts[:n])[:, -1] == states[:, n - 1]).all()
-    assert (states[-3:, 500] == counts[[500, 499, 498]]).all()
-    assert (states[-3:, 0] == [counts[0], 0, 0]).all(), "nobody arrived before the first day"

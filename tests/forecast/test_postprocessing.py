@@ -28,17 +28,6 @@ def make_weather(issues, bias, spread, members=MEMBERS):
     return Covariates(("wind", "gust"), START, history, future, archive), archive
 
 
-def test_bias_and_narrow_spread_are_corrected():
-    weather, _ = make_weather(110, 1.0, 0.5)
-    corrected = correct_members(weather)
-    shift = corrected.mean(axis=0) - weather.future.mean(axis=0)
-    np.testing.assert_allclose(shift, -110 / (110 + PRIOR_PAIRS), atol=0.35)
-    factor = corrected.std(axis=0) / weather.future.std(axis=0)
-    assert 1.5 < factor.mean() < 2.2
-    ranks = weather.future.argsort(axis=0)
-    np.testing.assert_array_equal(corrected.argsort(axis=0), ranks)
-
-
 def test_spread_factor_does_not_depend_on_number_of_members_today():
     three, _ = make_weather(110, 0.0, 0.5, members=3)
     two = replace(three, future=three.future[:2])

@@ -6,21 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.forecasters.seasonal_naive import FittedSeasonalNaive, SeasonalNaive
-from forecast.serialize import StateError, dump, restore, under
-from forecast.series import DailySeries
+from forecast.serialize import StateError, restore, under
 from forecast.specs import FAMILIES
 
 KEPT = Path(__file__).parent / "kept"
-SERIES = DailySeries("people", np.datetime64("2024-01-01"), np.arange(60))
-
-
-def test_state_names_its_family():
-    values, arrays = dump(SeasonalNaive().fit(SERIES))
-    assert values["family"] == "seasonal_naive"
-    restored = restore(values, arrays)
-    assert isinstance(restored, FittedSeasonalNaive)
-    assert restored.hyper == SeasonalNaive()
 
 
 @pytest.mark.parametrize(

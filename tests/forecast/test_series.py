@@ -126,13 +126,6 @@ def test_days_outside_series():
         series.on("2024-02-29")
 
 
-def test_embedded_data_matches_published_figures(figures):
-    people, boats = figures["people"], figures["boats"]
-    assert (people.on("2024-10-18"), boats.on("2024-10-18")) == (647, 10)
-    assert people.total("2024-01-01", "2024-10-18") == 28_204
-    assert people.total("2021-01-01", "2021-11-12") == 23_622
-
-
 @pytest.mark.parametrize("last", ["9999-12-31", "9000-01-01", "12000-01-01", "0999-12-31"])
 def test_years_outside_supported_range_are_rejected(last):
     with pytest.raises(SeriesError, match="days of the years 1000 to 8999"):

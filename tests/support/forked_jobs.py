@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from queue import Queue
 
 import psutil
 
+from tests.support.commands import ROOT
 from tests.support.waiting import BOUND, PROCESS
-
-_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Forked:
@@ -23,7 +21,7 @@ class Forked:
     def __init__(self):
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server"],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

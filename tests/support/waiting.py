@@ -4,15 +4,12 @@ A limit only ends a hanging test. No test depends on how long something takes.
 """
 
 import time
-from typing import TypeVar
 
 BOUND = 300.0
 """Seconds to wait for an event, even on a very busy machine."""
 
 PROCESS = 300.0
 """Seconds to wait for a child process to end by itself."""
-
-T = TypeVar("T")
 
 
 def wait_until(event, what, every=0.05):

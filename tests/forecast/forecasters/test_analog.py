@@ -8,6 +8,7 @@ import pytest
 from forecast.forecasters.analog import Analog, FittedAnalog
 from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
+from tests.forecast.plain import weighted_mean
 
 HYPER = Analog(block_days=5, max_age_days=500, season_days=40.0)
 DAYS = 620
@@ -27,11 +28,6 @@ def fitted(values):
     return HYPER.fit(DailySeries("people", np.datetime64("2023-01-01"), values.astype(int)))
 
 
-def reference_mean(values, half_life):
-    weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
-    return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
-
-
 def test_pool_of_past_days_is_winsorised_and_recent(values, fitted):
     window = values[-500:]
     winsorised = np.minimum(values, 3.0 * np.quantile(window[window > 0], 0.95))
@@ -39,9 +35,9 @@ def test_pool_of_past_days_is_winsorised_and_recent(values, fitted):
     assert fitted.counts.max() < 5_000
     for at in (0, 250, 499):
         past = winsorised[: DAYS - 499 + at].tolist()
-        assert fitted.level[at] == pytest.approx(reference_mean(past, 45.0))
+        assert fitted.level[at] == pytest.approx(weighted_mean(past, 45.0))
         busy = [float(count > 0) for count in past]
-        assert fitted.share[at] == pytest.approx(reference_mean(busy, 3.0))
+        assert fitted.share[at] == pytest.approx(weighted_mean(busy, 3.0))
 
 
 def reference_paths(f, lead, horizon, rng):
@@ -110,20 +106,15 @@ def log_similarity(f, day, level, share, before, last):
     return -0.5 * sum(distance**2 for distance in apart)
 
 
-@pytest.mark.parametrize("lead_days", [0, 3])
-def test_paths_match_plain_loop(fitted, lead_days):
+@pytest.mark.parametrize(("lead_days", "horizon"), [(0, 12), (3, 12), (0, 3)])
+def test_paths_match_plain_loop(fitted, lead_days, horizon):
+    """Runs are no longer than the horizon."""
     lead = np.array([[0.0, 90.0, 0.0], [500.0, 0.0, 0.0], [5.0, 8.0, 700.0]])[:, :lead_days]
-    paths = fitted.simulate_after(lead, 12, np.random.default_rng(4))
-    expected = reference_paths(fitted, lead, 12, np.random.default_rng(4))
+    paths = fitted.simulate_after(lead, horizon, np.random.default_rng(4))
+    expected = reference_paths(fitted, lead, horizon, np.random.default_rng(4))
     np.testing.assert_array_equal(paths.values, expected)
     assert paths.start == fitted.origin + ONE_DAY
     np.testing.assert_array_equal(paths.values[:, :lead_days], lead)
-
-
-def test_runs_are_no_longer_than_horizon(fitted):
-    paths = fitted.simulate(3, 6, np.random.default_rng(4))
-    expected = reference_paths(fitted, np.zeros((6, 0)), 3, np.random.default_rng(4))
-    np.testing.assert_array_equal(paths.values, expected)
 
 
 def test_scaling_of_runs_is_bounded_and_capped():

@@ -1,18 +1,20 @@
-"""LevelHurdle: regressions against a general optimiser, paths against a plain loop."""
+"""LevelHurdle: regressors and paths against plain loops."""
 
 import datetime as dt
 import math
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import LevelHurdle
+from forecast.lag_features import winsorise
+from forecast.regression import fit_sizes, logistic_regression, scaled_ridge
 from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
 from forecast.weather import WeatherTerms
+from tests.forecast.plain import weighted_mean
 
 HYPER = LevelHurdle(
     levels=(20.0, 90.0), lags=2, weight_half_life_days=100.0, window_days=350, ridge=3.0,
@@ -37,11 +39,6 @@ def make_series(values):
     return DailySeries("people", np.datetime64("2024-03-01"), values.astype(int))
 
 
-def reference_mean(values, half_life):
-    weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
-    return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
-
-
 def calendar_row(day):
     turn = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.2425
     return [1.0, float(day.weekday() == 5), math.sin(turn), math.cos(turn)]
@@ -51,15 +48,9 @@ def reference_row(past, day):
     """Regressors of `day`, from earlier days only."""
     busy = [float(count > 0) for count in past]
     row = calendar_row(day)
-    row += [math.log1p(reference_mean(past, half_life)) for half_life in (20.0, 90.0)]
-    row += [reference_mean(busy, half_life) for half_life in (3.0, 10.0)]
+    row += [math.log1p(weighted_mean(past, half_life)) for half_life in (20.0, 90.0)]
+    row += [weighted_mean(busy, half_life) for half_life in (3.0, 10.0)]
     return row + [busy[-1], busy[-2], math.log1p(past[-1]), math.log1p(past[-2])]
-
-
-def winsorise(values):
-    """Counts capped at three times the 95% quantile of busy days in the window."""
-    window = values[-350:]
-    return np.minimum(values, 3.0 * np.quantile(window[window > 0], 0.95))
 
 
 def design_matrix(values):
@@ -73,27 +64,9 @@ def design_matrix(values):
     return np.array(rows), values[FIRST:], np.array(weights)
 
 
-RIDGE = np.array([3.0] * 4 + [7.0] * 2 + [3.0] * 6)
-
-
-def penalties(x, weights, ridge):
-    """Ridge times the weighted variance of each column, so none on the constant."""
-    mean = weights @ x / weights.sum()
-    return ridge * (weights @ (x - mean) ** 2) / weights.sum()
-
-
-def fit_logistic(x, busy, weights, ridge):
-    penalty = penalties(x, weights, ridge)
-
-    def deviance(beta):
-        eta = x @ beta
-        return float(weights @ (np.logaddexp(0.0, eta) - busy * eta) + 0.5 * penalty @ beta**2)
-
-    return minimise(deviance, x.shape[1])
-
-
-def minimise(loss, k):
-    return np.asarray(minimize(loss, np.zeros(k), method="BFGS", options={"gtol": 1e-7}).x)
+def fit_logistic(x, happened, weights, strength):
+    penalty = scaled_ridge(x, weights, strength)
+    return logistic_regression(x, happened.astype(float), weights, penalty)
 
 
 @pytest.fixture(scope="module")
@@ -108,33 +81,19 @@ def fitted(values):
     return HYPER.fit(make_series(values))
 
 
-def test_coefficients_match_general_optimiser(values, fitted):
-    x, y, weights = design_matrix(winsorise(values))
-    busy = y > 0
-    expected = fit_logistic(x, busy, weights, RIDGE)
-    np.testing.assert_allclose(fitted.coefficients[0], expected, atol=2e-3)
-    xs, ys, ws = x[busy], y[busy], weights[busy]
-    penalty = penalties(xs, ws, RIDGE)
-
-    def deviance(beta):
-        eta = xs @ beta
-        return float(ws @ (eta + ys * np.exp(-eta)) + 0.5 * penalty @ beta**2)
-
-    np.testing.assert_allclose(fitted.coefficients[1], minimise(deviance, 12), atol=2e-3)
-
-
-def test_ratios_are_weighted_observed_over_expected(values, fitted):
-    x, y, weights = design_matrix(winsorise(values))
-    busy = y > 0
-    ratios = y[busy] / np.exp(x[busy] @ fitted.coefficients[1])
-    order = np.argsort(ratios)
-    np.testing.assert_allclose(fitted.ratios, ratios[order], rtol=1e-8)
-    shares = weights[busy] / weights[busy].sum()
-    np.testing.assert_allclose(fitted.ratio_shares, shares[order])
+def test_coefficients_and_ratios_match_regressions_on_plain_loop(values, fitted):
+    x, y, weights = design_matrix(winsorise(values, 350))
+    busy, ridge = y > 0, np.array([3.0] * 4 + [7.0] * 2 + [3.0] * 6)
+    expected = fit_logistic(x, busy, weights, ridge)
+    np.testing.assert_allclose(fitted.coefficients[0], expected, rtol=1e-6)
+    size, ratios, shares = fit_sizes(x[busy], y[busy], weights[busy], ridge)
+    np.testing.assert_allclose(fitted.coefficients[1], size, rtol=1e-6)
+    np.testing.assert_allclose(fitted.ratios, ratios)
+    np.testing.assert_allclose(fitted.ratio_shares, shares)
 
 
 def test_level_bounds_cap_and_state_follow_winsorised_counts(values, fitted):
-    winsorised = winsorise(values)
+    winsorised = winsorise(values, 350)
     assert winsorised.max() < 3_000
     x, y, _ = design_matrix(winsorised)
     np.testing.assert_allclose(fitted.level_bounds[0], x[:, 4:6].min(axis=0) - 0.3)
@@ -142,8 +101,8 @@ def test_level_bounds_cap_and_state_follow_winsorised_counts(values, fitted):
     assert fitted.cap == pytest.approx(2.0 * y.max())
     past = winsorised.tolist()
     busy = [float(count > 0) for count in past]
-    means = [reference_mean(past, 20.0), reference_mean(past, 90.0), reference_mean(busy, 3.0)]
-    means.append(reference_mean(busy, 10.0))
+    means = [weighted_mean(past, 20.0), weighted_mean(past, 90.0), weighted_mean(busy, 3.0)]
+    means.append(weighted_mean(busy, 10.0))
     np.testing.assert_allclose(fitted.state, [*means, past[-1], past[-2]])
     for at in (0, 1, 60):
         states = HYPER.memory.states(winsorised[: DAYS - 364 + 6 * at])
@@ -242,19 +201,17 @@ def test_factors_without_weather(fitted):
 def test_weather_moves_forecast_as_it_moved_counts(values):
     series = make_series(values)
     rough = (values == 0)[:, None] * 2.0 + np.random.default_rng(4).random((DAYS, 1))
-    means = {}
-    for name, level in (("calm", 0.2), ("rough", 2.8)):
-        future = np.full((1, 3, 1), level)
-        fitted = HYPER.fit(series, Covariates(("wave_m",), series.start, rough, future))
-        assert fitted.covered_days == 3
-        assert fitted.factors[-1] == "weather"
-        means[name] = fitted.simulate(3, 2_000, np.random.default_rng(5)).mean()
-        without = fitted.mean_without({"weather"}, 3, 2_000, np.random.default_rng(5))
-        assert means[name][0] > without[0] if name == "calm" else means[name][0] < without[0]
-    assert (means["calm"] > 3 * means["rough"]).all()
+    future = np.array([0.2, 2.8, 0.2])[None, :, None]
+    fitted = HYPER.fit(series, Covariates(("wave_m",), series.start, rough, future))
+    assert fitted.covered_days == 3
+    assert fitted.factors[-1] == "weather"
+    mean = fitted.simulate(3, 2_000, np.random.default_rng(5)).mean()
+    without = fitted.mean_without({"weather"}, 3, 2_000, np.random.default_rng(5))
+    assert (mean > without).tolist() == [True, False, True]
+    assert mean[[0, 2]].min() > 3 * mean[1]
 
 
-def test_crossability_coefficients_match_general_optimiser(values):
+def test_crossability_matches_regression_on_weather(values):
     """Weights halve in a year; the ridge is that of the weather."""
     series = make_series(values)
     waves = (values == 0)[:, None] * 0.8 + np.random.default_rng(4).random((DAYS, 1))
@@ -262,8 +219,9 @@ def test_crossability_coefficients_match_general_optimiser(values):
     columns = WeatherTerms().fit(weather)[1][FIRST:]
     x = np.hstack([np.ones((len(columns), 1)), columns])
     weights = 0.5 ** (np.arange(len(x))[::-1] / 365.0)
-    expected = fit_logistic(x, values[FIRST:] > 0, weights, HYPER.weather_ridge)
-    np.testing.assert_allclose(HYPER.fit(series, weather).crossing, expected, atol=2e-3)
+    strength = np.full(x.shape[1], HYPER.weather_ridge)
+    expected = fit_logistic(x, values[FIRST:] > 0, weights, strength)
+    np.testing.assert_allclose(HYPER.fit(series, weather).crossing, expected, rtol=1e-6)
 
 
 def test_misaligned_or_short_weather_is_rejected(values):

@@ -1,4 +1,4 @@
-"""LevelHurdle with weather: the effect of drivers, and faulty drivers."""
+"""LevelHurdle with weather: its memory, and faulty drivers."""
 
 import numpy as np
 import pytest
@@ -24,14 +24,6 @@ def draw(fitted, horizon=20):
     return fitted.simulate(horizon, 400, np.random.default_rng(1)).values
 
 
-def test_calm_days_are_busy_and_rough_days_are_not():
-    future = np.full((1, 4, 2), 5.0)
-    future[:, 2:] = 12.0
-    busy = (draw(fit(WIND, future)) > 0).mean(axis=0)
-    assert busy[:2].min() > 0.8
-    assert busy[2:4].max() < 0.2
-
-
 def test_memory_with_weather_is_one_long_level_and_one_lag():
     fitted = fit(WIND, np.full((1, 4, 2), 5.0))
     memory = fitted.hyper.memory
@@ -40,72 +32,39 @@ def test_memory_with_weather_is_one_long_level_and_one_lag():
     np.testing.assert_allclose(fitted.state, [level, COUNTS[-1]])
 
 
-@pytest.mark.parametrize("members", [1, 2, 20])
-def test_any_number_of_members_gives_plausible_paths(members):
-    paths = draw(fit(WIND, RNG.gamma(4.0, 2.0, size=(members, 5, 2))), 60)
-    assert 0.2 < (paths > 0).mean() < 0.8
-    assert paths.max() <= 2 * COUNTS.max()
-
-
-def test_constant_driver_changes_little():
-    future = RNG.gamma(4.0, 2.0, size=(20, 5, 2))
-    plain = draw(fit(WIND, future)).mean()
-    constant = np.hstack([WIND, np.full((N, 1), 3.0)])
-    future = np.concatenate([future, np.full((20, 5, 1), 7.0)], axis=2)
-    assert draw(fit(constant, future)).mean() == pytest.approx(plain, rel=0.1)
-
-
-def test_stuck_sensor_does_not_inflate_paths():
-    stuck = WIND.copy()
-    stuck[-60:, 0] = 0.0
-    assert draw(fit(stuck, np.zeros((20, 5, 2)))).max() <= 2 * COUNTS.max()
-
-
-def make_faulty_weather(case):
-    """Weather with 20 members and an archive of forecasts, with one fault."""
-    rng = np.random.default_rng(5)
-    history, future = WIND.copy(), rng.gamma(4.0, 2.0, size=(20, 5, 2))
-    at = np.arange(600, 890, 7)
-    observed = np.stack([WIND[day + 1 : day + 6] for day in at])[:, None]
-    issued = np.maximum(observed + rng.standard_normal((len(at), 20, 5, 2)), 0.0)
-    if case == "every column is constant":
-        history[:], future[:], issued[:] = 0.0, 0.0, 0.0
-    elif case == "a sensor has been stuck at 0 for two months":
-        history[-60:, 0] = 0.0
-    elif case == "a sensor was stuck at 0 until two months ago":
-        history[:-60, 0] = 0.0
-    elif case == "a column of the members is stuck at 0":
-        future[:, :, 0] = 0.0
-    elif case == "a column of all forecasts is stuck at 0":
-        future[:, :, 0], issued[..., 0] = 0.0, 0.0
-    elif case == "one member today, 20 in the archive":
-        future = future[:1]
-    elif case == "two members today, one in the archive":
-        future, issued = future[:2], issued[:, :1]
-    elif case == "the archive has fewer days":
-        issued = issued[:, :, :2]
-    elif case == "all members are the same":
-        future[:] = future[0]
-    archive = ForecastArchive(("a", "b"), START + at * ONE_DAY, issued)
-    return Covariates(("a", "b"), START, history, future, archive)
+EVERYTHING = np.s_[:]
 
 
 @pytest.mark.parametrize(
-    "case",
+    ("stuck", "members", "archived", "days"),
     [
-        "every column is constant",
-        "a sensor has been stuck at 0 for two months",
-        "a sensor was stuck at 0 until two months ago",
-        "a column of the members is stuck at 0",
-        "a column of all forecasts is stuck at 0",
-        "one member today, 20 in the archive",
-        "two members today, one in the archive",
-        "the archive has fewer days",
-        "all members are the same",
+        ({"history": EVERYTHING, "future": EVERYTHING, "issued": EVERYTHING}, 20, 20, 5),
+        ({"history": np.s_[-60:, 0]}, 20, 20, 5),
+        ({"history": np.s_[:-60, 0]}, 20, 20, 5),
+        ({"future": np.s_[:, :, 0]}, 20, 20, 5),
+        ({"future": np.s_[:, :, 0], "issued": np.s_[..., 0]}, 20, 20, 5),
+        ({"future": EVERYTHING}, 20, 20, 5),
+        ({"history": np.s_[-60:, 0], "future": EVERYTHING}, 20, 0, 0),
+        *[({}, *counts) for counts in ((1, 20, 5), (2, 1, 5), (20, 20, 2))],
+        *[({}, members, 0, 0) for members in (1, 2, 20)],
     ],
 )
-def test_faulty_weather_gives_plausible_paths(case):
-    paths = draw(LevelHurdle().fit(SERIES, make_faulty_weather(case)), 28)
+def test_faulty_or_scant_weather_gives_plausible_paths(stuck, members, archived, days):
+    """Sensors stuck at 0, and any number of members, today and in the archive if there is one."""
+    rng = np.random.default_rng(5)
+    at = np.arange(600, 890, 7)
+    observed = np.stack([WIND[day + 1 : day + 1 + days] for day in at])[:, None]
+    arrays = {
+        "history": WIND.copy(),
+        "future": rng.gamma(4.0, 2.0, size=(members, 5, 2)),
+        "issued": np.maximum(observed + rng.standard_normal((len(at), archived, days, 2)), 0.0),
+    }
+    for name, where in stuck.items():
+        arrays[name][where] = 0.0
+    issued = arrays.pop("issued")
+    archive = ForecastArchive(("a", "b"), START + at * ONE_DAY, issued) if archived else None
+    weather = Covariates(("a", "b"), START, **arrays, archive=archive)
+    paths = draw(LevelHurdle().fit(SERIES, weather), 28)
     assert paths.max() <= 2 * COUNTS.max()
     weeks = paths.reshape(len(paths), 4, 7).sum(axis=2).mean(axis=0)
     usual = 7 * COUNTS.mean()

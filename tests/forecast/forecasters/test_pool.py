@@ -1,7 +1,5 @@
 """LinearPool: whole paths from members in proportion to their weights."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -11,35 +9,12 @@ from forecast.forecasters.analog import Analog
 from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.forecasters.pool import FittedLinearPool, LinearPool, _runs
-from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
-from forecast.series import ONE_DAY, DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries
+from tests.forecast.plain import Constant
 
 START = np.datetime64("2024-01-01", "D")
 SERIES = DailySeries("people", START, np.ones(60, int))
-
-
-@dataclass
-class Constant:
-    """Forecasts one number every day; can fail to fit or to simulate."""
-
-    value: int
-    can_fit: bool = True
-    can_simulate: bool = True
-    origin: Day = START
-
-    def fit(self, series, covariates=None):
-        if not self.can_fit:
-            raise FitError("declined to fit")
-        return Constant(self.value, self.can_fit, self.can_simulate, series.data_through)
-
-    def simulate(self, horizon, n_paths, rng):
-        if not self.can_simulate:
-            raise FitError("declined to draw")
-        return Paths(self.origin + ONE_DAY, np.full((n_paths, horizon), self.value))
-
-    def to_state(self):
-        return {}, {"value": np.array([self.value])}
 
 
 def count_paths(pool, n=100):
@@ -50,13 +25,20 @@ def count_paths(pool, n=100):
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-def test_paths_follow_the_weights():
+@pytest.mark.parametrize(
+    ("weights", "n", "expected"),
+    [
+        ({"a": 1, "b": 2, "c": 1}, 100, {1: 25, 2: 50, 3: 25}),
+        ({"a": 0.0, "b": 1.0, "c": 3.0}, 100, {2: 25, 3: 75}),
+        ({"a": 3.0}, 100, {1: 100}),
+        ({}, 90, {1: 30, 2: 30, 3: 30}),
+        ({}, 1, {2: 1}),
+        ({}, 100, {1: 33, 2: 34, 3: 33}),
+    ],
+)
+def test_paths_follow_the_weights(weights, n, expected):
     members = {"a": Constant(1), "b": Constant(2), "c": Constant(3)}
-    assert count_paths(LinearPool(members, {"a": 1, "b": 2, "c": 1})) == {1: 25, 2: 50, 3: 25}
-    assert count_paths(LinearPool(members), n=90) == {1: 30, 2: 30, 3: 30}
-    assert count_paths(LinearPool(members, {"a": 0.0, "b": 1.0, "c": 3.0})) == {2: 25, 3: 75}
-    assert sum(count_paths(LinearPool(members), n=1).values()) == 1
-    assert sum(count_paths(LinearPool(members), n=100).values()) == 100
+    assert count_paths(LinearPool(members, weights), n) == expected
 
 
 def test_paths_of_members_are_shuffled():
@@ -65,7 +47,7 @@ def test_paths_of_members_are_shuffled():
     assert 15 < (paths.values[:50, 0] == 1).sum() < 35
 
 
-@pytest.mark.parametrize("failing", [Constant(1, can_fit=False), Constant(1, can_simulate=False)])
+@pytest.mark.parametrize("failing", [Constant(1, least_days=61), Constant(1, draws=False)])
 def test_failing_member_leaves_its_share_to_others(failing):
     pool = LinearPool(
         {"a": failing, "b": Constant(2), "c": Constant(3)}, {"a": 2.0, "b": 1.0, "c": 1.0}
@@ -73,40 +55,18 @@ def test_failing_member_leaves_its_share_to_others(failing):
     assert count_paths(pool) == {2: 50, 3: 50}
 
 
-def test_pool_without_working_members_fails():
-    unfittable = LinearPool({"a": Constant(1, can_fit=False), "b": Constant(2, can_fit=False)})
-    with pytest.raises(FitError, match="no member of the pool is usable; a: declined to fit; b: "):
-        unfittable.fit(SERIES)
-    with pytest.raises(FitError, match="no member of the pool is usable"):
-        LinearPool({"a": Constant(1), "b": Constant(2, can_fit=False)}, {"a": 0.0, "b": 1.0}).fit(
-            SERIES
-        )
-    fitted = LinearPool(
-        {"a": Constant(1, can_simulate=False), "b": Constant(2, can_simulate=False)}
-    ).fit(SERIES)
-    with pytest.raises(FitError, match="no member of the pool is usable; b: declined to draw"):
-        fitted.simulate(7, 100, np.random.default_rng(0))
-
-
-def test_states_of_members_are_kept_apart():
-    """Even in a nested pool and when one name is a prefix of another."""
-    days = DailySeries("people", START, np.arange(70))
-    inner = LinearPool({"a": SeasonalNaive(window_days=35), "ab": SeasonalNaive(window_days=63)})
-    fitted = LinearPool({"a": inner, "ab": SeasonalNaive(window_days=42)}, {"ab": 3, "a": 1}).fit(
-        days
-    )
-    values, arrays = fitted.to_state()
-    assert [name for name, _ in values["members"]] == ["a", "ab"]
-    assert {key: len(array) for key, array in arrays.items()} == {
-        "shares": 2,
-        "a/shares": 2,
-        "a/a/window": 35,
-        "a/ab/window": 63,
-        "ab/window": 42,
-    }
-    restored = FittedLinearPool.from_state(values, arrays)
-    one, two = (f.simulate(9, 40, np.random.default_rng(3)).values for f in (fitted, restored))
-    np.testing.assert_array_equal(one, two)
+@pytest.mark.parametrize(
+    ("first", "weights", "failing", "reason"),
+    [
+        (Constant(1, least_days=61), {}, {"least_days": 61}, "a: declined to fit; b: declined to"),
+        (Constant(1), {"a": 0.0, "b": 1.0}, {"least_days": 61}, "b: declined to fit"),
+        (Constant(1, draws=False), {}, {"draws": False}, "b: declined to draw"),
+    ],
+)
+def test_pool_without_working_members_fails(first, weights, failing, reason):
+    pool = LinearPool({"a": first, "b": Constant(2, **failing)}, weights)
+    with pytest.raises(FitError, match=f"no member of the pool is usable; {reason}"):
+        count_paths(pool)
 
 
 @pytest.mark.parametrize(
@@ -130,15 +90,13 @@ def test_explained_mean_is_forecast_mean_on_days_with_weather(people):
     np.testing.assert_allclose(explained[:7], simulated[:7], rtol=0.15)
 
 
-@dataclass
 class Guide(Constant):
-    covered_days: int = 3
+    covered_days = 3
 
     def with_weather(self, seas):
         return self
 
 
-@dataclass
 class Follower(Constant):
     def simulate_after(self, lead, horizon, rng):
         values = np.full((len(lead), horizon), self.value)
@@ -172,15 +130,6 @@ def test_guides_lead_equal_numbers_of_paths():
     values = pool.simulate(5, 40, np.random.default_rng(1)).values
     lead, counts = np.unique(values[values[:, -1] == 2][:, 0], return_counts=True)
     assert (lead.tolist(), counts.tolist()) == ([7, 9], [10, 10])
-
-
-def test_member_without_weight_has_no_share():
-    fitted = LinearPool({"a": Constant(1), "b": Constant(2)}, {"a": 3.0}).fit(SERIES)
-    assert fitted.shares.tolist() == [1.0, 0.0]
-    assert LinearPool({"a": Constant(1), "b": Constant(2)}).fit(SERIES).shares.tolist() == [
-        0.5,
-        0.5,
-    ]
 
 
 def test_consecutive_days_are_one_run():

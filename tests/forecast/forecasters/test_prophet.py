@@ -35,13 +35,3 @@ def test_nothing_is_printed_or_logged(far_from_zero, capfd, caplog):
         Prophet().fit(far_from_zero).simulate(3, 3, np.random.default_rng(0))
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
-
-
-def test_only_the_window_is_fitted(far_from_zero):
-    changed = far_from_zero.values.copy()
-    changed[:300] = 0
-    one, two = (
-        Prophet(window_days=200).fit(series).simulate(5, 20, np.random.default_rng(4))
-        for series in (far_from_zero, DailySeries("people", START, changed))
-    )
-    np.testing.assert_array_equal(one.values, two.values)

@@ -1,7 +1,5 @@
 """Sarimax: paths against the forecast of statsmodels."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -42,17 +40,6 @@ def test_days_of_paths_are_autocorrelated(fitted):
     autoregression = fitted.params[-2]
     assert autoregression > 0.4
     assert np.corrcoef(paths[:, 13], paths[:, 14])[0, 1] == pytest.approx(autoregression, abs=0.05)
-
-
-def test_only_the_window_is_fitted(far_from_zero):
-    windowed = replace(SMALL, window_days=200)
-    changed = far_from_zero.values.copy()
-    changed[:300] = 0
-    one, two = (
-        windowed.fit(series).simulate(5, 20, np.random.default_rng(4))
-        for series in (far_from_zero, DailySeries("people", START, changed))
-    )
-    np.testing.assert_array_equal(one.values, two.values)
 
 
 def test_series_without_arrivals_is_rejected():
