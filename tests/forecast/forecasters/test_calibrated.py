@@ -46,29 +46,35 @@ def days_fitted(member):
 
 
 @pytest.mark.parametrize(
-    ("window", "step", "weeks"),
-    [(7, 7, []), (14, 14, [(0, 7), (7, 14)]), (17, 17, [(0, 7), (7, 14)]), (7, 3, []), (7, 14, [])],
+    ("window", "step", "weeks", "prior"),
+    [
+        (7, 7, [], {}),
+        (14, 14, [(0, 7), (7, 14)], {}),
+        (17, 17, [(0, 7), (7, 14)], {}),
+        (7, 3, [], {"prior_strength": 30.0}),
+        (7, 14, [], {"prior_strength": 30.0}),
+    ],
 )
-def test_stretch_matches_plain_loop(series, window, step, weeks):
+def test_stretch_matches_plain_loop(series, window, step, weeks, prior):
     """Past totals and those of their weeks are ranked among paths from the origin before them.
 
     Overlapping windows have less weight.
     """
-    settings = {"window_days": window, "step_days": step, "prior_strength": 30.0}
-    fitted = calibrate(LogNormal(0.2), **settings).fit(series)
+    fitted = calibrate(LogNormal(0.3), window_days=window, step_days=step, **prior).fit(series)
     scores = []
     for back in range(20):
         n = DAYS - window - step * back  # days up to the origin
         origin = START + (n - 1) * ONE_DAY
         rng = np.random.default_rng([20180101, int(origin.astype(int))])
-        factors = np.exp(0.2 * rng.standard_normal((300, 1)))[:, 0]
+        factors = np.exp(0.3 * rng.standard_normal((300, 1)))[:, 0]
         for first, last in [(0, window), *weeks]:
             truth = sum(series.values[n + first : n + last].tolist())
             totals = [(last - first) * round(MEAN * f) for f in factors.tolist()]
             below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
             rank = min(max(below / 300, 0.5 / 300), 1 - 0.5 / 300)
             scores.append(statistics.NormalDist().inv_cdf(rank))
-    expected = estimate_stretch(np.array(scores), 3 / 7 if step == 3 else 1.0, 30.0)
+    independent, strength = 3 / 7 if step == 3 else 1.0, prior.get("prior_strength", 13.0)
+    expected = estimate_stretch(np.array(scores), independent, strength)
     assert fitted.stretch == pytest.approx(expected)
     assert 0.0 < abs(expected) < 0.4, "not bounded"
     assert fitted.window_days == window
